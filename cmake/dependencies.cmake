@@ -1,0 +1,15 @@
+# Every dependency is a Debian package; tools/packages lists them.
+set(Boost_NO_WARN_NEW_VERSIONS ON)
+set(Boost_USE_STATIC_LIBS ON) # a worker process starts faster the fewer shared libraries it loads
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json url)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(cereal REQUIRED)
+find_package(fmt REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares)
+if(FANOUT_BUILD_CLI)
+  find_package(CLI11 REQUIRED)
+  find_package(ZLIB REQUIRED)
+  pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+endif()

@@ -1,0 +1,1 @@
+# Installed in a later commit, with the package files.

@@ -1,0 +1,67 @@
+#include <fanout/base/failure.hpp>
+
+#include <boost/core/demangle.hpp>
+
+#include <cxxabi.h>
+
+#include <array>
+#include <utility>
+
+namespace fanout {
+namespace {
+
+constexpr std::array<std::pair<failure_kind, std::string_view>, 12> kind_names{{
+    {failure_kind::dns, "dns"},
+    {failure_kind::connect, "connect"},
+    {failure_kind::tls, "tls"},
+    {failure_kind::timeout, "timeout"},
+    {failure_kind::protocol, "protocol"},
+    {failure_kind::status, "status"},
+    {failure_kind::too_large, "too_large"},
+    {failure_kind::refused_by_policy, "refused_by_policy"},
+    {failure_kind::invalid_request, "invalid_request"},
+    {failure_kind::cancelled, "cancelled"},
+    {failure_kind::worker_died, "worker_died"},
+    {failure_kind::task_failed, "task_failed"},
+}};
+
+std::string current_exception_type() {
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  return type ? boost::core::demangle(type->name()) : "unknown";
+}
+
+}  // namespace
+
+std::string_view to_string(failure_kind kind) noexcept {
+  for (const auto& [value, name] : kind_names)
+    if (value == kind) return name;
+  return "unknown";
+}
+
+std::optional<failure_kind> parse_failure_kind(std::string_view name) noexcept {
+  for (const auto& [value, known] : kind_names)
+    if (known == name) return value;
+  return std::nullopt;
+}
+
+failure current_failure() {
+  failure result;
+  result.exception = std::current_exception();
+  result.type = current_exception_type();
+  try {
+    throw;
+  } catch (const error& thrown) {
+    auto exception = std::move(result.exception);
+    auto type = std::move(result.type);
+    result = thrown.failure();
+    result.exception = std::move(exception);
+    if (result.type.empty()) result.type = std::move(type);
+  } catch (const std::exception& thrown) {
+    result.message = thrown.what();
+  } catch (...) {
+    result.message = "an exception of type " + result.type;
+  }
+  return result;
+}
+
+}  // namespace fanout
