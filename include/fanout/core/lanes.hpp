@@ -1,0 +1,82 @@
+#pragma once
+
+#include <fanout/base/deadline.hpp>
+#include <fanout/base/task.hpp>
+#include <fanout/core/control.hpp>
+#include <fanout/core/usage.hpp>
+
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <cstdint>
+
+/// \file
+/// The lanes of a run: threads, each with its own event loop where tasks are coroutines. Not for users: `run` is built
+/// from it.
+namespace fanout::detail {
+
+/// What came of asking for an input.
+enum class pull_status { item, end, not_ready };
+
+class lane;
+
+/// One place for a coroutine task on a lane. The tasks it runs, one after the other, share one coroutine frame; this
+/// is what can cancel the one under way.
+///
+/// Thread safety: the lane's thread only.
+class slot final : public deadline_entry {
+ public:
+  slot(lane& home, std::uint32_t lane_number) : home_(home), lane_number_(lane_number) {}
+
+  lane& home() noexcept { return home_; }
+  std::uint32_t lane_number() const noexcept { return lane_number_; }
+  asio::cancellation_slot cancellation() { return signal_.slot(); }
+
+  /// Brackets one task.
+  void begin_task(std::chrono::steady_clock::time_point started);
+  void end_task() noexcept;
+
+  bool timed_out() const noexcept { return timed_out_; }
+  /// Whether a cancellation was emitted, so that the coroutine's cancellation state must be reset before the next task.
+  bool cancelled() const noexcept { return cancelled_; }
+  void forget_cancellation() noexcept { timed_out_ = cancelled_ = false; }
+  void cancel();
+
+ private:
+  void on_deadline() override;
+
+  lane& home_;
+  std::uint32_t lane_number_;
+  asio::cancellation_signal signal_;
+  bool busy_ = false;
+  bool timed_out_ = false;
+  bool cancelled_ = false;
+};
+
+/// The work of a run as its lanes see it: the templates of `run` behind a handful of calls.
+class lane_work {
+ public:
+  /// Runs one blocking task to its end.
+  virtual pull_status run_one(std::uint32_t lane_number, cpu_stopwatch& cpu) = 0;
+  /// Runs coroutine tasks one after another until there are no more.
+  virtual task<void> run_slot(slot& place) = 0;
+  /// The descriptor to wait for after `not_ready`.
+  virtual int source_handle() = 0;
+
+ protected:
+  ~lane_work() = default;
+};
+
+/// For `lane_work::run_slot`: tells the lane that this slot took an input, so that the lane opens its next slot.
+void slot_took_item(slot& place);
+/// For `lane_work::run_slot`: waits on the lane's loop until the source may be ready or the run ends.
+task<void> wait_for_source(slot& place);
+/// For `lane_work::run_slot`: whether this slot should close instead of taking another input.
+bool slot_is_surplus(slot& place);
+
+/// Runs `work` on the lanes of `ran`; the calling thread is lane 0, and the call returns when all lanes have ended.
+/// `first_lane` numbers them. For `model::automatic`, adds lanes as the first tasks show what the work is, and says in
+/// `choice` what it saw. Returns the shape that ran in the end.
+fanout::shape run_lanes(run_control& control, lane_work& work, const fanout::shape& ran, bool coroutine,
+                        std::string& choice);
+
+}  // namespace fanout::detail

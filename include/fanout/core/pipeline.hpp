@@ -1,0 +1,297 @@
+#pragma once
+
+#include <fanout/core/control.hpp>
+#include <fanout/core/lanes.hpp>
+#include <fanout/core/remote_job.hpp>
+#include <fanout/core/source.hpp>
+#include <fanout/core/traits.hpp>
+#include <fanout/core/usage.hpp>
+
+#include <boost/asio/this_coro.hpp>
+
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+
+/// \file
+/// One run: source -> task -> outcome -> sink. Not for users: `run` is built from it.
+namespace fanout::detail {
+
+/// Throws `std::invalid_argument` when tasks of this kind cannot run under `asked`.
+void check_shape(const fanout::shape& asked, bool coroutine, bool remote);
+/// The failure of a blocking task that ran to its end, past its limit.
+failure overran(const run_control& control, std::chrono::nanoseconds took);
+
+/// The typed half of a run; `run_control` and the lanes are the untyped one.
+///
+/// The source is guarded by one mutex and the sink by another, so that a lane may pull while another delivers. On one
+/// lane both are uncontended.
+template <class Source, class Task, class Sink>
+class pipeline final : public lane_work, public remote_job {
+  using item = source_item_t<Source>;
+  using result = task_result_t<Task, item>;
+  using outcome_type = outcome<result>;
+  static constexpr bool coroutine = is_coroutine_task<Task, item>;
+  static constexpr bool remote = remote_task_for<Task, item>;
+  static constexpr bool sink_takes_input = std::is_invocable_v<Sink&, outcome_type, const item&>;
+  static_assert(sink_takes_input || std::is_invocable_v<Sink&, outcome_type>,
+                "the sink must be callable with outcome<R>, or with outcome<R> and the input, where R is what the task "
+                "returns");
+
+ public:
+  pipeline(const options& how, Source&& source, Task& function, Sink& sink)
+      : how_(how), control_(how_), source_(make_puller(std::forward<Source>(source))), task_(function), sink_(sink) {
+    validate(how_.shape);
+    check_shape(how_.shape, coroutine, remote);
+  }
+
+  report run() {
+    const usage_meter meter;
+    fanout::shape ran = how_.shape;
+    std::string choice;
+    report cost;
+    if (ran.uses_workers()) {
+      if constexpr (remote) installed_worker_backend().run(control_, *this, ran, cost);
+    } else {
+      ran = run_lanes(control_, *this, ran, coroutine, choice);
+    }
+    control_.rethrow_broken();
+    return collect(meter, ran, std::move(choice), std::move(cost));
+  }
+
+  // lane_work -------------------------------------------------------------------------------------------------------
+
+  pull_status run_one(std::uint32_t lane_number, cpu_stopwatch& cpu) override {
+    if constexpr (coroutine) {
+      throw std::logic_error("a coroutine task needs an event loop");
+    } else {
+      std::optional<item> input;
+      outcome_type out;
+      if (const auto status = pull(input, out.index); status != pull_status::item) return status;
+      out.lane = lane_number;
+      out.started = outcome_facts::clock::now();
+      cpu.start(out.started);
+      try {
+        if constexpr (std::is_void_v<result>) {
+          invoke_task(task_, argument(*input), control_.stop_token());
+          out.succeed();
+        } else {
+          out.succeed(invoke_task(task_, argument(*input), control_.stop_token()));
+        }
+      } catch (...) {
+        out.fail(current_failure());
+      }
+      out.finished = outcome_facts::clock::now();
+      out.cpu = cpu.stop(out.started, out.finished);
+      if (how_.task_timeout.count() > 0 && out.elapsed() > how_.task_timeout)
+        out.fail(overran(control_, out.elapsed()));
+      else if (!out.ok() && control_.aborted())
+        out.fail(control_.classify_stopped(out.error(), false));
+      deliver(std::move(out), &*input);
+      return pull_status::item;
+    }
+  }
+
+  task<void> run_slot(slot& place) override {
+    if constexpr (coroutine) {
+      while (!slot_is_surplus(place)) {
+        if (place.cancelled()) {
+          co_await asio::this_coro::reset_cancellation_state();
+          place.forget_cancellation();
+        }
+        std::optional<item> input;
+        outcome_type out;
+        const auto status = pull(input, out.index);
+        if (status == pull_status::end) break;
+        if (status == pull_status::not_ready) {
+          task<void> wait = wait_for_source(place);
+          co_await std::move(wait);
+          continue;
+        }
+        slot_took_item(place);
+        out.lane = place.lane_number();
+        out.started = outcome_facts::clock::now();
+        place.begin_task(out.started);
+        try {
+          auto work = invoke_task(task_, argument(*input), control_.stop_token());
+          if constexpr (std::is_void_v<result>) {
+            co_await std::move(work);
+            out.succeed();
+          } else {
+            result value = co_await std::move(work);
+            out.succeed(std::move(value));
+          }
+        } catch (...) {
+          out.fail(current_failure());
+        }
+        place.end_task();
+        out.finished = outcome_facts::clock::now();
+        if (!out.ok() && place.cancelled()) out.fail(control_.classify_stopped(out.error(), place.timed_out()));
+        deliver(std::move(out), &*input);
+      }
+    }
+    co_return;
+  }
+
+  int source_handle() override {
+    if constexpr (waitable_source<puller>)
+      return source_.handle();
+    else
+      return -1;
+  }
+
+  // remote_job ------------------------------------------------------------------------------------------------------
+
+  std::string_view function() const override {
+    if constexpr (remote)
+      return task_.name();
+    else
+      return {};
+  }
+
+  std::string context() const override {
+    if constexpr (remote)
+      return task_.context();
+    else
+      return {};
+  }
+
+  pull_status pull_encoded([[maybe_unused]] std::uint64_t& index, [[maybe_unused]] std::string& bytes) override {
+    if constexpr (remote) {
+      std::optional<item> input;
+      const auto status = pull(input, index);
+      if (status != pull_status::item) return status;
+      try {
+        task_.encode(*input, bytes);
+      } catch (...) {
+        control_.break_off(std::current_exception());
+        return pull_status::end;
+      }
+      if constexpr (sink_takes_input) inputs_under_way_.emplace(index, std::move(*input));
+      return pull_status::item;
+    } else {
+      return pull_status::end;
+    }
+  }
+
+  void deliver_result([[maybe_unused]] const outcome_facts& facts, [[maybe_unused]] std::string_view encoded) override {
+    if constexpr (remote) {
+      outcome_type out = with_facts(facts);
+      try {
+        if constexpr (std::is_void_v<result>)
+          out.succeed();
+        else
+          out.succeed(task_.decode_result(encoded));
+      } catch (...) {
+        out.fail(current_failure());
+      }
+      deliver_remote(std::move(out));
+    }
+  }
+
+  void deliver_failure(const outcome_facts& facts, failure reason) override {
+    outcome_type out = with_facts(facts);
+    out.fail(std::move(reason));
+    deliver_remote(std::move(out));
+  }
+
+ private:
+  using puller = puller_t<Source>;
+
+  pull_status pull(std::optional<item>& input, std::uint64_t& index) {
+    const std::lock_guard lock(source_mutex_);
+    if (!control_.pulling()) return pull_status::end;
+    try {
+      if constexpr (waitable_source<puller>) {
+        if (!source_.ready()) {
+          control_.begin_wait();
+          return pull_status::not_ready;
+        }
+      }
+      input = source_.next();
+      if constexpr (waitable_source<puller>)
+        if (input && control_.anyone_waiting() && source_.ready()) control_.wake_waiting();
+    } catch (...) {
+      control_.break_off(std::current_exception());
+      return pull_status::end;
+    }
+    if (!input) {
+      control_.exhaust();
+      return pull_status::end;
+    }
+    index = next_index_++;
+    return pull_status::item;
+  }
+
+  /// The task may take its input apart, unless the sink is to see it afterwards.
+  static decltype(auto) argument(item& input) {
+    if constexpr (sink_takes_input && std::is_invocable_v<Task&, const item&>)
+      return std::as_const(input);
+    else
+      return std::move(input);
+  }
+
+  /// `input` may be null where the sink does not take it.
+  void deliver(outcome_type&& out, [[maybe_unused]] const item* input) {
+    const std::lock_guard lock(sink_mutex_);
+    if (!out.ok() && out.error().elapsed.count() == 0) out.error().elapsed = out.elapsed();
+    control_.count(out, out.ok());
+    if (control_.broken()) return;  // the sink threw before, or the source: that is what run() reports
+    try {
+      if constexpr (sink_takes_input)
+        sink_(std::move(out), *input);
+      else
+        sink_(std::move(out));
+    } catch (...) {
+      control_.break_off(std::current_exception());
+    }
+  }
+
+  void deliver_remote(outcome_type&& out) {
+    if constexpr (sink_takes_input) {
+      const auto input = inputs_under_way_.extract(out.index);
+      deliver(std::move(out), &input.mapped());
+    } else {
+      deliver(std::move(out), nullptr);
+    }
+  }
+
+  static outcome_type with_facts(const outcome_facts& facts) {
+    outcome_type out;
+    static_cast<outcome_facts&>(out) = facts;
+    return out;
+  }
+
+  report collect(const usage_meter& meter, const fanout::shape& ran, std::string choice, report cost) {
+    report total = control_.finish(ran);
+    total.choice = std::move(choice);
+    total.processes = ran.uses_workers() ? cost.processes : 1;
+    total.threads = total.processes * ran.threads;
+    total.cpu_user = cost.cpu_user;
+    total.cpu_system = cost.cpu_system;
+    total.voluntary_switches = cost.voluntary_switches;
+    total.involuntary_switches = cost.involuntary_switches;
+    total.peak_rss_bytes = cost.peak_rss_bytes;
+    total.ipc_bytes = cost.ipc_bytes;
+    total.restarts = cost.restarts;
+    meter.add_to(total);
+    return total;
+  }
+
+  const options how_;
+  run_control control_;
+  std::mutex source_mutex_;
+  std::mutex sink_mutex_;
+  puller source_;
+  Task& task_;
+  Sink& sink_;
+  std::uint64_t next_index_ = 0;
+  std::unordered_map<std::uint64_t, item> inputs_under_way_;  ///< only where the sink takes them from afar
+};
+
+}  // namespace fanout::detail

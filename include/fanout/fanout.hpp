@@ -1,0 +1,17 @@
+#pragma once
+
+/// \file
+/// Everything a program usually needs.
+
+#include <fanout/base/failure.hpp>
+#include <fanout/base/task.hpp>
+#include <fanout/core/gather.hpp>
+#include <fanout/core/map.hpp>
+#include <fanout/core/options.hpp>
+#include <fanout/core/outcome.hpp>
+#include <fanout/core/report.hpp>
+#include <fanout/core/run.hpp>
+#include <fanout/core/shape.hpp>
+#include <fanout/core/source.hpp>
+#include <fanout/process/init.hpp>
+#include <fanout/process/remote.hpp>

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <fanout/base/failure.hpp>
+
+#include <cereal/cereal.hpp>
+#include <cereal/types/array.hpp>
+#include <cereal/types/chrono.hpp>
+#include <cereal/types/map.hpp>
+#include <cereal/types/optional.hpp>
+#include <cereal/types/set.hpp>
+#include <cereal/types/string.hpp>
+#include <cereal/types/tuple.hpp>
+#include <cereal/types/unordered_map.hpp>
+#include <cereal/types/unordered_set.hpp>
+#include <cereal/types/utility.hpp>
+#include <cereal/types/variant.hpp>
+#include <cereal/types/vector.hpp>
+
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+/// \file
+/// Values as bytes, for the way to another process. Built on cereal: standard types travel as they are, a type of one's
+/// own with one line:
+///
+///     struct page {
+///       std::string url;
+///       int status;
+///       template <class Archive> void serialize(Archive& archive) { archive(url, status); }
+///     };
+///
+/// The bytes are the machine's own representation: both ends are the same build of the same program.
+namespace fanout::detail {
+
+/// Appends to a string. (cereal's own binary archive goes through a `std::ostream`, call by call.)
+class wire_output : public cereal::OutputArchive<wire_output, cereal::AllowEmptyClassElision> {
+ public:
+  explicit wire_output(std::string& bytes)
+      : cereal::OutputArchive<wire_output, cereal::AllowEmptyClassElision>(this), bytes_(bytes) {}
+  void append(const void* data, std::size_t size) { bytes_.append(static_cast<const char*>(data), size); }
+
+ private:
+  std::string& bytes_;
+};
+
+/// Reads from bytes that must outlive it. Throws `fanout::error` of kind `protocol` at their end.
+class wire_input : public cereal::InputArchive<wire_input, cereal::AllowEmptyClassElision> {
+ public:
+  explicit wire_input(std::string_view bytes)
+      : cereal::InputArchive<wire_input, cereal::AllowEmptyClassElision>(this), bytes_(bytes) {}
+
+  void take(void* data, std::size_t size) {
+    if (size > bytes_.size()) throw error(failure_kind::protocol, "a value from another process ends too soon");
+    std::memcpy(data, bytes_.data(), size);
+    bytes_.remove_prefix(size);
+  }
+  std::size_t left() const noexcept { return bytes_.size(); }
+
+ private:
+  std::string_view bytes_;
+};
+
+// How cereal asks an archive to store each kind of thing; found by argument-dependent look-up.
+template <class T>
+  requires std::is_arithmetic_v<T>
+void CEREAL_SAVE_FUNCTION_NAME(wire_output& archive, const T& value) {
+  archive.append(std::addressof(value), sizeof value);
+}
+template <class T>
+  requires std::is_arithmetic_v<T>
+void CEREAL_LOAD_FUNCTION_NAME(wire_input& archive, T& value) {
+  archive.take(std::addressof(value), sizeof value);
+}
+
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(wire_output& archive, const cereal::BinaryData<T>& data) {
+  archive.append(data.data, static_cast<std::size_t>(data.size));
+}
+template <class T>
+void CEREAL_LOAD_FUNCTION_NAME(wire_input& archive, cereal::BinaryData<T>& data) {
+  archive.take(data.data, static_cast<std::size_t>(data.size));
+}
+
+template <class Archive, class T>
+  requires std::is_same_v<Archive, wire_output> || std::is_same_v<Archive, wire_input>
+void CEREAL_SERIALIZE_FUNCTION_NAME(Archive& archive, cereal::NameValuePair<T>& named) {
+  archive(named.value);
+}
+
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(wire_output& archive, const cereal::SizeTag<T>& tag) {
+  archive(tag.size);
+}
+template <class T>
+void CEREAL_LOAD_FUNCTION_NAME(wire_input& archive, cereal::SizeTag<T>& tag) {
+  archive(tag.size);
+  // Every element takes a byte or more, so a greater size is a corrupt one: better said than allocated.
+  if (tag.size > archive.left()) throw error(failure_kind::protocol, "a container from another process is corrupt");
+}
+
+/// Whether values of type `T` can travel.
+template <class T>
+inline constexpr bool can_travel =
+    std::is_void_v<T> || (cereal::traits::is_output_serializable<T, wire_output>::value &&
+                          cereal::traits::is_input_serializable<T, wire_input>::value &&
+                          (std::is_default_constructible_v<T> || std::is_void_v<T>));
+
+template <class T>
+void encode_value(const T& value, std::string& bytes) {
+  wire_output archive(bytes);
+  archive(value);
+}
+
+/// Throws `fanout::error` of kind `protocol` for bytes that are not a whole `T`.
+template <class T>
+T decode_value(std::string_view bytes) {
+  T value{};
+  wire_input archive(bytes);
+  archive(value);
+  if (archive.left() != 0) throw error(failure_kind::protocol, "a value from another process has bytes left over");
+  return value;
+}
+
+}  // namespace fanout::detail
+
+CEREAL_REGISTER_ARCHIVE(fanout::detail::wire_output)
+CEREAL_REGISTER_ARCHIVE(fanout::detail::wire_input)
+CEREAL_SETUP_ARCHIVE_TRAITS(fanout::detail::wire_input, fanout::detail::wire_output)

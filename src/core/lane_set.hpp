@@ -1,0 +1,90 @@
+#pragma once
+
+#include <fanout/core/lanes.hpp>
+
+#include "core/probe.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace fanout::detail {
+
+class lane_set;
+
+/// One thread of a running shape whose tasks are coroutines. They run in slots on the lane's own event loop, which has
+/// no other thread.
+///
+/// Slots open one at a time, the next when the last one has taken an input: so a short source opens few, and lanes
+/// share out a source evenly even when the first lane starts before the others.
+class lane {
+ public:
+  lane(lane_set& set, std::uint32_t number, std::uint32_t slots);
+  lane(const lane&) = delete;
+  lane& operator=(const lane&) = delete;
+
+  void run();
+
+  void open_slot();
+  bool has_surplus() const noexcept { return open_ > limit_; }
+  /// Closes slots beyond `slots` as their tasks finish, then calls `done`.
+  void shrink(std::uint32_t slots, std::function<void()> done);
+  task<void> wait_for_source();
+  run_control& control() noexcept;
+  deadline_list& deadlines() noexcept { return deadlines_; }
+
+ private:
+  void on_change();  ///< pulling ended, or the run was aborted
+  void on_slot_closed();
+
+  lane_set& set_;
+  std::uint32_t number_;
+  std::uint32_t limit_;     ///< slots at most
+  std::uint32_t open_ = 0;  ///< slots that have not ended
+  std::function<void()> when_shrunk_;
+  asio::io_context loop_{1};
+  deadline_list deadlines_;
+  std::deque<slot> slots_;  ///< stable addresses
+  std::optional<asio::posix::stream_descriptor> source_;
+};
+
+/// All lanes of a run in this process.
+///
+/// Thread safety: `grow` may be called from any lane; the rest belongs to the thread that calls `run`.
+class lane_set {
+ public:
+  lane_set(run_control& control, lane_work& work, const fanout::shape& ran, bool coroutine);
+
+  void run();
+  void grow(const fanout::shape& target);  ///< adds the lanes that `target` has and this set has not
+
+  run_control& control() noexcept { return control_; }
+  lane_work& work() noexcept { return work_; }
+  fanout::shape shape() const;
+  std::string choice() const;
+
+  void started_first_lane(lane& first, asio::io_context& loop);
+  void ended_first_lane();
+
+ private:
+  void run_lane(std::uint32_t number, std::uint32_t slots);
+  void run_blocking(std::uint32_t number);
+
+  run_control& control_;
+  lane_work& work_;
+  fanout::shape shape_;
+  bool coroutine_;
+  std::optional<probe> probe_;
+  std::mutex mutex_;  ///< guards shape_, lanes_ and threads_ while lanes run
+  std::uint32_t lanes_ = 1;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace fanout::detail

@@ -1,0 +1,226 @@
+#include <fanout/core/lanes.hpp>
+
+#include "core/lane_set.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace fanout::detail {
+
+namespace {
+
+/// Ends the wait that a pull has begun.
+class booked_wait {
+ public:
+  explicit booked_wait(run_control& control) : control_(control) {}
+  booked_wait(const booked_wait&) = delete;
+  booked_wait& operator=(const booked_wait&) = delete;
+  ~booked_wait() { control_.end_wait(); }
+
+ private:
+  run_control& control_;
+};
+
+}  // namespace
+
+// slot --------------------------------------------------------------------------------------------------------------
+
+void slot::begin_task(std::chrono::steady_clock::time_point started) {
+  busy_ = true;
+  const auto limit = home_.control().options().task_timeout;
+  if (limit.count() > 0) home_.deadlines().arm(*this, started + limit);
+}
+
+void slot::end_task() noexcept {
+  busy_ = false;
+  if (armed()) home_.deadlines().disarm(*this);
+}
+
+void slot::cancel() {
+  cancelled_ = true;
+  signal_.emit(asio::cancellation_type::terminal);
+}
+
+void slot::on_deadline() {
+  if (!busy_) return;
+  timed_out_ = true;
+  cancel();
+}
+
+void slot_took_item(slot& place) {
+  place.home().open_slot();
+}
+bool slot_is_surplus(slot& place) {
+  return place.home().has_surplus();
+}
+task<void> wait_for_source(slot& place) {
+  return place.home().wait_for_source();
+}
+
+// lane --------------------------------------------------------------------------------------------------------------
+
+lane::lane(lane_set& set, std::uint32_t number, std::uint32_t slots)
+    : set_(set), number_(number), limit_(slots), deadlines_(loop_) {}
+
+run_control& lane::control() noexcept {
+  return set_.control();
+}
+
+void lane::run() {
+  const run_control::observer watch(control(), [this] { asio::post(loop_, [this] { on_change(); }); });
+  if (number_ == 0) set_.started_first_lane(*this, loop_);
+  open_slot();
+  loop_.run();
+}
+
+void lane::open_slot() {
+  if (slots_.size() >= limit_ || !control().pulling()) return;
+  slot& place = slots_.emplace_back(*this, number_);
+  ++open_;
+  asio::co_spawn(loop_, set_.work().run_slot(place),
+                 asio::bind_cancellation_slot(place.cancellation(), [this](std::exception_ptr failed) {
+                   if (failed && !control().aborted()) control().break_off(failed);
+                   --open_;
+                   on_slot_closed();
+                 }));
+}
+
+void lane::on_slot_closed() {
+  if (when_shrunk_ && !has_surplus()) std::exchange(when_shrunk_, nullptr)();
+  if (open_ > 0) return;
+  source_.reset();
+  if (number_ == 0) set_.ended_first_lane();
+}
+
+void lane::shrink(std::uint32_t slots, std::function<void()> done) {
+  limit_ = slots;
+  if (has_surplus())
+    when_shrunk_ = std::move(done);
+  else
+    done();
+}
+
+void lane::on_change() {
+  if (source_) source_->cancel();
+  if (control().aborted())
+    for (slot& place : slots_) place.cancel();
+}
+
+task<void> lane::wait_for_source() {
+  const booked_wait booked(control());
+  if (!source_) {
+    const int own = dup(set_.work().source_handle());
+    if (own < 0) throw std::system_error(errno, std::generic_category(), "cannot wait for the source");
+    source_.emplace(loop_, own);
+  }
+  if (!control().pulling()) co_return;
+  boost::system::error_code ended;  // whatever it says, the source is asked next
+  auto wait =
+      source_->async_wait(asio::posix::descriptor_base::wait_read, asio::redirect_error(asio::use_awaitable, ended));
+  co_await std::move(wait);
+}
+
+// lane_set ----------------------------------------------------------------------------------------------------------
+
+lane_set::lane_set(run_control& control, lane_work& work, const fanout::shape& ran, bool coroutine)
+    : control_(control), work_(work), shape_(ran), coroutine_(coroutine) {}
+
+void lane_set::run() {
+  if (shape_.model == model::automatic) {
+    probe_.emplace(*this, shape_, coroutine_);
+    shape_ = probe_->first_shape();
+  }
+  try {
+    grow(shape_);
+    run_lane(0, shape_.slots(0));
+  } catch (...) {
+    control_.break_off(std::current_exception());
+  }
+  for (;;) {  // a lane that is still running may add lanes
+    std::vector<std::jthread> running;
+    {
+      const std::lock_guard lock(mutex_);
+      running.swap(threads_);
+    }
+    if (running.empty()) return;
+  }
+}
+
+void lane_set::grow(const fanout::shape& target) {
+  const std::lock_guard lock(mutex_);
+  shape_ = target;
+  for (; lanes_ < target.threads; ++lanes_)
+    threads_.emplace_back([this, number = lanes_, slots = target.slots(lanes_)] {
+      try {
+        run_lane(number, slots);
+      } catch (...) {
+        control_.break_off(std::current_exception());
+      }
+    });
+}
+
+void lane_set::run_lane(std::uint32_t number, std::uint32_t slots) {
+  if (!coroutine_) return run_blocking(number);
+  lane self(*this, number, slots);
+  self.run();
+}
+
+void lane_set::run_blocking(std::uint32_t number) {
+  cpu_stopwatch cpu;
+  std::array<pollfd, 3> waited{};
+  for (;;) {
+    switch (work_.run_one(number, cpu)) {
+      case pull_status::item:
+        if (probe_) probe_->look();
+        break;
+      case pull_status::end:
+        return;
+      case pull_status::not_ready: {
+        const booked_wait booked(control_);
+        waited[0] = {work_.source_handle(), POLLIN, 0};
+        waited[1] = {control_.wake_handle(), POLLIN, 0};
+        waited[2] = {control_.more_handle(), POLLIN, 0};
+        poll(waited.data(), waited.size(), -1);  // interrupted or not, the source is asked next
+        std::uint64_t taken = 0;
+        if (waited[2].revents) [[maybe_unused]]
+          const auto got = read(control_.more_handle(), &taken, sizeof taken);
+      }
+    }
+  }
+}
+
+void lane_set::started_first_lane(lane& first, asio::io_context& loop) {
+  if (probe_) probe_->watch(first, loop);
+}
+
+void lane_set::ended_first_lane() {
+  if (probe_) probe_->unwatch();
+}
+
+fanout::shape lane_set::shape() const {
+  return shape_;
+}
+std::string lane_set::choice() const {
+  return probe_ ? probe_->choice() : std::string();
+}
+
+fanout::shape run_lanes(run_control& control, lane_work& work, const fanout::shape& ran, bool coroutine,
+                        std::string& choice) {
+  lane_set lanes(control, work, ran, coroutine);
+  lanes.run();
+  choice = lanes.choice();
+  return lanes.shape();
+}
+
+}  // namespace fanout::detail

@@ -1,0 +1,57 @@
+#include "process/progress_page.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace fanout::detail {
+
+progress_page progress_page::create(std::uint32_t lanes) {
+  progress_page page;
+  page.descriptor_ = memfd_create("fanout-progress", MFD_CLOEXEC);
+  if (page.descriptor_ < 0 || ftruncate(page.descriptor_, static_cast<off_t>(bytes_for(lanes))) != 0)
+    throw std::system_error(errno, std::generic_category(), "cannot make a worker's progress page");
+  page.map(bytes_for(lanes));
+  return page;
+}
+
+progress_page progress_page::open(int descriptor, std::uint32_t lanes) {
+  progress_page page;
+  page.descriptor_ = descriptor;
+  page.map(bytes_for(lanes));
+  return page;
+}
+
+void progress_page::map(std::size_t bytes) {
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_, 0);
+  if (memory == MAP_FAILED)
+    throw std::system_error(errno, std::generic_category(), "cannot map a worker's progress page");
+  memory_ = memory;
+  bytes_ = bytes;
+}
+
+progress_page::progress_page(progress_page&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      memory_(std::exchange(other.memory_, nullptr)),
+      bytes_(std::exchange(other.bytes_, 0)) {}
+
+progress_page& progress_page::operator=(progress_page&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(memory_, other.memory_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+progress_page::~progress_page() {
+  close_descriptor();
+  if (memory_) munmap(memory_, bytes_);
+}
+
+void progress_page::close_descriptor() noexcept {
+  if (descriptor_ >= 0) close(std::exchange(descriptor_, -1));
+}
+
+}  // namespace fanout::detail

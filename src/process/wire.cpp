@@ -1,0 +1,69 @@
+#include "process/wire.hpp"
+
+#include <fanout/process/codec.hpp>
+
+#include <algorithm>
+
+namespace fanout::detail {
+
+std::optional<std::string_view> take_bytes(std::string_view& bytes, std::uint64_t count) {
+  if (bytes.size() < count) return std::nullopt;
+  const auto taken = bytes.substr(0, count);
+  bytes.remove_prefix(count);
+  return taken;
+}
+
+frame_writer::frame_writer(std::string& bytes, frame_type type) : bytes_(bytes), header_at_(bytes.size()), type_(type) {
+  append_raw(bytes_, frame_header{0, type});
+}
+
+void frame_writer::close() {
+  const std::size_t payload = bytes_.size() - header_at_ - sizeof(frame_header);
+  if (payload > max_frame_bytes)
+    throw error(failure_kind::too_large, "values of more than 1 GiB cannot travel between processes");
+  const frame_header header{static_cast<std::uint32_t>(payload), type_};
+  std::memcpy(bytes_.data() + header_at_, &header, sizeof header);
+}
+
+char* frame_reader::prepare(std::size_t bytes) {
+  if (begin_ == end_) begin_ = end_ = 0;
+  if (buffer_.size() - end_ < bytes && begin_ > 0) {
+    buffer_.erase(0, begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  if (buffer_.size() - end_ < bytes) buffer_.resize(std::max(end_ + bytes, buffer_.size() * 2));
+  return buffer_.data() + end_;
+}
+
+std::optional<frame_reader::frame> frame_reader::next() {
+  std::string_view received(buffer_.data() + begin_, end_ - begin_);
+  const auto header = take_raw<frame_header>(received);
+  if (!header) return std::nullopt;
+  if (header->bytes > max_frame_bytes || header->type < frame_type::hello || header->type > frame_type::refusal)
+    throw error(failure_kind::protocol, "bytes that are no frame came from another process");
+  const auto payload = take_bytes(received, header->bytes);
+  if (!payload) return std::nullopt;
+  begin_ += sizeof(frame_header) + payload->size();
+  return frame{header->type, *payload};
+}
+
+void encode_failure(const failure& value, std::string& bytes) {
+  wire_output archive(bytes);
+  archive(static_cast<std::uint32_t>(value.kind), value.message, value.type, value.elapsed.count(), value.attempts);
+}
+
+failure decode_failure(std::string_view bytes) {
+  failure value;
+  std::uint32_t kind = 0;
+  std::int64_t elapsed_ns = 0;
+  wire_input archive(bytes);
+  archive(kind, value.message, value.type, elapsed_ns, value.attempts);
+  if (kind > static_cast<std::uint32_t>(failure_kind::task_failed))
+    throw error(failure_kind::protocol, "a failure of unknown kind came from another process");
+  value.kind = static_cast<failure_kind>(kind);
+  value.elapsed = std::chrono::nanoseconds(elapsed_ns);
+  return value;
+}
+
+}  // namespace fanout::detail

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <fanout/core/outcome.hpp>
+
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// \file
+/// What a process and its workers say to each other, over any byte stream: frames of a length, a type and a payload.
+///
+///     worker -> parent   hello     once, when it is ready
+///     parent -> worker   setup     once, first: which function, how many lanes
+///     parent -> worker   tasks     any number; then the parent closes its sending side
+///     worker -> parent   results   any number
+///     worker -> parent   bye       once, last: what it used
+///     worker -> parent   refusal   instead of the rest: why it cannot work, as text
+///
+/// Both ends are the same build of the same program, so numbers travel as they are in memory.
+namespace fanout::detail {
+
+/// Raised whenever the meaning of a frame changes.
+inline constexpr std::uint32_t wire_version = 1;
+inline constexpr std::uint32_t wire_magic = 0x666e7431;  // "fnt1"
+/// A frame beyond this is not one: the stream is corrupt.
+inline constexpr std::uint32_t max_frame_bytes = 1U << 30;
+
+enum class frame_type : std::uint32_t { hello = 1, setup, tasks, results, bye, refusal };
+
+struct frame_header {
+  std::uint32_t bytes = 0;  ///< of the payload
+  frame_type type = frame_type::hello;
+};
+
+struct hello_frame {
+  std::uint32_t magic = wire_magic;
+  std::uint32_t version = wire_version;
+};
+
+/// Followed by the function's name and the encoded context.
+struct setup_frame {
+  std::uint32_t threads = 1;
+  std::uint32_t in_flight = 1;
+  std::uint32_t first_lane = 0;
+  std::uint32_t name_bytes = 0;
+  std::int64_t task_timeout_ns = 0;
+};
+
+/// Each task in a `tasks` frame: this, then the encoded input.
+struct task_header {
+  std::uint64_t index = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// Each result in a `results` frame: this, then the encoded value, or the encoded failure.
+struct result_header {
+  std::uint64_t index = 0;
+  std::uint64_t bytes = 0;
+  std::int64_t started_ns = 0;  ///< steady clock, which the processes of a machine share
+  std::int64_t finished_ns = 0;
+  std::int64_t cpu_ns = -1;
+  std::uint32_t lane = 0;
+  std::uint32_t ok = 0;
+};
+
+struct bye_frame {
+  std::uint64_t peak_rss_bytes = 0;
+};
+
+template <class T>
+void append_raw(std::string& bytes, const T& value) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+/// Takes a `T` off the front of `bytes`; empty when there are too few.
+template <class T>
+std::optional<T> take_raw(std::string_view& bytes) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  if (bytes.size() < sizeof(T)) return std::nullopt;
+  T value;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  bytes.remove_prefix(sizeof value);
+  return value;
+}
+
+/// Takes `count` bytes off the front; empty when there are too few.
+std::optional<std::string_view> take_bytes(std::string_view& bytes, std::uint64_t count);
+
+/// Writes one frame in place: the header first, its length set by `close`.
+class frame_writer {
+ public:
+  frame_writer(std::string& bytes, frame_type type);
+  frame_writer(const frame_writer&) = delete;
+  frame_writer& operator=(const frame_writer&) = delete;
+  void close();
+
+ private:
+  std::string& bytes_;
+  std::size_t header_at_;
+  frame_type type_;
+};
+
+/// Received bytes, frame by frame.
+class frame_reader {
+ public:
+  struct frame {
+    frame_type type;
+    std::string_view payload;  ///< valid until the next call
+  };
+
+  /// Room for at least `bytes` more; tell how many came with `added`.
+  char* prepare(std::size_t bytes);
+  void added(std::size_t bytes) { end_ += bytes; }
+
+  /// The next whole frame, if it is there. Throws `fanout::error` of kind `protocol` for what cannot be a frame.
+  std::optional<frame> next();
+  bool empty() const noexcept { return begin_ == end_; }
+
+ private:
+  std::string buffer_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+void encode_failure(const failure& value, std::string& bytes);
+failure decode_failure(std::string_view bytes);
+
+}  // namespace fanout::detail

@@ -1,0 +1,397 @@
+#include "process/worker_crew.hpp"
+
+#include <fanout/core/pipeline.hpp>
+
+#include "process/worker_runner.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+
+namespace fanout::detail {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+std::chrono::nanoseconds to_duration(const timeval& time) {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+}
+
+clock::time_point from_ns(std::int64_t ns) {
+  return clock::time_point(std::chrono::nanoseconds(ns));
+}
+
+}  // namespace
+
+worker_runner& worker_runner::instance() {
+  static worker_runner only;
+  return only;
+}
+
+void worker_runner::run(run_control& control, remote_job& job, const fanout::shape& ran, report& cost) {
+  worker_crew(control, job, ran, cost).run();
+}
+
+worker_crew::worker_crew(run_control& control, remote_job& job, const fanout::shape& ran, report& cost)
+    : control_(control),
+      job_(job),
+      shape_(ran),
+      cost_(cost),
+      workers_(ran.processes),
+      frames_(ran.processes),
+      open_frames_(ran.processes),
+      deadline_timer_(loop_) {
+  cost_.processes = 0;
+}
+
+void worker_crew::run() {
+  const run_control::observer watch(control_, [this] { asio::post(loop_, [this] { on_change(); }); });
+  if (control_.options().task_timeout.count() > 0) check_deadlines();
+  deal();
+  finish_when_done();
+  loop_.run();
+  cancel_returned();
+}
+
+// Handing out -------------------------------------------------------------------------------------------------------
+
+void worker_crew::deal() {
+  if (control_.aborted()) return;
+  while (deal_one_each()) {
+  }
+  for (const auto& worker : workers_)
+    if (worker && !worker->finishing) fill_up(*worker);
+  flush();
+}
+
+/// One round: a task for each worker that has a free place, so that a short source is shared out evenly.
+bool worker_crew::deal_one_each() {
+  const std::uint32_t places = shape_.threads * shape_.in_flight;
+  bool given = false;
+  for (std::uint32_t number = 0; number < workers_.size(); ++number) {
+    const auto& worker = workers_[number];
+    if (worker ? worker->finishing || worker->unfinished >= places : start_failed_) continue;
+    if (!give(number)) return false;
+    given = true;
+  }
+  return given;
+}
+
+void worker_crew::fill_up(worker_process& worker) {
+  const std::uint32_t places = shape_.threads * shape_.in_flight;
+  const std::uint32_t ahead_places = places_ahead();
+  if (worker.unfinished > places + ahead_places / 2) return;  // in batches, not one by one
+  while (worker.unfinished < places + ahead_places && worker.unfinished_bytes < most_bytes_ahead)
+    if (!give(worker.number())) return;
+}
+
+std::uint32_t worker_crew::places_ahead() const {
+  if (mean_task_.count() <= 0) return 0;
+  const auto places = static_cast<std::int64_t>(shape_.threads) * shape_.in_flight;
+  const std::int64_t tasks = std::chrono::nanoseconds(ahead) / mean_task_ * places;
+  return static_cast<std::uint32_t>(std::min<std::int64_t>(tasks, most_ahead));
+}
+
+bool worker_crew::give(std::uint32_t number) {
+  auto task = next_task();
+  if (!task) return false;
+  worker_process* const worker = worker_for(number);
+  if (!worker) {
+    returned_.push_front(std::move(*task));
+    return running_ > 0;
+  }
+  if (!open_frames_[number]) open_frames_[number] = std::make_unique<frame_writer>(frames_[number], frame_type::tasks);
+  append_raw(frames_[number], task_header{task->index, task->argument.size()});
+  frames_[number] += task->argument;
+  worker->unfinished += 1;
+  worker->unfinished_bytes += task->argument.size();
+  worker->tasks.push_back(std::move(*task));
+  return true;
+}
+
+std::optional<handed_task> worker_crew::next_task() {
+  if (!returned_.empty()) {
+    handed_task task = std::move(returned_.front());
+    returned_.pop_front();
+    return task;
+  }
+  if (waiting_for_source_) return std::nullopt;
+  handed_task task;
+  switch (job_.pull_encoded(task.index, task.argument)) {
+    case pull_status::item:
+      return task;
+    case pull_status::end:
+      return std::nullopt;
+    case pull_status::not_ready:
+      break;
+  }
+  wait_for_source();
+  return std::nullopt;
+}
+
+worker_process* worker_crew::worker_for(std::uint32_t number) {
+  if (workers_[number]) return workers_[number].get();
+  if (start_failed_) return nullptr;
+  try {
+    workers_[number] = std::make_unique<worker_process>(loop_, number, shape_.threads);
+  } catch (const std::system_error&) {
+    start_failed_ = true;  // the workers there are will have to do
+    if (running_ == 0) control_.break_off(std::current_exception());
+    return nullptr;
+  }
+  ++running_;
+  cost_.processes = std::max(cost_.processes, running_);
+  worker_process& worker = *workers_[number];
+
+  const std::string_view name = job_.function();
+  frame_writer setup(frames_[number], frame_type::setup);
+  append_raw(frames_[number], setup_frame{.threads = shape_.threads,
+                                          .in_flight = shape_.in_flight,
+                                          .first_lane = number * shape_.threads,
+                                          .name_bytes = static_cast<std::uint32_t>(name.size()),
+                                          .task_timeout_ns = control_.options().task_timeout.count()});
+  frames_[number] += name;
+  frames_[number] += job_.context();
+  setup.close();
+  asio::co_spawn(loop_, attend(worker), [this](std::exception_ptr failed) {
+    if (failed) control_.break_off(failed);
+  });
+  return &worker;
+}
+
+void worker_crew::flush() {
+  for (std::size_t number = 0; number < workers_.size(); ++number) {
+    if (frames_[number].empty()) continue;
+    if (open_frames_[number]) open_frames_[number]->close();
+    open_frames_[number].reset();
+    if (workers_[number]) workers_[number]->send(frames_[number]);
+    frames_[number].clear();
+  }
+}
+
+/// Workers end together, when nothing can be left for any of them: until then one that dies may leave tasks behind.
+void worker_crew::finish_when_done() {
+  if (!returned_.empty() || (control_.pulling() && !control_.aborted())) return;
+  for (const auto& worker : workers_)
+    if (worker && worker->unfinished > 0) return;
+  finished_ = true;
+  for (const auto& worker : workers_)
+    if (worker && !worker->finishing) worker->finish_sending();
+  deadline_timer_.cancel();
+}
+
+void worker_crew::wait_for_source() {
+  waiting_for_source_ = true;
+  if (!source_) {
+    const int own = dup(job_.source_handle());
+    if (own < 0) throw std::system_error(errno, std::generic_category(), "cannot wait for the source");
+    source_.emplace(loop_, own);
+  }
+  source_->async_wait(asio::posix::descriptor_base::wait_read, [this](boost::system::error_code) {
+    control_.end_wait();
+    waiting_for_source_ = false;
+    deal();
+    finish_when_done();
+  });
+}
+
+// Taking back -------------------------------------------------------------------------------------------------------
+
+task<void> worker_crew::attend(worker_process& worker) {
+  auto watching = worker.watch([this, &worker](const frame_reader::frame& frame) { on_frame(worker, frame); });
+  const worker_end end = co_await std::move(watching);
+  on_end(worker, end);
+}
+
+void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& frame) {
+  auto payload = frame.payload;
+  switch (frame.type) {
+    case frame_type::hello: {
+      const auto hello = take_raw<hello_frame>(payload);
+      if (!hello || hello->magic != wire_magic || hello->version != wire_version)
+        throw error(failure_kind::protocol, "the worker process speaks another protocol");
+      worker.ready = true;
+      return;
+    }
+    case frame_type::results:
+      return on_results(worker, payload);
+    case frame_type::bye: {
+      const auto bye = take_raw<bye_frame>(payload);
+      if (!bye) throw error(failure_kind::protocol, "the worker process took its leave in too few bytes");
+      worker.said_bye = true;
+      cost_.peak_rss_bytes += bye->peak_rss_bytes;
+      return;
+    }
+    case frame_type::refusal:
+      refusal_ = payload;
+      worker.ready = false;
+      return;
+    case frame_type::setup:
+    case frame_type::tasks:
+      break;
+  }
+  throw error(failure_kind::protocol, "the worker process sent a frame that is not a worker's");
+}
+
+void worker_crew::on_results(worker_process& worker, std::string_view payload) {
+  while (!payload.empty()) {
+    const auto header = take_raw<result_header>(payload);
+    const auto bytes = header ? take_bytes(payload, header->bytes) : std::nullopt;
+    if (!bytes) throw error(failure_kind::protocol, "the worker process sent a result that ends too soon");
+    const auto task = std::find_if(worker.tasks.begin(), worker.tasks.end(), [&](const handed_task& handed) {
+      return handed.index == header->index && !handed.finished;
+    });
+    if (task == worker.tasks.end())
+      throw error(failure_kind::protocol, "the worker process sent a result of a task it does not have");
+    task->finished = true;
+    worker.unfinished -= 1;
+    worker.unfinished_bytes -= task->argument.size();
+    task->argument = std::string();
+    while (!worker.tasks.empty() && worker.tasks.front().finished) {
+      worker.tasks.pop_front();
+      ++worker.handed_before_front;
+    }
+    failed_starts_ = 0;
+
+    outcome_facts facts;
+    facts.index = header->index;
+    facts.lane = header->lane;
+    facts.started = from_ns(header->started_ns);
+    facts.finished = from_ns(header->finished_ns);
+    facts.cpu = std::chrono::nanoseconds(header->cpu_ns);
+    const auto took = std::max(facts.elapsed(), std::chrono::nanoseconds(1));
+    mean_task_ = mean_task_.count() == 0 ? took : mean_task_ + (took - mean_task_) / 16;
+    if (header->ok)
+      job_.deliver_result(facts, *bytes);
+    else
+      job_.deliver_failure(facts, decode_failure(*bytes));
+  }
+  deal();
+  finish_when_done();
+}
+
+void worker_crew::on_end(worker_process& worker, const worker_end& end) {
+  book(worker, end);
+  const bool expected = worker.finishing && worker.unfinished == 0;
+  if (!expected && !control_.aborted()) {
+    ++cost_.restarts;
+    if (!worker.ready && ++failed_starts_ >= most_failed_starts)
+      control_.break_off(std::make_exception_ptr(
+          std::runtime_error(fmt::format("worker processes do not get ready: the last one {}{}{}", end.text(),
+                                         refusal_.empty() ? "" : ", saying: ", refusal_))));
+  }
+  const std::uint64_t started = worker.page().started();
+  std::uint64_t position = worker.handed_before_front;
+  std::deque<handed_task> not_started;
+  for (handed_task& task : worker.tasks) {
+    const bool was_started = position++ < started;
+    if (task.finished) continue;
+    if (was_started || control_.aborted())
+      settle(worker, end, task, was_started);
+    else
+      not_started.push_back(std::move(task));
+  }
+  returned_.insert(returned_.begin(), std::make_move_iterator(not_started.begin()),
+                   std::make_move_iterator(not_started.end()));
+  const std::uint32_t number = worker.number();
+  frames_[number].clear();
+  open_frames_[number].reset();
+  --running_;
+  // Its socket was closed with a write perhaps still waiting; that coroutine ends first, then the object.
+  asio::post(loop_, [gone = std::shared_ptr<worker_process>(std::move(workers_[number]))] {});
+  start_failed_ = false;
+  if (control_.aborted()) cancel_returned();
+  deal();
+  finish_when_done();
+}
+
+/// The outcome of a task whose worker is gone.
+void worker_crew::settle(worker_process& worker, const worker_end& end, handed_task& task, bool started) {
+  outcome_facts facts;
+  facts.index = task.index;
+  facts.lane = worker.number() * shape_.threads;
+  facts.finished = facts.started = clock::now();
+  for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
+    const auto& state = worker.page().lane(lane);
+    if (state.task.load(std::memory_order_acquire) != task.index + 1) continue;
+    facts.started = from_ns(state.started_ns.load(std::memory_order_relaxed));
+    facts.lane += lane;
+    break;
+  }
+  failure reason;
+  if (worker.timed_out_index == task.index + 1) {
+    reason = control_.timed_out("; its worker process was killed");
+  } else if (control_.aborted()) {
+    reason = control_.cancelled();
+  } else {
+    reason.kind = failure_kind::worker_died;
+    reason.signal = end.signal();
+    if (worker.timed_out_index != 0)
+      reason.message = "its worker process was killed because another of its tasks was over its limit";
+    else if (worker.corrupt())
+      reason.message = "its worker process sent what is no result, and was killed";
+    else
+      reason.message = fmt::format("its worker process {} {}", end.text(), started ? "in mid-task" : "");
+  }
+  job_.deliver_failure(facts, std::move(reason));
+}
+
+void worker_crew::book(const worker_process& worker, const worker_end& end) {
+  cost_.cpu_user += to_duration(end.used.ru_utime);
+  cost_.cpu_system += to_duration(end.used.ru_stime);
+  cost_.voluntary_switches += static_cast<std::uint64_t>(end.used.ru_nvcsw);
+  cost_.involuntary_switches += static_cast<std::uint64_t>(end.used.ru_nivcsw);
+  cost_.ipc_bytes += worker.bytes_sent() + worker.bytes_received();
+}
+
+void worker_crew::cancel_returned() {
+  while (!returned_.empty()) {
+    outcome_facts facts;
+    facts.index = returned_.front().index;
+    facts.finished = facts.started = clock::now();
+    returned_.pop_front();
+    job_.deliver_failure(facts, control_.cancelled());
+  }
+}
+
+void worker_crew::on_change() {
+  if (source_) source_->cancel();
+  if (control_.aborted())
+    for (const auto& worker : workers_)
+      if (worker && worker->unfinished > 0) worker->kill();
+  if (control_.aborted()) cancel_returned();
+  finish_when_done();
+}
+
+void worker_crew::check_deadlines() {
+  if (finished_) return;
+  const auto limit = control_.options().task_timeout;
+  const auto now = clock::now();
+  for (const auto& worker : workers_) {
+    if (!worker || worker->timed_out_index != 0) continue;
+    for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
+      const auto& state = worker->page().lane(lane);
+      const auto under_way = state.task.load(std::memory_order_acquire);
+      if (under_way == 0 || now - from_ns(state.started_ns.load(std::memory_order_relaxed)) < limit) continue;
+      if (state.task.load(std::memory_order_acquire) != under_way) continue;  // the time was the next task's
+      worker->timed_out_index = under_way;
+      worker->kill();
+      break;
+    }
+  }
+  const auto pause =
+      std::clamp<std::chrono::nanoseconds>(limit / 8, std::chrono::milliseconds(2), std::chrono::milliseconds(50));
+  deadline_timer_.expires_after(pause);
+  deadline_timer_.async_wait([this](boost::system::error_code cancelled) {
+    if (!cancelled) check_deadlines();
+  });
+}
+
+}  // namespace fanout::detail

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <fanout/core/remote_job.hpp>
+
+#include "process/worker_process.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace fanout::detail {
+
+/// The worker processes of one run: who does what, and what becomes of it when one of them dies.
+///
+/// Everything happens on one loop on the thread that runs the job; workers share nothing with each other. A worker is
+/// started when there is a task for it. It is handed one task for each of its places, and more only when tasks turn out
+/// to be short: then some wait at the worker, about `ahead` worth of work, so that a worker need not wait for its
+/// parent between them and many travel in one frame. A long task never waits behind another while a worker is idle.
+///
+/// Each task pulled from the source has exactly one outcome. When a worker dies, the tasks it had started (it counts
+/// them on its progress page, in the order they were handed over) are `worker_died`; the others go to other workers.
+class worker_crew {
+ public:
+  worker_crew(run_control& control, remote_job& job, const fanout::shape& ran, report& cost);
+  worker_crew(const worker_crew&) = delete;
+  worker_crew& operator=(const worker_crew&) = delete;
+
+  void run();
+
+ private:
+  static constexpr std::chrono::milliseconds ahead{4};
+  static constexpr std::uint32_t most_ahead = 16'384;        ///< tasks waiting at one worker
+  static constexpr std::size_t most_bytes_ahead = 1U << 20;  ///< their inputs, together
+  static constexpr int most_failed_starts = 3;               ///< in a row
+
+  /// Hands out tasks while there are tasks and places for them; tells idle workers to end when there are none.
+  void deal();
+  bool deal_one_each();
+  void fill_up(worker_process& worker);
+  bool give(std::uint32_t number);  ///< one task, starting the worker if need be; false when there is none
+  std::optional<handed_task> next_task();
+  worker_process* worker_for(std::uint32_t number);
+  std::uint32_t places_ahead() const;
+  void flush();
+  void finish_when_done();
+  void wait_for_source();
+
+  task<void> attend(worker_process& worker);
+  void on_frame(worker_process& worker, const frame_reader::frame& frame);
+  void on_results(worker_process& worker, std::string_view payload);
+  void on_end(worker_process& worker, const worker_end& end);
+  void settle(worker_process& worker, const worker_end& end, handed_task& task, bool started);
+  void book(const worker_process& worker, const worker_end& end);
+  void cancel_returned();
+  void on_change();
+  void check_deadlines();
+
+  run_control& control_;
+  remote_job& job_;
+  fanout::shape shape_;
+  report& cost_;
+  asio::io_context loop_{1};
+  std::vector<std::unique_ptr<worker_process>> workers_;  ///< null where none runs
+  std::vector<std::string> frames_;                       ///< tasks for each worker, not yet sent
+  std::vector<std::unique_ptr<frame_writer>> open_frames_;
+  std::deque<handed_task> returned_;  ///< handed to a worker that died before it started them
+  std::uint32_t running_ = 0;
+  int failed_starts_ = 0;
+  std::string refusal_;  ///< what the last worker that refused said
+  bool start_failed_ = false;
+  bool finished_ = false;  ///< nothing is left to do but to wait for the workers to end
+  bool waiting_for_source_ = false;
+  std::optional<asio::posix::stream_descriptor> source_;
+  asio::steady_timer deadline_timer_;
+  std::chrono::nanoseconds mean_task_{0};  ///< moving average; 0 until the first result
+};
+
+}  // namespace fanout::detail

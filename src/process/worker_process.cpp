@@ -1,0 +1,157 @@
+#include "process/worker_process.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace fanout::detail {
+
+bool worker_end::by_signal() const noexcept {
+  return WIFSIGNALED(status);
+}
+int worker_end::signal() const noexcept {
+  return by_signal() ? WTERMSIG(status) : 0;
+}
+
+std::string worker_end::text() const {
+  if (!by_signal()) return fmt::format("exited with status {}", WEXITSTATUS(status));
+  const char* const name = sigabbrev_np(signal());
+  return fmt::format("was killed by SIG{} ({})", name ? name : "?", signal());
+}
+
+worker_process::worker_process(asio::io_context& loop, std::uint32_t number, std::uint32_t lanes)
+    : loop_(loop),
+      number_(number),
+      page_(progress_page::create(lanes)),
+      child_(spawn_worker(page_.descriptor())),
+      socket_(loop),
+      exit_(loop),
+      grace_(loop, asio::steady_timer::time_point::max()) {
+  page_.close_descriptor();
+  socket_.assign(asio::local::stream_protocol(), child_.socket);
+  exit_.assign(child_.pidfd);
+}
+
+worker_process::~worker_process() {
+  if (reaped_) return;
+  kill();
+  waitpid(child_.pid, nullptr, 0);
+}
+
+void worker_process::kill() {
+  if (!reaped_) ::kill(child_.pid, SIGKILL);
+}
+
+void worker_process::send(std::string_view frames) {
+  out_ += frames;
+  if (!writing_) start_writing();
+}
+
+void worker_process::finish_sending() {
+  finishing = true;
+  close_after_writing_ = true;
+  if (!writing_) start_writing();
+}
+
+// A worker takes tasks nearly always at once, so writing is tried before waiting.
+void worker_process::start_writing() {
+  while (written_ < out_.size()) {
+    const auto sent = ::send(socket_.native_handle(), out_.data() + written_, out_.size() - written_, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      if (!writing_) {
+        writing_ = true;
+        asio::co_spawn(loop_, write_rest(), asio::detached);
+      }
+      return;
+    }
+    if (sent < 0) break;  // it is gone; its end says the rest
+    written_ += static_cast<std::size_t>(sent);
+    sent_ += static_cast<std::uint64_t>(sent);
+  }
+  out_.clear();
+  written_ = 0;
+  if (close_after_writing_) ::shutdown(socket_.native_handle(), SHUT_WR);
+}
+
+task<void> worker_process::write_rest() {
+  while (written_ < out_.size()) {
+    boost::system::error_code failed;
+    auto wait = socket_.async_wait(asio::socket_base::wait_write, asio::redirect_error(asio::use_awaitable, failed));
+    co_await std::move(wait);
+    if (failed) break;
+    start_writing();
+  }
+  writing_ = false;
+}
+
+worker_process::input worker_process::read_frames(const std::function<void(const frame_reader::frame&)>& on_frame) {
+  constexpr std::size_t chunk = 256 * 1024;
+  received_more_ = false;
+  for (int turn = 0; turn < 4; ++turn) {  // then it is the other workers' turn
+    const auto got = ::recv(socket_.native_handle(), reader_.prepare(chunk), chunk, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return input::waiting;
+    if (got <= 0) return input::closed;
+    reader_.added(static_cast<std::size_t>(got));
+    received_ += static_cast<std::uint64_t>(got);
+    received_more_ = true;
+    try {
+      while (const auto frame = reader_.next()) on_frame(*frame);
+    } catch (const error&) {
+      corrupt_ = true;
+      return input::closed;
+    }
+  }
+  return input::waiting;
+}
+
+task<void> worker_process::watch_exit() {
+  boost::system::error_code ended;
+  auto wait =
+      exit_.async_wait(asio::posix::descriptor_base::wait_read, asio::redirect_error(asio::use_awaitable, ended));
+  co_await std::move(wait);
+  exited_ = true;
+  socket_.cancel();
+  grace_.cancel();
+}
+
+// The socket ends the conversation; the pidfd, which no grandchild can hold open, ends the process.
+task<worker_end> worker_process::watch(std::function<void(const frame_reader::frame&)> on_frame) {
+  asio::co_spawn(loop_, watch_exit(), asio::detached);
+  boost::system::error_code ignored;
+  while (!exited_ && read_frames(on_frame) == input::waiting && !exited_) {
+    auto wait = socket_.async_wait(asio::socket_base::wait_read, asio::redirect_error(asio::use_awaitable, ignored));
+    co_await std::move(wait);
+  }
+  if (!exited_) {
+    if (said_bye)
+      grace_.expires_after(exit_grace);  // it still runs what the program does at exit
+    else
+      kill();
+    auto wait = grace_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await std::move(wait);
+    kill();
+  }
+  while (!corrupt_ && read_frames(on_frame) == input::waiting && received_more_) {
+  }  // what it managed to say before it ended
+  worker_end end;
+  while (wait4(child_.pid, &end.status, 0, &end.used) < 0 && errno == EINTR) {
+  }
+  reaped_ = true;
+  socket_.close();
+  co_return end;
+}
+
+}  // namespace fanout::detail

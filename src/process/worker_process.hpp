@@ -1,0 +1,106 @@
+#pragma once
+
+#include <fanout/base/task.hpp>
+
+#include "process/progress_page.hpp"
+#include "process/spawn.hpp"
+#include "process/wire.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <sys/resource.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace fanout::detail {
+
+/// A task handed to a worker, whole, so that it can be handed to another.
+struct handed_task {
+  std::uint64_t index = 0;
+  std::string argument;
+  bool finished = false;
+};
+
+/// How a worker process ended.
+struct worker_end {
+  int status = 0;  ///< as wait4(2) gives it
+  rusage used{};
+  bool by_signal() const noexcept;
+  int signal() const noexcept;  ///< 0 if it exited
+  std::string text() const;     ///< "was killed by SIGKILL (9)", "exited with status 3"
+};
+
+/// One worker process seen from its parent: the socket to it, what was handed to it, and its end.
+///
+/// Thread safety: none; it belongs to the loop it was made for. Destroying it kills and reaps a child that still runs.
+class worker_process {
+ public:
+  worker_process(asio::io_context& loop, std::uint32_t number, std::uint32_t lanes);
+  worker_process(const worker_process&) = delete;
+  worker_process& operator=(const worker_process&) = delete;
+  ~worker_process();
+
+  std::uint32_t number() const noexcept { return number_; }
+  pid_t pid() const noexcept { return child_.pid; }
+  const progress_page& page() const noexcept { return page_; }
+
+  /// Queues frames and writes as much as the socket takes; the rest follows as it takes more.
+  void send(std::string_view frames);
+  /// No more will be sent; the worker ends after the tasks it has.
+  void finish_sending();
+  void kill();
+
+  /// Runs until the process has ended and been reaped: calls `on_frame` for each frame it sent. A worker that sends
+  /// what is no frame is killed; `corrupt()` then tells.
+  task<worker_end> watch(std::function<void(const frame_reader::frame&)> on_frame);
+  bool corrupt() const noexcept { return corrupt_; }
+
+  std::uint64_t bytes_sent() const noexcept { return sent_; }
+  std::uint64_t bytes_received() const noexcept { return received_; }
+
+  // Booked by the run: in the order of handing over, finished ones taken off the front.
+  std::deque<handed_task> tasks;
+  std::uint64_t handed_before_front = 0;  ///< tasks handed over and already taken off `tasks`
+  std::uint32_t unfinished = 0;
+  std::size_t unfinished_bytes = 0;
+  bool ready = false;  ///< said hello
+  bool said_bye = false;
+  bool finishing = false;             ///< its sending side is closed
+  std::uint64_t timed_out_index = 0;  ///< index + 1 of the task it is being killed for; 0 for none
+
+ private:
+  static constexpr std::chrono::seconds exit_grace{5};
+  enum class input { waiting, closed };
+  input read_frames(const std::function<void(const frame_reader::frame&)>& on_frame);
+  void start_writing();
+  task<void> write_rest();
+  task<void> watch_exit();
+
+  asio::io_context& loop_;
+  std::uint32_t number_;
+  progress_page page_;
+  spawned_worker child_;
+  asio::local::stream_protocol::socket socket_;
+  asio::posix::stream_descriptor exit_;
+  asio::steady_timer grace_;  ///< for a worker that has said all, until it is gone
+  frame_reader reader_;
+  bool received_more_ = false;  ///< by the last read_frames()
+  std::string out_;
+  std::size_t written_ = 0;  ///< of out_
+  bool writing_ = false;
+  bool close_after_writing_ = false;
+  bool corrupt_ = false;
+  bool exited_ = false;
+  bool reaped_ = false;
+  std::uint64_t sent_ = 0;
+  std::uint64_t received_ = 0;
+};
+
+}  // namespace fanout::detail

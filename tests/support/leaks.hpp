@@ -1,0 +1,62 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+#include <thread>
+
+/// What a test leaves behind in this process: descriptors, threads, children.
+namespace fanout::test {
+
+inline std::size_t count_entries(const char* directory) {
+  const std::filesystem::directory_iterator entries(directory);
+  return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+}
+
+inline std::size_t open_descriptors() {
+  return count_entries("/proc/self/fd");
+}
+inline std::size_t live_threads() {
+  return count_entries("/proc/self/task");
+}
+
+/// The children of this process, zombies included.
+inline std::set<int> children() {
+  std::set<int> pids;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(thread.path() / "children");
+    int pid = 0;
+    while (file >> pid) pids.insert(pid);
+  }
+  return pids;
+}
+
+/// A fixture that fails when its test leaks a descriptor, a thread or a child.
+class leak_checked : public testing::Test {
+ protected:
+  void SetUp() override {
+    descriptors_ = open_descriptors();
+    threads_ = live_threads();
+    children_ = children();
+  }
+  void TearDown() override {
+    EXPECT_EQ(open_descriptors(), descriptors_) << "a descriptor leaked";
+    // A joined thread has ended, but the kernel takes its entry away a moment later.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    while (live_threads() > threads_ && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    EXPECT_EQ(live_threads(), threads_) << "a thread leaked";
+    EXPECT_EQ(children(), children_) << "a child process leaked";
+  }
+
+ private:
+  std::size_t descriptors_ = 0;
+  std::size_t threads_ = 0;
+  std::set<int> children_;
+};
+
+}  // namespace fanout::test
