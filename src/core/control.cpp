@@ -89,7 +89,7 @@ void run_control::notify() {
 }
 
 void run_control::wake_waiting() {
-  if (!anyone_waiting()) return;
+  if (!anyone_waiting() || wake_sent_.exchange(true)) return;
   const std::lock_guard lock(mutex_);
   signal_handle(more_);
   notify();

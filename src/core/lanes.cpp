@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <poll.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <array>
@@ -119,16 +120,25 @@ void lane::on_change() {
 
 task<void> lane::wait_for_source() {
   const booked_wait booked(control());
-  if (!source_) {
-    const int own = dup(set_.work().source_handle());
-    if (own < 0) throw std::system_error(errno, std::generic_category(), "cannot wait for the source");
-    source_.emplace(loop_, own);
-  }
+  if (!source_) source_.emplace(loop_, open_wait_handle(set_.work().source_handle()));
   if (!control().pulling()) co_return;
   boost::system::error_code ended;  // whatever it says, the source is asked next
   auto wait =
       source_->async_wait(asio::posix::descriptor_base::wait_read, asio::redirect_error(asio::use_awaitable, ended));
   co_await std::move(wait);
+}
+
+// A loop makes every descriptor it waits for non-blocking, and that mode belongs to the open file: to a terminal or
+// pipe that other processes use too, and to whoever else reads it here. So it waits for an epoll instance that watches
+// the descriptor instead.
+int open_wait_handle(int descriptor) {
+  const int handle = epoll_create1(EPOLL_CLOEXEC);
+  epoll_event readable{};
+  readable.events = EPOLLIN;
+  if (handle >= 0 && epoll_ctl(handle, EPOLL_CTL_ADD, descriptor, &readable) == 0) return handle;
+  const int why = errno;
+  if (handle >= 0) close(handle);
+  throw std::system_error(why, std::generic_category(), "cannot wait for the source");
 }
 
 // lane_set ----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace fanout::detail {
 namespace {

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <stdexcept>
 #include <system_error>
 
@@ -189,11 +188,7 @@ void worker_crew::finish_when_done() {
 
 void worker_crew::wait_for_source() {
   waiting_for_source_ = true;
-  if (!source_) {
-    const int own = dup(job_.source_handle());
-    if (own < 0) throw std::system_error(errno, std::generic_category(), "cannot wait for the source");
-    source_.emplace(loop_, own);
-  }
+  if (!source_) source_.emplace(loop_, open_wait_handle(job_.source_handle()));
   source_->async_wait(asio::posix::descriptor_base::wait_read, [this](boost::system::error_code) {
     control_.end_wait();
     waiting_for_source_ = false;
@@ -336,7 +331,7 @@ void worker_crew::settle(worker_process& worker, const worker_end& end, handed_t
     if (worker.timed_out_index != 0)
       reason.message = "its worker process was killed because another of its tasks was over its limit";
     else if (worker.corrupt())
-      reason.message = "its worker process sent what is no result, and was killed";
+      reason.message = fmt::format("its worker process was killed: {}", worker.complaint());
     else
       reason.message = fmt::format("its worker process {} {}", end.text(), started ? "in mid-task" : "");
   }

@@ -109,8 +109,8 @@ worker_process::input worker_process::read_frames(const std::function<void(const
     received_more_ = true;
     try {
       while (const auto frame = reader_.next()) on_frame(*frame);
-    } catch (const error&) {
-      corrupt_ = true;
+    } catch (const error& what) {
+      complaint_ = what.what();
       return input::closed;
     }
   }
@@ -144,7 +144,7 @@ task<worker_end> worker_process::watch(std::function<void(const frame_reader::fr
     co_await std::move(wait);
     kill();
   }
-  while (!corrupt_ && read_frames(on_frame) == input::waiting && received_more_) {
+  while (!corrupt() && read_frames(on_frame) == input::waiting && received_more_) {
   }  // what it managed to say before it ended
   worker_end end;
   while (wait4(child_.pid, &end.status, 0, &end.used) < 0 && errno == EINTR) {

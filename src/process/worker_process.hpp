@@ -60,7 +60,8 @@ class worker_process {
   /// Runs until the process has ended and been reaped: calls `on_frame` for each frame it sent. A worker that sends
   /// what is no frame is killed; `corrupt()` then tells.
   task<worker_end> watch(std::function<void(const frame_reader::frame&)> on_frame);
-  bool corrupt() const noexcept { return corrupt_; }
+  bool corrupt() const noexcept { return !complaint_.empty(); }
+  const std::string& complaint() const noexcept { return complaint_; }
 
   std::uint64_t bytes_sent() const noexcept { return sent_; }
   std::uint64_t bytes_received() const noexcept { return received_; }
@@ -96,7 +97,7 @@ class worker_process {
   std::size_t written_ = 0;  ///< of out_
   bool writing_ = false;
   bool close_after_writing_ = false;
-  bool corrupt_ = false;
+  std::string complaint_;  ///< about what the worker sent
   bool exited_ = false;
   bool reaped_ = false;
   std::uint64_t sent_ = 0;

@@ -56,7 +56,10 @@ class run_control {
   /// lane therefore books its wait while it still holds the source's mutex, and whoever leaves inputs behind under that
   /// mutex wakes the others: no wake-up can fall between a lane's look and its wait.
   /// @{
-  void begin_wait() noexcept { waiting_.fetch_add(1); }
+  void begin_wait() noexcept {
+    wake_sent_.store(false);
+    waiting_.fetch_add(1);
+  }
   void end_wait() noexcept { waiting_.fetch_sub(1); }
   bool anyone_waiting() const noexcept { return waiting_.load() > 0; }
   /// Wakes the lanes that wait, to ask the source again.
@@ -105,6 +108,7 @@ class run_control {
   std::exception_ptr broken_;
   std::stop_source abort_;
   std::atomic<int> waiting_{0};
+  std::atomic<bool> wake_sent_{false};  ///< those that wait have been woken and not yet come to ask
   int wake_ = -1;
   int more_ = -1;
   std::mutex mutex_;  ///< guards exhausted_, broken_ and observers_

@@ -73,6 +73,9 @@ task<void> wait_for_source(slot& place);
 /// For `lane_work::run_slot`: whether this slot should close instead of taking another input.
 bool slot_is_surplus(slot& place);
 
+/// A descriptor of its own that is readable while `descriptor` is, for a loop to wait on. Throws `std::system_error`.
+int open_wait_handle(int descriptor);
+
 /// Runs `work` on the lanes of `ran`; the calling thread is lane 0, and the call returns when all lanes have ended.
 /// `first_lane` numbers them. For `model::automatic`, adds lanes as the first tasks show what the work is, and says in
 /// `choice` what it saw. Returns the shape that ran in the end.
