@@ -13,7 +13,7 @@ namespace fanout::detail {
 class progress_page {
  public:
   struct lane_state {
-    std::atomic<std::uint64_t> task{0};       ///< index of the task under way + 1; 0 between tasks
+    std::atomic<std::uint64_t> task{0};       ///< ordinal of the task under way + 1; 0 between tasks
     std::atomic<std::int64_t> started_ns{0};  ///< steady clock
   };
 

@@ -50,13 +50,13 @@ struct setup_frame {
 
 /// Each task in a `tasks` frame: this, then the encoded input.
 struct task_header {
-  std::uint64_t index = 0;
+  std::uint64_t ordinal = 0;  ///< of the tasks handed to this worker, from 0, in order
   std::uint64_t bytes = 0;
 };
 
 /// Each result in a `results` frame: this, then the encoded value, or the encoded failure.
 struct result_header {
-  std::uint64_t index = 0;
+  std::uint64_t ordinal = 0;  ///< of the task
   std::uint64_t bytes = 0;
   std::int64_t started_ns = 0;  ///< steady clock, which the processes of a machine share
   std::int64_t finished_ns = 0;

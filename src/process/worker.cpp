@@ -98,7 +98,7 @@ class worker_run final : public lane_work {
     const auto started = clock::now();
     // Relaxed, then release: the parent reads the time only of a task it sees under way.
     state.started_ns.store(to_ns(started), std::memory_order_relaxed);
-    state.task.store(taken.index + 1, std::memory_order_release);
+    state.task.store(taken.ordinal + 1, std::memory_order_release);
     cpu.start(started);
     std::string value;
     std::optional<failure> failed;
@@ -109,7 +109,7 @@ class worker_run final : public lane_work {
     }
     const auto finished = clock::now();
     state.task.store(0, std::memory_order_release);
-    report_result(taken.index, lane, started, finished, cpu.stop(started, finished), value, failed);
+    report_result(taken.ordinal, lane, started, finished, cpu.stop(started, finished), value, failed);
     return pull_status::item;
   }
 
@@ -140,7 +140,7 @@ class worker_run final : public lane_work {
       }
       place.end_task();
       if (failed && place.cancelled()) failed = control_.classify_stopped(*std::move(failed), place.timed_out());
-      report_result(taken.index, place.lane_number(), started, clock::now(), std::chrono::nanoseconds(-1), value,
+      report_result(taken.ordinal, place.lane_number(), started, clock::now(), std::chrono::nanoseconds(-1), value,
                     failed);
     }
   }
@@ -149,7 +149,7 @@ class worker_run final : public lane_work {
 
  private:
   struct assignment {
-    std::uint64_t index = 0;
+    std::uint64_t ordinal = 0;
     std::string argument;
   };
 
@@ -189,12 +189,12 @@ class worker_run final : public lane_work {
         const auto header = take_raw<task_header>(payload);
         const auto argument = header ? take_bytes(payload, header->bytes) : std::nullopt;
         if (!argument) throw error(failure_kind::protocol, "the parent sent a task that ends too soon");
-        queue_.push_back({header->index, std::string(*argument)});
+        queue_.push_back({header->ordinal, std::string(*argument)});
       }
     }
   }
 
-  void report_result(std::uint64_t index, std::uint32_t lane, clock::time_point started, clock::time_point finished,
+  void report_result(std::uint64_t ordinal, std::uint32_t lane, clock::time_point started, clock::time_point finished,
                      std::chrono::nanoseconds cpu, std::string& value, const std::optional<failure>& failed) {
     if (failed) {
       value.clear();
@@ -203,7 +203,7 @@ class worker_run final : public lane_work {
     const std::lock_guard lock(sink_mutex_);
     const bool first = !frame_;
     if (first) frame_.emplace(results_, frame_type::results);
-    append_raw(results_, result_header{.index = index,
+    append_raw(results_, result_header{.ordinal = ordinal,
                                        .bytes = value.size(),
                                        .started_ns = to_ns(started),
                                        .finished_ns = to_ns(finished),

@@ -107,7 +107,7 @@ bool worker_crew::give(std::uint32_t number) {
     return running_ > 0;
   }
   if (!open_frames_[number]) open_frames_[number] = std::make_unique<frame_writer>(frames_[number], frame_type::tasks);
-  append_raw(frames_[number], task_header{task->index, task->argument.size()});
+  append_raw(frames_[number], task_header{worker->front_ordinal + worker->tasks.size(), task->argument.size()});
   frames_[number] += task->argument;
   worker->unfinished += 1;
   worker->unfinished_bytes += task->argument.size();
@@ -240,23 +240,22 @@ void worker_crew::on_results(worker_process& worker, std::string_view payload) {
     const auto header = take_raw<result_header>(payload);
     const auto bytes = header ? take_bytes(payload, header->bytes) : std::nullopt;
     if (!bytes) throw error(failure_kind::protocol, "the worker process sent a result that ends too soon");
-    const auto task = std::find_if(worker.tasks.begin(), worker.tasks.end(), [&](const handed_task& handed) {
-      return handed.index == header->index && !handed.finished;
-    });
-    if (task == worker.tasks.end())
+    const std::uint64_t place = header->ordinal - worker.front_ordinal;
+    if (header->ordinal < worker.front_ordinal || place >= worker.tasks.size() || worker.tasks[place].finished)
       throw error(failure_kind::protocol, "the worker process sent a result of a task it does not have");
-    task->finished = true;
+    handed_task& task = worker.tasks[place];
+    outcome_facts facts;
+    facts.index = task.index;
+    task.finished = true;
     worker.unfinished -= 1;
-    worker.unfinished_bytes -= task->argument.size();
-    task->argument = std::string();
+    worker.unfinished_bytes -= task.argument.size();
+    task.argument = std::string();
     while (!worker.tasks.empty() && worker.tasks.front().finished) {
       worker.tasks.pop_front();
-      ++worker.handed_before_front;
+      ++worker.front_ordinal;
     }
     failed_starts_ = 0;
 
-    outcome_facts facts;
-    facts.index = header->index;
     facts.lane = header->lane;
     facts.started = from_ns(header->started_ns);
     facts.finished = from_ns(header->finished_ns);
@@ -283,13 +282,13 @@ void worker_crew::on_end(worker_process& worker, const worker_end& end) {
                                          refusal_.empty() ? "" : ", saying: ", refusal_))));
   }
   const std::uint64_t started = worker.page().started();
-  std::uint64_t position = worker.handed_before_front;
+  std::uint64_t ordinal = worker.front_ordinal;
   std::deque<handed_task> not_started;
   for (handed_task& task : worker.tasks) {
-    const bool was_started = position++ < started;
+    const std::uint64_t own = ordinal++;
     if (task.finished) continue;
-    if (was_started || control_.aborted())
-      settle(worker, end, task, was_started);
+    if (own < started || control_.aborted())
+      settle(worker, end, task.index, own);
     else
       not_started.push_back(std::move(task));
   }
@@ -308,32 +307,32 @@ void worker_crew::on_end(worker_process& worker, const worker_end& end) {
 }
 
 /// The outcome of a task whose worker is gone.
-void worker_crew::settle(worker_process& worker, const worker_end& end, handed_task& task, bool started) {
+void worker_crew::settle(worker_process& worker, const worker_end& end, std::uint64_t index, std::uint64_t ordinal) {
   outcome_facts facts;
-  facts.index = task.index;
+  facts.index = index;
   facts.lane = worker.number() * shape_.threads;
   facts.finished = facts.started = clock::now();
   for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
     const auto& state = worker.page().lane(lane);
-    if (state.task.load(std::memory_order_acquire) != task.index + 1) continue;
+    if (state.task.load(std::memory_order_acquire) != ordinal + 1) continue;
     facts.started = from_ns(state.started_ns.load(std::memory_order_relaxed));
     facts.lane += lane;
     break;
   }
   failure reason;
-  if (worker.timed_out_index == task.index + 1) {
+  if (worker.timed_out == ordinal + 1) {
     reason = control_.timed_out("; its worker process was killed");
   } else if (control_.aborted()) {
     reason = control_.cancelled();
   } else {
     reason.kind = failure_kind::worker_died;
     reason.signal = end.signal();
-    if (worker.timed_out_index != 0)
+    if (worker.timed_out != 0)
       reason.message = "its worker process was killed because another of its tasks was over its limit";
     else if (worker.corrupt())
       reason.message = fmt::format("its worker process was killed: {}", worker.complaint());
     else
-      reason.message = fmt::format("its worker process {} {}", end.text(), started ? "in mid-task" : "");
+      reason.message = fmt::format("its worker process {} in mid-task", end.text());
   }
   job_.deliver_failure(facts, std::move(reason));
 }
@@ -370,13 +369,13 @@ void worker_crew::check_deadlines() {
   const auto limit = control_.options().task_timeout;
   const auto now = clock::now();
   for (const auto& worker : workers_) {
-    if (!worker || worker->timed_out_index != 0) continue;
+    if (!worker || worker->timed_out != 0) continue;
     for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
       const auto& state = worker->page().lane(lane);
       const auto under_way = state.task.load(std::memory_order_acquire);
       if (under_way == 0 || now - from_ns(state.started_ns.load(std::memory_order_relaxed)) < limit) continue;
       if (state.task.load(std::memory_order_acquire) != under_way) continue;  // the time was the next task's
-      worker->timed_out_index = under_way;
+      worker->timed_out = under_way;
       worker->kill();
       break;
     }

@@ -56,7 +56,7 @@ class worker_crew {
   void on_frame(worker_process& worker, const frame_reader::frame& frame);
   void on_results(worker_process& worker, std::string_view payload);
   void on_end(worker_process& worker, const worker_end& end);
-  void settle(worker_process& worker, const worker_end& end, handed_task& task, bool started);
+  void settle(worker_process& worker, const worker_end& end, std::uint64_t index, std::uint64_t ordinal);
   void book(const worker_process& worker, const worker_end& end);
   void cancel_returned();
   void on_change();

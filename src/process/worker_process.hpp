@@ -66,15 +66,16 @@ class worker_process {
   std::uint64_t bytes_sent() const noexcept { return sent_; }
   std::uint64_t bytes_received() const noexcept { return received_; }
 
-  // Booked by the run: in the order of handing over, finished ones taken off the front.
+  // Booked by the run: in the order of handing over, finished ones taken off the front. A task's ordinal is its place
+  // in that order.
   std::deque<handed_task> tasks;
-  std::uint64_t handed_before_front = 0;  ///< tasks handed over and already taken off `tasks`
+  std::uint64_t front_ordinal = 0;  ///< of tasks.front()
   std::uint32_t unfinished = 0;
   std::size_t unfinished_bytes = 0;
   bool ready = false;  ///< said hello
   bool said_bye = false;
-  bool finishing = false;             ///< its sending side is closed
-  std::uint64_t timed_out_index = 0;  ///< index + 1 of the task it is being killed for; 0 for none
+  bool finishing = false;       ///< its sending side is closed
+  std::uint64_t timed_out = 0;  ///< ordinal + 1 of the task it is being killed for; 0 for none
 
  private:
   static constexpr std::chrono::seconds exit_grace{5};
