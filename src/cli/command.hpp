@@ -1,0 +1,23 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+
+/// \file
+/// The commands of the tool. Each has a file of its own and registers itself: parsing its subcommand sets `chosen` to
+/// what runs it, which returns the exit status.
+namespace fanout::cli {
+
+enum exit_status : int {
+  ok = 0,
+  some_failed = 1,    ///< the run went through; some tasks failed
+  usage = 2,          ///< wrong options or input, or the environment does not allow what they ask for
+  output_failed = 3,  ///< results could not be written
+  interrupted = 130,
+};
+
+/// `fanout serve`: the embedded origin.
+void add_serve(CLI::App& app, std::function<int()>& chosen);
+
+}  // namespace fanout::cli

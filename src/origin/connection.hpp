@@ -1,0 +1,89 @@
+#pragma once
+
+#include "origin/answer.hpp"
+#include "origin/transport.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/intrusive/list_hook.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// \file
+/// One client's connection.
+namespace fanout::origin {
+
+class server_state;
+
+/// Coroutines and timers on the loop's own executor type: the type-erased one costs a few percent of the request rate.
+template <class T = void>
+using routine = asio::awaitable<T, executor_type>;
+using timer_type =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, executor_type>;
+
+/// Reads requests and carries out their answers, in order, until either side ends the connection.
+///
+/// One coroutine, `serve`, waits; between two waits `advance` reads, parses, answers and writes as much as can be done
+/// at once. Answers that take time or space (a delay, a large body, a failure on demand) go through `perform`.
+class connection : public std::enable_shared_from_this<connection>,
+                   public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  connection(std::shared_ptr<server_state> server, socket_type socket);
+  ~connection();
+
+  static routine<> serve(std::shared_ptr<connection> self);
+
+  /// Closes at once; what waits ends.
+  void abort();
+
+ private:
+  using parser_type = boost::beast::http::request_parser<boost::beast::http::string_body>;
+
+  /// What `advance` cannot do itself.
+  enum class step { wait_read, wait_write, perform, finish };
+
+  step advance();
+  bool flush(step& blocked);
+  bool fill(step& blocked);
+  void consume(std::string_view input);
+  void finish_request();
+  void refuse(const boost::system::error_code& failed);
+  void continue_body();
+
+  routine<bool> handshake();
+  routine<> perform(answer reply);
+  routine<bool> send_body(const answer& reply);
+  routine<bool> drip_body(const answer& reply);
+  routine<> send_cut(const answer& reply);
+  routine<> hold();
+  routine<bool> send(std::string_view bytes);
+  routine<bool> wait(progress until);
+  routine<bool> sleep(std::chrono::milliseconds duration);
+  routine<> linger();
+  void watch_peer();
+
+  std::shared_ptr<server_state> server_;
+  transport transport_;
+  std::unique_ptr<parser_type> parser_;  ///< of a request under way; an idle connection has none
+  std::string leftover_;                 ///< read, not parsed
+  std::string unsent_;                   ///< of responses already composed
+  std::unique_ptr<answer> pending_;      ///< for `perform`
+  exchange exchange_;                    ///< of the request last read
+  std::optional<timer_type> timer_;      ///< made when first needed
+  std::optional<ending> ending_;         ///< decided: nothing more is read; `reset`: no farewell is due
+  bool needs_input_ = true;              ///< `leftover_` holds no whole request
+  bool may_read_ = false;                ///< the socket has been waited for since it was read
+  bool refused_ = false;                 ///< ended with a request not read whole
+  bool continued_ = false;               ///< the request under way has had its 100 Continue
+  bool sleeping_ = false;
+  bool watching_ = false;
+  bool gone_ = false;  ///< the peer closed while we slept
+};
+
+}  // namespace fanout::origin
