@@ -163,11 +163,17 @@ bool connection::fill(step& blocked) {
 void connection::consume(std::string_view input) {
   while (!input.empty() && !pending_ && !ending_ && server_->output.size() < most_output) {
     if (!parser_) {
-      parser_ = std::make_unique<parser_type>();
-      parser_->eager(true);
-      parser_->header_limit(most_header_bytes);
-      parser_->body_limit(server_->settings.max_body_bytes);
-      continued_ = false;
+      // Empty lines before a request are passed over (RFC 9112 section 2.2).
+      if (input.starts_with("\r\n")) {
+        input.remove_prefix(2);
+        continue;
+      }
+      if (input == "\r") {
+        leftover_ = input;
+        needs_input_ = true;
+        return;
+      }
+      begin_request();
     }
     boost::system::error_code failed;
     const std::size_t parsed = parser_->put(asio::const_buffer(input.data(), input.size()), failed);
@@ -187,6 +193,14 @@ void connection::consume(std::string_view input) {
   }
   leftover_ = input;
   needs_input_ = leftover_.empty();
+}
+
+void connection::begin_request() {
+  parser_ = std::make_unique<parser_type>();
+  parser_->eager(true);
+  parser_->header_limit(most_header_bytes);
+  parser_->body_limit(server_->settings.max_body_bytes);
+  continued_ = false;
 }
 
 /// Answers the request that has been read whole.

@@ -52,6 +52,7 @@ class connection : public std::enable_shared_from_this<connection>,
   bool flush(step& blocked);
   bool fill(step& blocked);
   void consume(std::string_view input);
+  void begin_request();
   void finish_request();
   void refuse(const boost::system::error_code& failed);
   void continue_body();
