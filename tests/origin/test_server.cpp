@@ -285,7 +285,7 @@ TEST_F(server_test, lack_of_descriptors_pauses_accepting_and_no_more) {
     each.close();
   }
   EXPECT_EQ(origin().statistics().connections_accepted, 6u);
-  // Two tries for each pause of 20 ms are what a server that does not spin can make.
+  // A server that does not spin pauses for 20 ms each time.
   const auto pauses = static_cast<long>(origin().statistics().accept_pauses);
   EXPECT_LE(pauses, (clock::now() - start) / 20ms + 1);
   for (const int filler : fillers) ::close(filler);
