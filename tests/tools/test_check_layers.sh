@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# tools/check-layers passes on a clean tree and names each planted violation.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+check=$here/../../tools/check-layers
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+failures=0
+
+plant() {  # file, line to write
+  mkdir -p "$tree/$(dirname "$1")"
+  printf '%s\n' '#pragma once' "$2" >"$tree/$1"
+}
+expect() {  # label, expected status, expected in the output, file, line
+  local printed status=0
+  rm -rf "${tree:?}"/*
+  mkdir -p "$tree/include/fanout" "$tree/src"
+  plant "$4" "$5"
+  printed=$("$check" "$tree") || status=$?
+  if [[ $status -ne $2 || $printed != *"$3"* || ($2 -eq 0 && -n $printed) ]]; then
+    printf '%s: exit %d instead of %d, printed: %s\n' "$1" "$status" "$2" "$printed" >&2
+    failures=$((failures + 1))
+  fi
+}
+
+expect "down"              0 ''                              include/fanout/fetch/a.hpp '#include <fanout/http/url.hpp>'
+expect "inside a room"     0 ''                              src/core/a.cpp '#include "core/b.hpp"'
+expect "the tool"          0 ''                              src/cli/a.cpp '#include <fanout/origin/server.hpp>'
+expect "an umbrella"       0 ''                              include/fanout/fanout.hpp '#include <fanout/fetch/fetch.hpp>'
+expect "other libraries"   0 ''                              src/core/a.cpp '#include <boost/asio.hpp>'
+expect "a comment"         0 ''                              src/base/a.cpp '// #include "core/b.hpp"'
+expect "up, public"        1 'include/fanout/core/a.hpp:2: core includes process' include/fanout/core/a.hpp '#include <fanout/process/pool.hpp>'
+expect "up, private"       1 'src/base/a.cpp:2: base includes core'     src/base/a.cpp '#include "core/b.hpp"'
+expect "sideways"          1 'src/http/a.cpp:2: http includes core'     src/http/a.cpp '  #  include <fanout/core/run.hpp>'
+expect "sideways, back"    1 'src/core/a.cpp:2: core includes http'     src/core/a.cpp '#include "http/parser.hpp"  // why'
+expect "origin, sideways"  1 'src/origin/a.cpp:2: origin includes http' src/origin/a.cpp '#include <fanout/http/url.hpp>'
+expect "into the tool"     1 'src/compare/a.cpp:2: compare includes cli' src/compare/a.cpp '#include "cli/options.hpp"'
+expect "umbrella, inside"  1 'which is for users'            src/cli/a.cpp '#include <fanout/fanout.hpp>'
+expect "private in public" 1 'which is not installed'        include/fanout/core/a.hpp '#include "core/b.hpp"'
+expect "without a room"    1 'name it by its room'           src/core/a.cpp '#include "b.hpp"'
+expect "an unknown room"   1 'is no room'                    src/util/a.cpp '#include <vector>'
+
+[[ $failures -eq 0 ]]
