@@ -1,0 +1,80 @@
+#pragma once
+
+#include <fanout/base/task.hpp>
+#include <fanout/http/request.hpp>
+#include <fanout/http/response.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+/// \file
+/// The HTTP/1.1 client.
+namespace fanout::http {
+
+/// What a client allows and how long it waits. Every deadline fails with kind `timeout` and a message of its own.
+struct client_options {
+  std::chrono::milliseconds connect_timeout{30'000};  ///< name look-up, TCP connection and TLS handshake together
+  std::chrono::milliseconds idle_timeout{60'000};     ///< between two moments at which bytes moved
+  std::chrono::milliseconds total_timeout{300'000};   ///< the whole exchange with its redirects and retry
+  std::size_t max_header_bytes = 64 * 1024;           ///< names and values of all response headers together
+  std::size_t max_header_count = 256;                 ///< response header fields
+  std::uint64_t max_body_bytes = 1ull << 30;          ///< of one response
+  int max_redirects = 10;                             ///< 0: the redirect itself is the response
+  bool verify_tls = true;                             ///< false accepts any certificate
+  std::string ca_file = {};                           ///< PEM file of issuers trusted besides the system's
+  std::string user_agent = {};                        ///< empty: fanout/VERSION
+  std::size_t max_idle_connections = 4096;            ///< open and unused, on each loop
+  std::size_t max_idle_per_host = 1024;               ///< the same, for one scheme, host, port and TLS settings
+  std::chrono::milliseconds idle_connection_lifetime{60'000};  ///< unused for longer, a connection is closed
+};
+
+/// An HTTP/1.1 client with keep-alive, over http and https.
+///
+/// ```cpp
+/// fanout::task<std::string> page(std::string url) {
+///   auto response = co_await fanout::http::client::shared().get(url);
+///   co_return response.text();
+/// }
+/// ```
+///
+/// A client is a handle: copies share its options and TLS settings, and copying is cheap. Open connections belong to
+/// the event loop an exchange runs on, and are shared by all clients with the same TLS settings there. `send` works in
+/// any coroutine whose executor is that of a `boost::asio::io_context`, or a strand over one; elsewhere it throws
+/// `std::logic_error`. While exchanges are under way, one thread alone may run that `io_context`; a second one gets
+/// `std::logic_error`. Open but unused connections keep no `io_context::run()` from returning.
+///
+/// Failures are thrown as `fanout::error`: `dns`, `connect`, `tls`, `timeout`, `protocol`, `too_large`,
+/// `invalid_request`, `refused_by_policy`. A cancelled exchange (Asio's terminal cancellation) closes its connection
+/// and throws `boost::system::system_error` with `operation_aborted`.
+///
+/// Thread safety: all members may be called from any thread. Destroying a client does not disturb exchanges under way.
+class client {
+ public:
+  explicit client(client_options options = {});
+
+  /// GET of `url`. A malformed URL fails when the task is awaited.
+  task<response> get(std::string url) const;
+  task<response> send(request what) const;
+
+  const client_options& options() const noexcept;
+
+  /// The client with default options.
+  static const client& shared();
+
+  struct core;
+
+ private:
+  std::shared_ptr<const core> core_;
+};
+
+/// Blocking, as `requests.get`: drives the same coroutine on a private loop of the calling thread, where connections
+/// stay open for the next call. Starts no thread.
+response get(std::string_view url);
+response send(request what);
+response send(const client& through, request what);
+
+}  // namespace fanout::http

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <fanout/http/client.hpp>
+#include <fanout/http/headers.hpp>
+#include <fanout/http/request.hpp>
+#include <fanout/http/response.hpp>
+#include <fanout/http/url.hpp>
+
+/// \file
+/// The whole room `http`.

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <fanout/http/headers.hpp>
+#include <fanout/http/url.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+/// \file
+/// What came back.
+namespace fanout::http {
+
+/// What one exchange cost, its redirects and its retry included.
+struct measurements {
+  std::chrono::nanoseconds total{};  ///< from `send` to the last byte
+  bool connection_reused = false;    ///< the last hop went over a connection that was already open
+  int attempts = 0;                  ///< requests sent, redirects and a retry on a fresh connection included
+  int redirects = 0;                 ///< how many were followed
+};
+
+/// One whole response. A status of 400 or above is not an exception; `raise_for_status` makes it one.
+struct response {
+  int status = 0;
+  std::string reason;  ///< as the server phrased it; often empty
+  http::headers headers;
+  std::string body;              ///< empty when the request said not to keep it
+  std::uint64_t body_bytes = 0;  ///< bytes of the body, kept or not, transfer coding removed
+  http::url url;                 ///< the page that answered, after redirects
+  http::measurements measured;
+
+  const std::string& text() const& noexcept { return body; }
+  std::string text() && noexcept { return std::move(body); }
+  bool ok() const noexcept { return status < 400; }
+  /// Throws a `fanout::error` of kind `status` when the status is 400 or above.
+  void raise_for_status() const;
+};
+
+}  // namespace fanout::http

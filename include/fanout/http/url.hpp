@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+/// \file
+/// An absolute http or https URL, checked and ready to be sent.
+namespace fanout::http {
+
+/// An http(s) URL as a value: parsed once, then only read.
+///
+/// Parsing repairs what browsers repair: outer spaces are dropped, spaces, non-ASCII bytes and other characters that
+/// RFC 3986 does not allow are percent-encoded, dot segments are removed, scheme and host become lower case, a default
+/// port and the fragment are dropped, an empty path becomes "/". Controls, other schemes, a missing host or a bad port
+/// are refused with a `fanout::error` of kind `invalid_request` that says what is wrong.
+///
+/// ```cpp
+/// http::url page("HTTP://Example.org:80/a b?q=ü#top");
+/// page.str();     // "http://example.org/a%20b?q=%C3%BC"
+/// page.target();  // "/a%20b?q=%C3%BC"
+/// ```
+///
+/// Thread safety: as any value.
+class url {
+ public:
+  /// The empty URL: nothing can be sent to it.
+  url() = default;
+  explicit url(std::string_view text);
+
+  bool empty() const noexcept { return text_.empty(); }
+  bool secure() const noexcept { return secure_; }
+  std::string_view scheme() const noexcept { return secure_ ? "https" : "http"; }
+  /// Lower case; an IPv6 address without its brackets.
+  std::string_view host() const noexcept { return std::string_view(text_).substr(host_begin_, host_size_); }
+  std::uint16_t port() const noexcept { return port_; }
+  /// Host and, unless it is the scheme's default, port: the Host header, IPv6 in brackets.
+  std::string_view authority() const noexcept;
+  /// Scheme, host and port: what a connection is made to.
+  std::string_view origin() const noexcept { return std::string_view(text_).substr(0, target_begin_); }
+  /// Path and query, as sent in the request line.
+  std::string_view target() const noexcept { return std::string_view(text_).substr(target_begin_); }
+  /// The whole URL, without user name, password and fragment.
+  const std::string& str() const noexcept { return text_; }
+  /// "user:password" with percent-encoding removed; empty when the URL names no user.
+  const std::string& userinfo() const noexcept { return userinfo_; }
+
+  /// The URL that `reference` (a Location header, a link) means when found on this page (RFC 3986 section 5).
+  /// Errors as for the constructor.
+  url resolve(std::string_view reference) const;
+
+  friend bool operator==(const url& left, const url& right) noexcept {
+    return left.text_ == right.text_ && left.userinfo_ == right.userinfo_;
+  }
+
+ private:
+  bool parse_plain(std::string_view text);
+  void parse_general(std::string_view text);
+
+  std::string text_;
+  std::string userinfo_;
+  std::uint32_t host_size_ = 0;
+  std::uint32_t target_begin_ = 0;
+  std::uint16_t port_ = 0;
+  std::uint8_t host_begin_ = 0;
+  bool secure_ = false;
+};
+
+}  // namespace fanout::http

@@ -1,0 +1,175 @@
+#include <fanout/http/client.hpp>
+
+#include "http/client_core.hpp"
+#include "http/exchange.hpp"
+#include "http/loop_state.hpp"
+#include "http/open_connection.hpp"
+#include "http/redirect.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <fmt/format.h>
+
+#include <exception>
+#include <optional>
+
+namespace fanout::http {
+namespace {
+
+constexpr auto no_throw = asio::as_tuple(asio::deferred);
+
+// An exchange object, borrowed from its loop.
+class lease {
+ public:
+  explicit lease(loop_state& loop) : loop_(loop) {
+    loop.enter();
+    try {
+      exchange_ = loop.borrow();
+    } catch (...) {
+      loop.leave();
+      throw;
+    }
+  }
+  lease(const lease&) = delete;
+  lease& operator=(const lease&) = delete;
+  ~lease() {
+    if (!loop_.owned_by_this_thread()) {
+      // Continued on a second thread, which is refused: what the first thread may be using now is left alone, at the
+      // price of never being freed.
+      static_cast<void>(exchange_.release());
+      return;
+    }
+    exchange_->end();
+    loop_.give_back(std::move(exchange_));
+    loop_.leave();
+  }
+  exchange& operator*() const noexcept { return *exchange_; }
+
+ private:
+  loop_state& loop_;
+  std::unique_ptr<exchange> exchange_;
+};
+
+// A failure with what is known of the whole exchange.
+[[noreturn]] void raise_measured(const error& thrown, const exchange& ex) {
+  failure what = thrown.failure();
+  what.elapsed = exchange::clock::now() - ex.started();
+  what.attempts = std::max(1, ex.measured().attempts);
+  throw error(std::move(what));
+}
+
+bool wants_redirect(exchange& ex, const request& what, const response& answer) {
+  if (!is_redirect(answer) || ex.options().max_redirects <= 0) return false;
+  if (++ex.measured().redirects > ex.options().max_redirects)
+    throw error(failure_kind::refused_by_policy, fmt::format("more than {} redirects, the last one from {}",
+                                                             ex.options().max_redirects, what.url.str()));
+  return true;
+}
+
+// The whole client, seen from above: every hop of a request, on an open connection if there is one. On an open
+// connection this is the only coroutine frame, and the wait for the response the only suspension.
+task<response> exchange_all(std::shared_ptr<const client::core> core, request what) {
+  const auto executor = co_await asio::this_coro::executor;
+  loop_state& loop = loop_state::of(executor);
+  lease held(loop);
+  exchange& ex = *held;
+  ex.begin(core->options);
+  try {
+    for (;;) {
+      ex.prepare(what, core->options.user_agent);
+      const tls_context* const tls = what.url.secure() ? core->tls.get() : nullptr;
+      for (step next = step::again; next == step::again;) {
+        if (!ex.take_idle(tls)) {
+          auto opening = open_connection(ex, what.url, tls);
+          auto fresh = co_await std::move(opening);
+          ex.use(std::move(fresh), tls);
+        }
+        next = ex.advance();
+        while (next == step::want_read || next == step::want_write) {
+          const auto event = next == step::want_read ? tcp_socket::wait_read : tcp_socket::wait_write;
+          auto ready = ex.socket().async_wait(event, no_throw);
+          const auto [failed] = co_await std::move(ready);
+          ex.resumed(failed);
+          next = ex.advance();
+        }
+        ex.release_connection();
+      }
+      response answer = ex.take_response();
+      if (wants_redirect(ex, what, answer)) {
+        follow_redirect(what, answer);
+        continue;
+      }
+      answer.url = std::move(what.url);
+      answer.measured = ex.measured();
+      answer.measured.total = ex.elapsed();
+      co_return answer;
+    }
+  } catch (const error& thrown) {
+    raise_measured(thrown, ex);
+  }
+}
+
+task<response> failed_task(std::exception_ptr why) {
+  std::rethrow_exception(why);
+  co_return response{};
+}
+
+}  // namespace
+
+client::core::core(client_options given)
+    : options(std::move(given)), tls(tls_context::shared(options.verify_tls, options.ca_file)) {
+  if (options.user_agent.empty()) options.user_agent = "fanout/" FANOUT_VERSION;
+}
+
+client::client(client_options options) : core_(std::make_shared<const core>(std::move(options))) {}
+
+task<response> client::get(std::string address) const {
+  request what;
+  try {
+    what.url = url(address);
+  } catch (const error&) {
+    return failed_task(std::current_exception());
+  }
+  return exchange_all(core_, std::move(what));
+}
+
+task<response> client::send(request what) const {
+  return exchange_all(core_, std::move(what));
+}
+
+const client_options& client::options() const noexcept {
+  return core_->options;
+}
+
+const client& client::shared() {
+  static const client one;
+  return one;
+}
+
+response get(std::string_view address) {
+  request what;
+  what.url = url(address);
+  return send(std::move(what));
+}
+
+response send(request what) {
+  return send(client::shared(), std::move(what));
+}
+
+response send(const client& through, request what) {
+  static thread_local asio::io_context loop(1);
+  std::optional<response> result;
+  std::exception_ptr failed;
+  asio::co_spawn(loop, through.send(std::move(what)), [&](std::exception_ptr thrown, response answer) {
+    failed = std::move(thrown);
+    if (!failed) result.emplace(std::move(answer));
+  });
+  loop.restart();
+  loop.run();
+  if (failed) std::rethrow_exception(failed);
+  return std::move(*result);
+}
+
+}  // namespace fanout::http

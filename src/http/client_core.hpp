@@ -1,0 +1,18 @@
+#pragma once
+
+#include <fanout/http/client.hpp>
+
+#include "http/tls.hpp"
+
+/// \file
+namespace fanout::http {
+
+/// What all copies of a client share; never changes.
+struct client::core {
+  explicit core(client_options given);
+
+  client_options options;
+  std::shared_ptr<const tls_context> tls;
+};
+
+}  // namespace fanout::http

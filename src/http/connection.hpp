@@ -1,0 +1,53 @@
+#pragma once
+
+#include "http/io_result.hpp"
+#include "http/tls.hpp"
+
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/intrusive/list.hpp>
+
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string_view>
+
+/// \file
+/// One open connection, plain or TLS.
+namespace fanout::http {
+
+namespace asio = boost::asio;
+using tcp_socket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
+
+struct host_group;
+
+/// A connection to one origin. Reads and writes try at once, by the system call itself; who gets want_read or
+/// want_write waits on `socket` for it. It has no buffer of its own: thousands may lie idle.
+///
+/// Thread safety: none. Destroying it closes it.
+class connection {
+ public:
+  explicit connection(tcp_socket open_socket) : socket(std::move(open_socket)) {}
+
+  io_result read_some(std::span<char> into);
+  io_result write_some(std::string_view bytes);
+
+  /// Whether another exchange may start on it now. HTTP/1.1 carries one at a time, so this is so exactly while it lies
+  /// in the pool; a connection of a multiplexing protocol would answer by its open streams.
+  bool can_take_exchange() const noexcept { return idle; }
+  /// False when, while idle, the peer closed it or sent something nobody asked for. One system call.
+  bool is_quiet();
+
+  tcp_socket socket;
+  std::unique_ptr<tls_session> tls;
+  host_group* group = nullptr;                         ///< where the pool counts it
+  std::chrono::steady_clock::time_point idle_since{};  ///< valid while idle
+  bool idle = false;
+  bool used = false;  ///< carried an exchange before
+
+  boost::intrusive::list_member_hook<> in_group;  ///< among the idle ones of its group, latest first
+  boost::intrusive::list_member_hook<> in_pool;   ///< among all idle ones of its loop, latest first
+};
+
+}  // namespace fanout::http

@@ -1,0 +1,91 @@
+#include "http/request_head.hpp"
+
+#include <fanout/base/failure.hpp>
+
+#include "http/text.hpp"
+
+#include <fmt/format.h>
+
+namespace fanout::http {
+namespace {
+
+[[noreturn]] void refuse(const std::string& why) {
+  throw error(failure_kind::invalid_request, why);
+}
+
+void check_field(const headers::field& each) {
+  if (!is_token(each.name)) refuse(fmt::format("'{}' is not a header name", printable(each.name)));
+  for (const char c : each.value)
+    if (is_control(c) && c != '\t')
+      refuse(
+          fmt::format("the value of header {} contains a control character: '{}'", each.name, printable(each.value)));
+}
+
+void add_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+// What the request's own fields replace among those the client adds.
+struct given_fields {
+  bool host = false;
+  bool user_agent = false;
+  bool accept = false;
+  bool authorization = false;
+  bool content_length = false;
+};
+
+given_fields add_given(std::string& out, const request& what) {
+  given_fields given;
+  for (const auto each : what.headers) {
+    check_field(each);
+    if (equal_ignoring_case(each.name, "host")) {
+      given.host = true;
+    } else if (equal_ignoring_case(each.name, "user-agent")) {
+      given.user_agent = true;
+    } else if (equal_ignoring_case(each.name, "accept")) {
+      given.accept = true;
+    } else if (equal_ignoring_case(each.name, "authorization")) {
+      given.authorization = true;
+    } else if (equal_ignoring_case(each.name, "content-length")) {
+      if (each.value != std::to_string(what.body.size()))
+        refuse(fmt::format("the header Content-Length: {} contradicts the body of {} bytes", printable(each.value),
+                           what.body.size()));
+      given.content_length = true;
+    } else if (equal_ignoring_case(each.name, "transfer-encoding")) {
+      refuse("the header Transfer-Encoding is the client's to set; a body from memory is sent with Content-Length");
+    }
+    add_field(out, each.name, each.value);
+  }
+  return given;
+}
+
+}  // namespace
+
+void write_head(std::string& out, const request& what, std::string_view user_agent) {
+  if (what.url.empty()) refuse("the request has no URL");
+  if (!is_token(what.method)) refuse(fmt::format("'{}' is not a request method", printable(what.method)));
+  // The URL was freed of controls and spaces when it was parsed.
+  out.append(what.method).append(" ").append(what.url.target()).append(" HTTP/1.1\r\n");
+  const std::size_t host_at = out.size();
+  given_fields given;
+  if (what.headers.empty()) {
+    add_field(out, "Host", what.url.authority());
+  } else {
+    given = add_given(out, what);
+    if (!given.host) out.insert(host_at, fmt::format("Host: {}\r\n", what.url.authority()));
+  }
+  if (!given.user_agent) add_field(out, "User-Agent", user_agent);
+  if (!given.accept) add_field(out, "Accept", "*/*");
+  if (!given.authorization && !what.url.userinfo().empty())
+    add_field(out, "Authorization", "Basic " + base64(what.url.userinfo()));
+  const bool has_body = !what.body.empty() || what.method == "POST" || what.method == "PUT" || what.method == "PATCH";
+  if (has_body && !given.content_length) add_field(out, "Content-Length", std::to_string(what.body.size()));
+  out.append("\r\n");
+}
+
+bool is_idempotent(std::string_view method) noexcept {
+  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS" ||
+         method == "TRACE";
+}
+
+}  // namespace fanout::http

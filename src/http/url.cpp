@@ -1,0 +1,240 @@
+#include <fanout/base/failure.hpp>
+#include <fanout/http/url.hpp>
+
+#include "http/text.hpp"
+
+#include <boost/url.hpp>
+
+#include <array>
+#include <charconv>
+
+namespace fanout::http {
+namespace {
+
+namespace urls = boost::urls;
+
+// What each byte is to the parser of plain URLs and to the repair of others.
+enum : std::uint8_t {
+  in_host = 1,      // lower-case letters, digits, '.', '-', '_': a host name as it is sent
+  in_target = 2,    // allowed in a path or query as it stands (RFC 3986), '%' excluded
+  in_any_host = 4,  // in_host and upper case
+};
+
+constexpr auto byte_classes = [] {
+  std::array<std::uint8_t, 256> classes{};
+  const auto mark = [&](std::string_view which, std::uint8_t as) {
+    for (const char c : which) classes[static_cast<unsigned char>(c)] |= as;
+  };
+  mark("abcdefghijklmnopqrstuvwxyz0123456789.-_", in_host | in_any_host | in_target);
+  mark("ABCDEFGHIJKLMNOPQRSTUVWXYZ", in_any_host | in_target);
+  mark("~!$&'()*+,;=:@/?", in_target);
+  return classes;
+}();
+
+bool is(char c, std::uint8_t what) noexcept {
+  return byte_classes[static_cast<unsigned char>(c)] & what;
+}
+
+bool is_hex(char c) noexcept {
+  return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'f');
+}
+
+[[noreturn]] void refuse(std::string_view text, const std::string& why) {
+  throw error(failure_kind::invalid_request, "the URL '" + printable(text) + "' cannot be fetched: " + why);
+}
+
+std::string_view trim_spaces(std::string_view text) noexcept {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+void refuse_controls(std::string_view text) {
+  for (const char c : text)
+    if (is_control(c)) refuse(text, "it contains a control character");
+}
+
+// Percent-encodes what RFC 3986 does not allow, as a browser does, and leaves what is encoded already.
+std::string repair(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string result;
+  result.reserve(text.size() + 16);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool encoded = c == '%' && i + 2 < text.size() && is_hex(text[i + 1]) && is_hex(text[i + 2]);
+    if (encoded || is(c, in_target)) {
+      result += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      result.append("%").append({digits[byte >> 4], digits[byte & 15]});
+    }
+  }
+  return result;
+}
+
+std::uint16_t checked_port(std::string_view whole, std::string_view digits) {
+  unsigned port = 0;
+  const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (failed != std::errc{} || end != digits.data() + digits.size() || port == 0 || port > 65535)
+    refuse(whole, "the port '" + printable(digits) + "' is not a number from 1 to 65535");
+  return static_cast<std::uint16_t>(port);
+}
+
+// Lower case and checked: a name of letters, digits, '.', '-' and '_', or an IPv6 address without its brackets.
+std::string checked_host(std::string_view whole, std::string_view host, bool bracketed) {
+  if (host.empty()) refuse(whole, "it names no host");
+  std::string result(host);
+  for (char& c : result) c = lower(c);
+  if (bracketed) {
+    if (!urls::parse_ipv6_address(result)) refuse(whole, "'" + printable(host) + "' is not an IPv6 address");
+    return result;
+  }
+  if (result.size() > 253) refuse(whole, "its host name is longer than 253 characters");
+  for (const char c : result) {
+    if (static_cast<unsigned char>(c) >= 0x80) refuse(whole, "its host name is not ASCII; give it in its xn-- form");
+    if (!is(c, in_host)) refuse(whole, "its host name contains '" + printable({&c, 1}) + "'");
+  }
+  return result;
+}
+
+// The scheme, or empty when `text` does not begin with one (RFC 3986 section 3.1).
+std::string_view scheme_of(std::string_view text) noexcept {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == ':') return text.substr(0, i);
+    const bool letter = lower(c) >= 'a' && lower(c) <= 'z';
+    if (!letter && (i == 0 || ((c < '0' || c > '9') && c != '+' && c != '-' && c != '.'))) break;
+  }
+  return {};
+}
+
+std::string decoded(std::string_view text) {
+  urls::pct_string_view view(text);
+  return view.decode();
+}
+
+}  // namespace
+
+url::url(std::string_view text) {
+  if (!parse_plain(text)) parse_general(text);
+}
+
+std::string_view url::authority() const noexcept {
+  const std::size_t begin = secure_ ? 8 : 7;
+  return text_.empty() ? std::string_view{} : std::string_view(text_).substr(begin, target_begin_ - begin);
+}
+
+// One pass over a URL that needs no repair, which is nearly every URL of a list: lower-case scheme and host, no user,
+// no brackets, no dot segments. Anything else, and every malformed URL, is left to parse_general().
+bool url::parse_plain(std::string_view text) {
+  const bool secure = text.starts_with("https://");
+  if (!secure && !text.starts_with("http://")) return false;
+  const std::size_t begin = secure ? 8 : 7;
+  std::size_t i = begin;
+  while (i < text.size() && is(text[i], in_host)) ++i;
+  const std::size_t host_size = i - begin;
+  if (host_size == 0 || host_size > 253) return false;
+  const unsigned default_port = secure ? 443 : 80;
+  unsigned port = default_port;
+  if (i < text.size() && text[i] == ':') {
+    port = 0;
+    const std::size_t digits = ++i;
+    while (i < text.size() && text[i] >= '0' && text[i] <= '9' && i - digits < 5)
+      port = port * 10 + static_cast<unsigned>(text[i++] - '0');
+    if (i == digits || text[digits] == '0' || port > 65535 || port == default_port) return false;
+  }
+  const std::size_t target = i;
+  if (i == text.size() || text[i] != '/') return false;
+  for (; i < text.size() && text[i] != '#'; ++i) {
+    if (is(text[i], in_target)) {
+      if (text[i] == '.' && text[i - 1] == '/') return false;  // perhaps a dot segment
+    } else if (text[i] != '%' || i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) {
+      return false;
+    }
+  }
+  for (std::size_t k = i; k < text.size(); ++k)
+    if (is_control(text[k])) return false;
+  text_.assign(text.substr(0, i));
+  host_begin_ = static_cast<std::uint8_t>(begin);
+  host_size_ = static_cast<std::uint32_t>(host_size);
+  target_begin_ = static_cast<std::uint32_t>(target);
+  port_ = static_cast<std::uint16_t>(port);
+  secure_ = secure;
+  return true;
+}
+
+void url::parse_general(std::string_view whole) {
+  const std::string_view text = trim_spaces(whole);
+  if (text.empty()) refuse(whole, "it is empty");
+  if (text.size() > 1024 * 1024) refuse(whole, "it is longer than 1 MiB");
+  refuse_controls(whole);
+  const std::string_view scheme = scheme_of(text);
+  const bool secure = equal_ignoring_case(scheme, "https");
+  if (!secure && !equal_ignoring_case(scheme, "http")) {
+    if (scheme.empty() || !text.substr(scheme.size()).starts_with("://"))
+      refuse(whole, "it has no scheme; write http:// or https:// before it");
+    refuse(whole, "the scheme '" + printable(scheme) + "' is not supported, only http and https are");
+  }
+  std::string_view rest = text.substr(scheme.size() + 1);
+  if (!rest.starts_with("//")) refuse(whole, "'//' is missing after the scheme");
+  rest.remove_prefix(2);
+  rest = rest.substr(0, rest.find('#'));
+  const std::size_t authority_size = std::min(rest.find_first_of("/?\\"), rest.size());
+  std::string_view authority = rest.substr(0, authority_size);
+  std::string target = repair(rest.substr(authority_size));
+  if (target.empty() || target.front() != '/') target.insert(0, "/");
+
+  const std::size_t at = authority.rfind('@');
+  if (at != std::string_view::npos) {
+    std::string user = repair(authority.substr(0, at));
+    authority.remove_prefix(at + 1);
+    if (user.find(':') == std::string::npos) user += ':';
+    userinfo_ = decoded(user);
+    refuse_controls(userinfo_);
+  }
+  const bool bracketed = authority.starts_with('[');
+  std::size_t host_end = bracketed ? authority.find(']') : authority.find(':');
+  if (bracketed && host_end == std::string_view::npos) refuse(whole, "the ']' after its IPv6 address is missing");
+  host_end = std::min(host_end, authority.size());
+  const std::string host = checked_host(whole, authority.substr(bracketed, host_end - bracketed), bracketed);
+  std::string_view port = authority.substr(host_end + bracketed);
+  if (!port.empty() && port.front() != ':') refuse(whole, "there is '" + printable(port) + "' after its host");
+  if (!port.empty()) port.remove_prefix(1);
+  const std::uint16_t default_port = secure ? 443 : 80;
+
+  port_ = port.empty() ? default_port : checked_port(whole, port);
+  secure_ = secure;
+  text_ = secure ? "https://" : "http://";
+  host_begin_ = static_cast<std::uint8_t>(text_.size() + bracketed);
+  host_size_ = static_cast<std::uint32_t>(host.size());
+  text_ += bracketed ? "[" + host + "]" : host;
+  if (port_ != default_port) text_ += ":" + std::to_string(port_);
+  target_begin_ = static_cast<std::uint32_t>(text_.size());
+  text_ += target;
+
+  // Boost.URL has the last word on the syntax, and removes dot segments.
+  auto parsed = urls::parse_uri(text_);
+  if (!parsed) refuse(whole, "it is malformed: " + parsed.error().message());
+  if (target.find("/.") != std::string::npos) {
+    urls::url normal(*parsed);
+    normal.normalize_path();
+    text_.resize(target_begin_);
+    text_ += normal.encoded_target();
+  }
+}
+
+url url::resolve(std::string_view reference) const {
+  const std::string_view text = trim_spaces(reference);
+  refuse_controls(text);
+  if (!scheme_of(text).empty()) return url(text);
+  if (text.starts_with("//")) return url(std::string(scheme()).append(":").append(text));
+  if (text.starts_with('/')) return url(std::string(origin()).append(text));
+  std::string_view base = target();
+  base = base.substr(0, base.find('?'));
+  std::string result(origin());
+  if (text.empty() || text.front() == '#') return url(result.append(target()));
+  if (text.front() == '?') return url(result.append(base).append(text));
+  return url(result.append(base.substr(0, base.rfind('/') + 1)).append(text));
+}
+
+}  // namespace fanout::http
