@@ -6,8 +6,9 @@ if(FANOUT_WARNINGS_AS_ERRORS)
   target_compile_options(fanout_warnings INTERFACE -Werror)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # GCC's sanitizer builds instrument Asio's headers into false positives of these three.
+  # GCC's sanitizer builds instrument Asio's headers into false positives of these four.
   if(FANOUT_SANITIZE)
-    target_compile_options(fanout_warnings INTERFACE -Wno-maybe-uninitialized -Wno-tsan -Wno-stringop-overflow)
+    target_compile_options(fanout_warnings INTERFACE -Wno-maybe-uninitialized -Wno-tsan -Wno-stringop-overflow
+      -Wno-mismatched-new-delete)
   endif()
 endif()

@@ -229,8 +229,7 @@ lookup::lookup(resolver& names, const std::string& host) : names_(names), wake_(
     flight_->done = true;
     return;
   }
-  if (!names.impl_) names.impl_ = std::make_unique<resolver::impl>(names.loop_, names.deadlines_);
-  flight_ = names.impl_->join(host);
+  flight_ = names.channel().join(host);
   if (flight_->done) return;
   flight_->waiting.push_back(this);
   ++names.impl_->waiters;
@@ -261,6 +260,18 @@ const address_list& lookup::addresses() const {
 
 resolver::resolver(asio::io_context& loop, deadline_list& deadlines) : loop_(loop), deadlines_(deadlines) {}
 resolver::~resolver() = default;
+resolver::impl& resolver::channel() {
+  if (!impl_) impl_ = std::make_unique<impl>(loop_, deadlines_);
+  return *impl_;
+}
+
+void resolver::use_servers(const std::string& servers) {
+  const int status = ares_set_servers_ports_csv(channel().channel, servers.c_str());
+  if (status != ARES_SUCCESS)
+    throw error(failure_kind::dns,
+                fmt::format("the name servers '{}' cannot be used: {}", servers, ares_strerror(status)));
+}
+
 void resolver::shut_down() noexcept {
   impl_.reset();
 }

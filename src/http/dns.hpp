@@ -53,12 +53,17 @@ class resolver {
   resolver(const resolver&) = delete;
   resolver& operator=(const resolver&) = delete;
 
+  /// Asks these name servers, "address:port" separated by commas, instead of those of /etc/resolv.conf.
+  /// Throws a `fanout::error` of kind `dns` when the list cannot be used.
+  void use_servers(const std::string& servers);
   /// Ends all look-ups and closes every descriptor; nothing may be looked up afterwards.
   void shut_down() noexcept;
 
  private:
   friend class lookup;
   struct impl;
+  impl& channel();
+
   asio::io_context& loop_;
   deadline_list& deadlines_;
   std::unique_ptr<impl> impl_;  ///< made by the first look-up of a name

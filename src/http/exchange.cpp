@@ -141,6 +141,9 @@ step exchange::read_some() {
       return step::complete;
     }
     leftover_.assign(bytes.substr(made.used));
+    if (leftover_.size() > options_->max_header_bytes)  // a chunk's extension may be one endless line
+      throw error(failure_kind::too_large,
+                  fmt::format("{} sent a line of more than {} bytes", peer(), options_->max_header_bytes));
     // A plain read that did not fill the buffer emptied the socket; TLS may hold more than it gave.
     if (!connection_->tls && bytes.size() < buffer.size()) return step::want_read;
   }

@@ -34,7 +34,9 @@ void response_parser::message::on_response_impl(int status, string_view reason, 
 }
 
 void response_parser::message::on_field_impl(field, string_view name, string_view value, error_code& failed) {
-  auto& headers = owner_.result_.headers;
+  // Trailer fields come this way too. They are left out: merged into the header they could pass for the server's own
+  // framing or policy (RFC 9110 section 6.5.1).
+  auto& headers = is_header_done() ? owner_.trailers_ : owner_.result_.headers;
   headers.add({name.data(), name.size()}, {value.data(), value.size()});
   if (headers.bytes() > owner_.options_.max_header_bytes || headers.size() > owner_.options_.max_header_count)
     failed = beast_http::error::header_limit;

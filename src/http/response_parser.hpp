@@ -74,6 +74,7 @@ class response_parser {
   const client_options& options_;
   std::optional<message> message_;
   response result_;
+  headers trailers_;  ///< counted against the limits, then dropped
   std::uint64_t expected_bytes_ = 0;
   int interim_ = 0;
   bool head_request_;

@@ -32,12 +32,14 @@ int bio_write(BIO* bio, const char* bytes, int size) {
 int bio_read(BIO* bio, char* into, int size) {
   BIO_clear_retry_flags(bio);
   const auto count = ::recv(descriptor_of(bio), into, static_cast<std::size_t>(size), 0);
+  if (count == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
   if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) BIO_set_retry_read(bio);
   return static_cast<int>(count);
 }
 
-long bio_control(BIO*, int command, long, void*) {
-  return command == BIO_CTRL_FLUSH ? 1 : 0;
+long bio_control(BIO* bio, int command, long, void*) {
+  if (command == BIO_CTRL_EOF) return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+  return command == BIO_CTRL_FLUSH;
 }
 
 BIO_METHOD* bio_method() {

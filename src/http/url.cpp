@@ -97,6 +97,24 @@ std::string checked_host(std::string_view whole, std::string_view host, bool bra
   return result;
 }
 
+// RFC 3986 section 5.2.4, on the path of a target that begins with '/'.
+std::string without_dot_segments(std::string_view target) {
+  const std::size_t path_size = std::min(target.find('?'), target.size());
+  std::string result;
+  for (std::size_t begin = 1; begin <= path_size;) {
+    const std::size_t end = std::min(target.find('/', begin), path_size);
+    const std::string_view segment = target.substr(begin, end - begin);
+    if (segment == "..") result.resize(std::min(result.rfind('/'), result.size()));
+    if (segment == "." || segment == "..") {
+      if (end == path_size) result += '/';
+    } else {
+      result.append("/").append(segment);
+    }
+    begin = end + 1;
+  }
+  return result.append(target.substr(path_size));
+}
+
 // The scheme, or empty when `text` does not begin with one (RFC 3986 section 3.1).
 std::string_view scheme_of(std::string_view text) noexcept {
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -183,6 +201,7 @@ void url::parse_general(std::string_view whole) {
   std::string_view authority = rest.substr(0, authority_size);
   std::string target = repair(rest.substr(authority_size));
   if (target.empty() || target.front() != '/') target.insert(0, "/");
+  if (target.find("/.") != std::string::npos) target = without_dot_segments(target);
 
   const std::size_t at = authority.rfind('@');
   if (at != std::string_view::npos) {
@@ -212,15 +231,9 @@ void url::parse_general(std::string_view whole) {
   target_begin_ = static_cast<std::uint32_t>(text_.size());
   text_ += target;
 
-  // Boost.URL has the last word on the syntax, and removes dot segments.
-  auto parsed = urls::parse_uri(text_);
-  if (!parsed) refuse(whole, "it is malformed: " + parsed.error().message());
-  if (target.find("/.") != std::string::npos) {
-    urls::url normal(*parsed);
-    normal.normalize_path();
-    text_.resize(target_begin_);
-    text_ += normal.encoded_target();
-  }
+  // Boost.URL has the last word on the syntax.
+  if (const auto parsed = urls::parse_uri(text_); !parsed)
+    refuse(whole, "it is malformed: " + parsed.error().message());
 }
 
 url url::resolve(std::string_view reference) const {

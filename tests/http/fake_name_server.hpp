@@ -1,0 +1,95 @@
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <string>
+#include <thread>
+
+namespace fanout_test {
+
+/// Answers DNS queries on 127.0.0.1, by UDP. Names it was not told have no address (NXDOMAIN); names that begin with
+/// "silent" get no answer at all. AAAA queries get an empty answer.
+class fake_name_server {
+ public:
+  struct record {
+    std::string address;
+    std::uint32_t ttl_s;
+  };
+
+  explicit fake_name_server(std::map<std::string, record> known) : known_(std::move(known)) {
+    socket_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    ::bind(socket_, reinterpret_cast<sockaddr*>(&address), size);
+    ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { answer_all(); });
+  }
+  fake_name_server(const fake_name_server&) = delete;
+  ~fake_name_server() {
+    // An empty datagram ends the thread.
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port_);
+    ::sendto(socket_, "", 0, 0, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    thread_.join();
+    ::close(socket_);
+  }
+
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  /// Queries for IPv4 addresses so far.
+  int queries() const noexcept { return queries_; }
+
+ private:
+  void answer_all() {
+    for (;;) {
+      unsigned char query[512];
+      sockaddr_in from{};
+      socklen_t size = sizeof from;
+      const auto count = ::recvfrom(socket_, query, sizeof query, 0, reinterpret_cast<sockaddr*>(&from), &size);
+      if (count < 17) return;
+      std::string name;
+      std::size_t at = 12;
+      for (; query[at] != 0; at += 1 + query[at])
+        name.append(name.empty() ? "" : ".").append(reinterpret_cast<char*>(query) + at + 1, query[at]);
+      const bool wants_v4 = query[at + 2] == 1;
+      if (wants_v4) ++queries_;
+      if (name.starts_with("silent")) continue;
+      std::string answer(reinterpret_cast<char*>(query), at + 5);
+      const auto found = known_.find(name);
+      const bool has_answer = found != known_.end() && wants_v4;
+      answer[2] = static_cast<char>(0x85);
+      answer[3] = static_cast<char>(found == known_.end() ? 0x83 : 0x80);
+      answer[7] = has_answer;
+      answer[9] = answer[11] = 0;
+      answer[8] = answer[10] = 0;
+      if (has_answer) {
+        in_addr v4{};
+        ::inet_pton(AF_INET, found->second.address.c_str(), &v4);
+        const std::uint32_t ttl = htonl(found->second.ttl_s);
+        answer.append("\xC0\x0C\x00\x01\x00\x01", 6);
+        answer.append(reinterpret_cast<const char*>(&ttl), 4).append("\x00\x04", 2);
+        answer.append(reinterpret_cast<const char*>(&v4), 4);
+      }
+      ::sendto(socket_, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
+    }
+  }
+
+  std::map<std::string, record> known_;
+  int socket_ = -1;
+  std::uint16_t port_ = 0;
+  std::atomic<int> queries_{0};
+  std::thread thread_;
+};
+
+}  // namespace fanout_test

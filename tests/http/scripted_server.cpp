@@ -1,0 +1,151 @@
+#include "http/scripted_server.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <stdexcept>
+
+namespace fanout_test {
+
+std::size_t peer::read(char* into, std::size_t size) {
+  const auto count =
+      tls_ ? static_cast<ssize_t>(SSL_read(tls_, into, static_cast<int>(size))) : ::recv(descriptor_, into, size, 0);
+  return count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+std::string peer::read_request() {
+  std::size_t whole = 0;
+  for (;;) {
+    const std::size_t end = ahead_.find("\r\n\r\n");
+    if (end != std::string::npos) {
+      whole = end + 4;
+      const std::size_t length = ahead_.find("Content-Length: ");
+      if (length < end) whole += std::strtoull(ahead_.c_str() + length + 16, nullptr, 10);
+      if (ahead_.size() >= whole) break;
+    }
+    char buffer[16 * 1024];
+    const std::size_t count = read(buffer, sizeof buffer);
+    if (count == 0) return {};
+    ahead_.append(buffer, count);
+  }
+  std::string request = ahead_.substr(0, whole);
+  ahead_.erase(0, whole);
+  return request;
+}
+
+void peer::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto count = tls_ ? static_cast<ssize_t>(SSL_write(tls_, bytes.data(), static_cast<int>(bytes.size())))
+                            : ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+void peer::reset() {
+  const linger now{1, 0};
+  ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+void peer::say_goodbye() {
+  if (tls_) SSL_shutdown(tls_);
+}
+
+void peer::wait_until_closed() {
+  char ignored[4096];
+  while (read(ignored, sizeof ignored) > 0) {
+  }
+}
+
+scripted_server::scripted_server(script play, SSL_CTX* tls) : play_(std::move(play)), tls_(tls) {
+  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_, 1024) != 0 ||
+      ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    throw std::runtime_error("no server socket on 127.0.0.1");
+  port_ = ntohs(address.sin_port);
+  acceptor_ = std::thread([this] { accept_all(); });
+}
+
+scripted_server::~scripted_server() {
+  {
+    const std::lock_guard guard(lock_);
+    stopping_ = true;
+    for (const int each : open_) ::shutdown(each, SHUT_RDWR);
+  }
+  ::shutdown(listener_, SHUT_RDWR);  // ends accept()
+  acceptor_.join();
+  for (auto& each : threads_) each.join();
+  ::close(listener_);
+}
+
+std::string scripted_server::url(std::string_view path, std::string_view host) const {
+  return (tls_ ? "https://" : "http://") + std::string(host) + ":" + std::to_string(port_) + std::string(path);
+}
+
+std::set<int> scripted_server::threads() {
+  const std::lock_guard guard(lock_);
+  return thread_ids_;
+}
+
+void scripted_server::accept_all() {
+  {
+    const std::lock_guard guard(lock_);
+    thread_ids_.insert(::gettid());
+  }
+  for (;;) {
+    const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (descriptor < 0) return;
+    const std::lock_guard guard(lock_);
+    if (stopping_) {
+      ::close(descriptor);
+      return;
+    }
+    const int number = accepted_++;
+    open_.insert(descriptor);
+    threads_.emplace_back([this, descriptor, number] { play_one(descriptor, number); });
+  }
+}
+
+void scripted_server::play_one(int descriptor, int number) {
+  {
+    const std::lock_guard guard(lock_);
+    thread_ids_.insert(::gettid());
+  }
+  // OpenSSL's socket BIO writes without MSG_NOSIGNAL. Only this thread is spared: the client must not need it.
+  sigset_t broken_pipe;
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
+  SSL* tls = nullptr;
+  if (tls_) {
+    tls = SSL_new(tls_);
+    SSL_set_fd(tls, descriptor);
+  }
+  if (!tls || SSL_accept(tls) == 1) {
+    peer client(descriptor, tls);
+    play_(client, number);
+  }
+  SSL_free(tls);
+  const std::lock_guard guard(lock_);
+  open_.erase(descriptor);
+  ::close(descriptor);
+}
+
+scripted_server::script always(std::string answer) {
+  return [answer = std::move(answer)](peer& client, int) {
+    while (!client.read_request().empty()) client.send(answer);
+  };
+}
+
+std::string ok(std::string_view body) {
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
+}
+
+}  // namespace fanout_test

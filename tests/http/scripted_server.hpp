@@ -1,0 +1,79 @@
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+/// \file
+/// A server on 127.0.0.1 that does, byte for byte, what a test tells it.
+namespace fanout_test {
+
+/// One accepted connection, blocking. Failures of the peer end the script quietly: the client may hang up any time.
+class peer {
+ public:
+  peer(int descriptor, SSL* tls) : descriptor_(descriptor), tls_(tls) {}
+
+  /// The next request, header and body; empty when the client closed first.
+  std::string read_request();
+  void send(std::string_view bytes);
+  /// Closes with a reset instead of an orderly end.
+  void reset();
+  /// Ends TLS in order, as a server that closes should.
+  void say_goodbye();
+  /// Returns once the client has closed, or the server is being destroyed.
+  void wait_until_closed();
+
+ private:
+  std::size_t read(char* into, std::size_t size);
+  int descriptor_;
+  SSL* tls_;
+  std::string ahead_;
+};
+
+/// Plays `script(peer, n)` for the n-th connection, counted from 0, each on a thread of its own. The connection is
+/// closed when the script returns. The destructor closes everything and joins all threads.
+class scripted_server {
+ public:
+  using script = std::function<void(peer&, int)>;
+  explicit scripted_server(script play, SSL_CTX* tls = nullptr);
+  scripted_server(const scripted_server&) = delete;
+  ~scripted_server();
+
+  std::uint16_t port() const noexcept { return port_; }
+  std::string url(std::string_view path = "/", std::string_view host = "127.0.0.1") const;
+  int connections() const noexcept { return accepted_; }
+  /// System ids of all threads the server has started so far.
+  std::set<int> threads();
+
+ private:
+  void accept_all();
+  void play_one(int descriptor, int number);
+
+  script play_;
+  SSL_CTX* tls_;
+  int listener_ = -1;
+  std::uint16_t port_ = 0;
+  std::atomic<int> accepted_{0};
+  std::mutex lock_;
+  bool stopping_ = false;
+  std::set<int> open_;
+  std::set<int> thread_ids_;
+  std::vector<std::thread> threads_;
+  std::thread acceptor_;
+};
+
+/// A script that answers every request of every connection with the same bytes.
+scripted_server::script always(std::string answer);
+
+/// "HTTP/1.1 200 OK" with this body and its length.
+std::string ok(std::string_view body);
+
+}  // namespace fanout_test

@@ -1,0 +1,132 @@
+// A stop at every place where an exchange waits.
+#include "http/certificates.hpp"
+#include "http/fake_name_server.hpp"
+#include "http/loop_state.hpp"
+#include "http/support.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
+namespace {
+
+using namespace fanout_test;
+using fanout::http::client;
+using fanout::http::client_options;
+using fanout::http::request;
+using fanout::http::url;
+
+enum class ending { answered, cancelled, failed };
+
+// Runs `steps` handlers of a loop with one exchange, then cancels it.
+ending cancel_after(asio::io_context& loop, const client& through, request what, int steps) {
+  std::optional<ending> result;
+  asio::cancellation_signal stop;
+  asio::co_spawn(loop, through.send(std::move(what)),
+                 asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr thrown, const auto&) {
+                   result = ending::answered;
+                   try {
+                     if (thrown) std::rethrow_exception(thrown);
+                   } catch (const boost::system::system_error& cancelled) {
+                     result = cancelled.code() == asio::error::operation_aborted ? ending::cancelled : ending::failed;
+                   } catch (...) {
+                     result = ending::failed;
+                   }
+                 }));
+  loop.restart();
+  for (int i = 0; i < steps && !result; ++i) loop.run_one();
+  if (!result) stop.emit(asio::cancellation_type::terminal);
+  loop.run();
+  return result.value();
+}
+
+// Cancels ever later until the exchange is over first; each time nothing may be left behind.
+void cancel_everywhere(const std::function<void(asio::io_context&)>& prepare, const client& through,
+                       const request& what, int least_waits) {
+  int cancelled = 0;
+  for (int steps = 0; steps < 1000; ++steps) {
+    asio::io_context loop(1);
+    prepare(loop);
+    const auto result = cancel_after(loop, through, what, steps);
+    ASSERT_NE(result, ending::failed) << "after " << steps << " steps";
+    auto& state = fanout::http::loop_state::of(loop.get_executor());
+    ASSERT_EQ(state.deadlines().size(), 0u);
+    if (result == ending::answered) {
+      ASSERT_EQ(state.pool().idle(), 1u);
+      EXPECT_GE(cancelled, least_waits);
+      return;
+    }
+    ++cancelled;
+    ASSERT_EQ(state.pool().idle(), 0u) << "a cancelled exchange's connection is closed";
+  }
+  FAIL() << "never answered";
+}
+
+using cancellation = http_test;
+
+TEST_F(cancellation, while_a_plain_exchange_waits) {
+  scripted_server server([](peer& client, int) {
+    while (!client.read_request().empty()) {
+      client.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+      for (int i = 0; i < 3; ++i) client.send("1\r\nx\r\n");
+      client.send("0\r\n\r\n");
+    }
+  });
+  request what;
+  what.url = url(server.url());
+  cancel_everywhere([](asio::io_context&) {}, client(), what, 1);
+}
+
+TEST_F(cancellation, while_a_large_body_is_sent) {
+  scripted_server server(always(ok("x")));
+  request what;
+  what.method = "PUT";
+  what.body.assign(8'000'000, 'x');
+  what.url = url(server.url());
+  cancel_everywhere([](asio::io_context&) {}, client(), what, 2);
+}
+
+TEST_F(cancellation, while_tls_shakes_hands) {
+  const issuer trusted;
+  const auto tls = trusted.server();
+  scripted_server server(always(ok("x")), tls.get());
+  client_options options;
+  options.ca_file = trusted.ca_file();
+  request what;
+  what.url = url(server.url());
+  cancel_everywhere([](asio::io_context&) {}, client(options), what, 2);
+}
+
+TEST_F(cancellation, while_a_name_is_looked_up) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({{"a.test", {"127.0.0.1", 0}}});
+  request what;
+  what.url = url(server.url("/", "a.test"));
+  cancel_everywhere(
+      [&](asio::io_context& loop) {
+        fanout::http::loop_state::of(loop.get_executor()).names().use_servers(names.address());
+      },
+      client(), what, 2);
+}
+
+TEST_F(cancellation, a_loop_may_be_destroyed_with_exchanges_under_way) {
+  scripted_server server([](peer& client, int) { client.wait_until_closed(); });
+  {
+    asio::io_context loop(1);
+    for (int i = 0; i < 5; ++i)
+      asio::co_spawn(loop, client::shared().get(server.url()), [](std::exception_ptr, const auto&) { FAIL(); });
+    while (server.connections() < 5) loop.poll();
+  }
+}
+
+TEST_F(cancellation, a_loop_may_be_destroyed_by_another_thread_than_ran_it) {
+  scripted_server server([](peer& client, int) { client.wait_until_closed(); });
+  auto loop = std::make_unique<asio::io_context>(1);
+  std::thread runner([&] {
+    asio::co_spawn(*loop, client::shared().get(server.url()), [](std::exception_ptr, const auto&) { FAIL(); });
+    while (server.connections() < 1) loop->poll();
+  });
+  runner.join();
+  loop.reset();
+}
+
+}  // namespace

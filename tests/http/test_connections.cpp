@@ -1,0 +1,219 @@
+// Keep-alive: what is used again, what is not, and what happens to connections that died meanwhile.
+#include "http/loop_state.hpp"
+#include "http/support.hpp"
+
+#include <condition_variable>
+
+namespace {
+
+using namespace fanout_test;
+using fanout::failure_kind;
+using fanout::http::client;
+using fanout::http::client_options;
+using fanout::http::request;
+using fanout::http::url;
+
+using connections = http_test;
+
+std::size_t idle_on(asio::io_context& loop) {
+  return fanout::http::loop_state::of(loop.get_executor()).pool().idle();
+}
+
+/// Lets the two sides of a test wait for each other.
+class flag {
+ public:
+  void raise() {
+    const std::lock_guard guard(lock_);
+    up_ = true;
+    changed_.notify_all();
+  }
+  void wait() {
+    std::unique_lock guard(lock_);
+    changed_.wait(guard, [&] { return up_; });
+  }
+
+ private:
+  std::mutex lock_;
+  std::condition_variable changed_;
+  bool up_ = false;
+};
+
+TEST_F(connections, are_used_again) {
+  scripted_server server(always(ok("x")));
+  asio::io_context loop(1);
+  const client one, another;
+  EXPECT_FALSE(get_on(loop, one, server.url("/1")).measured.connection_reused);
+  EXPECT_EQ(idle_on(loop), 1u);
+  for (int i = 0; i < 10; ++i)
+    EXPECT_TRUE(get_on(loop, i % 2 ? one : another, server.url()).measured.connection_reused);
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(connections, are_not_shared_between_hosts_or_loops) {
+  scripted_server server(always(ok("x")));
+  asio::io_context loop(1), other(1);
+  get_on(loop, client::shared(), server.url());
+  get_on(other, client::shared(), server.url());
+  get_on(loop, client::shared(), server.url("/", "localhost"));
+  EXPECT_EQ(server.connections(), 3);
+}
+
+TEST_F(connections, end_when_the_server_says_so) {
+  scripted_server server(always("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"));
+  asio::io_context loop(1);
+  for (int i = 0; i < 3; ++i) get_on(loop, client::shared(), server.url());
+  EXPECT_EQ(idle_on(loop), 0u);
+  EXPECT_EQ(server.connections(), 3);
+}
+
+TEST_F(connections, with_bytes_nobody_asked_for_are_closed) {
+  scripted_server server(always(ok("x") + "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"));
+  asio::io_context loop(1);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(get_on(loop, client::shared(), server.url()).body, "x");
+  EXPECT_EQ(server.connections(), 3);
+}
+
+TEST_F(connections, that_the_server_closed_while_idle_are_replaced) {
+  flag closed;
+  scripted_server server([&](peer& to, int number) {
+    to.read_request();
+    to.send(ok("x"));
+    if (number > 0) to.wait_until_closed();
+  });
+  asio::io_context loop(1);
+  EXPECT_EQ(get_on(loop, client::shared(), server.url()).body, "x");
+  // Whether the end has arrived by now or only arrives in answer to the request, the caller does not notice.
+  const auto second = get_on(loop, client::shared(), server.url());
+  EXPECT_EQ(second.body, "x");
+  EXPECT_FALSE(second.measured.connection_reused);
+  EXPECT_EQ(server.connections(), 2);
+}
+
+// The first connection answers one request and ends at the second one, before a byte of the answer.
+class dies_on_reuse : public http_test {
+ protected:
+  fanout::http::response second_request(const std::string& method, bool reset) {
+    scripted_server server([&](peer& to, int number) {
+      to.read_request();
+      to.send(ok("x"));
+      if (to.read_request().empty()) return;
+      if (number == 0) {
+        if (reset) to.reset();
+        return;
+      }
+      to.send(ok("y"));
+      to.wait_until_closed();
+    });
+    asio::io_context loop(1);
+    get_on(loop, client::shared(), server.url());
+    request what;
+    what.method = method;
+    what.url = url(server.url());
+    auto answer = run_on(loop, client::shared().send(std::move(what)));
+    connections_ = server.connections();
+    return answer;
+  }
+  int connections_ = 0;
+};
+
+TEST_F(dies_on_reuse, an_idempotent_request_is_sent_once_more) {
+  for (const bool reset : {false, true}) {
+    const auto answer = second_request("GET", reset);
+    EXPECT_EQ(answer.body, "x") << "the second connection's first answer";
+    EXPECT_EQ(answer.measured.attempts, 2);
+    EXPECT_EQ(connections_, 2);
+  }
+}
+
+TEST_F(dies_on_reuse, any_other_request_is_not) {
+  const auto failed = failure_of([&] { second_request("POST", false); });
+  EXPECT_EQ(failed.kind, failure_kind::protocol);
+  EXPECT_EQ(failed.attempts, 1);
+}
+
+TEST_F(connections, a_fresh_one_that_dies_is_no_reason_to_try_again) {
+  scripted_server server([](peer& to, int) { to.read_request(); });
+  asio::io_context loop(1);
+  EXPECT_EQ(failure_of([&] { get_on(loop, client::shared(), server.url()); }).kind, failure_kind::protocol);
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(connections, a_request_is_sent_again_only_once) {
+  scripted_server server([](peer& to, int number) {
+    to.read_request();
+    if (number == 0) to.send(ok("x"));
+    to.read_request();
+  });
+  asio::io_context loop(1);
+  get_on(loop, client::shared(), server.url());
+  // On the second connection the server reads one request and waits for another that never comes.
+  client_options options;
+  options.idle_timeout = 50ms;
+  EXPECT_EQ(failure_of([&] { get_on(loop, client(options), server.url()); }).kind, failure_kind::timeout);
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST_F(connections, after_the_first_byte_nothing_is_sent_again) {
+  scripted_server server([](peer& to, int) {
+    to.read_request();
+    to.send(ok("x"));
+    to.read_request();
+    to.send("H");
+  });
+  asio::io_context loop(1);
+  get_on(loop, client::shared(), server.url());
+  EXPECT_EQ(failure_of([&] { get_on(loop, client::shared(), server.url()); }).kind, failure_kind::protocol);
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(connections, idle_ones_are_bounded_and_expire) {
+  scripted_server server(always(ok("x")));
+  asio::io_context loop(1);
+  client_options options;
+  options.max_idle_per_host = 3;
+  const client bounded(options);
+  // All ten are in flight together, so each needs its own connection.
+  int done = 0;
+  for (int i = 0; i < 10; ++i)
+    asio::co_spawn(loop, bounded.get(server.url()), [&](std::exception_ptr, const auto&) { ++done; });
+  loop.run();
+  EXPECT_EQ(done, 10);
+  EXPECT_EQ(idle_on(loop), 3u);
+
+  options.idle_connection_lifetime = 0ms;
+  EXPECT_FALSE(get_on(loop, client(options), server.url()).measured.connection_reused);
+  EXPECT_EQ(idle_on(loop), 1u) << "the expired ones are gone, the new one is there";
+
+  options.max_idle_connections = 0;
+  get_on(loop, client(options), server.url());
+  const auto before = server.connections();
+  get_on(loop, client(options), server.url());
+  EXPECT_GT(server.connections(), before - 1);
+}
+
+TEST_F(connections, all_idle_together_are_bounded) {
+  scripted_server one(always(ok("x"))), two(always(ok("x"))), three(always(ok("x")));
+  asio::io_context loop(1);
+  client_options options;
+  options.max_idle_connections = 2;
+  const client bounded(options);
+  for (auto* server : {&one, &two, &three}) get_on(loop, bounded, server->url());
+  EXPECT_EQ(idle_on(loop), 2u);
+  EXPECT_TRUE(get_on(loop, bounded, three.url()).measured.connection_reused);
+  EXPECT_TRUE(get_on(loop, bounded, two.url()).measured.connection_reused);
+  EXPECT_FALSE(get_on(loop, bounded, one.url()).measured.connection_reused) << "the oldest was closed";
+}
+
+TEST_F(connections, a_refused_one_names_host_and_reason) {
+  std::uint16_t port = 0;
+  {
+    scripted_server gone(always(""));
+    port = gone.port();
+  }
+  const auto failed = failure_of([&] { fetch("http://127.0.0.1:" + std::to_string(port) + "/"); });
+  EXPECT_EQ(failed.kind, failure_kind::connect);
+  EXPECT_THAT(failed.message, testing::HasSubstr("127.0.0.1:" + std::to_string(port)));
+  EXPECT_THAT(failed.message, testing::HasSubstr("refused"));
+}
+
+}  // namespace

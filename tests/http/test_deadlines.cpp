@@ -1,0 +1,90 @@
+#include "http/support.hpp"
+
+namespace {
+
+using namespace fanout_test;
+using fanout::failure_kind;
+using fanout::http::client_options;
+using testing::HasSubstr;
+
+using deadlines = http_test;
+
+constexpr auto must_expire = 40ms;
+constexpr auto must_not_expire = 60s;
+
+client_options all(std::chrono::milliseconds limit) {
+  client_options options;
+  options.connect_timeout = options.idle_timeout = options.total_timeout = limit;
+  return options;
+}
+
+TEST_F(deadlines, connecting_includes_the_tls_handshake) {
+  scripted_server server([](peer& client, int) { client.wait_until_closed(); });  // never says hello
+  auto options = all(must_not_expire);
+  options.connect_timeout = must_expire;
+  const auto failed = failure_of([&] { fetch("https://127.0.0.1:" + std::to_string(server.port()) + "/", options); });
+  EXPECT_EQ(failed.kind, failure_kind::timeout);
+  EXPECT_THAT(failed.message, HasSubstr("connect timeout"));
+  EXPECT_THAT(failed.message, HasSubstr("40ms"));
+  EXPECT_GE(failed.elapsed, must_expire);
+}
+
+TEST_F(deadlines, idle_between_bytes_says_how_far_it_came) {
+  scripted_server server([](peer& client, int) {
+    client.read_request();
+    client.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n12345");
+    client.wait_until_closed();
+  });
+  auto options = all(must_not_expire);
+  options.idle_timeout = must_expire;
+  const auto failed = failure_of([&] { fetch(server.url(), options); });
+  EXPECT_EQ(failed.kind, failure_kind::timeout);
+  EXPECT_THAT(failed.message, HasSubstr("idle timeout"));
+  EXPECT_THAT(failed.message, HasSubstr("5 of 100 bytes"));
+}
+
+TEST_F(deadlines, idle_before_the_first_byte) {
+  scripted_server server([](peer& client, int) { client.wait_until_closed(); });
+  auto options = all(must_not_expire);
+  options.idle_timeout = must_expire;
+  const auto failed = failure_of([&] { fetch(server.url(), options); });
+  EXPECT_EQ(failed.kind, failure_kind::timeout);
+  EXPECT_THAT(failed.message, HasSubstr("before the first byte"));
+}
+
+TEST_F(deadlines, total_ends_a_response_that_never_stops) {
+  scripted_server server([](peer& client, int) {
+    client.read_request();
+    client.send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+    for (int i = 0; i < 1'000'000; ++i) client.send("x");
+  });
+  auto options = all(must_not_expire);
+  options.total_timeout = must_expire;
+  fanout::http::request what;
+  what.url = fanout::http::url(server.url());
+  what.keep_body = false;
+  const auto failed = failure_of([&] {
+    asio::io_context loop(1);
+    run_on(loop, fanout::http::client(options).send(what));
+  });
+  EXPECT_EQ(failed.kind, failure_kind::timeout);
+  EXPECT_THAT(failed.message, HasSubstr("total timeout"));
+}
+
+TEST_F(deadlines, total_covers_all_redirects) {
+  scripted_server server(always("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"));
+  auto options = all(must_not_expire);
+  options.total_timeout = must_expire;
+  options.max_redirects = 1'000'000;
+  EXPECT_EQ(failure_of([&] { fetch(server.url(), options); }).kind, failure_kind::timeout);
+}
+
+TEST_F(deadlines, are_gone_with_their_exchange) {
+  scripted_server server(always(ok("x")));
+  asio::io_context loop(1);
+  const auto begin = std::chrono::steady_clock::now();
+  get_on(loop, fanout::http::client(all(must_not_expire)), server.url());  // run() returns only once nothing is pending
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, must_not_expire / 2);
+}
+
+}  // namespace

@@ -1,0 +1,149 @@
+#include "http/support.hpp"
+
+#include <algorithm>
+
+namespace {
+
+using namespace fanout_test;
+using fanout::failure_kind;
+using fanout::http::client;
+using fanout::http::client_options;
+using fanout::http::request;
+using fanout::http::url;
+using testing::HasSubstr;
+using testing::Not;
+
+std::string redirect(int status, const std::string& to) {
+  return "HTTP/1.1 " + std::to_string(status) + " Moved\r\nLocation: " + to + "\r\nContent-Length: 4\r\n\r\nmove";
+}
+
+/// "/STATUS/REST" redirects to "/REST"; anything else echoes the request.
+class redirects : public http_test {
+ protected:
+  static void play(peer& client, int) {
+    for (auto received = client.read_request(); !received.empty(); received = client.read_request()) {
+      const std::size_t path = received.find('/');
+      if (std::isdigit(static_cast<unsigned char>(received[path + 1])))
+        client.send(redirect(std::atoi(received.c_str() + path + 1),
+                             received.substr(path + 4, received.find(' ', path) - path - 4)));
+      else
+        client.send(ok(received));
+    }
+  }
+  fanout::http::response follow(request what, client_options options = {}) {
+    asio::io_context loop(1);
+    return run_on(loop, client(options).send(std::move(what)));
+  }
+  void SetUp() override {
+    http_test::SetUp();
+    server_ = std::make_unique<scripted_server>(play);
+  }
+  void TearDown() override {
+    server_.reset();
+    http_test::TearDown();
+  }
+  std::unique_ptr<scripted_server> server_;
+};
+
+TEST_F(redirects, methods_change_as_rfc_9110_section_15_4_says) {
+  struct rule {
+    int status;
+    const char* method;
+    const char* becomes;
+  };
+  for (const auto& [status, method, becomes] :
+       {rule{301, "GET", "GET"}, rule{301, "POST", "GET"}, rule{302, "POST", "GET"}, rule{302, "PUT", "PUT"},
+        rule{303, "POST", "GET"}, rule{303, "PUT", "GET"}, rule{307, "POST", "POST"}, rule{308, "POST", "POST"},
+        rule{308, "GET", "GET"}}) {
+    request what;
+    what.method = method;
+    what.url = url(server_->url("/" + std::to_string(status) + "/end"));
+    if (std::string_view(method) != "GET") {
+      what.body = "payload";
+      what.headers.add("Content-Type", "text/x");
+    }
+    const bool keeps_body = std::string_view(method) == becomes && !what.body.empty();
+    const auto answer = follow(std::move(what));
+    EXPECT_THAT(answer.body, testing::StartsWith(std::string(becomes) + " /end ")) << status << method;
+    EXPECT_EQ(answer.body.ends_with("payload"), keeps_body) << status << method;
+    EXPECT_EQ(answer.body.find("Content-Type") != std::string::npos, keeps_body) << status << method;
+    EXPECT_EQ(answer.url.str(), server_->url("/end"));
+    EXPECT_EQ(answer.measured.redirects, 1);
+  }
+  EXPECT_EQ(server_->connections(), 9) << "a redirect's body is read, so that its connection serves the next hop";
+}
+
+TEST_F(redirects, to_relative_places) {
+  scripted_server server([](peer& client, int) {
+    for (auto received = client.read_request(); !received.empty(); received = client.read_request()) {
+      if (received.starts_with("GET /a/b "))
+        client.send(redirect(302, "../c d?e"));
+      else
+        client.send(ok(received));
+    }
+  });
+  EXPECT_EQ(fetch(server.url("/a/b")).url.str(), server.url("/c%20d?e"));
+}
+
+TEST_F(redirects, have_a_limit) {
+  scripted_server server(always(redirect(302, "/again")));
+  client_options options;
+  options.max_redirects = 3;
+  const auto failed = failure_of([&] { fetch(server.url(), options); });
+  EXPECT_THAT(failed.message, HasSubstr("more than 3 redirects"));
+  EXPECT_EQ(failed.attempts, 4);
+  options.max_redirects = 0;
+  const auto answer = fetch(server.url(), options);
+  EXPECT_EQ(answer.status, 302);
+  EXPECT_EQ(answer.body, "move");
+}
+
+TEST_F(redirects, without_a_place_to_go_are_answers) {
+  scripted_server server(always("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"));
+  EXPECT_EQ(fetch(server.url()).status, 302);
+  scripted_server choices(always("HTTP/1.1 300 Choices\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"));
+  EXPECT_EQ(fetch(choices.url()).status, 300);
+}
+
+TEST_F(redirects, lead_to_http_and_https_only) {
+  for (const char* place : {"file:///etc/passwd", "ftp://h/", "gopher://h/", "http://", "http://h:99999/"}) {
+    scripted_server server(always(redirect(302, place)));
+    const auto failed = failure_of([&] { fetch(server.url()); });
+    EXPECT_EQ(failed.kind, failure_kind::refused_by_policy) << place;
+  }
+}
+
+TEST_F(redirects, drop_credentials_when_the_origin_changes) {
+  scripted_server elsewhere(play);
+  const auto start = [&](const std::string& place) {
+    request what;
+    what.url = url(server_->url("/302/" + place));
+    what.headers = {{"Authorization", "Bearer secret"}, {"Cookie", "secret=1"}, {"X-Kept", "yes"}};
+    return follow(std::move(what)).body;
+  };
+  const std::string same = start("end");
+  EXPECT_THAT(same, HasSubstr("Bearer secret"));
+  EXPECT_THAT(same, HasSubstr("Cookie: secret=1"));
+
+  scripted_server away(always(redirect(302, elsewhere.url("/end"))));
+  request what;
+  what.url = url("http://user:secret@127.0.0.1:" + std::to_string(away.port()) + "/");
+  what.headers = {{"Cookie", "secret=1"}, {"X-Kept", "yes"}};
+  const auto other_port = follow(what).body;
+  EXPECT_THAT(other_port, Not(HasSubstr("secret")));
+  EXPECT_THAT(other_port, Not(HasSubstr("Authorization")));
+  EXPECT_THAT(other_port, HasSubstr("X-Kept: yes"));
+
+  scripted_server to_name(always(redirect(302, elsewhere.url("/end", "localhost"))));
+  what.url = url(to_name.url());
+  what.headers = {{"authorization", "Bearer secret"}};
+  EXPECT_THAT(follow(what).body, Not(HasSubstr("secret")));
+}
+
+TEST_F(redirects, keep_the_urls_user_on_the_same_origin) {
+  request what;
+  what.url = url("http://user:pw@127.0.0.1:" + std::to_string(server_->port()) + "/302/end");
+  EXPECT_THAT(follow(std::move(what)).body, HasSubstr("Authorization: Basic dXNlcjpwdw=="));
+}
+
+}  // namespace

@@ -1,0 +1,181 @@
+#include "http/certificates.hpp"
+#include "http/support.hpp"
+
+namespace {
+
+using namespace fanout_test;
+using fanout::failure_kind;
+using fanout::http::client;
+using fanout::http::client_options;
+using testing::HasSubstr;
+
+class tls : public http_test {
+ protected:
+  client_options trusting() const {
+    client_options options;
+    options.ca_file = issuer_.ca_file();
+    return options;
+  }
+  static client_options unchecked() {
+    client_options options;
+    options.verify_tls = false;
+    return options;
+  }
+  fanout::failure failure_with(const certificate_options& certificate, const client_options& options,
+                               std::string_view host = "127.0.0.1") {
+    const auto context = issuer_.server(certificate);
+    scripted_server server(always(ok("x")), context.get());
+    return failure_of([&] { fetch(server.url("/", host), options); });
+  }
+  issuer issuer_;
+};
+
+TEST_F(tls, a_verified_exchange_by_address_and_by_name) {
+  const auto context = issuer_.server();
+  scripted_server server(always(ok("secret")), context.get());
+  asio::io_context loop(1);
+  const client through(trusting());
+  EXPECT_EQ(get_on(loop, through, server.url()).body, "secret");
+  EXPECT_EQ(get_on(loop, through, server.url("/", "localhost")).body, "secret");
+  EXPECT_TRUE(get_on(loop, through, server.url()).measured.connection_reused);
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST_F(tls, large_bodies_both_ways) {
+  const auto context = issuer_.server();
+  scripted_server server(
+      [](peer& client, int) {
+        for (auto got = client.read_request(); !got.empty(); got = client.read_request())
+          client.send(ok(got.substr(got.find("\r\n\r\n") + 4)));
+      },
+      context.get());
+  fanout::http::request what;
+  what.method = "POST";
+  what.url = fanout::http::url(server.url());
+  for (int i = 0; i < 3'000'000; ++i) what.body += static_cast<char>(i % 251);
+  asio::io_context loop(1);
+  const auto sent = what.body;
+  EXPECT_TRUE(run_on(loop, client(trusting()).send(std::move(what))).body == sent);
+}
+
+TEST_F(tls, an_unknown_issuer) {
+  const auto failed = failure_with({}, {});
+  EXPECT_EQ(failed.kind, failure_kind::tls);
+  EXPECT_THAT(failed.message, HasSubstr("issuer is unknown"));
+  EXPECT_THAT(failed.message, HasSubstr("--cacert"));
+  EXPECT_THAT(failed.message, HasSubstr("-k"));
+}
+
+TEST_F(tls, a_self_signed_certificate) {
+  const auto failed = failure_with({.self_signed = true}, trusting());
+  EXPECT_EQ(failed.kind, failure_kind::tls);
+  EXPECT_THAT(failed.message, HasSubstr("self-signed"));
+}
+
+TEST_F(tls, an_expired_certificate_and_one_not_yet_valid) {
+  EXPECT_THAT(failure_with({.valid_from_s = -7200, .valid_until_s = -3600}, trusting()).message,
+              HasSubstr("has expired"));
+  EXPECT_THAT(failure_with({.valid_from_s = 3600, .valid_until_s = 7200}, trusting()).message,
+              HasSubstr("not valid yet"));
+}
+
+TEST_F(tls, a_certificate_for_somebody_else) {
+  const auto name = failure_with({.names = "DNS:example.org"}, trusting(), "localhost");
+  EXPECT_EQ(name.kind, failure_kind::tls);
+  EXPECT_THAT(name.message, HasSubstr("not for the host 'localhost'"));
+  const auto address = failure_with({.names = "DNS:127.0.0.1,IP:127.0.0.2"}, trusting());
+  EXPECT_EQ(address.kind, failure_kind::tls);
+  EXPECT_THAT(address.message, HasSubstr("not for the address 127.0.0.1"));
+}
+
+TEST_F(tls, any_certificate_is_accepted_when_told_so) {
+  for (const auto& certificate :
+       {certificate_options{.self_signed = true}, certificate_options{.names = "DNS:example.org"},
+        certificate_options{.valid_from_s = -7200, .valid_until_s = -3600}}) {
+    const auto context = issuer_.server(certificate);
+    scripted_server server(always(ok("x")), context.get());
+    EXPECT_EQ(fetch(server.url(), unchecked()).body, "x");
+  }
+}
+
+TEST_F(tls, connections_are_not_shared_between_settings) {
+  const auto context = issuer_.server({.names = "DNS:example.org"});
+  scripted_server server(always(ok("x")), context.get());
+  asio::io_context loop(1);
+  EXPECT_EQ(get_on(loop, client(unchecked()), server.url()).body, "x");
+  // The idle connection was never verified: whoever verifies must not get it.
+  EXPECT_EQ(failure_of([&] { get_on(loop, client(trusting()), server.url()); }).kind, failure_kind::tls);
+  EXPECT_TRUE(get_on(loop, client(unchecked()), server.url()).measured.connection_reused);
+}
+
+TEST_F(tls, a_server_without_tls) {
+  scripted_server server([](peer& client, int) {
+    client.send("HTTP/1.1 400 Bad Request\r\n\r\n");
+    client.wait_until_closed();
+  });
+  const auto failed = failure_of([&] { fetch("https://127.0.0.1:" + std::to_string(server.port()) + "/"); });
+  EXPECT_EQ(failed.kind, failure_kind::tls);
+  EXPECT_THAT(failed.message, HasSubstr("does not speak TLS"));
+}
+
+TEST_F(tls, a_server_that_hangs_up_during_the_handshake) {
+  scripted_server server([](peer&, int) {});
+  const auto failed = failure_of([&] { fetch("https://127.0.0.1:" + std::to_string(server.port()) + "/"); });
+  EXPECT_EQ(failed.kind, failure_kind::tls);
+  EXPECT_THAT(failed.message, HasSubstr("handshake"));
+}
+
+TEST_F(tls, versions_below_1_2_are_refused) {
+  const auto context = issuer_.server();
+  SSL_CTX_set_security_level(context.get(), 0);
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_VERSION);
+  SSL_CTX_set_max_proto_version(context.get(), TLS1_1_VERSION);
+  scripted_server server(always(ok("x")), context.get());
+  const auto failed = failure_of([&] { fetch(server.url(), unchecked()); });
+  EXPECT_EQ(failed.kind, failure_kind::tls);
+  EXPECT_THAT(failed.message, HasSubstr("no TLS version from 1.2 on"));
+}
+
+TEST_F(tls, a_body_that_ends_with_the_connection_needs_tls_own_end) {
+  for (const bool polite : {true, false}) {
+    const auto context = issuer_.server();
+    scripted_server server(
+        [polite](peer& client, int) {
+          client.read_request();
+          client.send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwhole?");
+          if (polite) client.say_goodbye();
+        },
+        context.get());
+    if (polite) {
+      EXPECT_EQ(fetch(server.url(), trusting()).body, "whole?");
+    } else {
+      const auto failed = failure_of([&] { fetch(server.url(), trusting()); });
+      EXPECT_EQ(failed.kind, failure_kind::protocol);
+      EXPECT_THAT(failed.message, HasSubstr("may be cut short"));
+    }
+  }
+}
+
+TEST_F(tls, an_issuers_file_that_cannot_be_read) {
+  client_options options;
+  options.ca_file = "/nonexistent/ca.pem";
+  const auto failed = failure_with({}, options);
+  EXPECT_EQ(failed.kind, failure_kind::tls);
+  EXPECT_THAT(failed.message, HasSubstr("/nonexistent/ca.pem"));
+}
+
+TEST_F(tls, a_peer_that_is_gone_raises_no_signal) {
+  const auto context = issuer_.server();
+  scripted_server server([](peer&, int) {}, context.get());  // hangs up after the handshake
+  fanout::http::request what;
+  what.method = "POST";
+  what.url = fanout::http::url(server.url());
+  what.body.assign(4'000'000, 'x');
+  asio::io_context loop(1);
+  for (int i = 0; i < 20; ++i) {
+    const auto failed = failure_of([&] { run_on(loop, client(trusting()).send(what)); });
+    EXPECT_TRUE(failed.kind == failure_kind::protocol || failed.kind == failure_kind::tls) << failed.message;
+  }
+}
+
+}  // namespace

@@ -1,0 +1,132 @@
+#include "http/support.hpp"
+
+namespace {
+
+using fanout::failure_kind;
+using fanout::http::url;
+using testing::HasSubstr;
+
+struct parsed {
+  const char* text;
+  const char* whole;
+  const char* host;
+  int port;
+  const char* target;
+};
+
+class urls : public testing::TestWithParam<parsed> {};
+
+TEST_P(urls, are_taken_apart_and_repaired) {
+  const auto& [text, whole, host, port, target] = GetParam();
+  const url value(text);
+  EXPECT_EQ(value.str(), whole);
+  EXPECT_EQ(value.host(), host);
+  EXPECT_EQ(value.port(), port);
+  EXPECT_EQ(value.target(), target);
+  EXPECT_EQ(std::string(value.origin()) + std::string(value.target()), value.str());
+  EXPECT_EQ(url(value.str()).str(), value.str()) << "what was repaired needs no repair";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    http, urls,
+    testing::Values(
+        parsed{"http://example.org/a?b=c", "http://example.org/a?b=c", "example.org", 80, "/a?b=c"},
+        parsed{"http://example.org", "http://example.org/", "example.org", 80, "/"},
+        parsed{"https://example.org?x", "https://example.org/?x", "example.org", 443, "/?x"},
+        parsed{"HTTP://Example.ORG/A", "http://example.org/A", "example.org", 80, "/A"},
+        parsed{"http://h:8080/", "http://h:8080/", "h", 8080, "/"}, parsed{"http://h:80/", "http://h/", "h", 80, "/"},
+        parsed{"https://h:443/", "https://h/", "h", 443, "/"}, parsed{"https://h:80/", "https://h:80/", "h", 80, "/"},
+        parsed{"http://h:/x", "http://h/x", "h", 80, "/x"}, parsed{"http://h:0080/x", "http://h/x", "h", 80, "/x"},
+        parsed{"http://h/#top", "http://h/", "h", 80, "/"}, parsed{"http://h/p?q#f?g", "http://h/p?q", "h", 80, "/p?q"},
+        parsed{"http://h/a b?c d", "http://h/a%20b?c%20d", "h", 80, "/a%20b?c%20d"},
+        parsed{"  http://h/a  ", "http://h/a", "h", 80, "/a"},
+        parsed{"http://h/\xC3\xBC", "http://h/%C3%BC", "h", 80, "/%C3%BC"},
+        parsed{"http://h/%41%zz%", "http://h/%41%25zz%25", "h", 80, "/%41%25zz%25"},
+        parsed{"http://h/{a}|\"<b>\"", "http://h/%7Ba%7D%7C%22%3Cb%3E%22", "h", 80, "/%7Ba%7D%7C%22%3Cb%3E%22"},
+        parsed{"http://h/a/../b/./c", "http://h/b/c", "h", 80, "/b/c"},
+        parsed{"http://h\\@evil/", "http://h/%5C@evil/", "h", 80, "/%5C@evil/"},
+        parsed{"http://h/a/b/..", "http://h/a/", "h", 80, "/a/"}, parsed{"http://h/.", "http://h/", "h", 80, "/"},
+        parsed{"http://h/a/...", "http://h/a/...", "h", 80, "/a/..."},
+        parsed{"http://h/a/./?q=/../", "http://h/a/?q=/../", "h", 80, "/a/?q=/../"},
+        parsed{"http://h/../../x", "http://h/x", "h", 80, "/x"},
+        parsed{"http://h/.well-known/x", "http://h/.well-known/x", "h", 80, "/.well-known/x"},
+        parsed{"http://127.0.0.1:1/", "http://127.0.0.1:1/", "127.0.0.1", 1, "/"},
+        parsed{"http://[::1]:8080/x", "http://[::1]:8080/x", "::1", 8080, "/x"},
+        parsed{"http://[2001:DB8::1]", "http://[2001:db8::1]/", "2001:db8::1", 80, "/"},
+        parsed{"http://user:pass@h/x", "http://h/x", "h", 80, "/x"},
+        parsed{"http://a_b.example/", "http://a_b.example/", "a_b.example", 80, "/"},
+        parsed{"http://h:65535/x@y:1", "http://h:65535/x@y:1", "h", 65535, "/x@y:1"}));
+
+struct refused {
+  std::string text;
+  const char* because;
+};
+
+class bad_urls : public testing::TestWithParam<refused> {};
+
+TEST_P(bad_urls, are_refused_with_the_reason) {
+  const auto failed = fanout_test::failure_of([] { url(GetParam().text); });
+  EXPECT_EQ(failed.kind, failure_kind::invalid_request);
+  EXPECT_THAT(failed.message, HasSubstr(GetParam().because));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    http, bad_urls,
+    testing::Values(refused{"", "empty"}, refused{"   ", "empty"}, refused{"example.org", "no scheme"},
+                    refused{"localhost:8080/x", "no scheme"}, refused{"/path", "no scheme"},
+                    refused{"ftp://h/", "scheme 'ftp' is not supported"}, refused{"file:///etc/passwd", "'file'"},
+                    refused{"http:/h/", "'//' is missing"}, refused{"http:///x", "no host"},
+                    refused{"http://:80/", "no host"}, refused{"http://h:0/", "port '0'"},
+                    refused{"http://h:65536/", "port '65536'"}, refused{"http://h:8a/", "port '8a'"},
+                    refused{"http://h:-1/", "port '-1'"}, refused{"http://a b/", "contains ' '"},
+                    refused{"http://a%20b/", "contains '%'"}, refused{"http://m\xC3\xBCnchen.de/", "not ASCII"},
+                    refused{"http://[::1/", "']'"}, refused{"http://[::g]/", "not an IPv6 address"},
+                    refused{"http://[::1]x/", "after its host"}, refused{"http://h/\r\nX: y", "control character"},
+                    refused{"http://h/\tx", "control character"}, refused{std::string("http://h/\0x", 11), "control"},
+                    refused{"http://h/#\n", "control character"}, refused{"http://h/\x7f", "control character"},
+                    refused{"http://u%0d%0a:p@h/", "control character"},
+                    refused{"http://" + std::string(300, 'a') + "/", "253"}));
+
+TEST(url, userinfo_is_decoded_and_kept_apart) {
+  const url value("https://us%40er:p%3Ass@h/x");
+  EXPECT_EQ(value.userinfo(), "us@er:p:ss");
+  EXPECT_EQ(value.str(), "https://h/x");
+  EXPECT_EQ(url("http://user@h/").userinfo(), "user:");
+}
+
+TEST(url, authority_is_the_host_header) {
+  EXPECT_EQ(url("http://H:80/x").authority(), "h");
+  EXPECT_EQ(url("https://h:8443/x").authority(), "h:8443");
+  EXPECT_EQ(url("http://[::1]:81/").authority(), "[::1]:81");
+  EXPECT_EQ(url().authority(), "");
+}
+
+TEST(url, references_resolve_as_rfc_3986_section_5_4_says) {
+  const url base("http://a/b/c/d;p?q");
+  for (const auto& [reference, expected] :
+       std::vector<std::pair<const char*, const char*>>{{"g", "http://a/b/c/g"},
+                                                        {"./g", "http://a/b/c/g"},
+                                                        {"g/", "http://a/b/c/g/"},
+                                                        {"/g", "http://a/g"},
+                                                        {"//g", "http://g/"},
+                                                        {"?y", "http://a/b/c/d;p?y"},
+                                                        {"g?y", "http://a/b/c/g?y"},
+                                                        {"#s", "http://a/b/c/d;p?q"},
+                                                        {"", "http://a/b/c/d;p?q"},
+                                                        {"g#s", "http://a/b/c/g"},
+                                                        {";x", "http://a/b/c/;x"},
+                                                        {".", "http://a/b/c/"},
+                                                        {"..", "http://a/b/"},
+                                                        {"../g", "http://a/b/g"},
+                                                        {"../../g", "http://a/g"},
+                                                        {"../../../g", "http://a/g"},
+                                                        {"/./g", "http://a/g"},
+                                                        {"g.", "http://a/b/c/g."},
+                                                        {".g", "http://a/b/c/.g"},
+                                                        {"g;x=1/../y", "http://a/b/c/y"},
+                                                        {"https://other:8443/z", "https://other:8443/z"},
+                                                        {"a b", "http://a/b/c/a%20b"}})
+    EXPECT_EQ(base.resolve(reference).str(), expected) << reference;
+}
+
+}  // namespace
