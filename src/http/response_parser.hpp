@@ -6,6 +6,8 @@
 #include <boost/beast/http/basic_parser.hpp>
 
 #include <cstddef>
+#include <optional>
+#include <string>
 #include <string_view>
 
 /// \file

@@ -1,5 +1,7 @@
 #include "http/text.hpp"
 
+#include <algorithm>
+
 namespace fanout::http {
 
 std::string printable(std::string_view text) {
