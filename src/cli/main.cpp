@@ -1,3 +1,5 @@
+#include <fanout/process/init.hpp>
+
 #include "cli/command.hpp"
 #include "cli/usage.hpp"
 
@@ -22,6 +24,7 @@ void raise_descriptor_limit() {
 
 int main(int argc, char** argv) {
   using namespace fanout;
+  init(argc, argv);
   raise_descriptor_limit();
   CLI::App app("Runs the same work under every execution model", "fanout");
   app.set_version_flag("--version", "fanout " FANOUT_VERSION);

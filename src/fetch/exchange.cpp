@@ -1,0 +1,89 @@
+#include <fanout/fetch/exchange.hpp>
+#include <fanout/http/client.hpp>
+
+#include <boost/system/system_error.hpp>
+#include <fmt/format.h>
+
+#include <memory>
+#include <mutex>
+
+namespace fanout::fetch {
+namespace {
+
+bool same_client(const settings& a, const settings& b) {
+  return a.timeout_ms == b.timeout_ms && a.connect_timeout_ms == b.connect_timeout_ms &&
+         a.max_body_bytes == b.max_body_bytes && a.max_redirects == b.max_redirects && a.verify_tls == b.verify_tls &&
+         a.ca_file == b.ca_file;
+}
+
+http::client make_client(const settings& how) {
+  http::client_options options;
+  options.total_timeout = std::chrono::milliseconds(how.timeout_ms);
+  options.idle_timeout = options.total_timeout;
+  options.connect_timeout = std::chrono::milliseconds(std::min(how.connect_timeout_ms, how.timeout_ms));
+  options.max_body_bytes = how.max_body_bytes;
+  options.max_redirects = how.max_redirects;
+  options.verify_tls = how.verify_tls;
+  options.ca_file = how.ca_file;
+  return http::client(std::move(options));
+}
+
+/// The client for these settings. All exchanges of a fetch have the same, so each thread remembers the last one.
+const http::client& client_for(const settings& how) {
+  struct remembered {
+    settings made_for;
+    http::client client;
+  };
+  thread_local std::unique_ptr<remembered> last;
+  if (!last || !same_client(last->made_for, how))
+    last = std::make_unique<remembered>(remembered{how, make_client(how)});
+  return last->client;
+}
+
+http::request make_request(const settings& how, request&& what) {
+  http::request made;
+  made.method = std::move(what.method);
+  made.url = http::url(what.url);
+  for (const auto& [name, value] : what.headers) made.headers.add(name, value);
+  made.body = std::move(what.body);
+  made.keep_body = how.keep_body;
+  return made;
+}
+
+void take_response(const settings& how, http::response&& response, record& result) {
+  result.status = response.status;
+  result.bytes = response.body_bytes;
+  result.attempts = response.measured.attempts;
+  if (response.measured.redirects > 0) result.final_url = response.url.str();
+  if (how.keep_headers)
+    for (const auto& [name, value] : response.headers) result.headers.emplace_back(name, value);
+  if (how.keep_body) result.body = std::move(response.body);
+  if (response.status < 400) return;
+  result.error = failure_kind::status;
+  result.message = response.reason.empty() ? fmt::format("the server answered {}", response.status)
+                                           : fmt::format("{} {}", response.status, response.reason);
+}
+
+}  // namespace
+
+task<record> exchange(const settings& how, request what) {
+  record result;
+  const auto started = std::chrono::steady_clock::now();
+  try {
+    if (!what.problem.empty()) throw error(failure_kind::invalid_request, what.problem);
+    const http::client client = client_for(how);
+    http::request message = make_request(how, std::move(what));
+    task<http::response> sending = client.send(std::move(message));
+    http::response response = co_await std::move(sending);
+    take_response(how, std::move(response), result);
+  } catch (const error& failed) {
+    if (failed.kind() == failure_kind::cancelled) throw;
+    result.error = failed.kind();
+    result.message = failed.what();
+    result.attempts = std::max(result.attempts, failed.failure().attempts);
+  }
+  result.elapsed_ns = (std::chrono::steady_clock::now() - started).count();
+  co_return result;
+}
+
+}  // namespace fanout::fetch
