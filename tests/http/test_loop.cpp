@@ -1,4 +1,6 @@
 // The client and the event loop it runs on; the blocking calls.
+#include "http/fake_name_server.hpp"
+#include "http/loop_state.hpp"
 #include "http/support.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -51,10 +53,13 @@ TEST_F(loops, a_thousand_exchanges_over_64_connections) {
 
 TEST_F(loops, no_thread_is_ever_started) {
   scripted_server server(always(ok("hello")));
+  fake_name_server names({});
   auto before = threads_now();
   asio::io_context loop(1);
+  fanout::http::loop_state::of(loop.get_executor()).names().use_servers(names.address());
   get_on(loop, client::shared(), server.url("/", "localhost"));
-  failure_of([&] { get_on(loop, client::shared(), "http://nosuch.invalid/"); });
+  failure_of([&] { get_on(loop, client::shared(), "http://nosuch.test/"); });
+  EXPECT_GE(names.queries(), 1);
   auto now = threads_now();
   for (const int own : server.threads()) now.erase(own), before.erase(own);
   EXPECT_EQ(now, before);
