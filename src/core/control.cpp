@@ -71,6 +71,12 @@ void run_control::abort() {
   abort_.request_stop();  // runs callbacks of the tasks, so not under the lock
 }
 
+void run_control::follow_interrupt() {
+  const int level = options_.interrupt ? options_.interrupt->level() : 0;
+  if (level >= 2) abort();
+  if (level == 1) drain();
+}
+
 void run_control::break_off(std::exception_ptr why) {
   {
     const std::lock_guard lock(mutex_);

@@ -2,6 +2,7 @@
 
 #include <fanout/core/lanes.hpp>
 
+#include "core/interrupt_watch.hpp"
 #include "core/probe.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -51,6 +52,7 @@ class lane {
   std::function<void()> when_shrunk_;
   asio::io_context loop_{1};
   deadline_list deadlines_;
+  interrupt_watch interrupt_;
   std::deque<slot> slots_;  ///< stable addresses
   std::optional<asio::posix::stream_descriptor> source_;
 };

@@ -72,7 +72,7 @@ task<void> wait_for_source(slot& place) {
 // lane --------------------------------------------------------------------------------------------------------------
 
 lane::lane(lane_set& set, std::uint32_t number, std::uint32_t slots)
-    : set_(set), number_(number), limit_(slots), deadlines_(loop_) {}
+    : set_(set), number_(number), limit_(slots), deadlines_(loop_), interrupt_(loop_, set.control()) {}
 
 run_control& lane::control() noexcept {
   return set_.control();
@@ -82,6 +82,7 @@ void lane::run() {
   const run_control::observer watch(control(), [this] { asio::post(loop_, [this] { on_change(); }); });
   if (number_ == 0) set_.started_first_lane(*this, loop_);
   open_slot();
+  if (open_ > 0) interrupt_.start();
   loop_.run();
 }
 
@@ -101,6 +102,7 @@ void lane::on_slot_closed() {
   if (when_shrunk_ && !has_surplus()) std::exchange(when_shrunk_, nullptr)();
   if (open_ > 0) return;
   source_.reset();
+  interrupt_.stop();
   if (number_ == 0) set_.ended_first_lane();
 }
 

@@ -46,13 +46,15 @@ worker_crew::worker_crew(run_control& control, remote_job& job, const fanout::sh
       workers_(ran.processes),
       frames_(ran.processes),
       open_frames_(ran.processes),
-      deadline_timer_(loop_) {
+      deadline_timer_(loop_),
+      interrupt_(loop_, control) {
   cost_.processes = 0;
 }
 
 void worker_crew::run() {
   const run_control::observer watch(control_, [this] { asio::post(loop_, [this] { on_change(); }); });
   if (control_.options().task_timeout.count() > 0) check_deadlines();
+  interrupt_.start();
   deal();
   finish_when_done();
   loop_.run();
@@ -184,6 +186,7 @@ void worker_crew::finish_when_done() {
   for (const auto& worker : workers_)
     if (worker && !worker->finishing) worker->finish_sending();
   deadline_timer_.cancel();
+  interrupt_.stop();
 }
 
 void worker_crew::wait_for_source() {

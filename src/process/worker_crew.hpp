@@ -2,6 +2,7 @@
 
 #include <fanout/core/remote_job.hpp>
 
+#include "core/interrupt_watch.hpp"
 #include "process/worker_process.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -79,6 +80,7 @@ class worker_crew {
   bool waiting_for_source_ = false;
   std::optional<asio::posix::stream_descriptor> source_;
   asio::steady_timer deadline_timer_;
+  interrupt_watch interrupt_;
   std::chrono::nanoseconds mean_task_{0};  ///< moving average; 0 until the first result
 };
 

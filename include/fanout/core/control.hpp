@@ -43,6 +43,8 @@ class run_control {
   void exhaust();  ///< the source has ended
   void drain();
   void abort();
+  /// Drains or aborts as `options::interrupt` says.
+  void follow_interrupt();
   /// Ends the run with an exception of the source or the sink, which `rethrow_broken` throws; the first one counts.
   void break_off(std::exception_ptr why);
   bool broken() const noexcept { return broken_flag_.load(std::memory_order_acquire); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/core/interrupt.hpp>
 #include <fanout/core/shape.hpp>
 
 #include <chrono>
@@ -40,6 +41,9 @@ struct options {
   std::stop_token stop;
   /// Stop gently: nothing more is pulled, tasks under way finish.
   std::stop_token drain;
+
+  /// The two stages of Ctrl-C, for a signal handler to raise; may be null. It must outlive the run.
+  const fanout::interrupt* interrupt = nullptr;
 
   /// Called at most ten times a second, and once at the end, never at the same time as the sink or itself, on
   /// whichever lane finished a task. Must not throw.

@@ -205,6 +205,7 @@ class pipeline final : public lane_work, public remote_job {
 
   pull_status pull(std::optional<item>& input, std::uint64_t& index) {
     const std::lock_guard lock(source_mutex_);
+    control_.follow_interrupt();
     if (!control_.pulling()) return pull_status::end;
     try {
       if constexpr (waitable_source<puller>) {

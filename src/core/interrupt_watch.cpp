@@ -1,0 +1,28 @@
+#include "core/interrupt_watch.hpp"
+
+#include <fanout/core/interrupt.hpp>
+#include <fanout/core/lanes.hpp>
+
+namespace fanout::detail {
+
+interrupt_watch::interrupt_watch(asio::io_context& loop, run_control& control) : loop_(loop), control_(control) {}
+
+void interrupt_watch::start() {
+  if (control_.options().interrupt) wait(control_.options().interrupt->drain_handle());
+}
+
+void interrupt_watch::stop() { handle_.reset(); }
+
+void interrupt_watch::wait(int handle) {
+  handle_.emplace(loop_, open_wait_handle(handle));
+  handle_->async_wait(asio::posix::descriptor_base::wait_read, [this](boost::system::error_code cancelled) {
+    if (cancelled) return;
+    control_.follow_interrupt();
+    if (control_.aborted())
+      handle_.reset();
+    else
+      wait(control_.options().interrupt->abort_handle());
+  });
+}
+
+}  // namespace fanout::detail
