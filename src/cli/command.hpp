@@ -17,6 +17,8 @@ enum exit_status : int {
   interrupted = 130,
 };
 
+/// `fanout fetch`: the main job.
+void add_fetch(CLI::App& app, std::function<int()>& chosen);
 /// `fanout serve`: the embedded origin.
 void add_serve(CLI::App& app, std::function<int()>& chosen);
 

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   CLI::App app("Runs the same work under every execution model", "fanout");
   app.set_version_flag("--version", "fanout " FANOUT_VERSION);
   std::function<int()> chosen;
+  cli::add_fetch(app, chosen);
   cli::add_serve(app, chosen);
   try {
     app.parse(argc, argv);

@@ -4,8 +4,9 @@
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
-#include <mutex>
+#include <utility>
 
 namespace fanout::fetch {
 namespace {
@@ -40,12 +41,12 @@ const http::client& client_for(const settings& how) {
   return last->client;
 }
 
-http::request make_request(const settings& how, request&& what) {
+http::request make_request(const settings& how, const request& what) {
   http::request made;
-  made.method = std::move(what.method);
+  made.method = what.method;
   made.url = http::url(what.url);
   for (const auto& [name, value] : what.headers) made.headers.add(name, value);
-  made.body = std::move(what.body);
+  made.body = what.body;
   made.keep_body = how.keep_body;
   return made;
 }
@@ -66,13 +67,22 @@ void take_response(const settings& how, http::response&& response, record& resul
 
 }  // namespace
 
-task<record> exchange(const settings& how, request what) {
+record record_of(const failure& lost) {
+  record result;
+  result.error = lost.kind;
+  result.message = lost.message;
+  result.elapsed_ns = lost.elapsed.count();
+  result.attempts = lost.attempts;
+  return result;
+}
+
+task<record> exchange(const settings& how, const request& what) {
   record result;
   const auto started = std::chrono::steady_clock::now();
   try {
     if (!what.problem.empty()) throw error(failure_kind::invalid_request, what.problem);
     const http::client client = client_for(how);
-    http::request message = make_request(how, std::move(what));
+    http::request message = make_request(how, what);
     task<http::response> sending = client.send(std::move(message));
     http::response response = co_await std::move(sending);
     take_response(how, std::move(response), result);

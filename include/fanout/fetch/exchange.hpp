@@ -67,9 +67,12 @@ struct record {
   }
 };
 
+/// The record of a request whose task did not finish: its worker died, the run was stopped.
+record record_of(const failure& lost);
+
 /// Fetches one URL. Never throws for what a server or a network does: that is in the record. A cancellation throws, as
 /// everywhere. Needs a coroutine on an `io_context` (every lane has one). `remote<exchange>.with(settings)` is the task
-/// of a bulk fetch.
-task<record> exchange(const settings& how, request what);
+/// of a bulk fetch. `how` and `what` must outlive the task.
+task<record> exchange(const settings& how, const request& what);
 
 }  // namespace fanout::fetch

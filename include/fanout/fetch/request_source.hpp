@@ -1,0 +1,57 @@
+#pragma once
+
+#include <fanout/fetch/exchange.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// \file
+/// Where the requests of a bulk fetch come from.
+namespace fanout::fetch {
+
+/// One line of a list as a request: a URL, or a JSON object `{"url","id"?,"method"?,"headers"?,"body"?}`, where
+/// `headers` is an object of strings. What is wrong with the line goes into `request::problem`; nothing is thrown.
+request parse_request(std::string_view line);
+
+/// Requests from URLs given one by one, then from a list: a file or standard input, plain, gzip or zstd (told by its
+/// first bytes), one request a line. Blank lines are passed over. Read as far as it is asked for, so a list may be
+/// longer than memory, or still being written at its other end.
+///
+/// A source for `fanout::run`: while a pipe has nothing to read it is not `ready`, and lanes wait on their loops.
+///
+/// Throws `std::runtime_error` that names the list when it cannot be opened, read or unpacked, or has a line longer
+/// than `max_line_bytes`. Thread safety: one thread at a time.
+class request_source {
+ public:
+  static constexpr std::size_t max_line_bytes = 16U << 20;
+
+  /// `list`: a path, "-" for standard input, or empty for none.
+  request_source(std::vector<std::string> urls, const std::string& list);
+  request_source(request_source&&) noexcept;
+  request_source& operator=(request_source&&) noexcept;
+  ~request_source();
+
+  /// What every request gets that does not say otherwise.
+  void set_defaults(std::string method, header_list headers, std::string body);
+
+  std::optional<request> next();
+  bool ready();
+  int handle();
+
+ private:
+  class line_reader;
+
+  request finish(request what) const;
+
+  std::vector<std::string> urls_;
+  std::size_t next_url_ = 0;
+  std::unique_ptr<line_reader> list_;
+  request defaults_;
+};
+
+}  // namespace fanout::fetch

@@ -1,0 +1,43 @@
+#include "cli/ctrl_c.hpp"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <string_view>
+
+namespace fanout::cli {
+namespace {
+
+interrupt& raised() {
+  static interrupt only;
+  return only;
+}
+
+interrupt* handler_target = nullptr;  // set before the handlers are
+
+void on_signal(int) {
+  handler_target->raise();
+  if (handler_target->level() != 1) return;
+  alarm(drain_grace_seconds);
+  constexpr std::string_view notice = "\nfinishing what is under way; Ctrl-C again to stop at once\n";
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, notice.data(), notice.size());
+}
+
+void on_alarm(int) {
+  handler_target->raise();
+}
+
+}  // namespace
+
+const interrupt& catch_ctrl_c() {
+  handler_target = &raised();
+  struct sigaction action{};
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  action.sa_handler = on_alarm;
+  sigaction(SIGALRM, &action, nullptr);
+  return raised();
+}
+
+}  // namespace fanout::cli

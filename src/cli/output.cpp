@@ -1,0 +1,107 @@
+#include "cli/output.hpp"
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace fanout::cli {
+namespace {
+
+constexpr std::size_t file_hold = 64 * 1024;
+
+/// 0, or why not.
+int write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return 0;
+}
+
+}  // namespace
+
+output::output(int descriptor, std::string name, bool owned)
+    : descriptor_(descriptor), name_(std::move(name)), owned_(owned), terminal_(isatty(descriptor) == 1) {
+  struct stat status{};
+  if (fstat(descriptor_, &status) == 0 &&
+      (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) || (S_ISCHR(status.st_mode) && !terminal_)))
+    hold_ = file_hold;
+}
+
+output output::standard() {
+  return {STDOUT_FILENO, "standard output", false};
+}
+
+output output::create(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor < 0) throw output_error(fmt::format("cannot write to {}: {}", path, std::strerror(errno)));
+  return {descriptor, path, true};
+}
+
+output::output(output&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      name_(std::move(other.name_)),
+      owned_(other.owned_),
+      terminal_(other.terminal_),
+      hold_(other.hold_),
+      pending_(std::exchange(other.pending_, {})) {}
+
+output::~output() {
+  if (descriptor_ < 0) return;
+  write_all(descriptor_, pending_);
+  if (owned_) ::close(descriptor_);
+}
+
+void output::write(std::string_view record) {
+  pending_ += record;
+  if (pending_.size() > hold_) flush();
+}
+
+void output::flush() {
+  const int failed = write_all(descriptor_, pending_);
+  pending_.clear();
+  if (failed) fail(failed);
+}
+
+void output::close() {
+  flush();
+  if (!owned_) return;
+  if (::close(std::exchange(descriptor_, -1)) != 0) fail(errno);
+}
+
+void output::fail(int why) const {
+  throw output_error(fmt::format("cannot write to {}: {}", name_, std::strerror(why)));
+}
+
+body_directory::body_directory(const std::string& path) : path_(path) {
+  if (mkdir(path.c_str(), 0777) != 0 && errno != EEXIST)
+    throw output_error(fmt::format("cannot make the directory {}: {}", path, std::strerror(errno)));
+  descriptor_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor_ < 0) throw output_error(fmt::format("cannot write into {}: {}", path, std::strerror(errno)));
+}
+
+body_directory::~body_directory() {
+  ::close(descriptor_);
+}
+
+std::string body_directory::store(std::uint64_t index, std::string_view body) {
+  std::string name = fmt::format("{:08}", index);
+  const int file = openat(descriptor_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (file < 0)
+    throw output_error(fmt::format("cannot write {}/{}: {}{}", path_, name, std::strerror(errno),
+                                   errno == EEXIST ? "; fetch into an empty directory" : ""));
+  int failed = write_all(file, body);
+  if (::close(file) != 0 && !failed) failed = errno;
+  if (failed) throw output_error(fmt::format("cannot write {}/{}: {}", path_, name, std::strerror(failed)));
+  return name;
+}
+
+}  // namespace fanout::cli

@@ -1,0 +1,184 @@
+#include <fanout/fetch/record_text.hpp>
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/string.hpp>
+#include <fmt/compile.h>
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+namespace fanout::fetch {
+namespace {
+
+/// The length of the UTF-8 sequence at the front of `bytes` (RFC 3629 section 4); 0 where there is none.
+std::size_t sequence_length(std::string_view bytes) {
+  const auto at = [&](std::size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U; };
+  const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) {
+    return at(i) >= low && at(i) <= high;
+  };
+  const unsigned lead = at(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead <= 0xdf) return follows(1) ? 2 : 0;
+  if (lead >= 0xe0 && lead <= 0xef) {
+    const unsigned low = lead == 0xe0 ? 0xa0 : 0x80;
+    const unsigned high = lead == 0xed ? 0x9f : 0xbf;
+    return follows(1, low, high) && follows(2) ? 3 : 0;
+  }
+  if (lead >= 0xf0 && lead <= 0xf4) {
+    const unsigned low = lead == 0xf0 ? 0x90 : 0x80;
+    const unsigned high = lead == 0xf4 ? 0x8f : 0xbf;
+    return follows(1, low, high) && follows(2) && follows(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+bool is_utf8(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto length = sequence_length(bytes);
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string repaired(std::string_view bytes) {
+  std::string text;
+  while (!bytes.empty()) {
+    const auto length = sequence_length(bytes);
+    if (length == 0)
+      text += "\xef\xbf\xbd";
+    else
+      text += bytes.substr(0, length);
+    bytes.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return text;
+}
+
+bool is_plain(char c) {
+  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+std::string printable(std::string_view bytes) {
+  std::string text;
+  const std::string whole = repaired(bytes);
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(whole[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < whole.size() ? whole[i + 1] : 0);
+    if (byte < 0x20 || byte == 0x7f)
+      fmt::format_to(std::back_inserter(text), "\\x{:02x}", byte);
+    else if (byte == 0xc2 && next < 0xa0)  // U+0080 to U+009F, controls as well
+      fmt::format_to(std::back_inserter(text), "\\x{:02x}", whole[++i] & 0xff);
+    else
+      text += whole[i];
+  }
+  return text;
+}
+
+void append_body(std::string& text, const std::string& body) {
+  if (is_utf8(body)) {
+    text += ",\"body\":";
+    return append_json_string(text, body);
+  }
+  text += ",\"body_base64\":\"";
+  constexpr std::size_t chunk = 3 << 20;  // whole groups of three bytes, so that only the last chunk is padded
+  std::string encoded(chunk / 3 * 4 + 1, '\0');
+  for (std::size_t from = 0; from < body.size(); from += chunk) {
+    const auto size = std::min(chunk, body.size() - from);
+    const int length =
+        EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+                        reinterpret_cast<const unsigned char*>(body.data() + from), static_cast<int>(size));
+    text.append(encoded.data(), static_cast<std::size_t>(length));
+  }
+  text += '"';
+}
+
+}  // namespace
+
+void append_json_string(std::string& text, std::string_view value) {
+  if (std::all_of(value.begin(), value.end(), is_plain)) {  // nearly always
+    text += '"';
+    text += value;
+    text += '"';
+    return;
+  }
+  text += boost::json::serialize(boost::json::string_view(is_utf8(value) ? value : repaired(value)));
+}
+
+void append_json(std::string& text, std::uint64_t index, const request& asked, const record& result,
+                 std::string_view file) {
+  const auto into = std::back_inserter(text);
+  fmt::format_to(into, FMT_COMPILE("{{\"index\":{}"), index);
+  if (!asked.id.empty()) {
+    text += ",\"id\":";
+    append_json_string(text, asked.id);
+  }
+  text += ",\"url\":";
+  append_json_string(text, asked.url);
+  if (result.status != 0)
+    fmt::format_to(into, FMT_COMPILE(",\"status\":{}"), result.status);
+  else
+    text += ",\"status\":null";
+  fmt::format_to(into, FMT_COMPILE(",\"bytes\":{},\"elapsed_ms\":{}.{:03},\"attempts\":{}"), result.bytes,
+                 result.elapsed_ns / 1'000'000, result.elapsed_ns / 1'000 % 1'000, result.attempts);
+  if (result.error) {
+    text += ",\"error\":{\"kind\":\"";
+    text += to_string(*result.error);
+    text += "\",\"message\":";
+    append_json_string(text, result.message);
+    text += '}';
+  } else {
+    text += ",\"error\":null";
+  }
+  text += ",\"final_url\":";
+  if (result.status == 0)
+    text += "null";
+  else
+    append_json_string(text, result.final_url.empty() ? asked.url : result.final_url);
+  if (!file.empty()) {
+    text += ",\"file\":";
+    append_json_string(text, file);
+  }
+  if (!result.headers.empty()) {
+    char separator = '[';
+    text += ",\"headers\":";
+    for (const auto& [name, value] : result.headers) {
+      text += separator;
+      text += '[';
+      append_json_string(text, name);
+      text += ',';
+      append_json_string(text, value);
+      text += ']';
+      separator = ',';
+    }
+    text += ']';
+  }
+  if (!result.body.empty()) append_body(text, result.body);
+  text += "}\n";
+}
+
+void append_readable(std::string& text, const request& asked, const record& result) {
+  const std::string status = result.status ? std::to_string(result.status) : std::string("---");
+  fmt::format_to(std::back_inserter(text), "{} {:>9} {:>9.1f} ms  {}", status, readable_bytes(result.bytes),
+                 static_cast<double>(result.elapsed_ns) / 1e6, printable(asked.url));
+  if (!result.final_url.empty()) fmt::format_to(std::back_inserter(text), " -> {}", printable(result.final_url));
+  if (result.error)
+    fmt::format_to(std::back_inserter(text), "  [{}] {}", to_string(*result.error), printable(result.message));
+  text += '\n';
+}
+
+std::string readable_bytes(std::uint64_t bytes) {
+  constexpr std::array<std::string_view, 5> units{"kB", "MB", "GB", "TB", "PB"};
+  if (bytes < 1000) return fmt::format("{} B", bytes);
+  double value = static_cast<double>(bytes) / 1000;
+  std::size_t unit = 0;
+  while (value >= 999.95 && unit + 1 < units.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  return fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+}  // namespace fanout::fetch

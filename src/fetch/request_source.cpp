@@ -1,0 +1,167 @@
+#include <fanout/fetch/request_source.hpp>
+
+#include "fetch/input_file.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <utility>
+
+namespace fanout::fetch {
+namespace {
+
+namespace json = boost::json;
+
+std::string_view trimmed(std::string_view line) {
+  constexpr std::string_view blank = " \t\r\n";
+  const auto first = line.find_first_not_of(blank);
+  if (first == line.npos) return {};
+  return line.substr(first, line.find_last_not_of(blank) - first + 1);
+}
+
+/// The member as text; numbers, which ids often are, as they are written.
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* const member = object.if_contains(name);
+  if (!member || member->is_null()) return {};
+  if (const auto* const text = member->if_string()) return std::string(*text);
+  if (member->is_int64()) return std::to_string(member->get_int64());
+  if (member->is_uint64()) return std::to_string(member->get_uint64());
+  throw std::invalid_argument(fmt::format("\"{}\" is not a string", name));
+}
+
+request from_object(const json::object& object) {
+  request made;
+  made.method.clear();
+  made.url = text_of(object, "url");
+  made.id = text_of(object, "id");
+  made.method = text_of(object, "method");
+  made.body = text_of(object, "body");
+  if (const json::value* const headers = object.if_contains("headers"); headers && !headers->is_null()) {
+    if (!headers->is_object()) throw std::invalid_argument("\"headers\" is not an object");
+    for (const auto& [name, value] : headers->get_object()) {
+      if (!value.is_string()) throw std::invalid_argument("a value in \"headers\" is not a string");
+      made.headers.emplace_back(std::string(name), std::string(value.get_string()));
+    }
+  }
+  if (made.url.empty()) throw std::invalid_argument("\"url\" is missing");
+  return made;
+}
+
+}  // namespace
+
+request parse_request(std::string_view line) {
+  line = trimmed(line);
+  request made;
+  made.method.clear();
+  if (!line.starts_with('{')) {
+    made.url = line;
+    return made;
+  }
+  boost::system::error_code failed;
+  const json::value parsed = json::parse(line, failed);
+  try {
+    if (failed) throw std::invalid_argument(failed.message());
+    if (!parsed.is_object()) throw std::invalid_argument("not an object");
+    return from_object(parsed.get_object());
+  } catch (const std::invalid_argument& why) {
+    made.url = line;
+    made.problem = fmt::format("the line is no JSON request: {}", why.what());
+    return made;
+  }
+}
+
+/// The lines of a list. What was read and not yet taken lies in one buffer.
+class request_source::line_reader {
+ public:
+  explicit line_reader(const std::string& path) : file_(path) {}
+
+  bool ready() {
+    while (!has_line() && !ended_) {
+      if (!file_.readable_now()) return false;
+      read();
+    }
+    return true;
+  }
+
+  /// The next line without its end; empty at the end of the list.
+  std::optional<std::string_view> next() {
+    while (!has_line() && !ended_) read();
+    if (line_end_ == std::string::npos) {
+      if (begin_ == text_.size()) return std::nullopt;
+      line_end_ = text_.size();  // the last line has no end
+    }
+    const auto line = std::string_view(text_).substr(begin_, line_end_ - begin_);
+    begin_ = std::min(line_end_ + 1, text_.size());
+    searched_ = begin_;
+    line_end_ = std::string::npos;
+    return line;
+  }
+
+  int handle() const noexcept { return file_.handle(); }
+
+ private:
+  bool has_line() {
+    if (line_end_ == std::string::npos) {
+      line_end_ = text_.find('\n', searched_);
+      searched_ = text_.size();
+    }
+    return line_end_ != std::string::npos;
+  }
+
+  void read() {
+    text_.erase(0, begin_);  // less than a line is left: each byte is moved once at most
+    searched_ -= begin_;
+    begin_ = 0;
+    if (text_.size() > max_line_bytes)
+      throw std::runtime_error(fmt::format("the list of URLs has a line of more than {} MiB", max_line_bytes >> 20));
+    ended_ = !file_.read_into(text_);
+  }
+
+  input_file file_;
+  std::string text_;
+  std::size_t begin_ = 0;                     ///< of what was not taken
+  std::size_t searched_ = 0;                  ///< no line ends between begin_ and here
+  std::size_t line_end_ = std::string::npos;  ///< of the line at begin_, once found
+  bool ended_ = false;
+};
+
+request_source::request_source(std::vector<std::string> urls, const std::string& list) : urls_(std::move(urls)) {
+  if (!list.empty()) list_ = std::make_unique<line_reader>(list);
+}
+
+request_source::request_source(request_source&&) noexcept = default;
+request_source& request_source::operator=(request_source&&) noexcept = default;
+request_source::~request_source() = default;
+
+void request_source::set_defaults(std::string method, header_list headers, std::string body) {
+  defaults_.method = std::move(method);
+  defaults_.headers = std::move(headers);
+  defaults_.body = std::move(body);
+}
+
+std::optional<request> request_source::next() {
+  if (next_url_ < urls_.size()) return finish(parse_request(urls_[next_url_++]));
+  if (!list_) return std::nullopt;
+  while (const auto line = list_->next())
+    if (!trimmed(*line).empty()) return finish(parse_request(*line));
+  return std::nullopt;
+}
+
+bool request_source::ready() {
+  return next_url_ < urls_.size() || !list_ || list_->ready();
+}
+int request_source::handle() {
+  return list_ ? list_->handle() : -1;
+}
+
+request request_source::finish(request what) const {
+  if (what.method.empty()) what.method = defaults_.method;
+  if (what.body.empty()) what.body = defaults_.body;
+  if (!defaults_.headers.empty())
+    what.headers.insert(what.headers.begin(), defaults_.headers.begin(), defaults_.headers.end());
+  return what;
+}
+
+}  // namespace fanout::fetch
