@@ -21,6 +21,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -185,6 +186,8 @@ int run_fetch(const fetch_options& given) {
     list = "-";
   }
   const bool one_page = given.urls.size() == 1 && list.empty() && !given.with_bodies && !given.with_headers;
+  if (!given.ca_file.empty() && access(given.ca_file.c_str(), R_OK) != 0)
+    throw usage_error(fmt::format("--cacert: cannot read {}: {}", given.ca_file, std::strerror(errno)));
   fetch::request_source source(given.urls, list);
   const std::string body = read_body(given.body);
   source.set_defaults(!given.method.empty() ? given.method
