@@ -13,5 +13,6 @@
 #include <fanout/core/run.hpp>
 #include <fanout/core/shape.hpp>
 #include <fanout/core/source.hpp>
+#include <fanout/http/http.hpp>
 #include <fanout/process/init.hpp>
 #include <fanout/process/remote.hpp>
