@@ -1,0 +1,183 @@
+"""The figures of docs/benchmarks.md, measured in one run.
+
+Everything that is compared runs in turn, several rounds, on the same machine and against the same server, and the
+figure is a ratio: machines drift, and an absolute number says little about another machine. A failed request fails the
+benchmark. The best round counts for what is a floor (time against a lower bound), the median for what is a ratio.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import platform
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+FETCHES = 200_000
+CONNECTIONS = 64
+
+NGINX_CONFIGURATION = """
+daemon off; master_process off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;
+events {{ worker_connections 20000; }}
+http {{
+  access_log off; keepalive_requests 1000000000; keepalive_timeout 1h;
+  client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
+  uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
+  server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 'hello'; }} }}
+}}
+"""
+
+
+class Figures:
+    """What was reached, beside what was asked for."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, name, value, bar, met, unit=""):
+        self.rows.append((name, f"{value:.3f}{unit}", bar, "met" if met else "MISSED"))
+
+    def print(self):
+        print(f"\n| {'figure':<52} | {'reached':>9} | {'bar':>11} |        |")
+        print(f"|{'-' * 54}|{'-' * 10}:|{'-' * 12}:|--------|")
+        for name, value, bar, verdict in self.rows:
+            print(f"| {name:<52} | {value:>9} | {bar:>11} | {verdict:<6} |")
+
+    @property
+    def missed(self):
+        return any(row[3] != "met" for row in self.rows)
+
+
+def fail(message):
+    sys.exit(f"bench: {message}")
+
+
+def run(command, **kwargs):
+    done = subprocess.run(command, capture_output=True, text=True, **kwargs)
+    if done.returncode != 0:
+        fail(f"{' '.join(map(str, command))} exited with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done
+
+
+def pinned(core, command):
+    return ["taskset", "-c", str(core), *map(str, command)]
+
+
+@contextlib.contextmanager
+def nginx(core):
+    """A server that answers a few bytes, on one core."""
+    with tempfile.TemporaryDirectory() as directory:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        configuration = pathlib.Path(directory, "nginx.conf")
+        configuration.write_text(NGINX_CONFIGURATION.format(directory=directory, port=port))
+        server = subprocess.Popen(
+            pinned(core, [os.environ["FANOUT_NGINX"], "-p", directory, "-c", configuration]),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 10
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                    break
+                except OSError:
+                    if server.poll() is not None or time.monotonic() > deadline:
+                        fail(f"nginx did not start: {pathlib.Path(directory, 'error.log').read_text()}")
+                    time.sleep(0.02)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def measure_shapes(fanout, rounds, figures):
+    """The two default workloads of `fanout compare`."""
+    io, cpu = {}, {}
+    for _ in range(rounds):
+        comparison = json.loads(run([fanout, "compare", "--json"]).stdout)
+        by_name = {workload["name"]: workload for workload in comparison["workloads"]}
+        for name, into in (("io", io), ("cpu", cpu)):
+            for row in by_name[name]["rows"]:
+                if row["failures"]:
+                    fail(f"{row['shape']} had {row['failures']} failures")
+                into.setdefault(row["shape"], []).append(row)
+
+    print(f"\nfive fetches of a page that takes 0.400 s, {rounds} rounds: seconds, best (median)")
+    for shape, rows in io.items():
+        walls = [row["wall_s"] for row in rows]
+        print(f"  {shape:<12} {min(walls):.4f} ({statistics.median(walls):.4f})")
+    bound = 0.400
+    best = {shape: min(row["wall_s"] for row in rows) for shape, rows in io.items()}
+    for shape, bar in (("threads:5", 1.01), ("async:5", 1.01), ("processes:5", 1.06)):
+        figures.add(f"five fetches, {shape}: wall / 0.400 s", best[shape] / bound, f"<= {bar}", best[shape] / bound <= bar)
+    figures.add("five fetches, sync: wall / 0.400 s", best["sync"] / bound, "5", 5 <= best["sync"] / bound <= 5.05)
+
+    print(f"\nfive equal computations, {rounds} rounds: seconds, best (median); speed-up over sync, median of rounds")
+    for shape, rows in cpu.items():
+        walls = [row["wall_s"] for row in rows]
+        ratio = statistics.median(row["speedup"] for row in rows)
+        print(f"  {shape:<12} {min(walls):.4f} ({statistics.median(walls):.4f})  {ratio:.3f}")
+    for shape in ("threads:5", "processes:5"):
+        speedup = statistics.median(row["speedup"] for row in cpu[shape])
+        figures.add(f"five computations, {shape}: speed-up over sync", speedup, ">= 1.9", speedup >= 1.9)
+
+
+def measure_fetch(fanout, rounds, figures):
+    """Small keep-alive responses from nginx on the other core, beside wrk."""
+    with nginx(core=1) as url, tempfile.TemporaryDirectory() as directory:
+        urls = pathlib.Path(directory, "urls")
+        urls.write_text("".join(f"{url}/page/{i}\n" for i in range(FETCHES)))
+        summary = pathlib.Path(directory, "summary.json")
+        ratios, peaks = [], []
+        print(f"\n{FETCHES} fetches, {CONNECTIONS} connections, nginx on the other core: requests/s")
+        for _ in range(rounds):
+            wrk = run(pinned(0, ["wrk", "-t1", f"-c{CONNECTIONS}", "-d2s", url])).stdout
+            if "Socket errors" in wrk or "Non-2xx" in wrk:
+                fail(f"wrk had failures:\n{wrk}")
+            theirs = float(re.search(r"Requests/sec:\s+([\d.]+)", wrk)[1])
+            with open(os.devnull, "w") as nowhere:
+                command = [fanout, "fetch", "-q", "-s", f"async:{CONNECTIONS}", "-i", urls, "--summary", summary]
+                if subprocess.run(pinned(0, command), stdout=nowhere).returncode != 0:
+                    fail("a fetch failed")
+            seen = json.loads(summary.read_text())
+            if seen["succeeded"] != FETCHES or seen["bytes"] != 5 * FETCHES:
+                fail(f"not everything came back: {seen}")
+            ratios.append(seen["per_s"] / theirs)
+            peaks.append(seen["peak_rss_bytes"] / 1e6)
+            print(f"  wrk {theirs:>9.0f}   fanout fetch {seen['per_s']:>9.0f}   ratio {ratios[-1]:.3f}   "
+                  f"peak {peaks[-1]:.1f} MB   cpu {seen['cpu_s'] * 1e6 / FETCHES:.2f} us a fetch")
+        ratio = statistics.median(ratios)
+        figures.add("fanout fetch -s async:64 / wrk -t1 -c64", ratio, ">= 0.7", ratio >= 0.7)
+        figures.add("its peak memory", max(peaks), "< 40 MB", max(peaks) < 40, " MB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fanout", required=True, help="the release binary")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("only", nargs="*", choices=["shapes", "fetch", []], help="which parts; all by default")
+    given = parser.parse_args()
+    if len(os.sched_getaffinity(0)) < 2:
+        fail("needs two cores: one for the server, one for the client")
+
+    model = re.search(r"model name\s*:\s*(.+)", pathlib.Path("/proc/cpuinfo").read_text())
+    print(f"{time.strftime('%Y-%m-%d')}, {len(os.sched_getaffinity(0))} cores of {model[1] if model else 'unknown'}, "
+          f"Linux {platform.release()}, load {os.getloadavg()[0]:.2f}, {run([given.fanout, '--version']).stdout.strip()}")
+    figures = Figures()
+    if not given.only or "shapes" in given.only:
+        measure_shapes(given.fanout, given.rounds, figures)
+    if not given.only or "fetch" in given.only:
+        measure_fetch(given.fanout, given.rounds, figures)
+    figures.print()
+    sys.exit(1 if figures.missed else 0)
+
+
+if __name__ == "__main__":
+    main()
