@@ -80,9 +80,11 @@ run_control& lane::control() noexcept {
 
 void lane::run() {
   const run_control::observer watch(control(), [this] { asio::post(loop_, [this] { on_change(); }); });
-  if (number_ == 0) set_.started_first_lane(*this, loop_);
   open_slot();
-  if (open_ > 0) interrupt_.start();
+  if (open_ > 0) {  // what is started here is stopped when the last slot closes
+    interrupt_.start();
+    if (number_ == 0) set_.started_first_lane(*this, loop_);
+  }
   loop_.run();
 }
 
