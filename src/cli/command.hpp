@@ -22,4 +22,7 @@ void add_fetch(CLI::App& app, std::function<int()>& chosen);
 /// `fanout serve`: the embedded origin.
 void add_serve(CLI::App& app, std::function<int()>& chosen);
 
+/// `fanout compare`: the built-in workloads under several shapes.
+void add_compare(CLI::App& app, std::function<int()>& chosen);
+
 }  // namespace fanout::cli

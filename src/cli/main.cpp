@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "fanout " FANOUT_VERSION);
   std::function<int()> chosen;
   cli::add_fetch(app, chosen);
+  cli::add_compare(app, chosen);
   cli::add_serve(app, chosen);
   try {
     app.parse(argc, argv);

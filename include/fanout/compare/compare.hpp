@@ -1,0 +1,89 @@
+#pragma once
+
+#include <fanout/compare/workload.hpp>
+#include <fanout/core/interrupt.hpp>
+#include <fanout/core/report.hpp>
+#include <fanout/core/shape.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// \file
+/// The same work under several shapes, measured, and what follows from it.
+///
+///     auto found = fanout::compare(fanout::workloads::io("http://127.0.0.1:8080/delay/400", 5, 30s),
+///                                  {fanout::sync(), fanout::threads(5), fanout::async(5)});
+///     std::cout << fanout::render_table(found);
+namespace fanout {
+
+/// What one shape made of the workload.
+struct comparison_row {
+  fanout::shape shape;             ///< as asked for; `cost.shape` is what ran
+  report cost;                     ///< its `peak_rss_bytes` starts afresh with each row, where the kernel allows it
+  std::string failure;             ///< why the row does not count; empty for one in which every task succeeded
+  std::optional<double> speedup;   ///< the `sync` row's wall time over this one's; empty without one, and for a failure
+  std::optional<double> of_bound;  ///< lower bound over wall time: 1 is perfect; empty for a failure
+
+  bool ok() const noexcept { return failure.empty(); }
+};
+
+/// What the tasks do with their time.
+enum class work_kind {
+  io_bound,   ///< they wait: at most a quarter of a task's time is computing
+  mixed,      ///< both
+  cpu_bound,  ///< they compute: at least three quarters
+};
+std::string to_string(work_kind kind);  ///< "I/O-bound", "mixed", "CPU-bound"
+
+/// No shape can be faster than this.
+struct lower_bound {
+  std::chrono::nanoseconds wall{0};      ///< the greater of the two below
+  std::chrono::nanoseconds task{0};      ///< one task, at the quickest it was seen
+  std::chrono::nanoseconds cpu{0};       ///< the CPU time of all tasks over the cores
+  std::chrono::nanoseconds task_cpu{0};  ///< the CPU time of one task, at the least it was seen
+  std::uint32_t cores = 1;
+};
+
+/// One workload under several shapes. A plain value.
+struct comparison {
+  std::string name;                  ///< of the workload
+  std::string description;           ///< of the workload
+  std::uint64_t tasks = 0;           ///
+  std::optional<work_kind> kind;     ///< empty, as the next two, where no task ever succeeded
+  std::optional<double> cpu_share;   ///< of one task's time alone, how much it computes: 0 to 1
+  std::optional<lower_bound> bound;  ///
+  std::vector<comparison_row> rows;  ///< in the order of the shapes
+  std::optional<std::size_t> best;   ///< the row to choose; empty if every row failed
+  std::string why;                   ///< kind, bound and choice in a few sentences, with this run's numbers
+
+  bool ok() const noexcept;  ///< whether every row is
+};
+
+struct compare_options {
+  /// Raised: `compare` cancels what is under way and throws a `fanout::error` of kind `cancelled`. May be null.
+  const fanout::interrupt* interrupt = nullptr;
+  /// Called before each row, and with null before the tasks that are run alone.
+  std::function<void(const fanout::shape*)> on_measure;
+};
+
+/// Runs `work` under each of `shapes`, one after the other; before that, single tasks alone, to warm up and to see what
+/// a task takes when nothing disturbs it. Failures of tasks, results that differ between rows, and shapes that cannot
+/// run the work fail their row. Throws `std::invalid_argument` without tasks or shapes.
+///
+/// Resets this process's peak of resident memory (`VmHWM` of proc(5)) before each row. Thread safety: two comparisons
+/// at once disturb each other's figures, and nothing else.
+comparison compare(const workload& work, const std::vector<shape>& shapes, const compare_options& how = {});
+
+/// The same as text: a heading, one line for each row, and the conclusion. At most 80 columns, unless the name of a
+/// shape is longer than any real one. Characters that could control a terminal are escaped.
+std::string render_table(const comparison& of);
+
+/// One JSON object for all: `{"machine": {...}, "workloads": [...]}`. Times are in seconds. What is not known is null.
+std::string to_json(const std::vector<comparison>& all);
+
+}  // namespace fanout
