@@ -15,7 +15,7 @@ double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
 
-constexpr const char* cells = "{:<{}} {:>7} {:>6} {:>6} {:>6} {:>5} {:>6} {:>8} {:>5} {:>7}\n";
+constexpr const char* cells = "{:<{}} {:>8} {:>6} {:>6} {:>6} {:>5} {:>6} {:>8} {:>5} {:>7}\n";
 
 std::string optional_cell(const std::optional<double>& value, double scale, int digits) {
   return value ? fmt::format("{:.{}f}", *value * scale, digits) : "-";

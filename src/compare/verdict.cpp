@@ -73,6 +73,8 @@ std::string say_best(const comparison& of, const comparison_row& best) {
     said += fmt::format(", {:.2f} times as fast as sync", *best.speedup);
   if (of.kind == work_kind::cpu_bound) said += fmt::format(", with {:.2f} cores busy", best.cost.cores_used());
   said += '.';
+  if (!best.cost.choice.empty())
+    said += fmt::format(" It became {}: {}.", to_string(best.cost.shape), best.cost.choice);
   std::vector<std::string> equals;
   for (const auto& row : of.rows)
     if (&row != &best && row.ok() && seconds(row.cost.wall) <= seconds(best.cost.wall) * practically_equal)

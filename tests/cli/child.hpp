@@ -76,6 +76,7 @@ class child {
   std::string rest_of_output() { return read_all(output_.read); }
   std::string rest_of_errors() { return read_all(errors_.read); }
   void close_input() { pipe_ends::close(input_.write); }
+  pid_t pid() const { return pid_; }
   void signal(int number) { ::kill(pid_, number); }
 
   /// Its exit status, or minus the signal that ended it.

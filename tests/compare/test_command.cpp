@@ -1,0 +1,254 @@
+#include "cli/child.hpp"
+
+#include <boost/json/parse.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <thread>
+
+namespace {
+
+namespace json = boost::json;
+using fanout::cli::testing::child;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr const char* tool = FANOUT_CLI;
+
+struct ended {
+  int status;
+  std::string output, errors;
+};
+ended run(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "compare");
+  child started(tool, std::move(arguments));
+  started.close_input();
+  std::string output = started.rest_of_output(), errors = started.rest_of_errors();
+  return {started.wait(), std::move(output), std::move(errors)};
+}
+
+json::value run_json(std::vector<std::string> arguments) {
+  arguments.push_back("--json");
+  const ended result = run(std::move(arguments));
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.errors, "");
+  EXPECT_EQ(result.output.find('\n'), result.output.size() - 1) << "one object on one line";
+  return json::parse(result.output);
+}
+
+std::vector<std::string> names_of(const json::value& object) {
+  std::vector<std::string> names;
+  for (const auto& member : object.as_object()) names.emplace_back(member.key());
+  return names;
+}
+
+double number(const json::value& object, const char* name) {
+  return object.at(name).to_number<double>();  // throws for anything but a number
+}
+
+std::string text(const json::value& object, const char* name) {
+  return std::string(object.at(name).as_string());
+}
+
+void check_row(const json::value& row, double lower_bound, double tasks) {
+  const std::string shape = text(row, "shape");
+  SCOPED_TRACE(shape);
+  EXPECT_THAT(names_of(row), ElementsAre("engine", "shape", "wall_s", "speedup", "of_bound", "cpu_s", "cores_used",
+                                         "peak_rss_bytes", "voluntary_switches", "involuntary_switches", "processes",
+                                         "threads", "ipc_bytes", "failures"));
+  EXPECT_EQ(text(row, "engine"), "fanout");
+  EXPECT_GE(number(row, "wall_s"), lower_bound * 0.999999);
+  EXPECT_GT(number(row, "speedup"), 0);
+  EXPECT_NEAR(number(row, "of_bound"), lower_bound / number(row, "wall_s"), 1e-9);
+  EXPECT_GT(number(row, "cpu_s"), 0);
+  EXPECT_NEAR(number(row, "cores_used"), number(row, "cpu_s") / number(row, "wall_s"), 1e-6);
+  EXPECT_GT(number(row, "peak_rss_bytes"), 1 << 20);
+  EXPECT_GE(number(row, "voluntary_switches"), 0);
+  EXPECT_GE(number(row, "involuntary_switches"), 0);
+  EXPECT_EQ(number(row, "failures"), 0);
+  const bool apart = shape.starts_with("processes");
+  EXPECT_EQ(number(row, "processes"), apart ? tasks : 1);
+  EXPECT_EQ(number(row, "ipc_bytes") > 0, apart);
+  if (shape == "sync") {
+    EXPECT_EQ(number(row, "speedup"), 1);
+  }
+  if (shape == "sync" || shape.starts_with("async")) {
+    EXPECT_EQ(number(row, "threads"), 1);
+    EXPECT_LE(number(row, "cores_used"), 1.1);
+  }
+  if (apart || shape.starts_with("threads")) {
+    EXPECT_EQ(number(row, "threads"), 5);
+  }
+}
+
+TEST(compare, one_json_object_with_everything_in_it) {
+  const auto whole = run_json({"--latency", "100ms", "--work", "30ms"});
+  EXPECT_THAT(names_of(whole), ElementsAre("machine", "workloads"));
+  EXPECT_THAT(names_of(whole.at("machine")), ElementsAre("cores", "cpu", "memory_bytes", "system"));
+  EXPECT_GE(number(whole.at("machine"), "cores"), 1);
+  EXPECT_GT(number(whole.at("machine"), "memory_bytes"), 1e6);
+  EXPECT_THAT(text(whole.at("machine"), "system"), HasSubstr("Linux"));
+
+  std::vector<std::string> names, kinds;
+  for (const auto& workload : whole.at("workloads").as_array()) {
+    SCOPED_TRACE(text(workload, "name"));
+    names.push_back(text(workload, "name"));
+    kinds.push_back(text(workload, "kind"));
+    EXPECT_THAT(names_of(workload),
+                ElementsAre("name", "tasks", "kind", "cpu_share", "lower_bound_s", "best", "why", "rows"));
+    EXPECT_EQ(number(workload, "tasks"), 5);
+    EXPECT_THAT(text(workload, "why"), AllOf(HasSubstr("Choose " + text(workload, "best")), HasSubstr("async:5")));
+    std::vector<std::string> shapes;
+    for (const auto& row : workload.at("rows").as_array()) {
+      shapes.push_back(text(row, "shape"));
+      check_row(row, number(workload, "lower_bound_s"), 5);
+    }
+    EXPECT_THAT(shapes, ElementsAre("sync", "threads:5", "async:5", "processes:5", "hybrid:5"));
+    EXPECT_THAT(shapes, ::testing::Contains(text(workload, "best")));
+  }
+  EXPECT_THAT(names, ElementsAre("io", "cpu"));
+  EXPECT_THAT(kinds, ElementsAre("I/O-bound", "CPU-bound"));
+  const auto& io = whole.at("workloads").at(0);
+  EXPECT_GE(number(io, "lower_bound_s"), 0.1);
+  EXPECT_LE(number(io, "cpu_share"), 0.25);
+  const auto& cpu = whole.at("workloads").at(1);
+  EXPECT_GE(number(cpu, "cpu_share"), 0.75);
+  EXPECT_LE(number(cpu, "cpu_share"), 1);
+}
+
+TEST(compare, the_shapes_asked_for_and_no_speed_up_without_sync) {
+  const auto whole = run_json({"io", "--latency", "20ms", "--tasks", "2", "--shapes", "threads:2, 1x1x2,auto"});
+  ASSERT_EQ(whole.at("workloads").as_array().size(), 1U);
+  const auto& rows = whole.at("workloads").at(0).at("rows").as_array();
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(text(rows[0], "shape"), "threads:2");
+  EXPECT_EQ(text(rows[1], "shape"), "1x1x2");
+  EXPECT_EQ(text(rows[2], "shape"), "auto");
+  for (const auto& row : rows) EXPECT_TRUE(row.at("speedup").is_null());
+}
+
+TEST(compare, a_table_that_fits_a_terminal) {
+  const ended result = run({"--latency", "20ms", "--work", "10ms", "--shapes", "sync,async:5"});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.errors, "");
+  EXPECT_THAT(result.output, AllOf(HasSubstr("io: 5 fetches of http://127.0.0.1:"), HasSubstr("/delay/20"),
+                                   HasSubstr("cpu: 5 counts of the primes below"), HasSubstr("shape"),
+                                   HasSubstr("\nsync "), HasSubstr("\nasync:5 "), HasSubstr("Choose async:5"),
+                                   HasSubstr("async:5 did not overlap the tasks"), Not(HasSubstr("\x1b"))));
+  std::istringstream lines(result.output);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
+}
+
+TEST(compare, failed_fetches_are_shown_and_counted) {
+  child origin(tool, {"serve", "--port", "0"});
+  const std::string line = origin.read_line();
+  const std::string base = line.substr(line.find("http://"));
+  const ended shown = run({"io", "--url", base + "/status/503", "--tasks", "3", "--shapes", "sync,async:3"});
+  EXPECT_EQ(shown.status, 1);
+  EXPECT_THAT(shown.output, AllOf(HasSubstr("sync    3 of 3 tasks failed: status: 503"),
+                                  HasSubstr("async:3 3 of 3 tasks failed: status: 503")));
+  const ended counted = run({"io", "--url", base + "/reset", "--tasks", "3", "--shapes", "processes:2", "--json"});
+  EXPECT_EQ(counted.status, 1);
+  EXPECT_THAT(counted.errors, HasSubstr("io under processes:2: 3 of 3 tasks failed: "));
+  const auto whole = json::parse(counted.output);
+  EXPECT_EQ(number(whole.at("workloads").at(0).at("rows").at(0), "failures"), 3);
+  EXPECT_TRUE(whole.at("workloads").at(0).at("best").is_null());
+}
+
+TEST(compare, wrong_use_is_named_with_what_is_accepted) {
+  const auto refused = [](std::vector<std::string> arguments) {
+    const ended result = run(std::move(arguments));
+    EXPECT_EQ(result.status, 2);
+    EXPECT_EQ(result.output, "");
+    return result.errors;
+  };
+  EXPECT_THAT(refused({"disk"}), HasSubstr("there is no 'disk'; there are io, cpu"));
+  EXPECT_THAT(refused({"--tasks", "0"}), HasSubstr("--tasks: '0' is not a number from 1"));
+  EXPECT_THAT(refused({"--shapes", "sync,fast:5"}), AllOf(HasSubstr("--shapes: 'fast:5'"), HasSubstr("threads:N")));
+  EXPECT_THAT(refused({"--shapes", "threads:0"}), HasSubstr("--shapes"));
+  EXPECT_THAT(refused({"--shapes", ","}), HasSubstr("no shape"));
+  EXPECT_THAT(refused({"--latency", "4x"}), HasSubstr("--latency: '4x' is not a duration"));
+  EXPECT_THAT(refused({"--latency", "2h"}), HasSubstr("--latency: it may be at most 1h"));
+  EXPECT_THAT(refused({"--work", "0"}), HasSubstr("--work: "));
+  EXPECT_THAT(refused({"io", "--work", "1s"}), HasSubstr("--work: it is for the workload cpu"));
+  EXPECT_THAT(refused({"cpu", "--url", "http://localhost/"}), HasSubstr("--url: it is for the workload io"));
+  EXPECT_THAT(refused({"--url", "gopher://localhost/"}), AllOf(HasSubstr("--url"), HasSubstr("gopher")));
+  EXPECT_THAT(refused({"--url", "http://localhost/", "--latency", "1s"}), HasSubstr("--url"));
+  EXPECT_THAT(refused({"--bogus"}), AllOf(HasSubstr("'--bogus'"), HasSubstr("--shapes")));
+}
+
+TEST(compare, help_names_every_option) {
+  const ended help = run({"--help"});
+  EXPECT_EQ(help.status, 0);
+  for (const char* each : {"WORKLOAD", "--shapes", "--tasks", "--latency", "--work", "--url", "--json", "Exit status"})
+    EXPECT_THAT(help.output, HasSubstr(each));
+}
+
+TEST(compare, an_output_that_cannot_be_written_is_an_error_of_its_own) {
+  child started("/bin/sh", {"-c", std::string(tool) + " compare io --latency 1ms --shapes sync >/dev/full"});
+  EXPECT_THAT(started.rest_of_errors(), HasSubstr("cannot be written"));
+  EXPECT_EQ(started.wait(), 3);
+}
+
+// Interrupted --------------------------------------------------------------------------------------------------------
+
+std::set<int> children_of(pid_t parent) {
+  std::ifstream file("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children");
+  std::set<int> pids;
+  for (int pid = 0; file >> pid;) pids.insert(pid);
+  return pids;
+}
+
+/// Whether it runs; one that waits to be reaped does not.
+bool alive(int pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string stat;
+  std::getline(file, stat);
+  const auto name_end = stat.rfind(") ");
+  return name_end != stat.npos && stat[name_end + 2] != 'Z' && stat[name_end + 2] != 'X';
+}
+
+template <class Condition>
+bool comes_true(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+/// `compare` in the middle of a row with an origin and two worker processes.
+std::vector<std::string> long_row() {
+  return {"compare", "io", "--latency", "100ms", "--tasks", "1000", "--shapes", "processes:2"};
+}
+
+TEST(compare, ctrl_c_ends_it_and_its_children) {
+  for (const int number : {SIGINT, SIGTERM}) {
+    child started(tool, long_row());
+    std::set<int> children;
+    ASSERT_TRUE(comes_true([&] { return (children = children_of(started.pid())).size() == 3; }));
+    started.signal(number);
+    EXPECT_EQ(started.rest_of_output(), "");
+    EXPECT_EQ(started.wait(), 130);
+    for (const int each : children) EXPECT_FALSE(alive(each)) << each;
+  }
+}
+
+TEST(compare, its_children_end_even_if_it_is_killed) {
+  child started(tool, long_row());
+  std::set<int> children;
+  ASSERT_TRUE(comes_true([&] { return (children = children_of(started.pid())).size() == 3; }));
+  started.signal(SIGKILL);
+  EXPECT_EQ(started.wait(), -SIGKILL);
+  for (const int each : children) EXPECT_TRUE(comes_true([each] { return !alive(each); })) << each;
+}
+
+}  // namespace

@@ -1,0 +1,139 @@
+#include <fanout/compare/compare.hpp>
+
+#include "compare/text.hpp"
+#include "compare/verdict.hpp"
+
+#include <boost/json/parse.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+namespace fanout {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using namespace std::chrono_literals;
+
+comparison_row row(const shape& of, std::chrono::nanoseconds wall, std::uint32_t threads, std::uint32_t processes = 1) {
+  comparison_row made;
+  made.shape = made.cost.shape = of;
+  made.cost.tasks = 5;
+  made.cost.wall = wall;
+  made.cost.cpu_user = 1500ms;
+  made.cost.threads = threads;
+  made.cost.processes = processes;
+  made.cost.peak_rss_bytes = 8 << 20;
+  made.speedup = 2.0;
+  made.of_bound = 0.5;
+  return made;
+}
+
+comparison_row failed_row(const shape& of, std::string why) {
+  comparison_row made;
+  made.shape = of;
+  made.failure = std::move(why);
+  made.cost.failures = 5;
+  return made;
+}
+
+comparison made_of(std::vector<comparison_row> rows, work_kind kind = work_kind::io_bound) {
+  comparison all;
+  all.name = "made";
+  all.description = "up";
+  all.tasks = 5;
+  all.kind = kind;
+  all.cpu_share = kind == work_kind::cpu_bound ? 0.99 : 0.01;
+  all.bound = lower_bound{.wall = 400ms, .task = 400ms, .cpu = 10ms, .task_cpu = 4ms, .cores = 2};
+  all.rows = std::move(rows);
+  return all;
+}
+
+std::string best_of(std::vector<comparison_row> rows) {
+  comparison all = made_of(std::move(rows));
+  detail::conclude(all);
+  return all.best ? to_string(all.rows[*all.best].shape) : "none";
+}
+
+TEST(verdict, the_quickest_row_is_best) {
+  EXPECT_EQ(best_of({row(sync(), 1000ms, 1), row(threads(5), 800ms, 5), row(async(5), 900ms, 1)}), "threads:5");
+}
+
+TEST(verdict, of_equally_quick_rows_the_one_that_needs_least) {
+  EXPECT_EQ(best_of({row(threads(5), 400ms, 5), row(async(5), 405ms, 1), row(hybrid(5), 401ms, 2)}), "async:5");
+  EXPECT_EQ(best_of({row(processes(1), 400ms, 1, 1), row(threads(5), 402ms, 5)}), "threads:5");
+  EXPECT_EQ(best_of({row(threads(5), 400ms, 5), row(async(5), 410ms, 1)}), "threads:5");  // not equally quick
+}
+
+TEST(verdict, a_failed_row_is_never_best) {
+  EXPECT_EQ(best_of({failed_row(threads(5), "gone"), row(sync(), 2s, 1)}), "sync");
+  EXPECT_EQ(best_of({failed_row(threads(5), "gone")}), "none");
+}
+
+TEST(verdict, says_what_bounds_the_work_and_what_async_made_of_it) {
+  comparison io = made_of({row(async(5), 402ms, 1), row(threads(5), 403ms, 5)});
+  detail::conclude(io);
+  EXPECT_THAT(io.why, AllOf(HasSubstr("I/O-bound: alone, a task computes for 1.0 % of its time"),
+                            HasSubstr("faster than 0.400 s, the time of a single task"), HasSubstr("Choose async:5"),
+                            HasSubstr("threads:5 is as fast"), HasSubstr("overlapped the waiting on one thread")));
+  comparison cpu = made_of({row(async(5), 1500ms, 1), row(threads(5), 750ms, 5)}, work_kind::cpu_bound);
+  cpu.bound = lower_bound{.wall = 750ms, .task = 300ms, .cpu = 750ms, .task_cpu = 300ms, .cores = 2};
+  detail::conclude(cpu);
+  EXPECT_THAT(cpu.why, AllOf(HasSubstr("0.750 s: 5 tasks of 0.300 s of CPU each"), HasSubstr("on 2 cores"),
+                             HasSubstr("Choose threads:5: 0.750 s on 5 threads, 2.00 times as fast as sync"),
+                             HasSubstr("async:5 did not overlap the tasks: its one thread used 1.00 cores"),
+                             Not(HasSubstr("as fast within"))));
+}
+
+TEST(table, fits_eighty_columns_and_lines_up) {
+  comparison all = made_of({row(sync(), 1234567ms, 1), row(processes(1024), 400ms, 1024, 1024),
+                            failed_row(async(5), std::string(200, 'x') + " and " + std::string(100, 'y'))});
+  all.rows[0].speedup.reset();
+  detail::conclude(all);
+  std::istringstream text(render_table(all));
+  std::size_t end_of_numbers = 0;
+  for (std::string line; std::getline(text, line);) {
+    EXPECT_LE(line.size(), 80U) << line;
+    EXPECT_FALSE(line.ends_with(' ')) << line;
+    if (line.starts_with("shape")) end_of_numbers = line.size();
+    const bool measured = line.starts_with("sync ") || line.starts_with("processes:1024 ");
+    if (measured) {
+      EXPECT_EQ(line.size(), end_of_numbers) << line;
+    }
+  }
+  EXPECT_GT(end_of_numbers, 0U);
+  EXPECT_THAT(render_table(all), HasSubstr("     -"));  // no speed-up without sync
+}
+
+TEST(table, what_a_server_said_cannot_control_the_terminal) {
+  comparison all = made_of({failed_row(sync(), "status: \x1b[31mred\n")});
+  all.description = "\x1b]0;title\x07";
+  detail::conclude(all);
+  const std::string text = render_table(all);
+  EXPECT_THAT(text, AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\x07")), HasSubstr("\\x1b[31mred\\x0a")));
+}
+
+TEST(table, wraps_between_words_where_there_are_any) {
+  EXPECT_EQ(detail::wrap("one two three", 7, 0), "one two\nthree");
+  EXPECT_EQ(detail::wrap("one two three", 8, 2), "  one two\n  three");
+  EXPECT_EQ(detail::wrap("abcdefgh", 3, 0), "abc\ndef\ngh");
+  EXPECT_EQ(detail::wrap("", 3, 2), "");
+}
+
+TEST(json, what_is_not_known_is_null) {
+  comparison all = made_of({failed_row(sync(), "status: \xff\"")});
+  all.kind.reset();
+  all.cpu_share.reset();
+  all.bound.reset();
+  detail::conclude(all);
+  const auto whole = boost::json::parse(to_json({all}));
+  const auto& found = whole.at("workloads").at(0);
+  for (const char* name : {"kind", "cpu_share", "lower_bound_s", "best"}) EXPECT_TRUE(found.at(name).is_null()) << name;
+  for (const char* name : {"speedup", "of_bound"}) EXPECT_TRUE(found.at("rows").at(0).at(name).is_null()) << name;
+  EXPECT_EQ(found.at("rows").at(0).at("failures").as_int64(), 5);
+}
+
+}  // namespace
+}  // namespace fanout
