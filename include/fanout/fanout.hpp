@@ -5,6 +5,7 @@
 
 #include <fanout/base/failure.hpp>
 #include <fanout/base/task.hpp>
+#include <fanout/compare/compare.hpp>
 #include <fanout/core/gather.hpp>
 #include <fanout/core/map.hpp>
 #include <fanout/core/options.hpp>

@@ -24,10 +24,16 @@ auto needs(const comparison_row& row) {
   return std::tuple(row.shape.uses_workers(), cost.processes, cost.threads, cost.peak_rss_bytes);
 }
 
-std::optional<std::size_t> choose(const std::vector<comparison_row>& rows) {
+/// Null if every row failed.
+const comparison_row* quickest_of(const std::vector<comparison_row>& rows) {
   const comparison_row* quickest = nullptr;
   for (const auto& row : rows)
     if (row.ok() && (!quickest || row.cost.wall < quickest->cost.wall)) quickest = &row;
+  return quickest;
+}
+
+std::optional<std::size_t> choose(const std::vector<comparison_row>& rows) {
+  const comparison_row* const quickest = quickest_of(rows);
   if (!quickest) return std::nullopt;
   const comparison_row* best = quickest;
   for (const auto& row : rows)
@@ -77,31 +83,27 @@ std::string say_best(const comparison& of, const comparison_row& best) {
     said += fmt::format(" It became {}: {}.", to_string(best.cost.shape), best.cost.choice);
   std::vector<std::string> equals;
   for (const auto& row : of.rows)
-    if (&row != &best && row.ok() && seconds(row.cost.wall) <= seconds(best.cost.wall) * practically_equal)
-      equals.push_back(to_string(row.shape));
+    if (&row != &best && row.ok() && as_fast(row, *quickest_of(of.rows))) equals.push_back(to_string(row.shape));
   if (!equals.empty())
     said += fmt::format(" {} {} as fast within 2 %, and {} more threads, processes or memory.", fmt::join(equals, ", "),
                         equals.size() == 1 ? "is" : "are", equals.size() == 1 ? "needs" : "need");
   return said;
 }
 
-/// What one event loop on one thread made of the work: the claim that is believed least.
+/// What one event loop on one thread made of the work: the claim that is believed least. Tasks that overlap take less
+/// time than one after another; how much less does not matter here.
 std::string say_async(const comparison& of) {
+  constexpr double clearly_less = 0.9;
   const auto row = std::ranges::find_if(
       of.rows, [](const comparison_row& each) { return each.ok() && each.shape.model == model::async; });
   if (row == of.rows.end() || of.tasks < 2 || row->shape.tasks < 2) return "";
-  const std::string name = to_string(row->shape);
-  const auto one_after_another = of.bound->task * of.tasks;
-  if (of.kind == work_kind::cpu_bound)
-    return fmt::format(
-        " {} did not overlap the tasks: its one thread used {:.2f} cores and took {:.3f} s; one after another, {} "
-        "tasks "
-        "take at least {:.3f} s.",
-        name, row->cost.cores_used(), seconds(row->cost.wall), of.tasks, seconds(one_after_another));
-  if (of.kind == work_kind::io_bound)
-    return fmt::format(" {} overlapped the waiting on one thread, with {:.3f} s of CPU.", name,
-                       seconds(row->cost.cpu()));
-  return "";
+  const double in_turn = seconds(of.bound->task) * static_cast<double>(of.tasks);
+  const bool overlapped = seconds(row->cost.wall) < in_turn * clearly_less;
+  return fmt::format(
+      " {} {} the tasks: its one thread used {:.2f} cores and took {:.3f} s; one after another, {} tasks take {:.3f} s "
+      "or more.",
+      to_string(row->shape), overlapped ? "overlapped" : "did not overlap", row->cost.cores_used(),
+      seconds(row->cost.wall), of.tasks, in_turn);
 }
 
 }  // namespace

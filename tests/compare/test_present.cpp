@@ -74,10 +74,12 @@ TEST(verdict, a_failed_row_is_never_best) {
 
 TEST(verdict, says_what_bounds_the_work_and_what_async_made_of_it) {
   comparison io = made_of({row(async(5), 402ms, 1), row(threads(5), 403ms, 5)});
+  io.rows[0].cost.cpu_user = 4020us;
   detail::conclude(io);
   EXPECT_THAT(io.why, AllOf(HasSubstr("I/O-bound: alone, a task computes for 1.0 % of its time"),
                             HasSubstr("faster than 0.400 s, the time of a single task"), HasSubstr("Choose async:5"),
-                            HasSubstr("threads:5 is as fast"), HasSubstr("overlapped the waiting on one thread")));
+                            HasSubstr("threads:5 is as fast"),
+                            HasSubstr("async:5 overlapped the tasks: its one thread used 0.01 cores")));
   comparison cpu = made_of({row(async(5), 1500ms, 1), row(threads(5), 750ms, 5)}, work_kind::cpu_bound);
   cpu.bound = lower_bound{.wall = 750ms, .task = 300ms, .cpu = 750ms, .task_cpu = 300ms, .cores = 2};
   detail::conclude(cpu);
