@@ -8,13 +8,13 @@
 #include <fanout/http/url.hpp>
 
 #include "cli/command.hpp"
+#include "cli/ctrl_c.hpp"
 #include "cli/origin_process.hpp"
 #include "cli/units.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,36 +41,6 @@ struct compare_arguments {
   bool json = false;
 
   bool has(std::string_view name) const { return std::ranges::find(workloads, name) != workloads.end(); }
-};
-
-/// Ctrl-C and SIGTERM end the comparison at once; what is computing in this process has to finish its piece first, and
-/// a second Ctrl-C does not wait for that. Workers and the origin end with this process.
-class ctrl_c {
- public:
-  ctrl_c() {
-    struct sigaction action{};
-    action.sa_handler = [](int) {
-      if (stop().level() > 0) _exit(interrupted);
-      stop().raise();
-      stop().raise();  // nothing is gained by letting tasks finish: their figures would be incomplete
-    };
-    stop();  // made here, not in the handler
-    for (std::size_t i = 0; i < numbers.size(); ++i) ::sigaction(numbers[i], &action, &before_[i]);
-  }
-  ctrl_c(const ctrl_c&) = delete;
-  ctrl_c& operator=(const ctrl_c&) = delete;
-  ~ctrl_c() {
-    for (std::size_t i = 0; i < numbers.size(); ++i) ::sigaction(numbers[i], &before_[i], nullptr);
-  }
-
-  static interrupt& stop() {
-    static interrupt raised;
-    return raised;
-  }
-
- private:
-  static constexpr std::array<int, 2> numbers{SIGINT, SIGTERM};
-  std::array<struct sigaction, 2> before_{};
 };
 
 /// One line on a terminal that says what is being measured, and is gone afterwards.
@@ -145,7 +115,7 @@ void complain(const comparison& of) {
     if (!row.ok()) fmt::print(stderr, "fanout compare: {} under {}: {}\n", of.name, to_string(row.shape), row.failure);
 }
 
-int measure(const compare_arguments& with) {
+int measure(const compare_arguments& with, const interrupt& stop) {
   std::optional<origin_process> origin;
   if (with.has("io") && with.url.empty()) origin.emplace();
   std::vector<comparison> all;
@@ -153,7 +123,7 @@ int measure(const compare_arguments& with) {
     {
       const live_line line;
       compare_options how;
-      how.interrupt = &ctrl_c::stop();
+      how.interrupt = &stop;
       how.on_measure = [&](const shape* under) {
         line.show(fmt::format("measuring {}: {}", name, under ? to_string(*under) : "one task alone"));
       };
@@ -170,11 +140,12 @@ int measure(const compare_arguments& with) {
 }
 
 int run_compare(const compare_arguments& with) {
-  const ctrl_c watch;
+  // Nothing is gained by letting tasks finish: their figures would be incomplete.
+  const interrupt& stop = catch_ctrl_c(first_ctrl_c::aborts);
   try {
-    return measure(with);
+    return measure(with, stop);
   } catch (const std::exception& failed) {
-    if (ctrl_c::stop().level() > 0) return interrupted;
+    if (stop.level() > 0) return interrupted;
     fmt::print(stderr, "fanout compare: {}\n", failed.what());
     return usage;
   }

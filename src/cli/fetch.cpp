@@ -196,7 +196,7 @@ int run_fetch(const fetch_options& given) {
                       parse_headers(given.headers), body);
   fetch_sink sink(given, one_page);
 
-  how.interrupt = &catch_ctrl_c();
+  how.interrupt = &catch_ctrl_c(first_ctrl_c::drains);
   const bool live = !given.quiet && !one_page && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) != 1;
   if (live) how.on_progress = [&sink](const progress& now) { show_progress(now, sink.counts()); };
   const auto task = remote<fetch::exchange>.with(settings_of(given, sink.wants_bodies()));
