@@ -124,9 +124,9 @@ class fetch_sink {
     fetch::record result = out.ok() ? std::move(out).value() : fetch::record_of(out.error());
     counts_.add(result);
     std::string file;
-    if (directory_ && result.status != 0) file = directory_->store(out.index, result.body);
+    if (directory_ && result.status != 0) file = directory_->store(out.index, body_of(result));
     if (one_page_) return write_page(asked, result);
-    if (!bodies_in_records_) result.body.clear();
+    if (!bodies_in_records_) result.body.reset();
     line_.clear();
     if (readable_)
       fetch::append_readable(line_, asked, result);
@@ -139,6 +139,10 @@ class fetch_sink {
   const fetch_counts& counts() const noexcept { return counts_; }
 
  private:
+  static std::string_view body_of(const fetch::record& result) {
+    return result.body ? std::string_view(*result.body) : std::string_view();
+  }
+
   static output open_output(const fetch_options& given) {
     const bool to_file = !given.destination.empty() && !names_directory(given.destination);
     return to_file ? output::create(given.destination) : output::standard();
@@ -146,7 +150,7 @@ class fetch_sink {
 
   /// One URL: its body is the output, as with curl, and what went wrong is a message.
   void write_page(const fetch::request& asked, const fetch::record& result) {
-    if (!directory_) out_.write(result.body);
+    if (!directory_) out_.write(body_of(result));
     if (!result.error) return;
     line_.clear();
     fetch::append_readable(line_, asked, result);
@@ -190,10 +194,7 @@ int run_fetch(const fetch_options& given) {
     throw usage_error(fmt::format("--cacert: cannot read {}: {}", given.ca_file, std::strerror(errno)));
   fetch::request_source source(given.urls, list);
   const std::string body = read_body(given.body);
-  source.set_defaults(!given.method.empty() ? given.method
-                      : given.body.empty()  ? "GET"
-                                            : "POST",
-                      parse_headers(given.headers), body);
+  source.set_defaults(given.method, parse_headers(given.headers), body);
   fetch_sink sink(given, one_page);
 
   how.interrupt = &catch_ctrl_c(first_ctrl_c::drains);

@@ -39,7 +39,12 @@ bool input_file::read_into(std::string& text) {
   constexpr std::size_t chunk = 64 * 1024;
   std::array<char, chunk> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): read() fills what is used
   const auto got = read(descriptor_, buffer.data(), buffer.size());
-  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return true;  // a signal, or somebody else's O_NONBLOCK
+  if (got < 0 && errno == EINTR) return true;
+  if (got < 0 && errno == EAGAIN) {  // somebody else made it non-blocking
+    pollfd waited{descriptor_, POLLIN, 0};
+    poll(&waited, 1, -1);
+    return true;
+  }
   if (got < 0) fail(std::strerror(errno));
   try {
     if (!started_) {
@@ -50,7 +55,7 @@ bool input_file::read_into(std::string& text) {
       if (unpacker_)
         unpacker_->unpack(first_.data(), first_.size(), text);
       else
-        text += first_.starts_with("\xef\xbb\xbf") ? first_.substr(3) : first_;
+        text += first_;
       first_ = std::string();
     } else if (unpacker_) {
       unpacker_->unpack(buffer.data(), static_cast<std::size_t>(got), text);

@@ -155,7 +155,7 @@ void append_json(std::string& text, std::uint64_t index, const request& asked, c
     }
     text += ']';
   }
-  if (!result.body.empty()) append_body(text, result.body);
+  if (result.body) append_body(text, *result.body);
   text += "}\n";
 }
 

@@ -2,10 +2,13 @@
 
 #include "fetch/input_file.hpp"
 
+#include <boost/beast/core/string.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -49,6 +52,11 @@ request from_object(const json::object& object) {
   return made;
 }
 
+bool has_header(const header_list& headers, std::string_view name) {
+  return std::any_of(headers.begin(), headers.end(),
+                     [&](const auto& each) { return boost::beast::iequals(each.first, name); });
+}
+
 }  // namespace
 
 request parse_request(std::string_view line) {
@@ -77,31 +85,49 @@ class request_source::line_reader {
  public:
   explicit line_reader(const std::string& path) : file_(path) {}
 
+  /// Whether a line can be had without waiting. A blank one is none: to pass over it here keeps `next` from waiting
+  /// for what follows it.
   bool ready() {
-    while (!has_line() && !ended_) {
-      if (!file_.readable_now()) return false;
-      read();
+    for (;;) {
+      if (has_line()) {
+        if (!trimmed(std::string_view(text_).substr(begin_, line_end_ - begin_)).empty()) return true;
+        take();
+      } else if (ended_ || !file_.readable_now()) {
+        return ended_;
+      } else {
+        read();
+      }
     }
-    return true;
   }
 
-  /// The next line without its end; empty at the end of the list.
+  /// The next line that is not blank, without its end; empty at the end of the list.
   std::optional<std::string_view> next() {
-    while (!has_line() && !ended_) read();
-    if (line_end_ == std::string::npos) {
-      if (begin_ == text_.size()) return std::nullopt;
-      line_end_ = text_.size();  // the last line has no end
+    for (;;) {
+      while (!has_line() && !ended_) read();
+      if (line_end_ == std::string::npos) {
+        if (begin_ == text_.size()) return std::nullopt;
+        line_end_ = text_.size();  // the last line has no end
+      }
+      if (const auto line = take(); !trimmed(line).empty()) return line;
     }
-    const auto line = std::string_view(text_).substr(begin_, line_end_ - begin_);
+  }
+
+  int handle() const noexcept { return file_.handle(); }
+
+ private:
+  static constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+
+  /// The line found last.
+  std::string_view take() {
+    auto line = std::string_view(text_).substr(begin_, line_end_ - begin_);
+    if (std::exchange(first_line_, false) && line.starts_with(byte_order_mark))
+      line.remove_prefix(byte_order_mark.size());
     begin_ = std::min(line_end_ + 1, text_.size());
     searched_ = begin_;
     line_end_ = std::string::npos;
     return line;
   }
 
-  int handle() const noexcept { return file_.handle(); }
-
- private:
   bool has_line() {
     if (line_end_ == std::string::npos) {
       line_end_ = text_.find('\n', searched_);
@@ -124,10 +150,12 @@ class request_source::line_reader {
   std::size_t begin_ = 0;                     ///< of what was not taken
   std::size_t searched_ = 0;                  ///< no line ends between begin_ and here
   std::size_t line_end_ = std::string::npos;  ///< of the line at begin_, once found
+  bool first_line_ = true;
   bool ended_ = false;
 };
 
 request_source::request_source(std::vector<std::string> urls, const std::string& list) : urls_(std::move(urls)) {
+  defaults_.method.clear();
   if (!list.empty()) list_ = std::make_unique<line_reader>(list);
 }
 
@@ -144,9 +172,8 @@ void request_source::set_defaults(std::string method, header_list headers, std::
 std::optional<request> request_source::next() {
   if (next_url_ < urls_.size()) return finish(parse_request(urls_[next_url_++]));
   if (!list_) return std::nullopt;
-  while (const auto line = list_->next())
-    if (!trimmed(*line).empty()) return finish(parse_request(*line));
-  return std::nullopt;
+  const auto line = list_->next();
+  return line ? std::optional(finish(parse_request(*line))) : std::nullopt;
 }
 
 bool request_source::ready() {
@@ -157,10 +184,16 @@ int request_source::handle() {
 }
 
 request request_source::finish(request what) const {
-  if (what.method.empty()) what.method = defaults_.method;
   if (what.body.empty()) what.body = defaults_.body;
-  if (!defaults_.headers.empty())
-    what.headers.insert(what.headers.begin(), defaults_.headers.begin(), defaults_.headers.end());
+  if (what.method.empty()) what.method = defaults_.method;
+  if (what.method.empty()) what.method = what.body.empty() ? "GET" : "POST";
+  if (defaults_.headers.empty()) return what;
+  header_list headers;
+  for (const auto& each : defaults_.headers)
+    if (!has_header(what.headers, each.first)) headers.push_back(each);
+  headers.insert(headers.end(), std::make_move_iterator(what.headers.begin()),
+                 std::make_move_iterator(what.headers.end()));
+  what.headers = std::move(headers);
   return what;
 }
 

@@ -61,13 +61,15 @@ class zstd_unpacker final : public unpacker {
 
   void unpack(const char* packed, std::size_t size, std::string& into) override {
     ZSTD_inBuffer in{packed, size, 0};
+    // A full buffer may leave more to come without input, except at the end of a frame: asking again there would begin
+    // the next frame, which may not exist.
     bool filled = false;
     while (in.pos < in.size || filled) {
       ZSTD_outBuffer out{chunk_.data(), chunk_.size(), 0};
       wanted_ = ZSTD_decompressStream(stream_.get(), &out, &in);
       if (ZSTD_isError(wanted_)) throw std::runtime_error(std::string("zstd: ") + ZSTD_getErrorName(wanted_));
       into.append(chunk_.data(), out.pos);
-      filled = out.pos == out.size;
+      filled = out.pos == out.size && wanted_ != 0;
     }
   }
 
@@ -86,7 +88,9 @@ class zstd_unpacker final : public unpacker {
 std::unique_ptr<unpacker> unpacker_for(const char* first, std::size_t size) {
   const std::string_view start(first, size);
   if (start.starts_with("\x1f\x8b")) return std::make_unique<gzip_unpacker>();
-  if (start.starts_with("\x28\xb5\x2f\xfd")) return std::make_unique<zstd_unpacker>();
+  // Frames, and the skippable frames (RFC 8878 section 3.1.2) that parallel compressors begin with.
+  const bool skippable = start.size() >= 4 && (start[0] & 0xf0) == 0x50 && start.substr(1, 3) == "\x2a\x4d\x18";
+  if (skippable || start.starts_with("\x28\xb5\x2f\xfd")) return std::make_unique<zstd_unpacker>();
   return nullptr;
 }
 

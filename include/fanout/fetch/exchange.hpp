@@ -54,10 +54,10 @@ struct record {
   std::int32_t status = 0;  ///< 0 when no response came
   std::uint64_t bytes = 0;  ///< of the body, kept or not
   std::int64_t elapsed_ns = 0;
-  std::int32_t attempts = 0;   ///< requests sent, redirects included
-  std::string final_url = {};  ///< the page that answered; empty where it is the one that was asked
-  header_list headers = {};    ///< only with `settings::keep_headers`
-  std::string body = {};       ///< only with `settings::keep_body`
+  std::int32_t attempts = 0;             ///< requests sent, redirects included
+  std::string final_url = {};            ///< the page that answered; empty where it is the one that was asked
+  header_list headers = {};              ///< only with `settings::keep_headers`
+  std::optional<std::string> body = {};  ///< of a response, only with `settings::keep_body`
   std::optional<failure_kind> error = {};
   std::string message = {};  ///< of the error
 

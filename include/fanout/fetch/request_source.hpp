@@ -15,7 +15,8 @@
 namespace fanout::fetch {
 
 /// One line of a list as a request: a URL, or a JSON object `{"url","id"?,"method"?,"headers"?,"body"?}`, where
-/// `headers` is an object of strings. What is wrong with the line goes into `request::problem`; nothing is thrown.
+/// `headers` is an object of strings. A method the line does not give is left empty. What is wrong with the line goes
+/// into `request::problem`; nothing is thrown.
 request parse_request(std::string_view line);
 
 /// Requests from URLs given one by one, then from a list: a file or standard input, plain, gzip or zstd (told by its
@@ -36,7 +37,7 @@ class request_source {
   request_source& operator=(request_source&&) noexcept;
   ~request_source();
 
-  /// What every request gets that does not say otherwise.
+  /// What every request gets that does not say otherwise. Without a method anywhere it is GET, or POST with a body.
   void set_defaults(std::string method, header_list headers, std::string body);
 
   std::optional<request> next();
