@@ -2,6 +2,7 @@
 
 #include "core/lane_set.hpp"
 
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -14,6 +15,7 @@
 
 #include <array>
 #include <cerrno>
+#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -31,6 +33,18 @@ class booked_wait {
 
  private:
   run_control& control_;
+};
+
+/// Says for its lifetime that a slot watches the source.
+class watch_mark {
+ public:
+  explicit watch_mark(bool& watched) : watched_(watched) { watched_ = true; }
+  watch_mark(const watch_mark&) = delete;
+  watch_mark& operator=(const watch_mark&) = delete;
+  ~watch_mark() { watched_ = false; }
+
+ private:
+  bool& watched_;
 };
 
 }  // namespace
@@ -60,7 +74,7 @@ void slot::on_deadline() {
 }
 
 void slot_took_item(slot& place) {
-  place.home().open_slot();
+  place.home().ask_for_next();
 }
 bool slot_is_surplus(slot& place) {
   return place.home().has_surplus();
@@ -100,7 +114,15 @@ void lane::open_slot() {
                  }));
 }
 
+void lane::ask_for_next() {
+  if (parked_.empty())
+    open_slot();
+  else
+    unpark_one();
+}
+
 void lane::on_slot_closed() {
+  if (!watched_) unpark_one();  // it may have been the one that was to watch
   if (when_shrunk_ && !has_surplus()) std::exchange(when_shrunk_, nullptr)();
   if (open_ > 0) return;
   source_.reset();
@@ -110,26 +132,55 @@ void lane::on_slot_closed() {
 
 void lane::shrink(std::uint32_t slots, std::function<void()> done) {
   limit_ = slots;
-  if (has_surplus())
-    when_shrunk_ = std::move(done);
-  else
-    done();
+  if (!has_surplus()) return done();
+  when_shrunk_ = std::move(done);
+  unpark_all();  // idle slots can close now
+  if (source_) source_->cancel();
 }
 
 void lane::on_change() {
   if (source_) source_->cancel();
+  if (!control().pulling()) unpark_all();
   if (control().aborted())
     for (slot& place : slots_) place.cancel();
 }
 
 task<void> lane::wait_for_source() {
+  if (watched_) {
+    control().end_wait();
+    task<void> turn = park();
+    co_await std::move(turn);
+    co_return;
+  }
   const booked_wait booked(control());
+  const watch_mark watching(watched_);
   if (!source_) source_.emplace(loop_, open_wait_handle(set_.work().source_handle()));
   if (!control().pulling()) co_return;
   boost::system::error_code ended;  // whatever it says, the source is asked next
   auto wait =
       source_->async_wait(asio::posix::descriptor_base::wait_read, asio::redirect_error(asio::use_awaitable, ended));
   co_await std::move(wait);
+}
+
+task<void> lane::park() {
+  auto turn = asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
+      [this](auto handler) {
+        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+        parked_.emplace_back([shared] { asio::post(std::move(*shared)); });
+      },
+      asio::use_awaitable);
+  co_await std::move(turn);
+}
+
+void lane::unpark_one() {
+  if (parked_.empty()) return;
+  const auto resume = std::move(parked_.back());
+  parked_.pop_back();
+  resume();
+}
+
+void lane::unpark_all() {
+  while (!parked_.empty()) unpark_one();
 }
 
 // A loop makes every descriptor it waits for non-blocking, and that mode belongs to the open file: to a terminal or

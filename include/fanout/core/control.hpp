@@ -56,13 +56,17 @@ class run_control {
   /// \name Waiting for a source
   /// Several lanes may wait for one descriptor, and the one that wakes first may read more inputs than it takes. A
   /// lane therefore books its wait while it still holds the source's mutex, and whoever leaves inputs behind under that
-  /// mutex wakes the others: no wake-up can fall between a lane's look and its wait.
+  /// mutex wakes another: no wake-up can fall between a lane's look and its wait. A second wake-up is sent only when
+  /// some lane has begun or ended a wait since the first, so that a flood of inputs does not become one of wake-ups.
   /// @{
   void begin_wait() noexcept {
     wake_sent_.store(false);
     waiting_.fetch_add(1);
   }
-  void end_wait() noexcept { waiting_.fetch_sub(1); }
+  void end_wait() noexcept {
+    waiting_.fetch_sub(1);
+    wake_sent_.store(false);  // it may have taken the wake-up; those that wait on are owed another
+  }
   bool anyone_waiting() const noexcept { return waiting_.load() > 0; }
   /// Wakes the lanes that wait, to ask the source again.
   void wake_waiting();
@@ -110,7 +114,7 @@ class run_control {
   std::exception_ptr broken_;
   std::stop_source abort_;
   std::atomic<int> waiting_{0};
-  std::atomic<bool> wake_sent_{false};  ///< those that wait have been woken and not yet come to ask
+  std::atomic<bool> wake_sent_{false};  ///< a wake-up is on its way to those that wait
   int wake_ = -1;
   int more_ = -1;
   std::mutex mutex_;  ///< guards exhausted_, broken_ and observers_

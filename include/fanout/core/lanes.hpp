@@ -66,7 +66,7 @@ class lane_work {
   ~lane_work() = default;
 };
 
-/// For `lane_work::run_slot`: tells the lane that this slot took an input, so that the lane opens its next slot.
+/// For `lane_work::run_slot`: tells the lane that this slot took an input, so that another slot asks for the next.
 void slot_took_item(slot& place);
 /// For `lane_work::run_slot`: waits on the lane's loop until the source may be ready or the run ends.
 task<void> wait_for_source(slot& place);
@@ -77,7 +77,7 @@ bool slot_is_surplus(slot& place);
 int open_wait_handle(int descriptor);
 
 /// Runs `work` on the lanes of `ran`; the calling thread is lane 0, and the call returns when all lanes have ended.
-/// `first_lane` numbers them. For `model::automatic`, adds lanes as the first tasks show what the work is, and says in
+/// For `model::automatic`, adds lanes as the first tasks show what the work is, and says in
 /// `choice` what it saw. Returns the shape that ran in the end.
 fanout::shape run_lanes(run_control& control, lane_work& work, const fanout::shape& ran, bool coroutine,
                         std::string& choice);

@@ -214,7 +214,7 @@ class pipeline final : public lane_work, public remote_job {
           return pull_status::not_ready;
         }
       }
-      input = source_.next();
+      if (auto next = source_.next()) input.emplace(*std::move(next));  // not assigned: a pair of a map cannot be
       if constexpr (waitable_source<puller>)
         if (input && control_.anyone_waiting() && source_.ready()) control_.wake_waiting();
     } catch (...) {
