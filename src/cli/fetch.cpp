@@ -11,6 +11,7 @@
 #include "cli/fetch_summary.hpp"
 #include "cli/output.hpp"
 #include "cli/units.hpp"
+#include "http/text.hpp"
 
 #include <fmt/format.h>
 
@@ -19,12 +20,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <memory>
-#include <sstream>
+#include <optional>
 
 namespace fanout::cli {
 namespace {
@@ -40,7 +41,7 @@ struct fetch_options {
   std::chrono::milliseconds connect_timeout{30'000};
   std::string method;
   std::vector<std::string> headers;
-  std::string body;
+  std::optional<std::string> body;
   std::string ca_file;
   std::uint64_t max_redirects = 10;
   std::uint64_t max_bytes = 1ULL << 30;
@@ -60,8 +61,9 @@ fetch::header_list parse_headers(const std::vector<std::string>& lines) {
   fetch::header_list headers;
   for (const std::string& line : lines) {
     const auto colon = line.find(':');
-    if (colon == line.npos || colon == 0)
-      throw usage_error(fmt::format("-H: '{}' is not a header; use 'Name: value'", line));
+    const bool fits = colon != line.npos && http::is_token(std::string_view(line).substr(0, colon)) &&
+                      std::none_of(line.begin(), line.end(), [](char c) { return http::is_control(c) && c != '\t'; });
+    if (!fits) throw usage_error(fmt::format("-H: '{}' is not a header; use 'Name: value'", http::printable(line)));
     const auto value = line.find_first_not_of(" \t", colon + 1);
     headers.emplace_back(line.substr(0, colon), value == line.npos ? "" : line.substr(value));
   }
@@ -71,36 +73,72 @@ fetch::header_list parse_headers(const std::vector<std::string>& lines) {
 /// `-d`: the text, or with @ the contents of a file, as curl reads it.
 std::string read_body(const std::string& argument) {
   if (!argument.starts_with('@')) return argument;
-  std::ifstream file(argument.substr(1), std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf()).good())
-    throw usage_error(fmt::format("-d: cannot read {}: {}", argument.substr(1), std::strerror(errno)));
-  return std::move(text).str();
+  const std::string path = argument.substr(1);
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  char part[64 * 1024];
+  while (file.read(part, sizeof part) || file.gcount() > 0) text.append(part, static_cast<std::size_t>(file.gcount()));
+  if (!file.eof()) throw usage_error(fmt::format("-d: cannot read {}: {}", path, std::strerror(errno)));
+  return text;
 }
 
-/// Every task in flight is a connection, and every connection a descriptor.
+/// As much of `asked` as the limit of open files allows: every task in flight is a connection, and every lane has a
+/// loop and what it watches.
 shape fitted(const shape& asked) {
-  constexpr std::uint32_t reserve = 64;
+  constexpr std::uint64_t for_the_process = 64;
+  constexpr std::uint64_t for_a_lane = 8;
   rlimit limit{};
   if (asked.tasks == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return asked;
-  const auto room = limit.rlim_cur > 2 * reserve ? limit.rlim_cur - reserve : limit.rlim_cur / 2;
-  const std::uint64_t in_each_process = asked.tasks / asked.processes;
-  if (in_each_process <= room) return asked;
-  const auto fewer = static_cast<std::uint32_t>(room / asked.threads * asked.threads * asked.processes);
-  fmt::print(stderr, "fanout fetch: {} tasks in flight, not {}: that is what the limit of {} open files allows\n",
-             fewer, asked.tasks, limit.rlim_cur);
-  return with_tasks(asked, fewer);
+  const std::uint64_t room = limit.rlim_cur - std::min<std::uint64_t>(for_the_process, limit.rlim_cur / 2);
+  const std::uint64_t lanes = asked.threads;
+  if (lanes * for_a_lane + asked.tasks / asked.processes <= room) return asked;
+
+  std::uint64_t fewer = 0;
+  if (asked.model == model::threads)
+    fewer = room / (for_a_lane + 1);
+  else if (room > lanes * for_a_lane)
+    fewer = (room - lanes * for_a_lane) / lanes * lanes * asked.processes;
+  if (fewer == 0)
+    throw usage_error(fmt::format("-s: {} does not fit the limit of {} open files; raise it (ulimit -n)",
+                                  to_string(asked), limit.rlim_cur));
+  tell(fmt::format("fanout fetch: {} tasks in flight, not {}: that is what the limit of {} open files allows\n", fewer,
+                   asked.tasks, limit.rlim_cur));
+  return with_tasks(asked, static_cast<std::uint32_t>(fewer));
+}
+
+/// What `make` returns; if it refuses, the message gets the option's name.
+template <class Make>
+shape named(std::string_view option, Make make) {
+  try {
+    return make();
+  } catch (const std::invalid_argument& refused) {
+    throw usage_error(fmt::format("{}: {}", option, refused.what()));
+  }
 }
 
 shape shape_of(const fetch_options& given) {
-  const shape asked = parse_shape(given.shape);
+  const shape asked = named("-s", [&] { return parse_shape(given.shape); });
   if (given.in_flight == 0) return fitted(asked);
   const bool has_count = given.shape.find_first_of(":x") != given.shape.npos;
   const auto tasks = static_cast<std::uint32_t>(given.in_flight);
   if (has_count && asked.tasks != tasks)
     throw usage_error(fmt::format("-s {} has {} tasks in flight and -j asks for {}; give one of them", given.shape,
                                   asked.tasks, tasks));
-  return fitted(with_tasks(asked, tasks));
+  return fitted(named("-j", [&] { return with_tasks(asked, tasks); }));
+}
+
+/// `-X`, or POST where `-d` gives an empty body, which would not show otherwise.
+std::string method_of(const fetch_options& given) {
+  if (!given.method.empty() && !http::is_token(given.method))
+    throw usage_error(fmt::format("-X: '{}' is not a request method", http::printable(given.method)));
+  return given.method.empty() && given.body && given.body->empty() ? "POST" : given.method;
+}
+
+void check_limits(const fetch_options& given) {
+  if (given.timeout.count() == 0) throw usage_error("--timeout: 0 leaves no time for a fetch; give at least 1ms");
+  if (given.connect_timeout.count() == 0)
+    throw usage_error("--connect-timeout: 0 leaves no time for a connection; give at least 1ms");
 }
 
 bool names_directory(const std::string& path) {
@@ -154,7 +192,7 @@ class fetch_sink {
     if (!result.error) return;
     line_.clear();
     fetch::append_readable(line_, asked, result);
-    fmt::print(stderr, "fanout fetch: {}", line_);
+    tell("fanout fetch: " + line_);
   }
 
   bool one_page_;
@@ -180,6 +218,8 @@ fetch::settings settings_of(const fetch_options& given, bool keep_body) {
 }
 
 int run_fetch(const fetch_options& given) {
+  turn_write_signals_into_errors();
+  check_limits(given);
   options how(shape_of(given));
   how.on_error = on_error::collect;
 
@@ -193,9 +233,10 @@ int run_fetch(const fetch_options& given) {
   if (!given.ca_file.empty() && access(given.ca_file.c_str(), R_OK) != 0)
     throw usage_error(fmt::format("--cacert: cannot read {}: {}", given.ca_file, std::strerror(errno)));
   fetch::request_source source(given.urls, list);
-  const std::string body = read_body(given.body);
-  source.set_defaults(given.method, parse_headers(given.headers), body);
+  source.set_defaults(method_of(given), parse_headers(given.headers), read_body(given.body.value_or("")));
   fetch_sink sink(given, one_page);
+  std::optional<output> summary;  // opened now: after a long run it is late to learn that it cannot be
+  if (!given.summary_file.empty()) summary.emplace(output::create(given.summary_file));
 
   how.interrupt = &catch_ctrl_c(first_ctrl_c::drains);
   const bool live = !given.quiet && !one_page && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) != 1;
@@ -205,12 +246,11 @@ int run_fetch(const fetch_options& given) {
   if (live) clear_progress();
   sink.close();
 
-  if (!given.summary_file.empty()) {
-    output file = output::create(given.summary_file);
-    file.write(summary_json(cost, sink.counts()));
-    file.close();
+  if (summary) {
+    summary->write(summary_json(cost, sink.counts()));
+    summary->close();
   }
-  if (!given.quiet && !one_page) fmt::print(stderr, "{}", summary_text(cost, sink.counts()));
+  if (!given.quiet && !one_page) tell(summary_text(cost, sink.counts()));
   if (how.interrupt->level() > 0) return interrupted;
   return sink.counts().failed == 0 ? ok : some_failed;
 }
@@ -219,10 +259,10 @@ int guarded(const fetch_options& given) {
   try {
     return run_fetch(given);
   } catch (const output_error& why) {
-    fmt::print(stderr, "fanout fetch: {}\n", why.what());
+    tell(fmt::format("fanout fetch: {}\n", why.what()));
     return output_failed;
   } catch (const std::exception& why) {
-    fmt::print(stderr, "fanout fetch: {}\n", why.what());
+    tell(fmt::format("fanout fetch: {}\n", why.what()));
     return usage;
   }
 }

@@ -2,12 +2,13 @@
 
 #include <fanout/fetch/record_text.hpp>
 
+#include "cli/output.hpp"
+
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstdio>
 #include <iterator>
 
 namespace fanout::cli {
@@ -74,14 +75,12 @@ std::string summary_text(const report& cost, const fetch_counts& counts) {
 }
 
 void show_progress(const progress& now, const fetch_counts& counts) {
-  fmt::print(stderr, "\r\x1b[K{} done, {} failed, {:.0f} a second", now.finished, counts.failed,
-             rate(now.finished, now.elapsed));
-  std::fflush(stderr);
+  tell(fmt::format("\r\x1b[K{} done, {} failed, {:.0f} a second", now.finished, counts.failed,
+                   rate(now.finished, now.elapsed)));
 }
 
 void clear_progress() {
-  fmt::print(stderr, "\r\x1b[K");
-  std::fflush(stderr);
+  tell("\r\x1b[K");
 }
 
 }  // namespace fanout::cli

@@ -1,13 +1,15 @@
 #include <fanout/process/init.hpp>
 
 #include "cli/command.hpp"
+#include "cli/output.hpp"
 #include "cli/usage.hpp"
 
 #include <fmt/format.h>
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
-#include <cstdio>
 #include <exception>
 
 namespace {
@@ -20,10 +22,19 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// A standard descriptor that is closed would be given to the next thing opened, and records or messages written into
+/// that. In its place goes one that cannot be used in its direction, so that using it still fails.
+void occupy_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(descriptor, F_GETFD) < 0)  // open() takes the lowest number that is free: this one
+      static_cast<void>(::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace fanout;
+  occupy_standard_descriptors();
   init(argc, argv);
   raise_descriptor_limit();
   CLI::App app("Runs the same work under every execution model", "fanout");
@@ -36,17 +47,17 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& ended) {
     if (ended.get_exit_code() == 0) return app.exit(ended);  // --help and --version
-    fmt::print(stderr, "{}", cli::explain(app, ended));
+    cli::tell(cli::explain(app, ended));
     return cli::usage;
   }
   if (!chosen) {
-    fmt::print(stderr, "{}", cli::explain_missing_command(app));
+    cli::tell(cli::explain_missing_command(app));
     return cli::usage;
   }
   try {
     return chosen();
   } catch (const std::exception& failed) {
-    fmt::print(stderr, "fanout: {}\n", failed.what());
+    cli::tell(fmt::format("fanout: {}\n", failed.what()));
     return cli::usage;
   }
 }

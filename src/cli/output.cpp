@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -20,6 +22,11 @@ int write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
     const auto written = ::write(descriptor, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EAGAIN) {  // somebody else made it non-blocking
+      pollfd ready{descriptor, POLLOUT, 0};
+      poll(&ready, 1, -1);
+      continue;
+    }
     if (written < 0) return errno;
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
@@ -27,6 +34,15 @@ int write_all(int descriptor, std::string_view bytes) {
 }
 
 }  // namespace
+
+void turn_write_signals_into_errors() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void tell(std::string_view message) {
+  write_all(STDERR_FILENO, message);
+}
 
 output::output(int descriptor, std::string name, bool owned)
     : descriptor_(descriptor), name_(std::move(name)), owned_(owned), terminal_(isatty(descriptor) == 1) {
@@ -41,6 +57,7 @@ output output::standard() {
 }
 
 output output::create(const std::string& path) {
+  if (path == "-") return standard();
   const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor < 0) throw output_error(fmt::format("cannot write to {}: {}", path, std::strerror(errno)));
   return {descriptor, path, true};
@@ -84,6 +101,7 @@ void output::fail(int why) const {
 body_directory::body_directory(const std::string& path) : path_(path) {
   if (mkdir(path.c_str(), 0777) != 0 && errno != EEXIST)
     throw output_error(fmt::format("cannot make the directory {}: {}", path, std::strerror(errno)));
+  while (path_.size() > 1 && path_.ends_with('/')) path_.pop_back();
   descriptor_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor_ < 0) throw output_error(fmt::format("cannot write into {}: {}", path, std::strerror(errno)));
 }
@@ -100,7 +118,10 @@ std::string body_directory::store(std::uint64_t index, std::string_view body) {
                                    errno == EEXIST ? "; fetch into an empty directory" : ""));
   int failed = write_all(file, body);
   if (::close(file) != 0 && !failed) failed = errno;
-  if (failed) throw output_error(fmt::format("cannot write {}/{}: {}", path_, name, std::strerror(failed)));
+  if (failed) {
+    unlinkat(descriptor_, name.c_str(), 0);  // half a body is none
+    throw output_error(fmt::format("cannot write {}/{}: {}", path_, name, std::strerror(failed)));
+  }
   return name;
 }
 

@@ -14,6 +14,13 @@ class output_error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Makes a reader that has gone, and a limit on the size of files, an error of the write instead of a signal that ends
+/// the process.
+void turn_write_signals_into_errors();
+
+/// Writes to standard error, for a person. Nobody may be there: it never fails.
+void tell(std::string_view message);
+
 /// A file or standard output, written to in whole records.
 ///
 /// What somebody may be reading along (a pipe, a terminal, a socket) is written to record by record; a file is written
@@ -23,7 +30,7 @@ class output_error : public std::runtime_error {
 class output {
  public:
   static output standard();
-  static output create(const std::string& path);  ///< replaces an existing file
+  static output create(const std::string& path);  ///< replaces an existing file; "-": standard output
   output(output&& other) noexcept;
   output& operator=(output&&) = delete;
   ~output();

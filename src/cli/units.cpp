@@ -70,7 +70,7 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& names, const std::stri
 }  // namespace
 
 std::chrono::milliseconds parse_duration(std::string_view text) {
-  constexpr double longest = 1e14;  // some 3,000 years; far from what overflows a deadline in nanoseconds, and exact
+  constexpr double longest = 1e12;  // some 30 years; a deadline that far fits 64 bits of nanoseconds, and is exact
   const auto parts = split(text);
   if (parts && parts->unit.empty() && parts->number == 0) return std::chrono::milliseconds(0);
   const auto unit = parts ? milliseconds_of(parts->unit) : std::nullopt;
