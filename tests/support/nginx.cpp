@@ -1,0 +1,106 @@
+#include "support/nginx.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace fanout_test {
+namespace {
+
+std::string program_to_test_against() {
+  const char* const given = std::getenv("FANOUT_NGINX");
+  const std::string program = given && *given ? given : FANOUT_NGINX;
+  if (program.empty())
+    throw std::runtime_error("no nginx to test against: set FANOUT_NGINX to its path (tools/nginx prints one)");
+  return program;
+}
+
+/// A port that nobody listens on at this moment. nginx cannot be given port 0.
+std::uint16_t free_port() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  const bool bound = ::bind(socket, any, size) == 0 && ::getsockname(socket, any, &size) == 0;
+  ::close(socket);
+  if (!bound) throw std::runtime_error("no free port");
+  return ntohs(address.sin_port);
+}
+
+std::string configuration(const std::string& prefix, const std::string& root, std::uint16_t port) {
+  std::string text = "daemon off;\nmaster_process off;\nerror_log " + prefix + "/error.log;\npid " + prefix +
+                     "/pid;\nevents { worker_connections 1024; }\nhttp {\n  access_log off;\n"
+                     "  default_type application/octet-stream;\n  keepalive_requests 1000000;\n";
+  for (const std::string kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
+    text += "  " + kind + "_temp_path " + prefix + "/" + kind + ";\n";
+  return text + "  server { listen 127.0.0.1:" + std::to_string(port) + "; root " + root + "; }\n}\n";
+}
+
+bool has_ended(pid_t& pid) {
+  if (::waitpid(pid, nullptr, WNOHANG) != pid) return false;
+  pid = -1;
+  return true;
+}
+
+}  // namespace
+
+nginx::nginx(const std::string& root) {
+  const std::string program = program_to_test_against();
+  for (int attempt = 0; attempt < 10; ++attempt)  // somebody else may take the port first
+    if (start(program, root)) return;
+  throw std::runtime_error(program + " does not start: " + read_file(directory_ / "error.log"));
+}
+
+nginx::~nginx() {
+  stop();
+}
+
+std::string nginx::url(const std::string& path) const {
+  return "http://127.0.0.1:" + std::to_string(port_) + path;
+}
+
+/// False if it ended instead. It writes its pid once it listens.
+bool nginx::start(const std::string& program, const std::string& root) {
+  port_ = free_port();
+  const std::string file = directory_.write("nginx.conf", configuration(directory_.path(), root, port_));
+  std::vector<std::string> arguments{program, "-p", directory_.path(), "-c", file, "-e", directory_ / "error.log"};
+  std::vector<char*> argv;
+  for (std::string& each : arguments) argv.push_back(each.data());
+  argv.push_back(nullptr);
+  if (::posix_spawn(&pid_, program.c_str(), nullptr, nullptr, argv.data(), environ) != 0) {
+    pid_ = -1;
+    throw std::runtime_error("cannot start " + program + " (FANOUT_NGINX)");
+  }
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!has_ended(pid_)) {
+    if (std::filesystem::exists(directory_ / "pid") && read_file(directory_ / "pid") == std::to_string(pid_) + "\n")
+      return true;
+    if (std::chrono::steady_clock::now() > deadline) {
+      stop();
+      return false;
+    }
+    std::this_thread::yield();
+  }
+  return false;
+}
+
+void nginx::stop() {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGTERM);
+  ::waitpid(std::exchange(pid_, -1), nullptr, 0);
+}
+
+}  // namespace fanout_test
