@@ -14,6 +14,9 @@ namespace beast_http = boost::beast::http;
 constexpr int most_interim = 16;
 // A length is only a claim: no more than this is set aside before the bytes arrive.
 constexpr std::uint64_t most_reserved = 1024 * 1024;
+// Whatever is unread of a chunked body is at least its last chunk, "0\r\n\r\n". Given "0\r\n" and then "0\r\n\r",
+// Beast 1.81 fails an assertion.
+constexpr std::size_t least_chunked = 5;
 
 }  // namespace
 
@@ -25,7 +28,13 @@ response_parser::message::message(response_parser& owner) : owner_(owner) {
   skip(owner.head_request_);
 }
 
-void response_parser::message::on_response_impl(int status, string_view reason, int, error_code&) {
+void response_parser::message::on_response_impl(int status, string_view reason, int, error_code& failed) {
+  // Beast takes any three digits. 000 to 099 are no status (RFC 9110 section 15), and not interim responses either: to
+  // Beast they have a body.
+  if (status < 100) {
+    failed = beast_http::error::bad_status;
+    return;
+  }
   auto& result = owner_.result_;
   result.status = status;
   result.reason.assign(reason.data(), reason.size());
@@ -78,6 +87,7 @@ response_parser::progress response_parser::put(std::string_view bytes) {
   if (!bytes.empty()) got_some_ = true;
   while (made.used < bytes.size()) {
     const std::string_view rest = bytes.substr(made.used);
+    if (rest.size() < least_chunked && message_->is_header_done() && message_->chunked()) break;
     const std::size_t used = message_->put(boost::asio::const_buffer(rest.data(), rest.size()), made.failed);
     made.used += used;
     if (made.failed == beast_http::error::need_more) {
