@@ -72,7 +72,14 @@ void CEREAL_SAVE_FUNCTION_NAME(wire_output& archive, const T& value) {
 template <class T>
   requires std::is_arithmetic_v<T>
 void CEREAL_LOAD_FUNCTION_NAME(wire_input& archive, T& value) {
-  archive.take(std::addressof(value), sizeof value);
+  if constexpr (std::is_same_v<T, bool>) {
+    unsigned char byte = 0;  // a bool that is neither 0 nor 1 is undefined behaviour as soon as it is read
+    archive.take(&byte, 1);
+    if (byte > 1) throw error(failure_kind::protocol, "a truth value from another process is corrupt");
+    value = byte != 0;
+  } else {
+    archive.take(std::addressof(value), sizeof value);
+  }
 }
 
 template <class T>
@@ -119,7 +126,11 @@ template <class T>
 T decode_value(std::string_view bytes) {
   T value{};
   wire_input archive(bytes);
-  archive(value);
+  try {
+    archive(value);
+  } catch (const cereal::Exception& why) {  // such as a variant with an alternative it has not
+    throw error(failure_kind::protocol, std::string("a value from another process is corrupt: ") + why.what());
+  }
   if (archive.left() != 0) throw error(failure_kind::protocol, "a value from another process has bytes left over");
   return value;
 }
