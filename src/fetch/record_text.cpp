@@ -84,7 +84,7 @@ void append_body(std::string& text, const std::string& body) {
   }
   text += ",\"body_base64\":\"";
   constexpr std::size_t chunk = 3 << 20;  // whole groups of three bytes, so that only the last chunk is padded
-  std::string encoded(chunk / 3 * 4 + 1, '\0');
+  std::string encoded((std::min(chunk, body.size()) + 2) / 3 * 4 + 1, '\0');
   for (std::size_t from = 0; from < body.size(); from += chunk) {
     const auto size = std::min(chunk, body.size() - from);
     const int length =
