@@ -12,7 +12,7 @@ failures=0
 expect() {  # label, expected status, expected in the output, file, its contents
   local printed status=0
   rm -rf "${tree:?}"/*
-  mkdir -p "$tree/src/core" "$tree/docs"
+  mkdir -p "$tree/src/core" "$tree/docs" "$tree/fuzz/corpus/x"
   printf 'add_library(x core/listed.cpp)\n' >"$tree/src/CMakeLists.txt"
   printf '%b' "$5" >"$tree/$4"
   printed=$("$check" "$tree" 2>&1) || status=$?
@@ -31,5 +31,7 @@ expect "end of line"     1 'docs/a.md:1:'                     docs/a.md 'x \n'
 expect "carriage return" 1 'docs/a.md:1:'                     docs/a.md 'x\r\n'
 expect "a tab"           1 'src/core/listed.cpp:1:'           src/core/listed.cpp '\tint x;\n'
 expect "built by nobody" 1 'src/core/other.cpp:1:'            src/core/other.cpp 'int x;\n'
+expect "fuzzed by nobody" 1 'fuzz/other.cpp:1:'               fuzz/other.cpp 'int x;\n'
+expect "a seed"          0 ''                                 fuzz/corpus/x/seed 'x \r\n'
 
 [[ $failures -eq 0 ]]

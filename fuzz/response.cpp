@@ -1,0 +1,100 @@
+#include <fanout/base/failure.hpp>
+
+#include "check.hpp"
+#include "http/response_parser.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+/// \file
+/// The first byte says how to read ('1': an answer to HEAD, '2': keep the body), four more how to cut, the rest is what
+/// a server sent before it closed. However it is cut, the response is the same, and within the limits.
+namespace {
+
+using namespace fanout;
+using fuzz::check;
+
+http::client_options small_limits() {
+  http::client_options options;
+  options.max_header_bytes = 512;
+  options.max_header_count = 8;
+  options.max_body_bytes = 256;
+  return options;
+}
+
+struct outcome {
+  http::response response;
+  std::size_t used = 0;
+  bool keep_alive = false;
+};
+
+/// What a client makes of the bytes; empty for any failure, whichever it is: malformed bytes are reported as soon as
+/// they are seen, and when they are seen depends on the cut.
+template <class Next>
+std::optional<outcome> read(bool head, bool keep, Next next) {
+  static const http::client_options options = small_limits();
+  http::response_parser parser(options, head, keep);
+  outcome result;
+  std::string waiting;
+  while (!parser.complete()) {
+    const std::string_view piece = next();
+    if (piece.empty()) break;
+    waiting.append(piece);
+    const auto made = parser.put(waiting);
+    check(made.used <= waiting.size(), "no more is used than was given");
+    result.used += made.used;
+    if (made.failed) {
+      try {
+        parser.raise(made.failed, "a server");
+      } catch (const error&) {
+        return std::nullopt;
+      }
+    }
+    waiting.erase(0, made.used);
+  }
+  check(!parser.how_far().empty(), "how far it came can be said");
+  if (!parser.complete() && !parser.put_end()) return std::nullopt;
+  check(parser.complete(), "a response that ended is complete");
+  result.keep_alive = parser.keep_alive();
+  result.response = parser.take();
+
+  const auto& response = result.response;
+  check(response.status >= 200 && response.status <= 999, "the status is final");
+  check(response.headers.bytes() <= options.max_header_bytes, "the header is within its limit");
+  check(response.headers.size() <= options.max_header_count, "the fields are within their limit");
+  check(response.body_bytes <= options.max_body_bytes, "the body is within its limit");
+  check(response.body.size() == (keep ? response.body_bytes : 0), "the body is kept as asked");
+  check(!head || response.body_bytes == 0, "an answer to HEAD has no body");
+  for (const auto& [name, value] : response.headers) {
+    check(!name.empty(), "a field has a name");
+    check(value.find_first_of(std::string_view("\r\n\0", 3)) == value.npos, "a value has no end of line");
+  }
+  return result;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size <= 1 + fuzz::pieces::sizes) return 0;
+  const bool head = (data[0] & 1U) != 0;
+  const bool keep = (data[0] & 2U) != 0;
+  fuzz::pieces cut(fuzz::text_of(data + 1, size - 1));
+  std::string_view whole = cut.all();
+  const auto at_once = read(head, keep, [&] { return std::exchange(whole, {}); });
+  const auto in_pieces = read(head, keep, [&] { return cut.next(); });
+
+  check(at_once.has_value() == in_pieces.has_value(), "whether it is a response does not depend on the cut");
+  if (!at_once) return 0;
+  const auto& a = at_once->response;
+  const auto& b = in_pieces->response;
+  check(at_once->used == in_pieces->used, "nor does where it ends");
+  check(at_once->keep_alive == in_pieces->keep_alive, "nor whether the connection stays");
+  check(a.status == b.status && a.reason == b.reason, "nor the status");
+  check(a.body == b.body && a.body_bytes == b.body_bytes, "nor the body");
+  check(std::equal(a.headers.begin(), a.headers.end(), b.headers.begin(), b.headers.end(),
+                   [](auto left, auto right) { return left.name == right.name && left.value == right.value; }),
+        "nor the header");
+  return 0;
+}

@@ -1,0 +1,92 @@
+#include "process/wire.hpp"
+
+#include <fanout/fetch/exchange.hpp>
+#include <fanout/process/codec.hpp>
+
+#include "check.hpp"
+
+#include <cstring>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+/// \file
+/// Four bytes say how to cut; the rest is what came from another process, frames of values. Corrupt bytes are told by a
+/// `fanout::error`, never by another exception or by the memory they claim.
+namespace {
+
+using namespace fanout;
+using fuzz::check;
+
+using frames = std::vector<std::pair<detail::frame_type, std::string>>;
+
+/// The frames there are; the last one is cut off, or followed by what is no frame.
+template <class Next>
+frames read(Next next) {
+  frames seen;
+  detail::frame_reader reader;
+  for (auto piece = next(); !piece.empty(); piece = next()) {
+    std::memcpy(reader.prepare(piece.size()), piece.data(), piece.size());
+    reader.added(piece.size());
+    try {
+      while (const auto frame = reader.next()) seen.emplace_back(frame->type, frame->payload);
+    } catch (const error& corrupt) {
+      check(corrupt.kind() == failure_kind::protocol, "corrupt bytes are the peer's fault");
+      break;
+    }
+  }
+  return seen;
+}
+
+/// Whatever can be decoded can be encoded and decoded again.
+template <class T>
+void decode(std::string_view bytes) {
+  try {
+    const T value = detail::decode_value<T>(bytes);
+    std::string encoded;
+    detail::encode_value(value, encoded);
+    std::string again;
+    detail::encode_value(detail::decode_value<T>(encoded), again);
+    check(encoded == again, "a value survives the way");
+  } catch (const error& corrupt) {
+    check(corrupt.kind() == failure_kind::protocol, "a corrupt value is the peer's fault");
+  }
+}
+
+void decode_as_failure(std::string_view bytes) {
+  try {
+    const failure value = detail::decode_failure(bytes);
+    check(!to_string(value.kind).empty(), "a failure is of a known kind");
+  } catch (const error& corrupt) {
+    check(corrupt.kind() == failure_kind::protocol, "a corrupt failure is the peer's fault");
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size <= fuzz::pieces::sizes) return 0;
+  fuzz::pieces cut(fuzz::text_of(data, size));
+  const std::string_view bytes = cut.all();
+  std::string_view whole = bytes;
+  const frames at_once = read([&] { return std::exchange(whole, {}); });
+  check(at_once == read([&] { return cut.next(); }), "the frames do not depend on the cut");
+
+  frames payloads = at_once;
+  payloads.emplace_back(detail::frame_type::hello, bytes);  // values that are not in frames, which are easier to hit
+  for (const auto& [type, payload] : payloads) {
+    decode_as_failure(payload);
+    decode<std::string>(payload);
+    decode<std::vector<std::string>>(payload);
+    decode<std::vector<std::pair<std::uint64_t, double>>>(payload);
+    decode<std::vector<std::vector<bool>>>(payload);
+    decode<std::map<std::string, std::optional<bool>>>(payload);
+    decode<std::variant<int, std::string>>(payload);
+    decode<fetch::request>(payload);
+    decode<fetch::record>(payload);
+  }
+  return 0;
+}
