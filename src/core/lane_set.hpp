@@ -63,6 +63,7 @@ class lane {
   interrupt_watch interrupt_;
   std::deque<slot> slots_;  ///< stable addresses
   std::optional<asio::posix::stream_descriptor> source_;
+  bool opening_ = false;                       ///< open_slot() has been posted
   bool watched_ = false;                       ///< a slot waits for the source's descriptor
   std::vector<std::function<void()>> parked_;  ///< each resumes a slot
 };

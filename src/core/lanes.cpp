@@ -115,10 +115,13 @@ void lane::open_slot() {
 }
 
 void lane::ask_for_next() {
-  if (parked_.empty())
+  if (!parked_.empty()) return unpark_one();
+  if (opening_ || slots_.size() >= limit_) return;
+  opening_ = true;
+  asio::post(loop_, [this] {  // opened here, the slots would be nested as deep as there are many of them
+    opening_ = false;
     open_slot();
-  else
-    unpark_one();
+  });
 }
 
 void lane::on_slot_closed() {

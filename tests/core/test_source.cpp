@@ -258,6 +258,11 @@ TEST_F(source, a_stop_wakes_lanes_that_wait) {
   }
 }
 
+TEST_F(source, very_many_places_are_opened_one_after_the_other) {
+  constexpr int places = 100'000;  // nested, they would not fit on the stack
+  EXPECT_EQ(map(async(places), test::after_a_while, std::views::iota(0, places)).size(), std::size_t{places});
+}
+
 TEST_F(source, tasks_go_on_while_the_source_is_waited_for) {
   line_pipe pipe;
   pipe.write(1);
