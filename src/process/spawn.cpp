@@ -67,6 +67,20 @@ owned_descriptor above_targets(int descriptor) {
 
 }  // namespace
 
+spawned_worker::spawned_worker(spawned_worker&& other) noexcept
+    : pid(std::exchange(other.pid, -1)),
+      pidfd(std::exchange(other.pidfd, -1)),
+      socket(std::exchange(other.socket, -1)) {}
+
+spawned_worker::~spawned_worker() {
+  if (socket >= 0) close(socket);
+  if (pidfd >= 0) close(pidfd);
+  if (pid < 0) return;
+  kill(pid, SIGKILL);
+  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
 void remember_program(const char* name) {
   program_name() = name;
 }
@@ -82,15 +96,16 @@ spawned_worker spawn_worker(int page) {
   const owned_descriptor shared = above_targets(page);
 
   spawn_settings how;
-  sigset_t none;
+  sigset_t blocked;
   sigset_t all;
-  sigemptyset(&none);
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGINT);
   sigfillset(&all);
   check(posix_spawn_file_actions_addopen(&how.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0), "cannot start a worker");
   check(posix_spawn_file_actions_adddup2(&how.files, socket.value, worker_socket), "cannot start a worker");
   check(posix_spawn_file_actions_adddup2(&how.files, shared.value, worker_page), "cannot start a worker");
   check(posix_spawn_file_actions_addclosefrom_np(&how.files, worker_page + 1), "cannot start a worker");
-  check(posix_spawnattr_setsigmask(&how.attributes, &none), "cannot start a worker");
+  check(posix_spawnattr_setsigmask(&how.attributes, &blocked), "cannot start a worker");
   check(posix_spawnattr_setsigdefault(&how.attributes, &all), "cannot start a worker");
   check(posix_spawnattr_setflags(&how.attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF),
         "cannot start a worker");
@@ -102,12 +117,7 @@ spawned_worker spawn_worker(int page) {
         "cannot start a worker process");
   // By number: glibc 2.36 declares pidfd_open() without C linkage.
   child.pidfd = static_cast<int>(syscall(SYS_pidfd_open, child.pid, 0));
-  if (child.pidfd < 0) {
-    const int why = errno;
-    kill(child.pid, SIGKILL);
-    waitpid(child.pid, nullptr, 0);
-    throw std::system_error(why, std::generic_category(), "cannot watch a worker process");
-  }
+  if (child.pidfd < 0) throw std::system_error(errno, std::generic_category(), "cannot watch a worker process");
   fcntl(child.pidfd, F_SETFD, FD_CLOEXEC);
   child.socket = ours.release();
   return child;

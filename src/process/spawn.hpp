@@ -4,15 +4,23 @@
 
 namespace fanout::detail {
 
-/// A child process and the descriptors that lead to it; whoever holds one closes them and reaps the child.
+/// A child process and the descriptors that lead to it. Whoever takes one over sets it to -1 here; the rest is closed,
+/// killed and reaped on destruction.
 struct spawned_worker {
+  spawned_worker() = default;
+  spawned_worker(spawned_worker&& other) noexcept;
+  spawned_worker& operator=(spawned_worker&&) = delete;
+  ~spawned_worker();
+
   pid_t pid = -1;
   int pidfd = -1;   ///< readable once the child has ended
   int socket = -1;  ///< our end of the socketpair; non-blocking
 };
 
 /// Starts this program as a worker: `posix_spawn` of its own executable, never `fork`, which is not safe in a process
-/// with threads. The child inherits its end of the socket, the descriptor `page`, stdout and stderr, an empty stdin,
+/// with threads. The child starts with SIGINT blocked, until it has seen to it that Ctrl-C, which reaches the whole
+/// process group, does not end it before its parent has decided what it means; other signals are unblocked and have
+/// their default effect. It inherits its end of the socket, the descriptor `page`, stdout and stderr, an empty stdin,
 /// and nothing else. Throws `std::system_error`.
 spawned_worker spawn_worker(int page);
 

@@ -18,9 +18,8 @@ frame_writer::frame_writer(std::string& bytes, frame_type type) : bytes_(bytes),
 }
 
 void frame_writer::close() {
-  const std::size_t payload = bytes_.size() - header_at_ - sizeof(frame_header);
-  if (payload > max_frame_bytes)
-    throw error(failure_kind::too_large, "values of more than 1 GiB cannot travel between processes");
+  const std::size_t payload = payload_bytes();
+  if (payload > max_frame_bytes) throw error(too_large_to_travel());
   const frame_header header{static_cast<std::uint32_t>(payload), type_};
   std::memcpy(bytes_.data() + header_at_, &header, sizeof header);
 }
@@ -48,9 +47,14 @@ std::optional<frame_reader::frame> frame_reader::next() {
   return frame{header->type, *payload};
 }
 
+failure too_large_to_travel() {
+  return {.kind = failure_kind::too_large, .message = "values of more than 1 GiB cannot travel between processes"};
+}
+
 void encode_failure(const failure& value, std::string& bytes) {
   wire_output archive(bytes);
-  archive(static_cast<std::uint32_t>(value.kind), value.message, value.type, value.elapsed.count(), value.attempts);
+  archive(static_cast<std::uint32_t>(value.kind), value.message, value.type, value.elapsed.count(), value.attempts,
+          value.signal);
 }
 
 failure decode_failure(std::string_view bytes) {
@@ -58,7 +62,7 @@ failure decode_failure(std::string_view bytes) {
   std::uint32_t kind = 0;
   std::int64_t elapsed_ns = 0;
   wire_input archive(bytes);
-  archive(kind, value.message, value.type, elapsed_ns, value.attempts);
+  archive(kind, value.message, value.type, elapsed_ns, value.attempts, value.signal);
   if (kind > static_cast<std::uint32_t>(failure_kind::task_failed))
     throw error(failure_kind::protocol, "a failure of unknown kind came from another process");
   value.kind = static_cast<failure_kind>(kind);

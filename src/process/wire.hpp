@@ -22,10 +22,13 @@
 namespace fanout::detail {
 
 /// Raised whenever the meaning of a frame changes.
-inline constexpr std::uint32_t wire_version = 1;
+inline constexpr std::uint32_t wire_version = 2;
 inline constexpr std::uint32_t wire_magic = 0x666e7431;  // "fnt1"
 /// A frame beyond this is not one: the stream is corrupt.
 inline constexpr std::uint32_t max_frame_bytes = 1U << 30;
+
+/// What is left in a frame for one value.
+inline constexpr std::size_t max_value_bytes = max_frame_bytes - 4096;
 
 enum class frame_type : std::uint32_t { hello = 1, setup, tasks, results, bye, refusal };
 
@@ -95,7 +98,9 @@ class frame_writer {
   frame_writer(std::string& bytes, frame_type type);
   frame_writer(const frame_writer&) = delete;
   frame_writer& operator=(const frame_writer&) = delete;
+  /// Throws `fanout::error` of kind `too_large` beyond `max_frame_bytes`.
   void close();
+  std::size_t payload_bytes() const noexcept { return bytes_.size() - header_at_ - sizeof(frame_header); }
 
  private:
   std::string& bytes_;
@@ -124,6 +129,9 @@ class frame_reader {
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };
+
+/// The failure of a task whose input or result is over `max_value_bytes`.
+failure too_large_to_travel();
 
 void encode_failure(const failure& value, std::string& bytes);
 failure decode_failure(std::string_view bytes);

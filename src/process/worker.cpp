@@ -195,7 +195,8 @@ class worker_run final : public lane_work {
   }
 
   void report_result(std::uint64_t ordinal, std::uint32_t lane, clock::time_point started, clock::time_point finished,
-                     std::chrono::nanoseconds cpu, std::string& value, const std::optional<failure>& failed) {
+                     std::chrono::nanoseconds cpu, std::string& value, std::optional<failure>& failed) {
+    if (value.size() > max_value_bytes && !failed) failed = too_large_to_travel();
     if (failed) {
       value.clear();
       encode_failure(*failed, value);
@@ -309,12 +310,21 @@ void serve(parent_link& parent) {
   send_frame(parent, frame_type::bye, bye_frame{peak_rss_bytes()});
 }
 
+/// Ctrl-C reaches the whole process group; the parent decides what it means. It was blocked so far (spawn_worker).
+void ignore_interrupts() {
+  signal(SIGINT, SIG_IGN);
+  sigset_t interrupt;
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
+  pthread_sigmask(SIG_UNBLOCK, &interrupt, nullptr);
+}
+
 }  // namespace
 
 int run_worker(int parent_pid) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent_pid) return 1;  // it died before the line above could take effect
-  signal(SIGINT, SIG_IGN);                // Ctrl-C reaches the whole process group; the parent decides what it means
+  ignore_interrupts();
   fcntl(worker_socket, F_SETFD, FD_CLOEXEC);
   fcntl(worker_page, F_SETFD, FD_CLOEXEC);
   parent_link parent;

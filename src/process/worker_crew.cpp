@@ -42,6 +42,7 @@ worker_crew::worker_crew(run_control& control, remote_job& job, const fanout::sh
     : control_(control),
       job_(job),
       shape_(ran),
+      context_(job.context()),
       cost_(cost),
       workers_(ran.processes),
       frames_(ran.processes),
@@ -53,6 +54,7 @@ worker_crew::worker_crew(run_control& control, remote_job& job, const fanout::sh
 
 void worker_crew::run() {
   const run_control::observer watch(control_, [this] { asio::post(loop_, [this] { on_change(); }); });
+  deadlines_checked_ = clock::now();
   if (control_.options().task_timeout.count() > 0) check_deadlines();
   interrupt_.start();
   deal();
@@ -65,6 +67,14 @@ void worker_crew::run() {
 
 void worker_crew::deal() {
   if (control_.aborted()) return;
+  try {
+    deal_tasks();
+  } catch (...) {  // the workers there are still have to be watched to their end
+    control_.break_off(std::current_exception());
+  }
+}
+
+void worker_crew::deal_tasks() {
   while (deal_one_each()) {
   }
   for (const auto& worker : workers_)
@@ -114,6 +124,10 @@ bool worker_crew::give(std::uint32_t number) {
   worker->unfinished += 1;
   worker->unfinished_bytes += task->argument.size();
   worker->tasks.push_back(std::move(*task));
+  if (open_frames_[number]->payload_bytes() >= frame_bytes) {  // together they may be more than a frame can hold
+    open_frames_[number]->close();
+    open_frames_[number].reset();
+  }
   return true;
 }
 
@@ -123,18 +137,27 @@ std::optional<handed_task> worker_crew::next_task() {
     returned_.pop_front();
     return task;
   }
-  if (waiting_for_source_) return std::nullopt;
-  handed_task task;
-  switch (job_.pull_encoded(task.index, task.argument)) {
-    case pull_status::item:
-      return task;
-    case pull_status::end:
-      return std::nullopt;
-    case pull_status::not_ready:
-      break;
+  while (!waiting_for_source_) {
+    handed_task task;
+    switch (job_.pull_encoded(task.index, task.argument)) {
+      case pull_status::item:
+        if (task.argument.size() <= max_value_bytes) return task;
+        refuse_too_large(task.index);
+        break;
+      case pull_status::end:
+        return std::nullopt;
+      case pull_status::not_ready:
+        wait_for_source();
+    }
   }
-  wait_for_source();
   return std::nullopt;
+}
+
+void worker_crew::refuse_too_large(std::uint64_t index) {
+  outcome_facts facts;
+  facts.index = index;
+  facts.finished = facts.started = clock::now();
+  job_.deliver_failure(facts, too_large_to_travel());
 }
 
 worker_process* worker_crew::worker_for(std::uint32_t number) {
@@ -142,8 +165,8 @@ worker_process* worker_crew::worker_for(std::uint32_t number) {
   if (start_failed_) return nullptr;
   try {
     workers_[number] = std::make_unique<worker_process>(loop_, number, shape_.threads);
-  } catch (const std::system_error&) {
-    start_failed_ = true;  // the workers there are will have to do
+  } catch (const std::runtime_error&) {  // what the system refuses: std::system_error, or Boost's
+    start_failed_ = true;                // the workers there are will have to do
     if (running_ == 0) control_.break_off(std::current_exception());
     return nullptr;
   }
@@ -159,7 +182,7 @@ worker_process* worker_crew::worker_for(std::uint32_t number) {
                                           .name_bytes = static_cast<std::uint32_t>(name.size()),
                                           .task_timeout_ns = control_.options().task_timeout.count()});
   frames_[number] += name;
-  frames_[number] += job_.context();
+  frames_[number] += context_;
   setup.close();
   asio::co_spawn(loop_, attend(worker), [this](std::exception_ptr failed) {
     if (failed) control_.break_off(failed);
@@ -190,8 +213,8 @@ void worker_crew::finish_when_done() {
 }
 
 void worker_crew::wait_for_source() {
-  waiting_for_source_ = true;
   if (!source_) source_.emplace(loop_, open_wait_handle(job_.source_handle()));
+  waiting_for_source_ = true;
   source_->async_wait(asio::posix::descriptor_base::wait_read, [this](boost::system::error_code) {
     control_.end_wait();
     waiting_for_source_ = false;
@@ -246,6 +269,8 @@ void worker_crew::on_results(worker_process& worker, std::string_view payload) {
     const std::uint64_t place = header->ordinal - worker.front_ordinal;
     if (header->ordinal < worker.front_ordinal || place >= worker.tasks.size() || worker.tasks[place].finished)
       throw error(failure_kind::protocol, "the worker process sent a result of a task it does not have");
+    failure reason;  // read before anything is booked: it may be corrupt
+    if (!header->ok) reason = decode_failure(*bytes);
     handed_task& task = worker.tasks[place];
     outcome_facts facts;
     facts.index = task.index;
@@ -265,10 +290,14 @@ void worker_crew::on_results(worker_process& worker, std::string_view payload) {
     facts.cpu = std::chrono::nanoseconds(header->cpu_ns);
     const auto took = std::max(facts.elapsed(), std::chrono::nanoseconds(1));
     mean_task_ = mean_task_.count() == 0 ? took : mean_task_ + (took - mean_task_) / 16;
-    if (header->ok)
-      job_.deliver_result(facts, *bytes);
-    else
-      job_.deliver_failure(facts, decode_failure(*bytes));
+    try {
+      if (header->ok)
+        job_.deliver_result(facts, *bytes);
+      else
+        job_.deliver_failure(facts, std::move(reason));
+    } catch (...) {  // not the worker's doing
+      control_.break_off(std::current_exception());
+    }
   }
   deal();
   finish_when_done();
@@ -279,7 +308,9 @@ void worker_crew::on_end(worker_process& worker, const worker_end& end) {
   const bool expected = worker.finishing && worker.unfinished == 0;
   if (!expected && !control_.aborted()) {
     ++cost_.restarts;
-    if (!worker.ready && ++failed_starts_ >= most_failed_starts)
+    // One that dies before it has begun any of its tasks would be replaced for ever.
+    const bool useless = !worker.ready || (worker.page().started() == 0 && worker.unfinished > 0);
+    if (useless && ++failed_starts_ >= most_failed_starts)
       control_.break_off(std::make_exception_ptr(
           std::runtime_error(fmt::format("worker processes do not get ready: the last one {}{}{}", end.text(),
                                          refusal_.empty() ? "" : ", saying: ", refusal_))));
@@ -370,25 +401,48 @@ void worker_crew::on_change() {
 void worker_crew::check_deadlines() {
   if (finished_) return;
   const auto limit = control_.options().task_timeout;
-  const auto now = clock::now();
-  for (const auto& worker : workers_) {
-    if (!worker || worker->timed_out != 0) continue;
-    for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
-      const auto& state = worker->page().lane(lane);
-      const auto under_way = state.task.load(std::memory_order_acquire);
-      if (under_way == 0 || now - from_ns(state.started_ns.load(std::memory_order_relaxed)) < limit) continue;
-      if (state.task.load(std::memory_order_acquire) != under_way) continue;  // the time was the next task's
-      worker->timed_out = under_way;
-      worker->kill();
-      break;
-    }
-  }
   const auto pause =
       std::clamp<std::chrono::nanoseconds>(limit / 8, std::chrono::milliseconds(2), std::chrono::milliseconds(50));
+  const auto now = clock::now();
+  // Time in which this loop did nothing, as in a slow sink, is not the workers' fault.
+  const auto since_last = std::min<std::chrono::nanoseconds>(now - deadlines_checked_, 2 * pause);
+  deadlines_checked_ = now;
+  for (const auto& worker : workers_)
+    if (worker && worker->timed_out == 0 && (over_limit(*worker, now) || stuck(*worker, since_last))) worker->kill();
   deadline_timer_.expires_after(pause);
   deadline_timer_.async_wait([this](boost::system::error_code cancelled) {
     if (!cancelled) check_deadlines();
   });
+}
+
+/// Whether a lane has been at a blocking task for longer than its limit.
+bool worker_crew::over_limit(worker_process& worker, clock::time_point now) const {
+  for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
+    const auto& state = worker.page().lane(lane);
+    const auto under_way = state.task.load(std::memory_order_acquire);
+    if (under_way == 0) continue;
+    const auto started = from_ns(state.started_ns.load(std::memory_order_relaxed));
+    if (now - started < control_.options().task_timeout) continue;
+    if (state.task.load(std::memory_order_acquire) != under_way) continue;  // the time was the next task's
+    worker.timed_out = under_way;
+    return true;
+  }
+  return false;
+}
+
+/// Whether a worker does not end a task that it should have ended itself: coroutines are cancelled by the worker's own
+/// loop, which does not run while one of them blocks it, or while the process is stopped. The task at the front is the
+/// oldest one, so it has been under way for as long as it has been at the front.
+bool worker_crew::stuck(worker_process& worker, std::chrono::nanoseconds since_last_check) const {
+  if (worker.tasks.empty() || !worker.ready || worker.seen_front != worker.front_ordinal) {
+    worker.seen_front = worker.front_ordinal;
+    worker.front_age = {};
+    return false;
+  }
+  worker.front_age += since_last_check;
+  if (worker.front_age < control_.options().task_timeout + stuck_grace) return false;
+  worker.timed_out = worker.front_ordinal + 1;
+  return true;
 }
 
 }  // namespace fanout::detail

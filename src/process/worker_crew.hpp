@@ -39,14 +39,19 @@ class worker_crew {
   static constexpr std::chrono::milliseconds ahead{4};
   static constexpr std::uint32_t most_ahead = 16'384;        ///< tasks waiting at one worker
   static constexpr std::size_t most_bytes_ahead = 1U << 20;  ///< their inputs, together
+  static constexpr std::size_t frame_bytes = 1U << 20;       ///< a frame of tasks is closed at this size
   static constexpr int most_failed_starts = 3;               ///< in a row
+  /// What a worker gets beyond the limit of a task to cancel it itself.
+  static constexpr std::chrono::seconds stuck_grace{2};
 
   /// Hands out tasks while there are tasks and places for them; tells idle workers to end when there are none.
   void deal();
+  void deal_tasks();
   bool deal_one_each();
   void fill_up(worker_process& worker);
   bool give(std::uint32_t number);  ///< one task, starting the worker if need be; false when there is none
   std::optional<handed_task> next_task();
+  void refuse_too_large(std::uint64_t index);
   worker_process* worker_for(std::uint32_t number);
   std::uint32_t places_ahead() const;
   void flush();
@@ -62,10 +67,13 @@ class worker_crew {
   void cancel_returned();
   void on_change();
   void check_deadlines();
+  bool over_limit(worker_process& worker, std::chrono::steady_clock::time_point now) const;
+  bool stuck(worker_process& worker, std::chrono::nanoseconds since_last_check) const;
 
   run_control& control_;
   remote_job& job_;
   fanout::shape shape_;
+  const std::string context_;
   report& cost_;
   asio::io_context loop_{1};
   std::vector<std::unique_ptr<worker_process>> workers_;  ///< null where none runs
@@ -81,6 +89,7 @@ class worker_crew {
   std::optional<asio::posix::stream_descriptor> source_;
   asio::steady_timer deadline_timer_;
   interrupt_watch interrupt_;
+  std::chrono::steady_clock::time_point deadlines_checked_;
   std::chrono::nanoseconds mean_task_{0};  ///< moving average; 0 until the first result
 };
 

@@ -14,6 +14,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace fanout::detail {
 
@@ -34,26 +35,36 @@ worker_process::worker_process(asio::io_context& loop, std::uint32_t number, std
     : loop_(loop),
       number_(number),
       page_(progress_page::create(lanes)),
-      child_(spawn_worker(page_.descriptor())),
       socket_(loop),
       exit_(loop),
       grace_(loop, asio::steady_timer::time_point::max()) {
+  spawned_worker child = spawn_worker(page_.descriptor());
   page_.close_descriptor();
-  socket_.assign(asio::local::stream_protocol(), child_.socket);
-  exit_.assign(child_.pidfd);
+  socket_.assign(asio::local::stream_protocol(), child.socket);
+  child.socket = -1;
+  exit_.assign(child.pidfd);
+  child.pidfd = -1;
+  pid_ = std::exchange(child.pid, -1);
 }
 
 worker_process::~worker_process() {
   if (reaped_) return;
   kill();
-  waitpid(child_.pid, nullptr, 0);
+  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
 }
 
 void worker_process::kill() {
-  if (!reaped_) ::kill(child_.pid, SIGKILL);
+  if (!reaped_) ::kill(pid_, SIGKILL);
 }
 
+// What was written is dropped now and then, not only when all is: a worker that is always behind would otherwise keep
+// the whole input in memory.
 void worker_process::send(std::string_view frames) {
+  if (written_ > out_.size() / 2) {
+    out_.erase(0, written_);
+    written_ = 0;
+  }
   out_ += frames;
   if (!writing_) start_writing();
 }
@@ -131,7 +142,7 @@ task<void> worker_process::watch_exit() {
 task<worker_end> worker_process::watch(std::function<void(const frame_reader::frame&)> on_frame) {
   asio::co_spawn(loop_, watch_exit(), asio::detached);
   boost::system::error_code ignored;
-  while (!exited_ && read_frames(on_frame) == input::waiting && !exited_) {
+  while (!exited_ && read_frames(on_frame) == input::waiting && !exited_ && !said_bye) {
     auto wait = socket_.async_wait(asio::socket_base::wait_read, asio::redirect_error(asio::use_awaitable, ignored));
     co_await std::move(wait);
   }
@@ -144,10 +155,15 @@ task<worker_end> worker_process::watch(std::function<void(const frame_reader::fr
     co_await std::move(wait);
     kill();
   }
+  while (!exited_) {  // watch_exit() has to end before this object may
+    grace_.expires_at(asio::steady_timer::time_point::max());
+    auto wait = grace_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await std::move(wait);
+  }
   while (!corrupt() && read_frames(on_frame) == input::waiting && received_more_) {
   }  // what it managed to say before it ended
   worker_end end;
-  while (wait4(child_.pid, &end.status, 0, &end.used) < 0 && errno == EINTR) {
+  while (wait4(pid_, &end.status, 0, &end.used) < 0 && errno == EINTR) {
   }
   reaped_ = true;
   socket_.close();

@@ -13,6 +13,7 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -48,7 +49,7 @@ class worker_process {
   ~worker_process();
 
   std::uint32_t number() const noexcept { return number_; }
-  pid_t pid() const noexcept { return child_.pid; }
+  pid_t pid() const noexcept { return pid_; }
   const progress_page& page() const noexcept { return page_; }
 
   /// Queues frames and writes as much as the socket takes; the rest follows as it takes more.
@@ -74,8 +75,10 @@ class worker_process {
   std::size_t unfinished_bytes = 0;
   bool ready = false;  ///< said hello
   bool said_bye = false;
-  bool finishing = false;       ///< its sending side is closed
-  std::uint64_t timed_out = 0;  ///< ordinal + 1 of the task it is being killed for; 0 for none
+  bool finishing = false;                 ///< its sending side is closed
+  std::uint64_t timed_out = 0;            ///< ordinal + 1 of the task it is being killed for; 0 for none
+  std::uint64_t seen_front = 0;           ///< front_ordinal when deadlines were last checked
+  std::chrono::nanoseconds front_age{0};  ///< for how long the front has been that task
 
  private:
   static constexpr std::chrono::seconds exit_grace{5};
@@ -88,7 +91,7 @@ class worker_process {
   asio::io_context& loop_;
   std::uint32_t number_;
   progress_page page_;
-  spawned_worker child_;
+  pid_t pid_ = -1;
   asio::local::stream_protocol::socket socket_;
   asio::posix::stream_descriptor exit_;
   asio::steady_timer grace_;  ///< for a worker that has said all, until it is gone

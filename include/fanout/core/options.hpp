@@ -33,7 +33,8 @@ struct options {
   fanout::on_error on_error = fanout::on_error::fail_fast;
 
   /// Limit for each task; zero or less for none. A coroutine is cancelled. A worker process that holds a blocking task
-  /// is killed. A blocking task in this process cannot be stopped: it runs to its end, and its outcome is a `timeout`
+  /// is killed, and so is one whose coroutine has still not ended two seconds or more after it should have been
+  /// cancelled. A blocking task in this process cannot be stopped: it runs to its end, and its outcome is a `timeout`
   /// whose message says so.
   std::chrono::nanoseconds task_timeout{0};
 

@@ -1,0 +1,123 @@
+// Programs that tests of worker processes watch from outside; the argument says which.
+
+#include <fanout/fanout.hpp>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <ranges>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace helper {
+
+/// In a worker, before main: as when Ctrl-C is pressed while workers start.
+const bool interrupted_early = [] {
+  if (std::getenv("HELPER_EARLY_INTERRUPT")) kill(getpid(), SIGINT);
+  return true;
+}();
+
+void say(const std::string& line) {
+  const std::string text = line + "\n";
+  [[maybe_unused]] const auto written = write(STDOUT_FILENO, text.data(), text.size());
+}
+
+int forever(int) {
+  say(std::to_string(getpid()));
+  for (;;) pause();
+}
+
+int until_signalled(int x) {
+  sigset_t usr1;
+  sigemptyset(&usr1);
+  sigaddset(&usr1, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &usr1, nullptr);
+  say(std::to_string(getpid()));
+  int got = 0;
+  sigwait(&usr1, &got);
+  return x;
+}
+
+int identity(int x) {
+  return x;
+}
+
+fanout::task<int> identity_async(int x) {
+  co_return x;
+}
+
+int hang_at_exit(int x) {
+  std::atexit([] {
+    for (;;) pause();
+  });
+  return x;
+}
+
+std::size_t descriptors() {
+  const std::filesystem::directory_iterator entries("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+}
+
+/// Runs `work` with every number of free descriptors from none up, until it succeeds; then nothing may be missing.
+template <class Work>
+void with_few_descriptors(Work work) {
+  const std::size_t before = descriptors();
+  for (rlim_t free = 0; free < 64; ++free) {
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = before - 1 + free;  // the listing has one of its own
+    setrlimit(RLIMIT_NOFILE, &limit);
+    std::string said;
+    try {
+      work();
+      said = "succeeded";
+    } catch (const std::exception& thrown) {
+      said = thrown.what();
+    }
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    say(said);
+    if (descriptors() != before) say("a descriptor leaked");
+    if (said == "succeeded") return;
+  }
+}
+
+int run(std::string_view what) {
+  const auto inputs = std::views::iota(0, 3);
+  if (what == "endless") {
+    fanout::map(fanout::processes(3), fanout::remote<forever>, inputs);
+  } else if (what == "interrupted") {
+    setpgid(0, 0);
+    signal(SIGINT, SIG_IGN);
+    say(std::to_string(fanout::map(fanout::processes(3), fanout::remote<until_signalled>, inputs).size()) + " done");
+  } else if (what == "hang-at-exit") {
+    say(std::to_string(fanout::map(fanout::processes(1), fanout::remote<hang_at_exit>, inputs).size()) + " done");
+  } else if (what == "descriptors-processes") {
+    with_few_descriptors([&] { fanout::map(fanout::processes(1), fanout::remote<identity>, inputs); });
+  } else if (what == "descriptors-hybrid") {
+    with_few_descriptors([&] { fanout::map(fanout::hybrid(8), identity_async, inputs); });
+  } else {
+    return 2;
+  }
+  return 0;
+}
+
+}  // namespace helper
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "without-init") {
+    try {
+      fanout::map(fanout::processes(2), fanout::remote<helper::identity>, std::vector{1});
+    } catch (const std::logic_error& thrown) {
+      helper::say(thrown.what());
+    }
+    return 0;
+  }
+  fanout::init(argc, argv);
+  return argc == 2 ? helper::run(argv[1]) : 2;
+}
