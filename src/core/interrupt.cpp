@@ -11,7 +11,8 @@ namespace fanout {
 
 static_assert(std::atomic<int>::is_always_lock_free, "raise() is called in signal handlers");
 
-interrupt::interrupt() : drain_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), abort_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+interrupt::interrupt()
+    : drain_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), abort_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (drain_ >= 0 && abort_ >= 0) return;
   const int why = errno;
   if (drain_ >= 0) close(drain_);

@@ -11,7 +11,9 @@ void interrupt_watch::start() {
   if (control_.options().interrupt) wait(control_.options().interrupt->drain_handle());
 }
 
-void interrupt_watch::stop() { handle_.reset(); }
+void interrupt_watch::stop() {
+  handle_.reset();
+}
 
 void interrupt_watch::wait(int handle) {
   handle_.emplace(loop_, open_wait_handle(handle));

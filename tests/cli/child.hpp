@@ -104,7 +104,6 @@ class child {
     }
   }
   void close_input() { pipe_ends::close(input_.write); }
-  pid_t pid() const { return pid_; }
 
   void wait_until_output_is_full() {
     const int room = ::fcntl(output_.read, F_GETPIPE_SZ);
