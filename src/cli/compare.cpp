@@ -10,7 +10,9 @@
 #include "cli/command.hpp"
 #include "cli/ctrl_c.hpp"
 #include "cli/origin_process.hpp"
+#include "cli/output.hpp"
 #include "cli/units.hpp"
+#include "compare/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -52,7 +54,7 @@ class live_line {
   ~live_line() { show(""); }
 
   void show(std::string_view text) const {
-    if (shown_) fmt::print(stderr, "\r\x1b[K{}", text);
+    if (shown_) tell(fmt::format("\r\x1b[K{}", text));
   }
 
  private:
@@ -106,13 +108,15 @@ bool write(const std::string& text) {
 }
 
 int output_is_gone() {
-  fmt::print(stderr, "fanout compare: standard output cannot be written\n");
+  tell("fanout compare: standard output cannot be written\n");
   return output_failed;
 }
 
 void complain(const comparison& of) {
   for (const auto& row : of.rows)
-    if (!row.ok()) fmt::print(stderr, "fanout compare: {} under {}: {}\n", of.name, to_string(row.shape), row.failure);
+    if (!row.ok())
+      tell(fmt::format("fanout compare: {} under {}: {}\n", of.name, to_string(row.shape),
+                       detail::printable(row.failure)));
 }
 
 int measure(const compare_arguments& with, const interrupt& stop) {
@@ -146,7 +150,7 @@ int run_compare(const compare_arguments& with) {
     return measure(with, stop);
   } catch (const std::exception& failed) {
     if (stop.level() > 0) return interrupted;
-    fmt::print(stderr, "fanout compare: {}\n", failed.what());
+    tell(fmt::format("fanout compare: {}\n", failed.what()));
     return usage;
   }
 }
