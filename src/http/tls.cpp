@@ -107,7 +107,8 @@ tls_context::~tls_context() {
 }
 
 SSL_CTX* tls_context::native() const {
-  std::call_once(made_, [this] { make(); });
+  const std::lock_guard guard(making_);  // std::call_once hangs under TSan when make() throws
+  if (!native_) make();
   return native_;
 }
 

@@ -34,7 +34,7 @@ class tls_context {
   void make() const;
   bool verify_;
   std::string ca_file_;
-  mutable std::once_flag made_;
+  mutable std::mutex making_;
   mutable SSL_CTX* native_ = nullptr;
 };
 
