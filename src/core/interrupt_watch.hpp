@@ -20,7 +20,7 @@ class interrupt_watch {
   void stop();
 
  private:
-  void wait(int handle);
+  void wait(const interrupt& source);
 
   asio::io_context& loop_;
   run_control& control_;

@@ -128,11 +128,22 @@ worker_process::input worker_process::read_frames(const std::function<void(const
   return input::waiting;
 }
 
+/// Whether it has ended, and can be reaped without waiting.
+bool worker_process::has_ended() const {
+  siginfo_t ended{};
+  return waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == pid_;
+}
+
+// Asio may complete a wait for no reason: an event for a descriptor that was closed in the same turn of the loop is
+// handed to whoever registered next. So what it says is a hint.
 task<void> worker_process::watch_exit() {
-  boost::system::error_code ended;
-  auto wait =
-      exit_.async_wait(asio::posix::descriptor_base::wait_read, asio::redirect_error(asio::use_awaitable, ended));
-  co_await std::move(wait);
+  boost::system::error_code failed;
+  while (!failed && !has_ended()) {
+    auto wait =
+        exit_.async_wait(asio::posix::descriptor_base::wait_read, asio::redirect_error(asio::use_awaitable, failed));
+    co_await std::move(wait);
+  }
+  if (failed) kill();  // it cannot be watched, so it must end now
   exited_ = true;
   socket_.cancel();
   grace_.cancel();

@@ -76,8 +76,11 @@ class worker_process {
   bool ready = false;  ///< said hello
   bool said_bye = false;
   bool finishing = false;                 ///< its sending side is closed
-  std::uint64_t timed_out = 0;            ///< ordinal + 1 of the task it is being killed for; 0 for none
+  bool killed_for_time = false;           ///< some of its tasks are over their limit
+  std::uint64_t overdue_from = 0;         ///< those are the unfinished ones of these ordinals …
+  std::uint64_t overdue_to = 0;           ///< … up to before this one
   std::uint64_t seen_front = 0;           ///< front_ordinal when deadlines were last checked
+  std::uint64_t seen_started = 0;         ///< tasks it had started then, or longer ago than their limit by now
   std::chrono::nanoseconds front_age{0};  ///< for how long the front has been that task
 
  private:
@@ -86,6 +89,7 @@ class worker_process {
   input read_frames(const std::function<void(const frame_reader::frame&)>& on_frame);
   void start_writing();
   task<void> write_rest();
+  bool has_ended() const;
   task<void> watch_exit();
 
   asio::io_context& loop_;
