@@ -354,14 +354,14 @@ void worker_crew::settle(worker_process& worker, const worker_end& end, std::uin
     break;
   }
   failure reason;
-  if (worker.timed_out == ordinal + 1) {
+  if (worker.killed_for_time && ordinal >= worker.overdue_from && ordinal < worker.overdue_to) {
     reason = control_.timed_out("; its worker process was killed");
   } else if (control_.aborted()) {
     reason = control_.cancelled();
   } else {
     reason.kind = failure_kind::worker_died;
     reason.signal = end.signal();
-    if (worker.timed_out != 0)
+    if (worker.killed_for_time)
       reason.message = "its worker process was killed because another of its tasks was over its limit";
     else if (worker.corrupt())
       reason.message = fmt::format("its worker process was killed: {}", worker.complaint());
@@ -408,7 +408,7 @@ void worker_crew::check_deadlines() {
   const auto since_last = std::min<std::chrono::nanoseconds>(now - deadlines_checked_, 2 * pause);
   deadlines_checked_ = now;
   for (const auto& worker : workers_)
-    if (worker && worker->timed_out == 0 && (over_limit(*worker, now) || stuck(*worker, since_last))) worker->kill();
+    if (worker && !worker->killed_for_time && (over_limit(*worker, now) || stuck(*worker, since_last))) worker->kill();
   deadline_timer_.expires_after(pause);
   deadline_timer_.async_wait([this](boost::system::error_code cancelled) {
     if (!cancelled) check_deadlines();
@@ -424,7 +424,9 @@ bool worker_crew::over_limit(worker_process& worker, clock::time_point now) cons
     const auto started = from_ns(state.started_ns.load(std::memory_order_relaxed));
     if (now - started < control_.options().task_timeout) continue;
     if (state.task.load(std::memory_order_acquire) != under_way) continue;  // the time was the next task's
-    worker.timed_out = under_way;
+    worker.killed_for_time = true;
+    worker.overdue_from = under_way - 1;
+    worker.overdue_to = under_way;
     return true;
   }
   return false;
@@ -432,16 +434,20 @@ bool worker_crew::over_limit(worker_process& worker, clock::time_point now) cons
 
 /// Whether a worker does not end a task that it should have ended itself: coroutines are cancelled by the worker's own
 /// loop, which does not run while one of them blocks it, or while the process is stopped. The task at the front is the
-/// oldest one, so it has been under way for as long as it has been at the front.
+/// oldest one, so it has been under way for as long as it has been at the front; and so has, for longer than its limit,
+/// each one that had been started when that age was no more than the grace.
 bool worker_crew::stuck(worker_process& worker, std::chrono::nanoseconds since_last_check) const {
   if (worker.tasks.empty() || !worker.ready || worker.seen_front != worker.front_ordinal) {
     worker.seen_front = worker.front_ordinal;
     worker.front_age = {};
-    return false;
+  } else {
+    worker.front_age += since_last_check;
   }
-  worker.front_age += since_last_check;
+  if (worker.front_age <= stuck_grace) worker.seen_started = worker.page().started();
   if (worker.front_age < control_.options().task_timeout + stuck_grace) return false;
-  worker.timed_out = worker.front_ordinal + 1;
+  worker.killed_for_time = true;
+  worker.overdue_from = worker.front_ordinal;
+  worker.overdue_to = std::max(worker.seen_started, worker.front_ordinal + 1);
   return true;
 }
 
