@@ -159,17 +159,18 @@ class fetch_sink {
   bool wants_bodies() const noexcept { return one_page_ || bodies_in_records_ || directory_; }
 
   void operator()(outcome<fetch::record> out, const fetch::request& asked) {
+    const std::uint64_t index = out.index;
     fetch::record result = out.ok() ? std::move(out).value() : fetch::record_of(out.error());
     counts_.add(result);
     std::string file;
-    if (directory_ && result.status != 0) file = directory_->store(out.index, body_of(result));
+    if (directory_ && result.status != 0) file = directory_->store(index, body_of(result));
     if (one_page_) return write_page(asked, result);
     if (!bodies_in_records_) result.body.reset();
     line_.clear();
     if (readable_)
       fetch::append_readable(line_, asked, result);
     else
-      fetch::append_json(line_, out.index, asked, result, file);
+      fetch::append_json(line_, index, asked, result, file);
     out_.write(line_);
   }
 

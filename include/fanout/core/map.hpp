@@ -58,8 +58,9 @@ auto map(const options& how, Task&& function, Source&& inputs) {
         first_index = out.index;
       }
     } else if constexpr (!std::is_void_v<result>) {
-      if (out.index >= values.size()) values.resize(std::max<std::size_t>(out.index + 1, values.size() * 2));
-      values[out.index] = std::move(out).value();
+      const std::size_t index = out.index;
+      if (index >= values.size()) values.resize(std::max(index + 1, values.size() * 2));
+      values[index] = std::move(out).value();
     }
   };
   const report cost = run(how, std::forward<Source>(inputs), std::forward<Task>(function), keep);

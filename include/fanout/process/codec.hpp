@@ -111,9 +111,9 @@ void CEREAL_LOAD_FUNCTION_NAME(wire_input& archive, cereal::SizeTag<T>& tag) {
 /// Whether values of type `T` can travel.
 template <class T>
 inline constexpr bool can_travel =
-    std::is_void_v<T> || (cereal::traits::is_output_serializable<T, wire_output>::value &&
-                          cereal::traits::is_input_serializable<T, wire_input>::value &&
-                          (std::is_default_constructible_v<T> || std::is_void_v<T>));
+    std::is_void_v<T> ||
+    std::conjunction_v<std::is_default_constructible<T>, cereal::traits::is_output_serializable<T, wire_output>,
+                       cereal::traits::is_input_serializable<T, wire_input>>;
 
 template <class T>
 void encode_value(const T& value, std::string& bytes) {
