@@ -13,6 +13,9 @@ struct parsed {
   int port;
   const char* target;
 };
+void PrintTo(const parsed& of, std::ostream* out) {
+  *out << testing::PrintToString(std::string_view(of.text));
+}
 
 class urls : public testing::TestWithParam<parsed> {};
 
@@ -61,6 +64,9 @@ struct refused {
   std::string text;
   const char* because;
 };
+void PrintTo(const refused& of, std::ostream* out) {
+  *out << testing::PrintToString(of.text);
+}
 
 class bad_urls : public testing::TestWithParam<refused> {};
 

@@ -16,9 +16,10 @@
 
 namespace helper {
 
-/// In a worker, before main: as when Ctrl-C is pressed while workers start.
+/// In a worker, before main: as when Ctrl-C is pressed while workers start. Set by the helper, for its workers.
+constexpr const char* early_interrupt = "HELPER_EARLY_INTERRUPT";
 const bool interrupted_early = [] {
-  if (std::getenv("HELPER_EARLY_INTERRUPT")) kill(getpid(), SIGINT);
+  if (std::getenv(early_interrupt)) kill(getpid(), SIGINT);
   return true;
 }();
 
@@ -91,7 +92,8 @@ int run(std::string_view what) {
   const auto inputs = std::views::iota(0, 3);
   if (what == "endless") {
     fanout::map(fanout::processes(3), fanout::remote<forever>, inputs);
-  } else if (what == "interrupted") {
+  } else if (what == "interrupted" || what == "interrupted-early") {
+    if (what == "interrupted-early") setenv(early_interrupt, "1", 1);
     setpgid(0, 0);
     signal(SIGINT, SIG_IGN);
     say(std::to_string(fanout::map(fanout::processes(3), fanout::remote<until_signalled>, inputs).size()) + " done");

@@ -77,6 +77,9 @@ struct death {
   way_to_die how;
   const char* told;
 };
+void PrintTo(const death& of, std::ostream* out) {
+  *out << of.name;
+}
 
 class one_death : public fault, public testing::WithParamInterface<death> {};
 
