@@ -46,6 +46,7 @@ loop_state::loop_state(asio::execution_context& context)
       deadlines_(context_),
       names_(context_, deadlines_),
       scratch_(scratch_bytes) {
+  spare_.reserve(most_spare);
   // Asio destroys its services in the reverse of the order they were made in; those that ours needs must be older.
   tcp_socket(context_.get_executor());
 }
@@ -89,14 +90,7 @@ std::unique_ptr<exchange> loop_state::borrow() {
 }
 
 void loop_state::give_back(std::unique_ptr<exchange> done) noexcept {
-  if (spare_.size() < most_spare && spare_.capacity() > spare_.size())
-    spare_.push_back(std::move(done));
-  else if (spare_.size() < most_spare)
-    try {
-      spare_.reserve(spare_.size() * 2 + 16);
-      spare_.push_back(std::move(done));
-    } catch (const std::bad_alloc&) {
-    }
+  if (spare_.size() < spare_.capacity()) spare_.push_back(std::move(done));
 }
 
 std::span<char> loop_state::scratch(std::size_t size) {
