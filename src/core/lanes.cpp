@@ -94,11 +94,14 @@ run_control& lane::control() noexcept {
 
 void lane::run() {
   const run_control::observer watch(control(), [this] { asio::post(loop_, [this] { on_change(); }); });
-  open_slot();
-  if (open_ > 0) {  // what is started here is stopped when the last slot closes
-    interrupt_.start();
+  // On the loop, where co_spawn starts a coroutine at once: one that is cancelled before it starts makes Asio throw out
+  // of loop_.run() and forget the coroutine's end.
+  asio::post(loop_, [this] {
+    open_slot();
+    if (open_ == 0) return;
+    interrupt_.start();  // what is started here is stopped when the last slot closes
     if (number_ == 0) set_.started_first_lane(*this, loop_);
-  }
+  });
   loop_.run();
 }
 
