@@ -61,18 +61,7 @@ std::uint64_t number_of(const json::object& record, std::string_view member) {
 
 std::size_t threads_of(pid_t pid) {
   const std::filesystem::directory_iterator tasks("/proc/" + std::to_string(pid) + "/task");
-  const auto all = static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
-#if defined(__SANITIZE_THREAD__)
-  return all - 1;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-  return all - 1;
-#else
-  return all;
-#endif
-#else
-  return all;
-#endif
+  return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
 }
 
 std::vector<pid_t> children_of(pid_t pid) {

@@ -37,8 +37,8 @@ std::string message_of(const json::object& record);
 std::string text_of(const json::object& record, std::string_view member);
 std::uint64_t number_of(const json::object& record, std::string_view member);
 
-/// The threads, or the child processes, that process `pid` has now. The run-time of a thread sanitizer has a thread of
-/// its own, which is not counted.
+/// The threads, or the child processes, that process `pid` has now. A thread of the sanitizer's own may be among them
+/// (`test::sanitizer_threads`).
 std::size_t threads_of(pid_t pid);
 std::vector<pid_t> children_of(pid_t pid);
 /// Whether the process exists, if only as a zombie.

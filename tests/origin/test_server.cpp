@@ -1,13 +1,13 @@
 #include <fanout/origin/content.hpp>
 
 #include "origin/peer.hpp"
+#include "support/leaks.hpp"
 
 #include <gmock/gmock.h>
 
 #include <fcntl.h>
 #include <sys/resource.h>
 
-#include <filesystem>
 #include <fstream>
 #include <system_error>
 
@@ -40,10 +40,6 @@ class descriptor_limit {
   rlimit before_{};
   rlim_t now_ = 0;
 };
-
-std::size_t threads_of_this_process() {
-  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}));
-}
 
 std::uint64_t peak_memory_kb() {
   std::ifstream status("/proc/self/status");
@@ -195,9 +191,10 @@ TEST_F(server_test, two_thousand_connections_on_one_thread) {
   constexpr std::size_t many = 2000;
   const descriptor_limit raised(2 * many + 200);
   if (raised.now() < 2 * many + 200) GTEST_SKIP() << "only " << raised.now() << " descriptors are allowed here";
-  const std::size_t threads = threads_of_this_process();
+  fanout::test::settle_sanitizer();
+  const std::size_t threads = fanout::test::live_threads();
   origin();
-  EXPECT_EQ(threads_of_this_process(), threads + 1);
+  EXPECT_EQ(fanout::test::live_threads(), threads + 1);
   std::vector<peer> peers;
   for (std::size_t i = 0; i < many; ++i) peers.emplace_back(port());
   for (int round = 0; round < 2; ++round) {
@@ -207,7 +204,7 @@ TEST_F(server_test, two_thousand_connections_on_one_thread) {
   for (peer& each : peers) each.ask("/never");
   ASSERT_TRUE(wait_until([&] { return origin().statistics().requests_waiting == many; }));
   EXPECT_EQ(peer(port()).get("/bytes/3").body(), "ABC");
-  EXPECT_EQ(threads_of_this_process(), threads + 1);
+  EXPECT_EQ(fanout::test::live_threads(), threads + 1);
   const auto seen = origin().statistics();
   EXPECT_EQ(seen.connections_accepted, many + 1);
   EXPECT_EQ(seen.requests, 3 * many + 1);

@@ -31,7 +31,7 @@ namespace real_shapes {
 using namespace fanout;
 using namespace std::chrono_literals;
 
-int touched = 0;  // in each process its own
+std::atomic<int> touched{0};  // in each process its own
 
 /// What a task sees of where it is.
 struct place {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "support/sanitized.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -39,15 +41,12 @@ inline std::set<int> children() {
 /// The thread sanitizer starts a thread of its own beside the first one that a program starts. Here that happens before
 /// anything is counted.
 inline void settle_sanitizer() {
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
+  if (!thread_sanitized) return;
   [[maybe_unused]] static const bool settled = [] {
     std::thread([] {}).join();
     while (live_threads() > 2) std::this_thread::yield();  // the kernel has yet to take the joined one's entry away
     return true;
   }();
-#endif
-#endif
 }
 
 /// A fixture that fails when its test leaks a descriptor, a thread or a child.

@@ -54,6 +54,7 @@ class wire_input : public cereal::InputArchive<wire_input, cereal::AllowEmptyCla
 
   void take(void* data, std::size_t size) {
     if (size > bytes_.size()) throw error(failure_kind::protocol, "a value from another process ends too soon");
+    if (size == 0) return;  // of an empty vector, whose data may be null
     std::memcpy(data, bytes_.data(), size);
     bytes_.remove_prefix(size);
   }
