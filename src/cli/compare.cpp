@@ -37,6 +37,7 @@ struct compare_arguments {
   std::vector<std::string> workloads;
   std::vector<shape> shapes;
   std::uint64_t tasks = 5;
+  std::uint64_t rounds = 1;
   std::chrono::milliseconds latency{400};
   std::chrono::milliseconds work{300};
   std::string url;
@@ -128,6 +129,7 @@ int measure(const compare_arguments& with, const interrupt& stop) {
       const live_line line;
       compare_options how;
       how.interrupt = &stop;
+      how.rounds = static_cast<std::uint32_t>(with.rounds);
       how.on_measure = [&](const shape* under) {
         line.show(fmt::format("measuring {}: {}", name, under ? to_string(*under) : "one task alone"));
       };
@@ -178,6 +180,8 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
           fmt::format("Shapes to compare, with commas between them [{}]", default_shapes))
       ->type_name("LIST");
   add_count(*command, "--tasks", with->tasks, {1, 1'000'000}, "Tasks of each workload [5]");
+  add_count(*command, "--rounds", with->rounds, {1, 1000},
+            "Run each shape this often, taking turns; its fastest run counts [1]");
   auto* const latency = add_duration(*command, "--latency", with->latency, "io: how long the page takes [400ms]");
   add_duration(*command, "--work", with->work, "cpu: how long one task computes on one core, about [300ms]");
   command->add_option("--url", with->url, "io: fetch this page instead of the origin's")

@@ -11,6 +11,9 @@
 
 #include <atomic>
 #include <set>
+#include <string>
+#include <thread>
+#include <vector>
 
 namespace fanout {
 namespace {
@@ -69,6 +72,41 @@ TEST_F(comparing, a_shape_that_cannot_run_the_work_says_why_and_the_others_count
   EXPECT_EQ(found.rows[2].speedup, std::nullopt);
   EXPECT_EQ(found.rows[2].of_bound, std::nullopt);
   EXPECT_EQ(found.best, 0U);
+}
+
+TEST_F(comparing, of_several_rounds_the_fastest_counts_and_the_shapes_take_turns) {
+  std::vector<std::string> runs;
+  compare_options how;
+  how.rounds = 3;
+  how.on_measure = [&](const shape* next) { runs.push_back(next ? to_string(*next) : "alone"); };
+  const auto work = make_workload(
+      "settling", "sleeping, less in the second round",
+      [&](int) {
+        std::this_thread::sleep_for(runs.size() == 4 || runs.size() == 5 ? 1ms : 40ms);
+        return 0;
+      },
+      std::vector<int>{1}, itself);
+  const auto found = compare(work, {sync(), threads(1)}, how);
+  EXPECT_THAT(runs, testing::ElementsAre("alone", "sync", "threads:1", "sync", "threads:1", "sync", "threads:1"));
+  ASSERT_EQ(found.rows.size(), 2U);
+  for (const auto& row : found.rows) EXPECT_LT(row.cost.wall, 40ms);
+}
+
+TEST_F(comparing, a_failure_in_a_later_round_is_not_forgotten) {
+  int runs = 0;
+  compare_options how;
+  how.rounds = 4;
+  how.on_measure = [&](const shape*) { ++runs; };
+  const auto work = make_workload(
+      "flaky", "failing in the third round",
+      [&](int value) {
+        if (runs == 4) throw std::runtime_error("third time unlucky");
+        return value;
+      },
+      std::vector<int>{1}, itself);
+  const auto found = compare(work, {sync()}, how);
+  EXPECT_THAT(found.rows[0].failure, HasSubstr("third time unlucky"));
+  EXPECT_EQ(runs, 4) << "a row that failed is not run again";
 }
 
 TEST_F(comparing, failed_tasks_are_counted_and_fail_their_row) {

@@ -67,13 +67,16 @@ struct comparison {
 struct compare_options {
   /// Raised: `compare` cancels what is under way and throws a `fanout::error` of kind `cancelled`. May be null.
   const fanout::interrupt* interrupt = nullptr;
-  /// Called before each row, and with null before the tasks that are run alone.
+  /// How often the work is run under each shape, at least once. The shapes take turns, so that a machine whose speed
+  /// drifts disturbs all alike, and the fastest run of each is its row. One that fails is its row in any case.
+  std::uint32_t rounds = 1;
+  /// Called before each run under a shape, and with null before the tasks that are run alone.
   std::function<void(const fanout::shape*)> on_measure;
 };
 
-/// Runs `work` under each of `shapes`, one after the other; before that, single tasks alone, to warm up and to see what
-/// a task takes when nothing disturbs it. Failures of tasks, results that differ between rows, and shapes that cannot
-/// run the work fail their row. Throws `std::invalid_argument` without tasks or shapes.
+/// Runs `work` under each of `shapes`, in turn; before that, single tasks alone, to warm up and to see what a task
+/// takes when nothing disturbs it. Failures of tasks, results that differ between rows, and shapes that cannot run the
+/// work fail their row. Throws `std::invalid_argument` without tasks or shapes.
 ///
 /// Resets this process's peak of resident memory (`VmHWM` of proc(5)) before each row. Thread safety: two comparisons
 /// at once disturb each other's figures, and nothing else.
