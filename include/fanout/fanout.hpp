@@ -3,10 +3,10 @@
 /// \file
 /// Everything a program usually needs.
 
+#include <fanout/async/async.hpp>
 #include <fanout/base/failure.hpp>
 #include <fanout/base/task.hpp>
 #include <fanout/compare/compare.hpp>
-#include <fanout/core/gather.hpp>
 #include <fanout/core/map.hpp>
 #include <fanout/core/options.hpp>
 #include <fanout/core/outcome.hpp>

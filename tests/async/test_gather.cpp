@@ -1,6 +1,6 @@
 // Several coroutines, awaited together.
 
-#include <fanout/core/gather.hpp>
+#include <fanout/async/gather.hpp>
 
 #include "support/leaks.hpp"
 #include "support/tasks.hpp"

@@ -1,0 +1,6 @@
+#pragma once
+
+/// \file
+/// asyncio's vocabulary: everything of the room `async`. It needs no shape and no run, only an Asio executor.
+
+#include <fanout/async/gather.hpp>
