@@ -200,7 +200,7 @@ void url::parse_general(std::string_view whole) {
   const std::size_t authority_size = std::min(rest.find_first_of("/?\\"), rest.size());
   std::string_view authority = rest.substr(0, authority_size);
   std::string target = repair(rest.substr(authority_size));
-  if (target.empty() || target.front() != '/') target.insert(0, "/");
+  if (target.empty() || target.front() != '/') target.insert(target.begin(), '/');
   if (target.find("/.") != std::string::npos) target = without_dot_segments(target);
 
   const std::size_t at = authority.rfind('@');
