@@ -48,6 +48,21 @@ std::string describe(const std::string& host, int status) {
   }
 }
 
+/// Whether the name is this machine's by definition, whatever /etc/hosts and name servers say (RFC 6761 section 6.3).
+bool is_localhost(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return host == "localhost" || host.ends_with(".localhost");
+}
+
+/// The addresses that need no look-up; none for a name that does.
+address_list known_addresses(const std::string& host) {
+  boost::system::error_code not_an_address;
+  const auto address = asio::ip::make_address(host, not_an_address);
+  if (!not_an_address) return {address};
+  if (is_localhost(host)) return {asio::ip::address_v4::loopback(), asio::ip::address_v6::loopback()};
+  return {};
+}
+
 }  // namespace
 
 /// One query under way or just answered, and who waits for it.
@@ -221,11 +236,9 @@ struct resolver::impl final : deadline_entry {
 };
 
 lookup::lookup(resolver& names, const std::string& host) : names_(names), wake_(names.loop_.get_executor()) {
-  boost::system::error_code not_an_address;
-  const auto address = asio::ip::make_address(host, not_an_address);
-  if (!not_an_address) {
+  if (address_list known = known_addresses(host); !known.empty()) {
     flight_ = std::make_shared<flight>();
-    flight_->addresses.push_back(address);
+    flight_->addresses = std::move(known);
     flight_->done = true;
     return;
   }

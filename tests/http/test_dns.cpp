@@ -118,6 +118,8 @@ TEST_F(dns, localhost_and_addresses_need_no_name_server) {
   asio::io_context loop(1);
   use(loop, names);
   EXPECT_EQ(get_on(loop, client(options_), server.url("/", "localhost")).body, "x");
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "LocalHost.")).body, "x");
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "a.b.localhost")).body, "x");
   EXPECT_EQ(get_on(loop, client(options_), server.url("/", "127.0.0.1")).body, "x");
   EXPECT_EQ(failure_of([&] { get_on(loop, client(options_), "http://[::1]:1/"); }).kind, failure_kind::connect);
   EXPECT_EQ(names.queries(), 0);
