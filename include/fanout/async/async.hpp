@@ -3,4 +3,5 @@
 /// \file
 /// asyncio's vocabulary: everything of the room `async`. It needs no shape and no run, only an Asio executor.
 
+#include <fanout/async/async_generator.hpp>
 #include <fanout/async/gather.hpp>
