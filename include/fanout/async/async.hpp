@@ -5,3 +5,5 @@
 
 #include <fanout/async/async_generator.hpp>
 #include <fanout/async/gather.hpp>
+#include <fanout/async/thread_executor.hpp>
+#include <fanout/async/to_thread.hpp>

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+/// \file
+/// Threads for calls that block. `to_thread` brings them to coroutines.
+namespace fanout {
+
+/// Limits of a `thread_executor`.
+struct thread_limits {
+  std::size_t threads = 0;  ///< at most; 0 for four more than there are cores, and 32 at most, as in Python
+  std::size_t queue = std::numeric_limits<std::size_t>::max();  ///< calls that wait for a thread; one more is refused
+};
+
+namespace detail {
+
+/// A call that a thread makes for a coroutine.
+class thread_call {
+ public:
+  thread_call() = default;
+  thread_call(const thread_call&) = delete;
+  thread_call& operator=(const thread_call&) = delete;
+  virtual ~thread_call() = default;
+
+  /// Makes the call, on a thread; keeps what it returned or threw.
+  virtual void perform() noexcept = 0;
+
+  /// Set before the call is handed over: told once, on any thread, that it was made (or else that it was dropped). May
+  /// destroy the call, but for references held elsewhere.
+  class listener {
+   public:
+    virtual ~listener() = default;
+    virtual void ended(bool performed) = 0;
+  };
+  std::shared_ptr<listener> on_end;
+  std::stop_source stop;
+};
+
+}  // namespace detail
+
+/// A bounded set of threads that make blocking calls, first come, first served. A thread is started when a call finds
+/// none idle, and stays until the end.
+///
+/// Destroying it requests the calls under way to stop, waits for them, and drops those that wait for a thread: whoever
+/// awaits them is told `operation_aborted`. A call that does not end keeps its destructor, and for the shared one the
+/// end of the program, waiting.
+///
+/// A `fork` does not copy the threads: a forked child must not use an executor that was used before (fanout's own
+/// workers are started, not forked).
+///
+/// Thread safety: all members may be called from any thread, but not its destructor while another is.
+class thread_executor {
+ public:
+  explicit thread_executor(thread_limits limits = {});
+  thread_executor(const thread_executor&) = delete;
+  thread_executor& operator=(const thread_executor&) = delete;
+  ~thread_executor();
+
+  /// The one that `to_thread` uses unless it is given another. Its threads end when the program does.
+  static thread_executor& shared();
+
+  struct snapshot {
+    std::size_t threads = 0;  ///< started so far
+    std::size_t idle = 0;     ///< of these, without a call
+    std::size_t queued = 0;   ///< calls that wait for a thread
+  };
+  snapshot statistics() const;
+
+  /// \name For `to_thread`
+  /// @{
+  /// Throws `fanout::error` of kind `refused_by_policy` when the queue is full, and `std::system_error` when no thread
+  /// can be started and there is none.
+  void submit(std::shared_ptr<detail::thread_call> call);
+  /// Requests the call to stop, or drops it if no thread has it yet.
+  void cancel(const std::shared_ptr<detail::thread_call>& call);
+  /// @}
+
+ private:
+  void start_thread();
+  void work();
+  bool take_back(const detail::thread_call& call);
+
+  const thread_limits limits_;
+  mutable std::mutex mutex_;  ///< guards all below
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<detail::thread_call>> queue_;
+  std::vector<std::shared_ptr<detail::thread_call>> under_way_;
+  std::vector<std::thread> threads_;
+  std::size_t idle_ = 0;  ///< threads without a call, those that are starting among them
+  bool closing_ = false;
+};
+
+}  // namespace fanout
