@@ -104,11 +104,11 @@ void thread_executor::work() {
     call->perform();
     lock.lock();
     std::erase(under_way_, call);
+    ++idle_;  // before the end is told: who hears of it and makes the next call finds this thread free
     lock.unlock();
     end(*call, true);
     call.reset();
     lock.lock();
-    ++idle_;
   }
 }
 
