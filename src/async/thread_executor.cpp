@@ -15,8 +15,9 @@ thread_limits with_default(thread_limits limits) {
   return limits;
 }
 
-void end(detail::thread_call& call, bool performed) {
-  const auto told = std::move(call.on_end);
+void end(std::shared_ptr<detail::thread_call> call, bool performed) {
+  const auto told = std::move(call->on_end);
+  call.reset();
   told->ended(performed);
 }
 
@@ -34,7 +35,7 @@ thread_executor::~thread_executor() {
     stopped = under_way_;
   }
   changed_.notify_all();
-  for (const auto& call : dropped) end(*call, false);
+  for (auto& call : dropped) end(std::move(call), false);
   for (const auto& call : stopped) call->stop.request_stop();  // runs callbacks of the calls, so not under the lock
   stopped.clear();
   for (std::thread& thread : threads_) {
@@ -78,7 +79,7 @@ void thread_executor::start_thread() {
 
 void thread_executor::cancel(const std::shared_ptr<detail::thread_call>& call) {
   if (take_back(*call))
-    end(*call, false);
+    end(call, false);
   else
     call->stop.request_stop();
 }
@@ -106,8 +107,7 @@ void thread_executor::work() {
     std::erase(under_way_, call);
     ++idle_;  // before the end is told: who hears of it and makes the next call finds this thread free
     lock.unlock();
-    end(*call, true);
-    call.reset();
+    end(std::move(call), true);
     lock.lock();
   }
 }

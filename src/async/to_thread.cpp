@@ -81,7 +81,12 @@ class waiting_coroutine final : public thread_call::listener, public std::enable
   }
 
   void cancel() {
-    if (!has_ended()) threads_.cancel(call_);
+    std::shared_ptr<thread_call> call;
+    {
+      const std::lock_guard lock(list_->mutex);
+      call = call_;
+    }
+    if (call) threads_.cancel(call);
   }
 
   void ended(bool performed) override {
@@ -96,14 +101,10 @@ class waiting_coroutine final : public thread_call::listener, public std::enable
   void forget() noexcept { resume_ = nullptr; }
 
  private:
-  bool has_ended() const {
-    const std::lock_guard lock(list_->mutex);
-    return ended_;
-  }
-
   void resume_with(std::exception_ptr failed) {
     const std::lock_guard lock(list_->mutex);
     ended_ = true;
+    call_.reset();  // its value must not outlive the loop
     if (list_->closed) return list_->changed.notify_all();
     list_->all.erase(place_);
     const auto executor = executor_;
@@ -117,7 +118,7 @@ class waiting_coroutine final : public thread_call::listener, public std::enable
   asio::any_io_executor executor_;
   std::shared_ptr<waiting_list> list_;
   waiting_list::place place_;
-  bool ended_ = false;  ///< guarded by the list's mutex, as is resume_
+  bool ended_ = false;  ///< guarded by the list's mutex, as are call_ and resume_
   std::function<void(std::exception_ptr)> resume_;
 };
 

@@ -46,9 +46,13 @@ decltype(auto) invoke_with_stop(std::stop_token stop, F&& function, Args&&... ar
 }
 
 template <class F, class... Args>
+using invoked_on_thread =
+    std::conditional_t<takes_stop_token_first<F, Args...>, std::invoke_result<F, std::stop_token, Args...>,
+                       std::invoke_result<F, Args...>>;
+
+template <class F, class... Args>
 using thread_result_t =
-    std::remove_cvref_t<decltype(invoke_with_stop(std::declval<std::stop_token>(), std::declval<std::decay_t<F>>(),
-                                                  std::declval<std::unwrap_ref_decay_t<Args>>()...))>;
+    std::remove_cvref_t<typename invoked_on_thread<std::decay_t<F>, std::unwrap_ref_decay_t<Args>...>::type>;
 
 /// A callable with its arguments, and what came of calling it.
 template <class R, class F, class... Args>
