@@ -1,5 +1,6 @@
 #include "async/child_process.hpp"
 
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/compose.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -18,6 +19,7 @@
 #include <cerrno>
 #include <exception>
 #include <system_error>
+#include <utility>
 
 namespace fanout::detail {
 namespace {
@@ -44,13 +46,18 @@ void child_process::adopt(pid_t pid, reach killed) {
   // By number: glibc 2.36 declares pidfd_open() without C linkage. The descriptor is close-on-exec.
   exit_ = owned_descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (!exit_) refuse("cannot watch a child process");
-  watch(exit_.value(), EPOLLIN);
+  add(exit_.value(), EPOLLIN);
 }
 
-void child_process::watch(int descriptor, std::uint32_t events) {
+void child_process::add(int descriptor, std::uint32_t events) {
   epoll_event what{};
   what.events = events;
   if (epoll_ctl(watched_.value(), EPOLL_CTL_ADD, descriptor, &what) != 0) refuse("cannot watch a child process");
+}
+
+void child_process::watch(int descriptor, std::uint32_t events) {
+  others_.push_back(descriptor);
+  add(descriptor, events);
 }
 
 void child_process::watch_again(int descriptor, std::uint32_t events) {
@@ -60,6 +67,7 @@ void child_process::watch_again(int descriptor, std::uint32_t events) {
 }
 
 void child_process::unwatch(int descriptor) noexcept {
+  if (std::erase(others_, descriptor) == 0) return;
   epoll_ctl(watched_.value(), EPOLL_CTL_DEL, descriptor, nullptr);
 }
 
@@ -89,12 +97,9 @@ void child_process::kill() noexcept {
   if (pid_ < 0) return;
   ::kill(killed_ == reach::group ? -pid_ : pid_, SIGKILL);
   if (std::exchange(was_killed_, true)) return;
-  // What else is watched may be ready all the time, and nobody reads it any more before the end.
-  owned_descriptor only_its_end(epoll_create1(EPOLL_CLOEXEC));
-  epoll_event readable{};
-  readable.events = EPOLLIN;
-  if (only_its_end && epoll_ctl(only_its_end.value(), EPOLL_CTL_ADD, exit_.value(), &readable) == 0)
-    dup3(only_its_end.value(), watched_.value(), O_CLOEXEC);
+  // What else is watched may be ready all the time, and nobody reads it before the end.
+  for (const int descriptor : others_) epoll_ctl(watched_.value(), EPOLL_CTL_DEL, descriptor, nullptr);
+  others_.clear();
 }
 
 /// Whether it can be reaped without waiting.
@@ -108,3 +113,59 @@ void child_process::reap() noexcept {
   }
   pid_ = -1;
 }
+
+/// The wait of one child, as a composed operation of Asio: it has a cancellation state of its own, so that it can go on
+/// waiting after it was cancelled, and leaves the coroutine's as it is.
+struct child_wait {
+  child_process& child;
+  asio::posix::stream_descriptor& ready;
+  std::exception_ptr& failed;
+  bool begun = false;
+  bool cancelled = false;
+
+  template <class Self>
+  void operator()(Self& self, boost::system::error_code = {}) {  // what Asio says of the wait is a hint
+    if (!cancelled && self.get_cancellation_state().cancelled() != asio::cancellation_type::none) {
+      cancelled = true;
+      child.kill();
+      self.reset_cancellation_state(asio::disable_cancellation());
+    }
+    if (std::exchange(begun, true) && proceed()) {
+      if (cancelled && !failed)
+        failed = std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted));
+      return self.complete();
+    }
+    auto& waited = ready;
+    waited.async_wait(asio::posix::descriptor_base::wait_read, std::move(self));
+  }
+
+  /// Returns whether the wait is over. Throws nothing: that would end the loop.
+  bool proceed() noexcept {
+    child.check_deadline();
+    const bool ended = child.has_ended();
+    if (ended) child.kill();  // what is left of its group
+    try {
+      if (!failed && !cancelled) child.exchange(ended);
+    } catch (...) {
+      failed = std::current_exception();
+      child.kill();
+    }
+    if (ended) child.reap();
+    return ended || (!failed && !cancelled && child.wants_pause());
+  }
+};
+
+task<bool> child_process::wait() {
+  const auto executor = co_await asio::this_coro::executor;
+  owned_descriptor copy = copied_above(watched_.value(), 0);
+  asio::posix::stream_descriptor ready(executor, copy.value());
+  copy.release();
+  std::exception_ptr failed;
+  auto operation = asio::async_compose<const asio::use_awaitable_t<>&, void()>(child_wait{*this, ready, failed},
+                                                                               asio::use_awaitable, ready);
+  co_await std::move(operation);
+  if (failed) std::rethrow_exception(failed);
+  co_return pid_ < 0;
+}
+
+}  // namespace fanout::detail

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <vector>
 
 namespace fanout::detail {
 
@@ -34,10 +35,14 @@ class child_process {
   void kill() noexcept;
   bool timed_out() const noexcept { return timed_out_; }
 
-  /// Waits until the child has ended, is reaped, and everything it said is read. Cancelling kills the child first, and
-  /// then throws `operation_aborted`; so does an exception of `exchange`, which is then thrown.
-  task<void> wait();
-  /// After `wait`: as waitpid(2) gives it.
+  /// Whether `wait` should return although the child goes on.
+  virtual bool wants_pause() const { return false; }
+
+  /// Waits until the child has ended, is reaped, and everything it said is read: true; or until `wants_pause`: false,
+  /// and it has to be called again. Cancelling kills the child, awaits its end, and then throws `operation_aborted`; so
+  /// does an exception of `exchange`, which is then thrown.
+  task<bool> wait();
+  /// After the last `wait`: as waitpid(2) gives it.
   int status() const noexcept { return status_; }
 
  protected:
@@ -57,11 +62,13 @@ class child_process {
   bool has_ended() const noexcept;
   void check_deadline() noexcept;
   void reap() noexcept;
+  void add(int descriptor, std::uint32_t events);
 
   owned_descriptor watched_;  ///< the epoll instance
   owned_descriptor exit_;     ///< the pidfd
   owned_descriptor timer_;
-  pid_t pid_ = -1;
+  std::vector<int> others_;  ///< watched besides its end
+  pid_t pid_ = -1;           ///< until it is reaped
   reach killed_ = reach::process;
   deadline deadline_ = deadline::time_limit;
   bool was_killed_ = false;

@@ -32,8 +32,8 @@ class owned_descriptor {
   int value_ = -1;
 };
 
-/// A copy of `descriptor` numbered `lowest` or above, so that a `dup2` for a child to a lower number cannot overwrite it
-/// before it was copied itself. Throws `std::system_error`.
+/// A copy of `descriptor` numbered `lowest` or above, so that a `dup2` for a child to a lower number cannot overwrite
+/// it before it was copied itself. Throws `std::system_error`.
 inline owned_descriptor copied_above(int descriptor, int lowest) {
   const int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, lowest);
   if (copy < 0) throw std::system_error(errno, std::generic_category(), "cannot start a process");
