@@ -122,6 +122,8 @@ class async_generator {
   static_assert(std::is_object_v<T>, "a generator yields values; for a reference, yield a pointer");
 
  public:
+  using value_type = T;
+
   class promise_type : public detail::generator_promise_base {
    public:
     async_generator get_return_object() {

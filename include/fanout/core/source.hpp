@@ -1,5 +1,8 @@
 #pragma once
 
+#include <fanout/async/async_generator.hpp>
+#include <fanout/core/coroutine_source.hpp>
+
 #include <concepts>
 #include <iterator>
 #include <optional>
@@ -14,7 +17,10 @@
 ///  - a function that returns `std::optional<T>`, empty at the end;
 ///  - an object with `std::optional<T> next()`. If it also has `bool ready()`, whether `next()` would return without
 ///    waiting, and `int handle()`, a descriptor that becomes readable when it may be ready again, then a lane that has
-///    tasks in flight waits for it on its event loop instead of stopping to read.
+///    tasks in flight waits for it on its event loop instead of stopping to read;
+///  - a coroutine that yields and may await in between, `async_generator<T>`, given as an rvalue. It runs on a loop and
+///  a
+///    thread of its own, a few values ahead of the run, and is cancelled, awaited and destroyed when the run ends.
 ///
 /// `run` calls a source from one thread at a time, and never again once it has ended or thrown.
 namespace fanout {
@@ -40,8 +46,17 @@ template <class S>
 concept range_source = !pull_source<S> && !generator_source<S> && std::ranges::input_range<S>;
 
 template <class S>
-concept any_source =
-    pull_source<std::remove_reference_t<S>> || generator_source<std::remove_reference_t<S>> || range_source<S>;
+inline constexpr bool is_async_generator = false;
+template <class T>
+inline constexpr bool is_async_generator<async_generator<T>> = true;
+
+/// `S` is the type of an rvalue: a run takes the generator over.
+template <class S>
+concept coroutine_source = is_async_generator<S>;
+
+template <class S>
+concept any_source = pull_source<std::remove_reference_t<S>> || generator_source<std::remove_reference_t<S>> ||
+                     range_source<S> || coroutine_source<S>;
 
 namespace detail {
 
@@ -113,7 +128,9 @@ class generator_puller {
 template <any_source S>
 auto make_puller(S&& source) {
   using bare = std::remove_reference_t<S>;
-  if constexpr (pull_source<bare>)
+  if constexpr (coroutine_source<S>)
+    return coroutine_puller<typename S::value_type>(std::move(source));
+  else if constexpr (pull_source<bare>)
     return source_reference<bare>(source);
   else if constexpr (generator_source<bare>)
     return generator_puller<bare>(source);
