@@ -17,3 +17,4 @@
 #include <fanout/http/http.hpp>
 #include <fanout/process/init.hpp>
 #include <fanout/process/remote.hpp>
+#include <fanout/process/to_process.hpp>

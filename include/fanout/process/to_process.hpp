@@ -1,0 +1,81 @@
+#pragma once
+
+#include <fanout/base/task.hpp>
+#include <fanout/process/codec.hpp>
+#include <fanout/process/remote.hpp>
+
+#include <chrono>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+/// \file
+/// One call in a worker process, from a coroutine.
+///
+///     auto parsing = fanout::to_process(fanout::remote<parse>, text, {.time_limit = 2s});
+///     const document got = co_await std::move(parsing);
+///
+/// What a thread cannot do: a call that crashes takes nobody with it, and one that does not end is ended. `map` and
+/// `run` keep their workers for many calls; here each call has one of its own, started for it, which takes some
+/// milliseconds.
+///
+/// Structured: the await ends when the worker has. Cancelling whoever awaits kills the worker, and throws
+/// `operation_aborted` when it is gone; the destruction of the loop does the same. Works on any executor, and starts no
+/// thread.
+namespace fanout {
+
+/// Options of one call.
+struct process_call_options {
+  std::chrono::nanoseconds time_limit{
+      0};  ///< from the start of the worker, which is then killed; zero or less for none
+};
+
+namespace detail {
+
+/// A call with everything encoded.
+struct process_call {
+  std::string function;
+  std::string context;
+  std::string argument;
+  process_call_options how;
+};
+
+/// Returns the encoded result.
+task<std::string> call_in_worker(process_call call);
+
+template <auto F>
+task<std::remove_cvref_t<typename remote_traits<F>::result>> finish_process_call(process_call call) {
+  task<std::string> made = call_in_worker(std::move(call));
+  const std::string encoded = co_await std::move(made);
+  co_return remote<F>.decode_result(encoded);
+}
+
+}  // namespace detail
+
+/// Calls the remote function with `input` in a worker process. Nothing happens before it is awaited, but for the
+/// encoding of the input.
+///
+/// Throws `fanout::error`: of the kind the function threw, or `task_failed` for any other exception of it; `timeout` at
+/// the time limit; `worker_died`, with the signal, when the worker ends before it has answered; `too_large` for a value
+/// beyond 1 GiB. Throws `std::logic_error` without `fanout::init`, and `std::system_error` when no process can be
+/// started.
+template <auto F>
+  requires(!detail::remote_traits<F>::has_context)
+task<std::remove_cvref_t<typename detail::remote_traits<F>::result>> to_process(
+    remote_function<F> function, const typename detail::remote_traits<F>::input& input, process_call_options how = {}) {
+  detail::process_call call{std::string(function.name()), {}, {}, how};
+  function.encode(input, call.argument);
+  return detail::finish_process_call<F>(std::move(call));
+}
+
+/// The same for a function with its context.
+template <auto F>
+task<std::remove_cvref_t<typename detail::remote_traits<F>::result>> to_process(
+    const bound_remote_function<F>& function, const typename detail::remote_traits<F>::input& input,
+    process_call_options how = {}) {
+  detail::process_call call{std::string(function.name()), function.context(), {}, how};
+  function.encode(input, call.argument);
+  return detail::finish_process_call<F>(std::move(call));
+}
+
+}  // namespace fanout

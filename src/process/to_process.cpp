@@ -1,0 +1,168 @@
+#include <fanout/core/remote_job.hpp>
+#include <fanout/process/to_process.hpp>
+
+#include "async/child_process.hpp"
+#include "process/progress_page.hpp"
+#include "process/spawn.hpp"
+#include "process/wire.hpp"
+#include "process/worker_process.hpp"
+
+#include <fmt/format.h>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+
+namespace fanout {
+namespace detail {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+/// A worker that makes one call. It is told all there is at once, and then that there is no more; so it answers, takes
+/// its leave and ends by itself.
+class calling_worker final : public child_process {
+ public:
+  explicit calling_worker(const process_call& call) : limit_(call.how.time_limit), page_(progress_page::create(1)) {
+    encode(call);
+    spawned_worker child = spawn_worker(page_.descriptor());
+    page_.close_descriptor();
+    const pid_t pid = std::exchange(child.pid, -1);
+    socket_ = owned_descriptor(std::exchange(child.socket, -1));
+    adopt(pid, reach::process);
+    watch(socket_.value(), EPOLLIN | EPOLLOUT);
+    if (limit_.count() > 0) set_deadline(limit_, deadline::time_limit);
+  }
+
+  void exchange(bool) override {
+    if (!socket_) return;
+    send_rest();
+    if (receive()) return;
+    unwatch(socket_.value());
+    socket_.reset();
+  }
+
+  /// What came of the call, once the worker has ended.
+  std::string result() {
+    if (answer_) {
+      if (answered_ok_) return *std::move(answer_);
+      throw error(decode_failure(*answer_));
+    }
+    failure reason;
+    reason.elapsed = clock::now() - started_;
+    const worker_end end{.status = status()};
+    if (timed_out()) {
+      reason.kind = failure_kind::timeout;
+      reason.message = fmt::format("over its limit of {:g} ms: its worker process was killed",
+                                   std::chrono::duration<double, std::milli>(limit_).count());
+    } else {
+      reason.kind = failure_kind::worker_died;
+      reason.message =
+          fmt::format("the worker process {}{}{}", end.text(), refusal_.empty() ? "" : ", saying: ", refusal_);
+      reason.signal = end.signal();
+    }
+    throw error(std::move(reason));
+  }
+
+ private:
+  static constexpr std::chrono::seconds exit_grace{5};
+
+  void encode(const process_call& call) {
+    if (call.argument.size() > max_value_bytes) throw error(too_large_to_travel());
+    frame_writer setup(out_, frame_type::setup);
+    append_raw(out_, setup_frame{.name_bytes = static_cast<std::uint32_t>(call.function.size())});
+    out_ += call.function;
+    out_ += call.context;
+    setup.close();
+    frame_writer tasks(out_, frame_type::tasks);
+    append_raw(out_, task_header{0, call.argument.size()});
+    out_ += call.argument;
+    tasks.close();
+  }
+
+  void send_rest() {
+    if (written_ == out_.size()) return;
+    while (written_ < out_.size()) {
+      const auto sent = send(socket_.value(), out_.data() + written_, out_.size() - written_, MSG_NOSIGNAL);
+      if (sent < 0 && errno == EINTR) continue;
+      if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+      if (sent < 0) break;  // it is gone; its end says the rest
+      written_ += static_cast<std::size_t>(sent);
+    }
+    written_ = out_.size();
+    shutdown(socket_.value(), SHUT_WR);
+    watch_again(socket_.value(), EPOLLIN);
+  }
+
+  /// Reads what there is. False when there will be no more.
+  bool receive() {
+    constexpr std::size_t chunk = 256 * 1024;
+    for (;;) {
+      const auto got = recv(socket_.value(), reader_.prepare(chunk), chunk, 0);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return true;
+      if (got <= 0) return false;
+      reader_.added(static_cast<std::size_t>(got));
+      while (const auto frame = reader_.next()) on_frame(*frame);
+    }
+  }
+
+  void on_frame(const frame_reader::frame& frame) {
+    auto payload = frame.payload;
+    switch (frame.type) {
+      case frame_type::hello: {
+        const auto hello = take_raw<hello_frame>(payload);
+        if (hello && hello->magic == wire_magic && hello->version == wire_version) return;
+        throw error(failure_kind::protocol, "the worker process speaks another protocol");
+      }
+      case frame_type::results: {
+        const auto header = take_raw<result_header>(payload);
+        const auto bytes = header ? take_bytes(payload, header->bytes) : std::nullopt;
+        if (!bytes || header->ordinal != 0 || answer_)
+          throw error(failure_kind::protocol, "the worker process sent a result that is none");
+        answer_.emplace(*bytes);
+        answered_ok_ = header->ok != 0;
+        return;
+      }
+      case frame_type::bye:
+        return set_deadline(exit_grace, deadline::exit_grace);  // it still runs what the program does at exit
+      case frame_type::refusal:
+        refusal_ = payload;
+        return;
+      case frame_type::setup:
+      case frame_type::tasks:
+        break;
+    }
+    throw error(failure_kind::protocol, "the worker process sent a frame that is not a worker's");
+  }
+
+  std::chrono::nanoseconds limit_;
+  clock::time_point started_ = clock::now();
+  progress_page page_;
+  owned_descriptor socket_;
+  std::string out_;
+  std::size_t written_ = 0;  ///< of out_
+  frame_reader reader_;
+  std::optional<std::string> answer_;
+  bool answered_ok_ = false;
+  std::string refusal_;
+};
+
+}  // namespace
+
+task<std::string> call_in_worker(process_call call) {
+  installed_worker_backend();  // throws without fanout::init
+  calling_worker worker(call);
+  call = {};
+  task<bool> end = worker.wait();
+  co_await std::move(end);
+  co_return worker.result();
+}
+
+}  // namespace detail
+}  // namespace fanout
