@@ -112,6 +112,7 @@ void child_process::reap() noexcept {
   while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;
+  if (WIFEXITED(status_)) timed_out_ = false;  // it ended in the very moment in which it was to be killed
 }
 
 /// The wait of one child, as a composed operation of Asio: it has a cancellation state of its own, so that it can go on
@@ -141,9 +142,11 @@ struct child_wait {
 
   /// Returns whether the wait is over. Throws nothing: that would end the loop.
   bool proceed() noexcept {
-    child.check_deadline();
     const bool ended = child.has_ended();
-    if (ended) child.kill();  // what is left of its group
+    if (ended)
+      child.kill();  // what is left of its group
+    else
+      child.check_deadline();
     try {
       if (!failed && !cancelled) child.exchange(ended);
     } catch (...) {
