@@ -28,7 +28,7 @@ using clock = std::chrono::steady_clock;
 /// its leave and ends by itself.
 class calling_worker final : public child_process {
  public:
-  explicit calling_worker(const process_call& call) : limit_(call.how.time_limit), page_(progress_page::create(1)) {
+  explicit calling_worker(const process_call& call) : limit_(call.how.timeout), page_(progress_page::create(1)) {
     encode(call);
     spawned_worker child = spawn_worker(page_.descriptor());
     page_.close_descriptor();

@@ -140,12 +140,12 @@ TEST_F(to_processes, its_death_is_told) {
 
 TEST_F(to_processes, the_time_limit_is_hard) {
   test::shared_page<1> page;
-  const failure late = failure_of(to_process(remote<endless>, page.path(), {.time_limit = 300ms}));
+  const failure late = failure_of(to_process(remote<endless>, page.path(), {.timeout = 300ms}));
   EXPECT_EQ(late.kind, failure_kind::timeout);
   EXPECT_THAT(late.message, HasSubstr("300 ms"));
   EXPECT_GE(late.elapsed, 300ms);
-  EXPECT_EQ(failure_of(to_process(remote<endless_async>, 1, {.time_limit = 300ms})).kind, failure_kind::timeout);
-  EXPECT_EQ(run_to_end(to_process(remote<square>, 3, {.time_limit = 1h})), 9);
+  EXPECT_EQ(failure_of(to_process(remote<endless_async>, 1, {.timeout = 300ms})).kind, failure_kind::timeout);
+  EXPECT_EQ(run_to_end(to_process(remote<square>, 3, {.timeout = 1h})), 9);
 }
 
 TEST_F(to_processes, a_worker_that_hangs_at_its_exit_is_killed_and_its_result_is_kept) {

@@ -12,7 +12,7 @@
 /// \file
 /// One call in a worker process, from a coroutine.
 ///
-///     auto parsing = fanout::to_process(fanout::remote<parse>, text, {.time_limit = 2s});
+///     auto parsing = fanout::to_process(fanout::remote<parse>, text, {.timeout = 2s});
 ///     const document got = co_await std::move(parsing);
 ///
 /// What a thread cannot do: a call that crashes takes nobody with it, and one that does not end is ended. `map` and
@@ -21,13 +21,14 @@
 ///
 /// Structured: the await ends when the worker has. Cancelling whoever awaits kills the worker, and throws
 /// `operation_aborted` when it is gone; the destruction of the loop does the same. Works on any executor, and starts no
-/// thread.
+/// thread. A worker also dies with the thread that started it (prctl(2), PR_SET_PDEATHSIG), so the threads of the
+/// executor must stay as long as its calls.
 namespace fanout {
 
 /// Options of one call.
 struct process_call_options {
-  std::chrono::nanoseconds time_limit{
-      0};  ///< from the start of the worker, which is then killed; zero or less for none
+  /// From the start of the worker, which is then killed; zero or less for none.
+  std::chrono::nanoseconds timeout{0};
 };
 
 namespace detail {
