@@ -33,6 +33,7 @@ using namespace fanout;
 class to_threads : public test::leak_checked {
  protected:
   static void SetUpTestSuite() {  // the shared threads stay until the program ends
+    test::settle_sanitizer();
     run_to_end(to_thread([] {}));
   }
 
