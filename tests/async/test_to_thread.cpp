@@ -17,6 +17,7 @@
 
 #include <atomic>
 #include <exception>
+#include <functional>
 #include <future>
 #include <latch>
 #include <memory>
@@ -170,9 +171,10 @@ TEST_F(to_threads, one_that_cannot_be_told_is_awaited) {
   EXPECT_EQ(call.value, 6);
 }
 
-task<int> cancelled_first(std::atomic<int>& calls, thread_executor& threads) {
+task<int> cancelled_first(std::atomic<int>& calls, thread_executor& threads, std::function<void()>& cancel) {
   task<void> turn = test::yield();
   co_await std::move(turn);
+  cancel();
   auto call = to_thread(threads, [&calls] { return ++calls; });
   co_return co_await std::move(call);
 }
@@ -180,9 +182,9 @@ task<int> cancelled_first(std::atomic<int>& calls, thread_executor& threads) {
 TEST_F(to_threads, one_that_is_cancelled_before_it_is_awaited_is_not_made) {
   thread_executor threads({.threads = 1});
   std::atomic<int> calls{0};
-  spawned<int> work(cancelled_first(calls, threads));
-  work.loop.run_one();
-  work.cancel();
+  std::function<void()> cancel;
+  spawned<int> work(cancelled_first(calls, threads, cancel));
+  cancel = [&] { work.cancel(); };
   work.loop.run();
   EXPECT_TRUE(work.aborted());
   EXPECT_EQ(calls, 0);
