@@ -6,6 +6,7 @@
 #include <fanout/async/async_generator.hpp>
 #include <fanout/async/gather.hpp>
 #include <fanout/async/program.hpp>
+#include <fanout/async/semaphore.hpp>
 #include <fanout/async/signals.hpp>
 #include <fanout/async/thread_executor.hpp>
 #include <fanout/async/to_thread.hpp>
