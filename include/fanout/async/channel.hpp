@@ -1,0 +1,236 @@
+#pragma once
+
+#include <fanout/async/wait_queue.hpp>
+
+#include <boost/asio/this_coro.hpp>
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+/// \file
+/// Values handed from coroutines to coroutines, between loops and threads: `asyncio.Queue`, with an end.
+///
+///     fanout::channel<page> pages(16);
+///
+///     auto sent = pages.send(std::move(page));  // waits while 16 are under way
+///     co_await std::move(sent);
+///     ...
+///     auto next = pages.receive();
+///     while (auto page = co_await std::move(next)) {  // until it is closed and empty
+///       ...
+///       next = pages.receive();
+///     }
+namespace fanout {
+
+/// Thrown by `send` on a channel that is closed.
+class channel_closed : public std::runtime_error {
+ public:
+  channel_closed() : std::runtime_error("the channel is closed") {}
+};
+
+/// What `send` throws: the value that nobody will receive is in it.
+template <class T>
+class unsent : public channel_closed {
+ public:
+  explicit unsent(T unsent_value) noexcept : value(std::move(unsent_value)) {}
+  T value;
+};
+
+/// A bounded queue of values with many senders and many receivers. A capacity of 0 is a rendezvous: `send` returns when
+/// a receiver has the value.
+///
+/// First come, first served on both sides, and values arrive in the order in which they were accepted. One exception:
+/// a receiver that is cancelled, or destroyed, when it had just been handed a value gives it back, and it is received
+/// next. A cancelled `send` throws `operation_aborted` and destroys its value, unless it had been accepted: then it
+/// returns, and the cancellation is left to the next `co_await`. Neither suspends where it need not wait.
+///
+/// `close` refuses everything sent from then on, and the senders that wait: they throw `unsent<T>`, which has the
+/// value. What had been accepted is still received; after that `receive` returns nothing.
+///
+/// `T` may be move-only; moving it must not throw. Thread safety: all members may be called from any thread. The
+/// blocking ones are for threads that run no loop. Destroying a channel closes it, and what it still holds is destroyed
+/// with the last coroutine that waits for it.
+template <class T>
+class channel {
+  static_assert(std::is_nothrow_move_constructible_v<T>, "a value that is handed over must not get lost in between");
+
+ public:
+  /// `capacity`: how many values may be under way, accepted and not received.
+  explicit channel(std::size_t capacity) : state_(std::make_shared<state>(capacity)) {}
+  channel(const channel&) = delete;
+  channel& operator=(const channel&) = delete;
+  ~channel() { close(); }
+
+  task<void> send(T value) { return send_to(state_, std::move(value)); }
+  /// False where `send` would wait, or throw; `value` is then untouched.
+  bool try_send(T&& value) { return state_->offer(value, nullptr) == step::done; }
+  bool try_send(const T& value) {
+    T copy(value);
+    return try_send(std::move(copy));
+  }
+  /// Blocks the thread instead of a coroutine.
+  void send_blocking(T value) {
+    detail::thread_waiter me(*state_);
+    step taken = state_->offer(value, &me);
+    if (taken == step::enlisted && me.wait() != detail::wait_outcome::granted) taken = step::closed;
+    if (taken == step::closed) throw unsent<T>(std::move(value));
+  }
+
+  /// The next value; nothing when the channel is closed and empty.
+  task<std::optional<T>> receive() { return receive_from(state_); }
+  /// Nothing where `receive` would wait, too.
+  std::optional<T> try_receive() {
+    std::optional<T> value;
+    state_->take(value, nullptr);
+    return value;
+  }
+  /// Blocks the thread instead of a coroutine.
+  std::optional<T> receive_blocking() {
+    std::optional<T> value;
+    detail::thread_waiter me(*state_);
+    if (state_->take(value, &me) == step::enlisted) me.wait();
+    return value;
+  }
+
+  void close() noexcept { state_->close(); }
+  bool closed() const noexcept { return state_->closed(); }
+  /// How many values were accepted and not received.
+  std::size_t size() const noexcept { return state_->size(); }
+  std::size_t capacity() const noexcept { return state_->capacity(); }
+
+ private:
+  enum class step { done, enlisted, closed, would_wait };
+
+  class state;
+
+  static task<void> send_to(std::shared_ptr<state> to, T value) {
+    auto executor = co_await asio::this_coro::executor;
+    detail::coroutine_waiter me(*to, std::move(executor));
+    step taken = to->offer(value, &me);
+    if (taken == step::enlisted) {
+      auto accepted = me.wait();
+      co_await std::move(accepted);
+      taken = me.expect_granted() ? step::done : step::closed;
+    }
+    if (taken == step::closed) throw unsent<T>(std::move(value));
+  }
+
+  static task<std::optional<T>> receive_from(std::shared_ptr<state> from) {
+    auto executor = co_await asio::this_coro::executor;
+    std::optional<T> value;
+    detail::coroutine_waiter me(*from, std::move(executor));
+    if (from->take(value, &me) == step::enlisted) {
+      auto handed_over = me.wait();
+      co_await std::move(handed_over);
+      me.expect_granted();
+    }
+    co_return std::move(value);
+  }
+
+  std::shared_ptr<state> state_;
+};
+
+/// The values that were accepted, and those who wait. While receivers wait there is no value and no sender; while
+/// senders wait there is no room.
+template <class T>
+class channel<T>::state final : public detail::waitable {
+ public:
+  explicit state(std::size_t capacity) noexcept : capacity_(capacity) {}
+
+  /// Moves from `value` when it is accepted. Without a waiter, `would_wait` instead of `enlisted`.
+  step offer(T& value, detail::waiter* sender) {
+    detail::woken resumed;
+    const std::lock_guard lock(mutex_);
+    if (closed_) return step::closed;
+    if (!receivers_.empty()) {
+      hand_to_receiver(value, resumed);
+      return step::done;
+    }
+    if (values_.size() < capacity_) {
+      values_.push_back(std::move(value));
+      return step::done;
+    }
+    if (!sender) return step::would_wait;
+    sender->place = &value;
+    enlist(*sender, senders_);
+    return step::enlisted;
+  }
+
+  step take(std::optional<T>& place, detail::waiter* receiver) {
+    detail::woken resumed;
+    const std::lock_guard lock(mutex_);
+    if (!values_.empty()) {
+      place.emplace(std::move(values_.front()));
+      values_.pop_front();
+      if (!senders_.empty() && values_.size() < capacity_) values_.push_back(std::move(accept(resumed)));
+      return step::done;
+    }
+    if (!senders_.empty()) {
+      place.emplace(std::move(accept(resumed)));
+      return step::done;
+    }
+    if (closed_) return step::closed;
+    if (!receiver) return step::would_wait;
+    receiver->place = &place;
+    enlist(*receiver, receivers_);
+    return step::enlisted;
+  }
+
+  void close() noexcept {
+    detail::woken resumed;
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    settle_all(senders_, detail::wait_outcome::refused, resumed);
+    settle_all(receivers_, detail::wait_outcome::refused, resumed);
+  }
+
+  bool closed() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return closed_;
+  }
+  std::size_t size() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return values_.size();
+  }
+  std::size_t capacity() const noexcept { return capacity_; }
+
+ private:
+  void hand_to_receiver(T& value, detail::woken& resumed) noexcept {
+    detail::waiter& first = receivers_.front();
+    static_cast<std::optional<T>*>(first.place)->emplace(std::move(value));
+    settle(first, detail::wait_outcome::granted, resumed);
+  }
+
+  /// Lets the first sender go on; its value, to be moved from before the lock is given back.
+  T& accept(detail::woken& resumed) noexcept {
+    detail::waiter& first = senders_.front();
+    T& value = *static_cast<T*>(std::exchange(first.place, nullptr));
+    settle(first, detail::wait_outcome::granted, resumed);
+    return value;
+  }
+
+  /// A receiver's value goes to the next one, or back where it was. A sender's has long been somebody else's.
+  bool take_back(detail::waiter& gone, detail::woken& resumed) noexcept override {
+    if (!gone.place) return false;
+    std::optional<T>& value = *static_cast<std::optional<T>*>(gone.place);
+    if (!receivers_.empty())
+      hand_to_receiver(*value, resumed);
+    else
+      values_.push_front(std::move(*value));
+    value.reset();
+    return true;
+  }
+
+  const std::size_t capacity_;
+  std::deque<T> values_;
+  detail::wait_list senders_;
+  detail::wait_list receivers_;
+  bool closed_ = false;
+};
+
+}  // namespace fanout
