@@ -5,6 +5,7 @@
 
 #include <fanout/async/async_generator.hpp>
 #include <fanout/async/channel.hpp>
+#include <fanout/async/event.hpp>
 #include <fanout/async/gather.hpp>
 #include <fanout/async/program.hpp>
 #include <fanout/async/semaphore.hpp>
