@@ -5,8 +5,10 @@
 
 #include <fanout/async/async_generator.hpp>
 #include <fanout/async/channel.hpp>
+#include <fanout/async/condition.hpp>
 #include <fanout/async/event.hpp>
 #include <fanout/async/gather.hpp>
+#include <fanout/async/mutex.hpp>
 #include <fanout/async/program.hpp>
 #include <fanout/async/semaphore.hpp>
 #include <fanout/async/signals.hpp>
