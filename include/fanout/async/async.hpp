@@ -4,6 +4,7 @@
 /// asyncio's vocabulary: everything of the room `async`. It needs no shape and no run, only an Asio executor.
 
 #include <fanout/async/async_generator.hpp>
+#include <fanout/async/barrier.hpp>
 #include <fanout/async/channel.hpp>
 #include <fanout/async/condition.hpp>
 #include <fanout/async/event.hpp>
