@@ -135,10 +135,10 @@ void waiter::withdraw() noexcept {
 }
 
 woken::~woken() {
-  while (!waiters_.empty()) {
-    waiter& first = waiters_.front();
-    waiters_.pop_front();
-    first.resume();
+  while (first_) {
+    waiter& next = *first_;
+    first_ = next.next_resumed_;  // it may be gone when it was resumed
+    next.resume();
   }
 }
 

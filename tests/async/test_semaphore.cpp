@@ -226,6 +226,20 @@ TEST_F(semaphores, a_loop_that_ends_leaves_those_of_other_loops_in_line) {
   EXPECT_EQ(limit.available(), 1u);
 }
 
+TEST_F(semaphores, a_pool_that_is_stopped_leaves_nobody_in_line) {
+  semaphore limit(0);
+  {
+    asio::thread_pool pool(2);
+    bool taken[3] = {};
+    for (bool& each : taken) asio::co_spawn(pool, take_and_tell(limit, each), asio::detached);
+    asio::co_spawn(asio::make_strand(pool), take_and_tell(limit, taken[0]), asio::detached);
+    pool.stop();
+    pool.join();
+  }
+  limit.release();
+  EXPECT_EQ(limit.available(), 1u);
+}
+
 /// How many do it at once, and how many did at most.
 struct crowd {
   std::atomic<int> now = 0;

@@ -91,6 +91,8 @@ class waiter : public wait_hook<in_line>, public wait_hook<on_loop> {
   /// Called under the lock; tells whether `resume` is to be called after it.
   virtual bool settle() noexcept = 0;
   virtual void resume() noexcept = 0;
+
+  waiter* next_resumed_ = nullptr;
 };
 
 using wait_list = boost::intrusive::list<waiter, boost::intrusive::base_hook<wait_hook<in_line>>,
@@ -98,7 +100,8 @@ using wait_list = boost::intrusive::list<waiter, boost::intrusive::base_hook<wai
 using loop_list = boost::intrusive::list<waiter, boost::intrusive::base_hook<wait_hook<on_loop>>,
                                          boost::intrusive::constant_time_size<false>>;
 
-/// Waiters that go on. Make it before the lock is taken: it resumes them after the lock was given back.
+/// Waiters that go on. Make it before the lock is taken: it resumes them after the lock was given back. Its list is not
+/// the line's, for a waiter in it may be cancelled, under the lock, while others are being resumed without.
 class woken {
  public:
   woken() = default;
@@ -106,10 +109,14 @@ class woken {
   woken& operator=(const woken&) = delete;
   ~woken();
 
-  void push(waiter& settled) noexcept { waiters_.push_back(settled); }
+  void push(waiter& settled) noexcept {
+    *last_ = &settled;
+    last_ = &settled.next_resumed_;
+  }
 
  private:
-  wait_list waiters_;
+  waiter* first_ = nullptr;
+  waiter** last_ = &first_;
 };
 
 /// A coroutine that waits. It lives in that coroutine's frame, which must keep the waitable alive.
