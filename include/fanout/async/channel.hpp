@@ -167,11 +167,11 @@ class channel<T>::state final : public detail::waitable {
     if (!values_.empty()) {
       place.emplace(std::move(values_.front()));
       values_.pop_front();
-      if (!senders_.empty() && values_.size() < capacity_) values_.push_back(std::move(accept(resumed)));
+      if (!senders_.empty() && values_.size() < capacity_) values_.push_back(accept(resumed));
       return step::done;
     }
     if (!senders_.empty()) {
-      place.emplace(std::move(accept(resumed)));
+      place.emplace(accept(resumed));
       return step::done;
     }
     if (closed_) return step::closed;
@@ -206,10 +206,10 @@ class channel<T>::state final : public detail::waitable {
     settle(first, detail::wait_outcome::granted, resumed);
   }
 
-  /// Lets the first sender go on; its value, to be moved from before the lock is given back.
-  T& accept(detail::woken& resumed) noexcept {
+  /// The value of the first sender, which goes on. Taken first: a sender that is not suspended yet goes on at once.
+  T accept(detail::woken& resumed) noexcept {
     detail::waiter& first = senders_.front();
-    T& value = *static_cast<T*>(std::exchange(first.place, nullptr));
+    T value = std::move(*static_cast<T*>(std::exchange(first.place, nullptr)));
     settle(first, detail::wait_outcome::granted, resumed);
     return value;
   }
