@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
+#include <boost/asio/require.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <thread>
@@ -172,13 +173,17 @@ void coroutine_waiter::resume() noexcept {
   loop.post_ended();
 }
 
-// Through the concrete type a post is one allocation and no virtual call; it is what nearly all coroutines run on.
+// Through the concrete type a post is one allocation and no virtual call; it is what nearly all coroutines run on. This
+// and its executor may be gone before the call returns, so what is called is a copy. The one that `require` makes
+// shares nothing with the coroutine's, whose last reference is then given up by the coroutine.
 void coroutine_waiter::post() noexcept {
-  const asio::any_io_executor executor = std::move(executor_);
-  if (const auto* const loop = executor.target<asio::io_context::executor_type>())
-    asio::post(*loop, resumption(*this));
-  else
-    asio::post(executor, resumption(*this));
+  if (const auto* const loop = executor_.target<asio::io_context::executor_type>()) {
+    const asio::io_context::executor_type concrete = *loop;
+    asio::post(concrete, resumption(*this));
+  } else {
+    const asio::any_io_executor never_inline = asio::require(executor_, asio::execution::blocking.never);
+    never_inline.execute(resumption(*this));
+  }
 }
 
 void coroutine_waiter::cancel() noexcept {
