@@ -7,6 +7,7 @@
 #include <fanout/async/barrier.hpp>
 #include <fanout/async/channel.hpp>
 #include <fanout/async/condition.hpp>
+#include <fanout/async/debug.hpp>
 #include <fanout/async/event.hpp>
 #include <fanout/async/gather.hpp>
 #include <fanout/async/mutex.hpp>
@@ -14,5 +15,6 @@
 #include <fanout/async/rate_limiter.hpp>
 #include <fanout/async/semaphore.hpp>
 #include <fanout/async/signals.hpp>
+#include <fanout/async/sleep.hpp>
 #include <fanout/async/thread_executor.hpp>
 #include <fanout/async/to_thread.hpp>

@@ -1,0 +1,203 @@
+#include <fanout/async/debug.hpp>
+#include <fanout/async/observation.hpp>
+#include <fanout/base/failure.hpp>
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+namespace fanout {
+namespace detail {
+
+/// What the books say of one task. All but what it waits for is fixed when it is opened.
+class task_record {
+ public:
+  std::uint64_t id = 0;
+  std::uint64_t parent = 0;
+  std::string name = {};
+  std::source_location spawned_at = {};
+  std::atomic<const char*> waits_for = nullptr;  ///< a literal, so nothing is published along with it
+};
+
+namespace {
+
+/// The books: the live tasks and who is told what.
+class task_registry {
+ public:
+  static task_registry& instance() {
+    static task_registry* const kept = new task_registry;  // never destroyed: tasks may outlive what is static
+    return *kept;
+  }
+
+  void set(debug_options options) {
+    const std::lock_guard lock(mutex_);
+    options_ = std::make_shared<const debug_options>(std::move(options));
+    debugging_on.store(options_->enabled, std::memory_order_relaxed);
+  }
+  std::shared_ptr<const debug_options> options() const {
+    const std::lock_guard lock(mutex_);
+    return options_;
+  }
+  void add(task_record& record) {
+    const std::lock_guard lock(mutex_);
+    record.id = ++last_id_;
+    live_.emplace_hint(live_.end(), record.id, &record);
+  }
+  bool remove(const task_record& record) {
+    const std::lock_guard lock(mutex_);
+    return live_.erase(record.id) > 0;
+  }
+  std::vector<task_state> dump() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<task_state> states;
+    states.reserve(live_.size());
+    for (const auto& [id, record] : live_) {  // a parent has the lower id
+      const char* const waits = record->waits_for.load(std::memory_order_relaxed);
+      states.push_back({id, record->parent, record->name, record->spawned_at, waits ? waits : ""});
+    }
+    return states;
+  }
+
+ private:
+  task_registry() = default;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const debug_options> options_ = std::make_shared<const debug_options>();
+  std::map<std::uint64_t, const task_record*> live_;
+  std::uint64_t last_id_ = 0;
+};
+
+void report_about(const task_record& record, debug_report about) {
+  const auto options = task_registry::instance().options();
+  if (!options->enabled || !options->on_report) return;
+  about.task = record.name;
+  about.spawned_at = record.spawned_at;
+  options->on_report(about);
+}
+
+void write_to_standard_error(const debug_report& report) {
+  fmt::print(stderr, "fanout: {}\n", report.text());
+}
+
+bool read_environment() {
+  const char* const asked = std::getenv("FANOUT_DEBUG");
+  const bool enabled = asked && *asked && std::string_view(asked) != "0";
+  if (enabled) set_debug({.enabled = true, .on_report = write_to_standard_error});
+  return enabled;
+}
+
+std::string place_of(const std::source_location& where) {
+  return where.line() ? fmt::format(" (spawned at {}:{})", where.file_name(), where.line()) : std::string();
+}
+
+std::string message_of(const std::exception_ptr& failed) {
+  try {
+    std::rethrow_exception(failed);
+  } catch (...) {
+    return current_failure().message;
+  }
+}
+
+}  // namespace
+
+std::atomic<bool> debugging_on = false;
+[[maybe_unused]] const bool environment_read = read_environment();
+
+thread_local running_mark* running_mark::current = nullptr;
+
+void waiting_for::set(const char* what) noexcept {
+  if (!running_mark::current) return;
+  record_ = running_mark::current->record_.get();
+  before_ = record_->waits_for.exchange(what, std::memory_order_relaxed);
+}
+
+void waiting_for::clear() noexcept {
+  record_->waits_for.store(before_, std::memory_order_relaxed);
+}
+
+bool task_observation::open(const spawn_site& site, const asio::any_io_executor& parent) {
+  record_ = std::make_shared<task_record>();
+  record_->name = site.index == no_index ? std::string(site.name) : fmt::format("{}[{}]", site.name, site.index);
+  record_->spawned_at = site.where;
+  if (const auto* observed = parent.target<observed_executor>()) record_->parent = observed->record()->id;
+  task_registry::instance().add(*record_);
+  return true;
+}
+
+asio::any_io_executor task_observation::watch(const asio::any_io_executor& parent) const {
+  const auto* observed = parent.target<observed_executor>();
+  return observed_executor(observed ? observed->inner() : parent, record_);
+}
+
+void task_observation::close() noexcept {
+  task_registry::instance().remove(*record_);
+}
+
+void task_observation::abandon() noexcept {
+  if (record_ && task_registry::instance().remove(*record_))
+    report_about(*record_, {.what = debug_report::kind::destroyed_pending});
+}
+
+void task_observation::report(const std::exception_ptr& failed) const {
+  report_about(*record_, {.what = debug_report::kind::failure_unobserved, .failure = failed});
+}
+
+running_mark::running_mark(std::shared_ptr<task_record> record) noexcept
+    : record_(std::move(record)), outer_(std::exchange(current, this)), started_(std::chrono::steady_clock::now()) {}
+
+running_mark::~running_mark() {
+  current = outer_;
+  const auto total = std::chrono::steady_clock::now() - started_;
+  if (outer_) outer_->inner_ += total;
+  const auto held = total - inner_;
+  if (held >= task_registry::instance().options()->stall_threshold)
+    report_about(*record_, {.what = debug_report::kind::stalled, .held = held});
+}
+
+}  // namespace detail
+
+std::string debug_report::text() const {
+  const std::string whose = task + detail::place_of(spawned_at);
+  switch (what) {
+    case kind::stalled:
+      return fmt::format("{} held its loop for {:.1f} ms", whose,
+                         std::chrono::duration<double, std::milli>(held).count());
+    case kind::failure_unobserved:
+      return fmt::format("{} failed, and nobody was told: {}", whose, detail::message_of(failure));
+    case kind::destroyed_pending:
+      return fmt::format("{} was destroyed before it had ended", whose);
+  }
+  return whose;
+}
+
+void set_debug(debug_options options) {
+  detail::task_registry::instance().set(std::move(options));
+}
+
+std::vector<task_state> dump_tasks() {
+  return detail::task_registry::instance().dump();
+}
+
+std::string to_string(const std::vector<task_state>& tasks) {
+  std::multimap<std::uint64_t, const task_state*> children;
+  for (const task_state& each : tasks) children.emplace(each.parent, &each);
+  std::string text;
+  const auto print = [&](const auto& self, std::uint64_t parent, std::size_t depth) -> void {
+    const auto [first, last] = children.equal_range(parent);
+    for (auto each = first; each != last; ++each) {
+      const task_state& state = *each->second;
+      const std::string waits = state.waiting_for.empty() ? std::string() : ", waits for " + state.waiting_for;
+      text += std::string(2 * depth, ' ') + state.name + detail::place_of(state.spawned_at) + waits + '\n';
+      self(self, state.id, depth + 1);
+    }
+  };
+  print(print, 0, 0);
+  return text;
+}
+
+}  // namespace fanout
