@@ -9,11 +9,13 @@
 #include <fanout/async/condition.hpp>
 #include <fanout/async/debug.hpp>
 #include <fanout/async/event.hpp>
+#include <fanout/async/exception_group.hpp>
 #include <fanout/async/gather.hpp>
 #include <fanout/async/mutex.hpp>
 #include <fanout/async/program.hpp>
 #include <fanout/async/rate_limiter.hpp>
 #include <fanout/async/semaphore.hpp>
+#include <fanout/async/settled.hpp>
 #include <fanout/async/signals.hpp>
 #include <fanout/async/sleep.hpp>
 #include <fanout/async/thread_executor.hpp>
