@@ -13,6 +13,7 @@
 #include <fanout/async/gather.hpp>
 #include <fanout/async/mutex.hpp>
 #include <fanout/async/program.hpp>
+#include <fanout/async/race.hpp>
 #include <fanout/async/rate_limiter.hpp>
 #include <fanout/async/semaphore.hpp>
 #include <fanout/async/settled.hpp>
