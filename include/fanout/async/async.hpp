@@ -3,6 +3,7 @@
 /// \file
 /// asyncio's vocabulary: everything of the room `async`. It needs no shape and no run, only an Asio executor.
 
+#include <fanout/async/as_completed.hpp>
 #include <fanout/async/async_generator.hpp>
 #include <fanout/async/barrier.hpp>
 #include <fanout/async/channel.hpp>
