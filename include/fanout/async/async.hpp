@@ -21,4 +21,5 @@
 #include <fanout/async/signals.hpp>
 #include <fanout/async/sleep.hpp>
 #include <fanout/async/thread_executor.hpp>
+#include <fanout/async/timeout.hpp>
 #include <fanout/async/to_thread.hpp>
