@@ -20,6 +20,7 @@
 #include <fanout/async/settled.hpp>
 #include <fanout/async/signals.hpp>
 #include <fanout/async/sleep.hpp>
+#include <fanout/async/task_group.hpp>
 #include <fanout/async/thread_executor.hpp>
 #include <fanout/async/timeout.hpp>
 #include <fanout/async/to_thread.hpp>

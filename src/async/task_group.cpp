@@ -1,0 +1,50 @@
+#include <fanout/async/task_group.hpp>
+
+#include <algorithm>
+
+namespace fanout::detail {
+
+void spawned_child::end(const std::exception_ptr& failed) {
+  ended_ = true;
+  failed_ = failed;
+  joining_.wake();
+}
+
+task<void> spawned_child::join() {
+  if (!ended_) {
+    task<void> event = joining_.wait("the result of a task");
+    co_await std::move(event);
+  }
+  if (failed_) std::rethrow_exception(failed_);
+}
+
+// A child that says it was cancelled is no failure once it has been. Neither is the body's, but without a value of the
+// body's there is nothing to return.
+void group_scope::on_end(child& ended, const std::exception_ptr& failed) {
+  const bool expected = cancelled() && is_cancellation(failed);
+  if (&ended == &body_) {
+    if (expected) body_cancelled_ = failed;
+  } else {
+    auto& self = static_cast<spawned_child&>(ended);
+    const std::shared_ptr<spawned_child> kept = std::move(self.self_);
+    self.end(failed);
+  }
+  if (!failed || expected) return;
+  // The body may have been thrown the failure of a child that it awaited.
+  if (std::find(failures_.begin(), failures_.end(), failed) == failures_.end()) failures_.push_back(failed);
+  cancel_all();
+}
+
+void group_scope::on_abandoned(child* holder) noexcept {
+  if (!holder || holder == &body_) return;
+  auto& self = static_cast<spawned_child&>(*holder);
+  const std::shared_ptr<spawned_child> kept = std::move(self.self_);
+  self.joining_.drop();
+}
+
+void group_scope::check() {
+  throw_together(std::move(failures_));
+  if (body_cancelled_) std::rethrow_exception(body_cancelled_);
+}
+
+}  // namespace fanout::detail
