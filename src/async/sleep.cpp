@@ -10,14 +10,14 @@
 
 namespace fanout {
 
-std::chrono::steady_clock::time_point detail::from_now(std::chrono::steady_clock::duration duration) {
-  using clock = std::chrono::steady_clock;
-  const auto now = clock::now();
-  return duration < clock::time_point::max() - now ? now + duration : clock::time_point::max();
+std::chrono::steady_clock::time_point detail::later(std::chrono::steady_clock::time_point when,
+                                                    std::chrono::steady_clock::duration duration) {
+  constexpr auto end = std::chrono::steady_clock::time_point::max();
+  return duration < end - when ? when + duration : end;
 }
 
 task<void> sleep(std::chrono::steady_clock::duration duration) {
-  return sleep_until(detail::from_now(duration));
+  return sleep_until(detail::later(std::chrono::steady_clock::now(), duration));
 }
 
 // `deferred` awaits the timer without the coroutine frame that `use_awaitable` puts around it.

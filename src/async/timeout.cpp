@@ -8,8 +8,9 @@ void single_child::on_end(child&, const std::exception_ptr& failed) {
   failed_ = failed;
 }
 
-timed_child::timed_child(asio::any_io_executor executor, std::chrono::steady_clock::time_point deadline)
-    : single_child(executor), timer_(executor, deadline) {}
+timed_child::timed_child(asio::any_io_executor executor, std::chrono::steady_clock::time_point begun,
+                         std::chrono::steady_clock::time_point deadline)
+    : single_child(executor), begun_(begun), timer_(executor, deadline) {}
 
 // The timer's handler refers to this object, which is gone soon after the child has ended. A timer that can still be
 // cancelled calls it with an error, on which it does nothing; for one that cannot, because its time has come and the

@@ -15,8 +15,9 @@ namespace fanout {
 
 namespace detail {
 
-/// `duration` from now; the end of time where that is later than the clock can say.
-std::chrono::steady_clock::time_point from_now(std::chrono::steady_clock::duration duration);
+/// `duration` after `when`; the end of time where that is later than the clock can say.
+std::chrono::steady_clock::time_point later(std::chrono::steady_clock::time_point when,
+                                            std::chrono::steady_clock::duration duration);
 
 }  // namespace detail
 

@@ -46,7 +46,8 @@ class single_child : public child_scope {
 /// A child that is cancelled at a point in time.
 class timed_child : public single_child {
  protected:
-  timed_child(asio::any_io_executor executor, std::chrono::steady_clock::time_point deadline);
+  timed_child(asio::any_io_executor executor, std::chrono::steady_clock::time_point begun,
+              std::chrono::steady_clock::time_point deadline);
   ~timed_child() = default;
 
   /// Throws what the child threw, or the timeout in place of the cancellation that it was answered with.
@@ -59,7 +60,7 @@ class timed_child : public single_child {
   void disarm() noexcept;
   void expire();
 
-  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point begun_;
   asio::steady_timer timer_;
   bool armed_ = false;
   bool ended_ = false;
@@ -112,8 +113,9 @@ template <class T>
 task<T> timeout_at(std::chrono::steady_clock::time_point deadline, task<T> work,
                    std::source_location where = std::source_location::current()) {
   const auto executor = co_await asio::this_coro::executor;
+  const auto begun = std::chrono::steady_clock::now();
   detail::only_child<detail::timed_child, T> child(std::move(work), {.name = "timeout", .where = where}, executor,
-                                                   deadline);
+                                                   begun, deadline);
   task<void> end = child.run();
   co_await std::move(end);
   co_return child.result();
@@ -124,8 +126,9 @@ template <class T>
 task<T> timeout(std::chrono::steady_clock::duration duration, task<T> work,
                 std::source_location where = std::source_location::current()) {
   const auto executor = co_await asio::this_coro::executor;
+  const auto begun = std::chrono::steady_clock::now();
   detail::only_child<detail::timed_child, T> child(std::move(work), {.name = "timeout", .where = where}, executor,
-                                                   detail::from_now(duration));
+                                                   begun, detail::later(begun, duration));
   task<void> end = child.run();
   co_await std::move(end);
   co_return child.result();
