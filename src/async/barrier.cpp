@@ -1,4 +1,5 @@
 #include <fanout/async/barrier.hpp>
+#include <fanout/async/observation.hpp>
 
 #include <boost/asio/this_coro.hpp>
 
@@ -95,6 +96,7 @@ task<std::size_t> barrier::meet(std::shared_ptr<state> at) {
   std::size_t place = 0;
   detail::coroutine_waiter me(*at, std::move(executor));
   if (at->meet_or_enlist(me, place)) co_return place;
+  const detail::waiting_for mark("a barrier");
   auto all_here = me.wait();
   co_await std::move(all_here);
   if (!me.expect_granted()) throw broken_barrier();

@@ -1,4 +1,5 @@
 #include <fanout/async/condition.hpp>
+#include <fanout/async/observation.hpp>
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -54,6 +55,7 @@ task<void> condition::wait_once(std::shared_ptr<state> awaited, mutex::scoped_lo
   awaited->enlist_last(me);
   std::shared_ptr<detail::permits> unlocked = lock.held_.detach();
   unlocked->give(1);
+  const detail::waiting_for mark("a condition");
   auto notified = me.wait();
   co_await std::move(notified);
   const detail::wait_outcome outcome = me.finish();

@@ -1,4 +1,5 @@
 #include <fanout/async/event.hpp>
+#include <fanout/async/observation.hpp>
 
 #include <boost/asio/this_coro.hpp>
 
@@ -59,6 +60,7 @@ task<void> event::wait_for(std::shared_ptr<state> awaited) {
   auto executor = co_await asio::this_coro::executor;
   detail::coroutine_waiter me(*awaited, std::move(executor));
   if (awaited->set_or_enlist(me)) co_return;
+  const detail::waiting_for mark("an event");
   auto happened = me.wait();
   co_await std::move(happened);
   me.expect_granted();

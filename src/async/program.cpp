@@ -1,3 +1,4 @@
+#include <fanout/async/observation.hpp>
 #include <fanout/async/program.hpp>
 #include <fanout/base/failure.hpp>
 
@@ -208,6 +209,7 @@ class running_program final : public child_process {
 
 task<program_result> run_program(program what) {
   detail::running_program running(std::move(what), detail::running_program::mode::capture);
+  const detail::waiting_for mark("a program");
   task<bool> end = running.wait();
   co_await std::move(end);
   co_return running.result();

@@ -1,3 +1,4 @@
+#include <fanout/async/observation.hpp>
 #include <fanout/async/signals.hpp>
 
 #include <boost/asio/this_coro.hpp>
@@ -21,6 +22,7 @@ task<int> signals::wait(signals& self) {
   const auto executor = co_await asio::this_coro::executor;
   if (!self.registered_) self.register_on(executor);
   auto wait = self.registered_->async_wait(asio::use_awaitable);
+  const detail::waiting_for mark("a signal");
   co_return co_await std::move(wait);
 }
 

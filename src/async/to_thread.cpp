@@ -1,3 +1,4 @@
+#include <fanout/async/observation.hpp>
 #include <fanout/async/to_thread.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -153,6 +154,7 @@ task<void> await_thread_call(thread_executor& threads, std::shared_ptr<thread_ca
         });
       },
       asio::use_awaitable);
+  const waiting_for mark("a thread");
   co_await std::move(operation);
 }
 

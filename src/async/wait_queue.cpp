@@ -102,11 +102,11 @@ class loop_service final : public asio::execution_context::service {
 }  // namespace
 
 /// What is posted: the coroutine, which is destroyed with this if the executor never runs it.
-struct resumption {
-  explicit resumption(coroutine_waiter& ready) noexcept : target(&ready) {}
-  resumption(resumption&& other) noexcept : target(std::exchange(other.target, nullptr)) {}
-  resumption& operator=(resumption&&) = delete;
-  ~resumption() {
+struct wake_up {
+  explicit wake_up(coroutine_waiter& ready) noexcept : target(&ready) {}
+  wake_up(wake_up&& other) noexcept : target(std::exchange(other.target, nullptr)) {}
+  wake_up& operator=(wake_up&&) = delete;
+  ~wake_up() {
     if (target) target->end_(*target, false);
   }
 
@@ -179,10 +179,10 @@ void coroutine_waiter::resume() noexcept {
 void coroutine_waiter::post() noexcept {
   if (const auto* const loop = executor_.target<asio::io_context::executor_type>()) {
     const asio::io_context::executor_type concrete = *loop;
-    asio::post(concrete, resumption(*this));
+    asio::post(concrete, wake_up(*this));
   } else {
     const asio::any_io_executor never_inline = asio::require(executor_, asio::execution::blocking.never);
-    never_inline.execute(resumption(*this));
+    never_inline.execute(wake_up(*this));
   }
 }
 

@@ -1,3 +1,4 @@
+#include <fanout/async/observation.hpp>
 #include <fanout/core/remote_job.hpp>
 #include <fanout/process/to_process.hpp>
 
@@ -159,6 +160,7 @@ task<std::string> call_in_worker(process_call call) {
   installed_worker_backend();  // throws without fanout::init
   calling_worker worker(call);
   call = {};
+  const waiting_for mark("a worker process");
   task<bool> end = worker.wait();
   co_await std::move(end);
   co_return worker.result();

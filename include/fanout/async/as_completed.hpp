@@ -1,8 +1,8 @@
 #pragma once
 
 #include <fanout/async/child_array.hpp>
+#include <fanout/async/parking_place.hpp>
 #include <fanout/async/settled.hpp>
-#include <fanout/async/waiter.hpp>
 #include <fanout/base/task.hpp>
 
 #include <boost/asio/this_coro.hpp>
@@ -69,7 +69,7 @@ class completion_queue : public all_settle {
   std::exception_ptr body_failed_;
   std::deque<std::size_t> ended_;
   std::size_t taken_ = 0;
-  waiter consumer_;
+  parking_place consumer_;
 };
 
 template <class T, class Result>

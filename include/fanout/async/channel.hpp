@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/async/observation.hpp>
 #include <fanout/async/wait_queue.hpp>
 
 #include <boost/asio/this_coro.hpp>
@@ -113,6 +114,7 @@ class channel {
     detail::coroutine_waiter me(*to, std::move(executor));
     step taken = to->offer(value, &me);
     if (taken == step::enlisted) {
+      const detail::waiting_for mark("room in a channel");
       auto accepted = me.wait();
       co_await std::move(accepted);
       taken = me.expect_granted() ? step::done : step::closed;
@@ -125,6 +127,7 @@ class channel {
     std::optional<T> value;
     detail::coroutine_waiter me(*from, std::move(executor));
     if (from->take(value, &me) == step::enlisted) {
+      const detail::waiting_for mark("a value from a channel");
       auto handed_over = me.wait();
       co_await std::move(handed_over);
       me.expect_granted();

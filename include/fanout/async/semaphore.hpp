@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/async/observation.hpp>
 #include <fanout/async/wait_queue.hpp>
 
 #include <boost/asio/this_coro.hpp>
@@ -74,6 +75,7 @@ task<Held> acquire(std::shared_ptr<permits> from) {
   auto executor = co_await asio::this_coro::executor;
   coroutine_waiter me(*from, std::move(executor));
   if (!from->take_or_enlist(me)) {
+    const waiting_for mark("a permit");
     auto granted = me.wait();
     co_await std::move(granted);
     me.expect_granted();

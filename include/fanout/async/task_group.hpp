@@ -2,7 +2,7 @@
 
 #include <fanout/async/child_scope.hpp>
 #include <fanout/async/exception_group.hpp>
-#include <fanout/async/waiter.hpp>
+#include <fanout/async/parking_place.hpp>
 #include <fanout/base/task.hpp>
 
 #include <boost/asio/this_coro.hpp>
@@ -54,7 +54,7 @@ class spawned_child : public child {
 
   bool ended_ = false;
   std::exception_ptr failed_;
-  waiter joining_;
+  parking_place joining_;
   std::shared_ptr<spawned_child> self_;  ///< while it runs
 };
 

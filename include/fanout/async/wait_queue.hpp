@@ -153,7 +153,7 @@ class coroutine_waiter final : public waiter {
  private:
   friend class loop_waits;
   friend class waitable;
-  friend struct resumption;
+  friend struct wake_up;
 
   enum state { enlisted, armed, settled };
 

@@ -13,14 +13,14 @@
 namespace fanout::detail {
 
 /// Where one coroutine at a time is parked until another one wakes it. Thread safety: none; both on one executor.
-class waiter {
+class parking_place {
  public:
-  waiter() = default;
-  waiter(const waiter&) = delete;
-  waiter& operator=(const waiter&) = delete;
+  parking_place() = default;
+  parking_place(const parking_place&) = delete;
+  parking_place& operator=(const parking_place&) = delete;
 
   /// Suspends until `wake`; throws `operation_aborted` when cancelled before, `std::logic_error` when another coroutine
-  /// waits here. `what` is for `dump_tasks`. This waiter must outlive the call.
+  /// waits here. `what` is for `dump_tasks`. This must outlive the call.
   task<void> wait(const char* what);
   /// Resumes the waiting coroutine in a turn of its own, if there is one.
   void wake() { resume({}); }

@@ -1,5 +1,5 @@
 #include <fanout/async/observation.hpp>
-#include <fanout/async/waiter.hpp>
+#include <fanout/async/parking_place.hpp>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/error.hpp>
@@ -10,7 +10,7 @@
 
 namespace fanout::detail {
 
-task<void> waiter::wait(const char* what) {
+task<void> parking_place::wait(const char* what) {
   if (waiting_) throw std::logic_error("another coroutine waits for this already");
   const waiting_for mark(what);
   auto parked = asio::async_initiate<const asio::use_awaitable_t<>&, void(boost::system::error_code)>(
@@ -24,7 +24,7 @@ task<void> waiter::wait(const char* what) {
   co_await std::move(parked);
 }
 
-void waiter::resume(boost::system::error_code with) {
+void parking_place::resume(boost::system::error_code with) {
   if (!waiting_) return;
   resumption self = std::move(*waiting_);
   waiting_.reset();
