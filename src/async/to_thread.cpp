@@ -106,7 +106,10 @@ class waiting_coroutine final : public thread_call::listener, public std::enable
     const std::lock_guard lock(list_->mutex);
     ended_ = true;
     call_.reset();  // its value must not outlive the loop
-    if (list_->closed) return list_->changed.notify_all();
+    if (list_->closed) {
+      executor_ = {};  // while the loop waits: this object may outlive it on the thread of the call
+      return list_->changed.notify_all();
+    }
     list_->all.erase(place_);
     const auto executor = executor_;
     // The work that keeps the loop running goes along, and ends there.
