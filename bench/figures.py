@@ -45,10 +45,10 @@ class Figures:
         self.rows.append((name, f"{value:.3f}{unit}", bar, "met" if met else "MISSED"))
 
     def print(self):
-        print(f"\n| {'figure':<52} | {'reached':>9} | {'bar':>11} |        |")
-        print(f"|{'-' * 54}|{'-' * 10}:|{'-' * 12}:|--------|")
+        print(f"\n| {'figure':<66} | {'reached':>9} | {'bar':>11} |        |")
+        print(f"|{'-' * 68}|{'-' * 10}:|{'-' * 12}:|--------|")
         for name, value, bar, verdict in self.rows:
-            print(f"| {name:<52} | {value:>9} | {bar:>11} | {verdict:<6} |")
+            print(f"| {name:<66} | {value:>9} | {bar:>11} | {verdict:<6} |")
 
     @property
     def missed(self):
@@ -158,11 +158,43 @@ def measure_fetch(fanout, rounds, figures):
         figures.add("its peak memory", max(peaks), "< 40 MB", max(peaks) < 40, " MB")
 
 
+# What the C++ benchmarks call a figure, and bench/async_peer.py.
+ASYNC_FIGURES = {
+    "gather of trivial coroutines": "gather",
+    "spawn and join in a task group": "spawn_and_join",
+    "timeout of a task that ends at once": "timers",
+    "channel, one loop, capacity 64, beside channel": "channel_one_loop",
+    "channel, two threads, capacity 64": "channel_two_threads",
+    "semaphore, 1,000 waiters, beside channel": "semaphore",
+    "memory of an idle sleeping task": "idle_task",
+}
+
+
+def measure_async(fanout, figures):
+    """asyncio's vocabulary beside plain Asio, and beside asyncio on uvloop: ns an operation, bytes for the memory."""
+    directory = pathlib.Path(fanout).parent
+    printed = "".join(run([directory / name]).stdout for name in ("bench_async_tasks", "bench_async_sync"))
+    peer = run([sys.executable, pathlib.Path(__file__).with_name("async_peer.py")]).stdout
+    theirs = {name: float(value) for name, value in (line.split() for line in peer.splitlines())}
+    print(f"\ncoroutines, beside plain Asio\n{printed}")
+    print("the same under asyncio on uvloop")
+    for name, value in theirs.items():
+        print(f"  {name:<20} {value:>8.0f}")
+    for name, of_theirs in ASYNC_FIGURES.items():
+        found = re.search(rf"^{re.escape(name)} +(?:ours +)?([\d.]+) \S+ +(?:plain Asio +)?([\d.]+)", printed, re.M)
+        ours, plain = float(found[1]), float(found[2])
+        figures.add(f"{name}, of plain Asio", ours / plain, "<= 1.2", ours <= 1.2 * plain)
+        if of_theirs == "idle_task":
+            figures.add(name, ours, "<= 1024 B", ours <= 1024, " B")
+        else:
+            figures.add(f"{name}, faster than uvloop", theirs[of_theirs] / ours, ">= 10", theirs[of_theirs] >= 10 * ours)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fanout", required=True, help="the release binary")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("only", nargs="*", choices=["shapes", "fetch", []], help="which parts; all by default")
+    parser.add_argument("only", nargs="*", choices=["shapes", "fetch", "async", []], help="which parts; all by default")
     given = parser.parse_args()
     if len(os.sched_getaffinity(0)) < 2:
         fail("needs two cores: one for the server, one for the client")
@@ -175,6 +207,8 @@ def main():
         measure_shapes(given.fanout, given.rounds, figures)
     if not given.only or "fetch" in given.only:
         measure_fetch(given.fanout, given.rounds, figures)
+    if not given.only or "async" in given.only:
+        measure_async(given.fanout, figures)
     figures.print()
     sys.exit(1 if figures.missed else 0)
 
