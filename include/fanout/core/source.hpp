@@ -129,7 +129,7 @@ template <any_source S>
 auto make_puller(S&& source) {
   using bare = std::remove_reference_t<S>;
   if constexpr (coroutine_source<S>)
-    return coroutine_puller<typename S::value_type>(std::move(source));
+    return coroutine_puller<typename S::value_type>(std::forward<S>(source));
   else if constexpr (pull_source<bare>)
     return source_reference<bare>(source);
   else if constexpr (generator_source<bare>)
