@@ -115,7 +115,7 @@ fanout::task<int> politely(fanout::semaphore& at_once, int x) {
 fanout::task<int> limited() {
   fanout::semaphore at_once(2);
   std::vector<fanout::task<int>> tasks;
-  for (int x = 0; x < 5; ++x) tasks.push_back(politely(at_once, x));
+  for (const int x : {0, 1, 2, 3, 4}) tasks.push_back(politely(at_once, x));
   auto all = fanout::gather(std::move(tasks));
   const auto values = co_await std::move(all);
   co_return std::accumulate(values.begin(), values.end(), 0);

@@ -162,7 +162,7 @@ running_mark::~running_mark() {
 }  // namespace detail
 
 std::string debug_report::text() const {
-  const std::string whose = task + detail::place_of(spawned_at);
+  std::string whose = task + detail::place_of(spawned_at);
   switch (what) {
     case kind::stalled:
       return fmt::format("{} held its loop for {:.1f} ms", whose,
