@@ -2,6 +2,9 @@
 #include <fanout/http/url.hpp>
 
 #include "check.hpp"
+#include "http/host.hpp"
+
+#include <arpa/inet.h>
 
 #include <algorithm>
 #include <optional>
@@ -24,9 +27,14 @@ void check_url(const http::url& page) {
   check(page.target().starts_with('/') && sendable(page.target()), "the target can be sent");
   check(page.target().find('#') == std::string_view::npos, "a fragment is not sent");
   const std::string path = std::string(page.target().substr(0, page.target().find('?'))) + '/';
+  check(path.find('\\') == path.npos, "a backslash in a path is a slash");
   check(path.find("/./") == path.npos && path.find("/../") == path.npos, "dot segments are removed");
   check(sendable(page.authority()), "the authority can be sent");
   check(page.port() != 0, "there is a port");
+  // What the system would read as an address is written as one, so that a check of addresses sees it.
+  in_addr address{};
+  if (::inet_aton(std::string(page.host()).c_str(), &address) != 0)
+    check(http::is_dotted_decimal(page.host()), "an IPv4 address is in dotted decimal");
   check(page.str() == std::string(page.scheme()) + "://" + std::string(page.authority()) + std::string(page.target()),
         "the URL is its parts");
   for (const char c : page.userinfo())

@@ -1,10 +1,12 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/http/url.hpp>
 
+#include "http/host.hpp"
 #include "http/text.hpp"
 
 #include <boost/url.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -15,9 +17,8 @@ namespace urls = boost::urls;
 
 // What each byte is to the parser of plain URLs and to the repair of others.
 enum : std::uint8_t {
-  in_host = 1,      // lower-case letters, digits, '.', '-', '_': a host name as it is sent
-  in_target = 2,    // allowed in a path or query as it stands (RFC 3986), '%' excluded
-  in_any_host = 4,  // in_host and upper case
+  in_host = 1,    // lower-case letters, digits, '.', '-', '_': a host name as it is sent
+  in_target = 2,  // allowed in a path or query as it stands (RFC 3986), '%' excluded
 };
 
 constexpr auto byte_classes = [] {
@@ -25,8 +26,8 @@ constexpr auto byte_classes = [] {
   const auto mark = [&](std::string_view which, std::uint8_t as) {
     for (const char c : which) classes[static_cast<unsigned char>(c)] |= as;
   };
-  mark("abcdefghijklmnopqrstuvwxyz0123456789.-_", in_host | in_any_host | in_target);
-  mark("ABCDEFGHIJKLMNOPQRSTUVWXYZ", in_any_host | in_target);
+  mark("abcdefghijklmnopqrstuvwxyz0123456789.-_", in_host | in_target);
+  mark("ABCDEFGHIJKLMNOPQRSTUVWXYZ", in_target);
   mark("~!$&'()*+,;=:@/?", in_target);
   return classes;
 }();
@@ -80,20 +81,39 @@ std::uint16_t checked_port(std::string_view whole, std::string_view digits) {
   return static_cast<std::uint16_t>(port);
 }
 
-// Lower case and checked: a name of letters, digits, '.', '-' and '_', or an IPv6 address without its brackets.
 std::string checked_host(std::string_view whole, std::string_view host, bool bracketed) {
   if (host.empty()) refuse(whole, "it names no host");
-  std::string result(host);
-  for (char& c : result) c = lower(c);
   if (bracketed) {
-    if (!urls::parse_ipv6_address(result)) refuse(whole, "'" + printable(host) + "' is not an IPv6 address");
-    return result;
+    std::string address = parse_ipv6(host);
+    if (address.empty()) refuse(whole, "'" + printable(host) + "' is not an IPv6 address");
+    return address;
   }
-  if (result.size() > 253) refuse(whole, "its host name is longer than 253 characters");
-  for (const char c : result) {
-    if (static_cast<unsigned char>(c) >= 0x80) refuse(whole, "its host name is not ASCII; give it in its xn-- form");
-    if (!is(c, in_host)) refuse(whole, "its host name contains '" + printable({&c, 1}) + "'");
+  parsed_host parsed = parse_host(host);
+  if (!parsed.problem.empty()) refuse(whole, parsed.problem);
+  return std::move(parsed.text);
+}
+
+// A segment of dots, also where they are percent-encoded, as browsers see it; 0 for any other.
+int dots_in(std::string_view segment) noexcept {
+  int dots = 0;
+  while (!segment.empty() && dots < 3) {
+    if (segment.front() == '.')
+      segment.remove_prefix(1);
+    else if (segment.size() >= 3 && segment[0] == '%' && segment[1] == '2' && lower(segment[2]) == 'e')
+      segment.remove_prefix(3);
+    else
+      return 0;
+    ++dots;
   }
+  return segment.empty() ? dots : 0;
+}
+
+// A backslash in a path is a slash to browsers: what comes after one must not look like a host to us and like a path
+// to them, or the reverse.
+std::string with_slashes(std::string_view text) {
+  std::string result(text);
+  const auto end = result.begin() + static_cast<std::ptrdiff_t>(std::min(result.find_first_of("?#"), result.size()));
+  std::replace(result.begin(), end, '\\', '/');
   return result;
 }
 
@@ -104,8 +124,9 @@ std::string without_dot_segments(std::string_view target) {
   for (std::size_t begin = 1; begin <= path_size;) {
     const std::size_t end = std::min(target.find('/', begin), path_size);
     const std::string_view segment = target.substr(begin, end - begin);
-    if (segment == "..") result.resize(std::min(result.rfind('/'), result.size()));
-    if (segment == "." || segment == "..") {
+    const int dots = dots_in(segment);
+    if (dots == 2) result.resize(std::min(result.rfind('/'), result.size()));
+    if (dots == 1 || dots == 2) {
       if (end == path_size) result += '/';
     } else {
       result.append("/").append(segment);
@@ -152,6 +173,8 @@ bool url::parse_plain(std::string_view text) {
   while (i < text.size() && is(text[i], in_host)) ++i;
   const std::size_t host_size = i - begin;
   if (host_size == 0 || host_size > 253) return false;
+  const std::string_view host = text.substr(begin, host_size);
+  if (may_be_ipv4(host) && !is_dotted_decimal(host)) return false;
   const unsigned default_port = secure ? 443 : 80;
   unsigned port = default_port;
   if (i < text.size() && text[i] == ':') {
@@ -168,6 +191,8 @@ bool url::parse_plain(std::string_view text) {
       if (text[i] == '.' && text[i - 1] == '/') return false;  // perhaps a dot segment
     } else if (text[i] != '%' || i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) {
       return false;
+    } else if (text[i - 1] == '/' && text[i + 1] == '2') {
+      return false;  // perhaps a dot segment, percent-encoded
     }
   }
   for (std::size_t k = i; k < text.size(); ++k)
@@ -199,9 +224,10 @@ void url::parse_general(std::string_view whole) {
   rest = rest.substr(0, rest.find('#'));
   const std::size_t authority_size = std::min(rest.find_first_of("/?\\"), rest.size());
   std::string_view authority = rest.substr(0, authority_size);
-  std::string target = repair(rest.substr(authority_size));
+  std::string target = repair(with_slashes(rest.substr(authority_size)));
   if (target.empty() || target.front() != '/') target.insert(target.begin(), '/');
-  if (target.find("/.") != std::string::npos) target = without_dot_segments(target);
+  if (target.find("/.") != std::string::npos || target.find("/%2") != std::string::npos)
+    target = without_dot_segments(target);
 
   const std::size_t at = authority.rfind('@');
   if (at != std::string_view::npos) {
@@ -237,8 +263,9 @@ void url::parse_general(std::string_view whole) {
 }
 
 url url::resolve(std::string_view reference) const {
-  const std::string_view text = trim_spaces(reference);
-  refuse_controls(text);
+  refuse_controls(reference);
+  const std::string repaired = with_slashes(trim_spaces(reference));
+  const std::string_view text = repaired;
   if (!scheme_of(text).empty()) return url(text);
   if (text.starts_with("//")) return url(std::string(scheme()).append(":").append(text));
   if (text.starts_with('/')) return url(std::string(origin()).append(text));

@@ -12,13 +12,16 @@ namespace fanout::http {
 ///
 /// Parsing repairs what browsers repair: outer spaces are dropped, spaces, non-ASCII bytes and other characters that
 /// RFC 3986 does not allow are percent-encoded, dot segments are removed, scheme and host become lower case, a default
-/// port and the fragment are dropped, an empty path becomes "/". Controls, other schemes, a missing host or a bad port
-/// are refused with a `fanout::error` of kind `invalid_request` that says what is wrong.
+/// port and the fragment are dropped, an empty path becomes "/", a backslash in a path is a slash. A host in another
+/// script becomes ASCII (UTS 46, non-transitional), and one that ends in a number is an IPv4 address in any of the
+/// spellings the WHATWG URL standard knows: "http://0x7f.1/" is "http://127.0.0.1/". Controls, other schemes, a missing
+/// host or a bad port are refused with a `fanout::error` of kind `invalid_request` that says what is wrong.
 ///
 /// ```cpp
 /// http::url page("HTTP://Example.org:80/a b?q=ü#top");
 /// page.str();     // "http://example.org/a%20b?q=%C3%BC"
 /// page.target();  // "/a%20b?q=%C3%BC"
+/// http::url("http://bücher.example").host();  // "xn--bcher-kva.example"
 /// ```
 ///
 /// Thread safety: as any value.
@@ -31,7 +34,7 @@ class url {
   bool empty() const noexcept { return text_.empty(); }
   bool secure() const noexcept { return secure_; }
   std::string_view scheme() const noexcept { return secure_ ? "https" : "http"; }
-  /// Lower case; an IPv6 address without its brackets.
+  /// Lower case and ASCII; an IPv6 address without its brackets.
   std::string_view host() const noexcept { return std::string_view(text_).substr(host_begin_, host_size_); }
   std::uint16_t port() const noexcept { return port_; }
   /// Host and, unless it is the scheme's default, port: the Host header, IPv6 in brackets.
