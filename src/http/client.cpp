@@ -102,8 +102,6 @@ task<response> exchange_all(std::shared_ptr<const client::core> core, request wh
         continue;
       }
       answer.url = std::move(what.url);
-      answer.measured = ex.measured();
-      answer.measured.total = ex.elapsed();
       co_return answer;
     }
   } catch (const error& thrown) {

@@ -3,7 +3,6 @@
 #include "http/loop_state.hpp"
 #include "http/request_head.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -29,8 +28,7 @@ exchange::~exchange() {
 
 void exchange::begin(const client_options& options) {
   options_ = &options;
-  started_ = last_activity_ = clock::now();
-  phase_ = phase::none;
+  limits_.begin(options, clock::now());
   expired_ = expiry::none;
   measured_ = {};
 }
@@ -54,8 +52,8 @@ void exchange::prepare(const request& what, std::string_view user_agent) {
 
 bool exchange::take_idle(const void* tls) {
   if (sent_before_) return false;
-  connection_ = loop_.pool().take({request_->url.origin(), tls}, last_activity_, options_->idle_connection_lifetime,
-                                  !is_idempotent(request_->method));
+  connection_ = loop_.pool().take({request_->url.origin(), tls}, limits_.last_moved(),
+                                  options_->idle_connection_lifetime, !is_idempotent(request_->method));
   if (!connection_) return false;
   opened();
   return true;
@@ -70,8 +68,7 @@ void exchange::use(std::unique_ptr<connection> fresh, const void* tls) {
 void exchange::opened() {
   opening_socket_ = nullptr;
   opening_names_ = nullptr;
-  if (phase_ == phase::opening) last_activity_ = clock::now();
-  phase_ = phase::transfer;
+  limits_.enter(phase::transfer, limits_.now_in() == phase::none ? limits_.last_moved() : clock::now());
   sent_ = 0;
   leftover_.clear();
   write_broken_ = unasked_bytes_ = waiting_for_response_ = false;
@@ -81,10 +78,9 @@ void exchange::opened() {
   arm();
 }
 
-void exchange::opening(tcp_socket* socket, lookup* names) {
-  if (phase_ != phase::opening) {
-    phase_ = phase::opening;
-    opening_since_ = clock::now();
+void exchange::opening(phase what, tcp_socket* socket, lookup* names) {
+  if (limits_.now_in() != what) {
+    limits_.enter(what, clock::now());
     arm();
   }
   opening_socket_ = socket;
@@ -106,7 +102,8 @@ bool exchange::write_some(step& next) {
     const io_result result = connection_->write_some(rest);
     if (result.state == io_state::done) {
       sent_ += result.bytes;
-      if (sent_ < whole) last_activity_ = clock::now();
+      measured_.bytes_sent += result.bytes;
+      if (sent_ < whole) limits_.sent(result.bytes, clock::now());
     } else if (result.state == io_state::want_read || result.state == io_state::want_write) {
       next = result.state == io_state::want_read ? step::want_read : step::want_write;
       return false;
@@ -116,6 +113,7 @@ bool exchange::write_some(step& next) {
       return true;
     }
   }
+  limits_.all_sent();
   // The first read after a write finds nothing yet.
   next = step::want_read;
   const bool just_written = sent_ != 0 && !std::exchange(waiting_for_response_, true);
@@ -131,7 +129,8 @@ step exchange::read_some() {
     if (result.state == io_state::want_write) return step::want_write;
     if (result.state == io_state::failed) return broken(result);
     if (result.state != io_state::done) return at_end(result.state);
-    last_activity_ = clock::now();
+    limits_.received(result.bytes, clock::now());
+    measured_.bytes_received += result.bytes;
 
     const std::string_view bytes(buffer.data(), leftover_.size() + result.bytes);
     const auto made = parser_->put(bytes);
@@ -173,6 +172,13 @@ bool exchange::may_send_again() const noexcept {
   return connection_->used && !sent_before_ && !parser_->got_some() && is_idempotent(request_->method);
 }
 
+response exchange::take_response() {
+  limits_.measure(measured_);
+  response result = parser_->take();
+  result.measured = measured_;
+  return result;
+}
+
 void exchange::release_connection() {
   const bool whole_request_sent = sent_ == head_.size() + (body_in_head_ ? 0 : request_->body.size()) && !write_broken_;
   if (!parser_->complete() || !whole_request_sent || unasked_bytes_ || !parser_->keep_alive()) {
@@ -180,7 +186,7 @@ void exchange::release_connection() {
     loop_.pool().discard(std::move(connection_));
     return;
   }
-  loop_.pool().put(std::move(connection_), last_activity_,
+  loop_.pool().put(std::move(connection_), limits_.last_moved(),
                    {options_->max_idle_connections, options_->max_idle_per_host, options_->idle_connection_lifetime});
 }
 
@@ -194,22 +200,13 @@ void exchange::resumed(boost::system::error_code waited) {
 }
 
 void exchange::arm() {
-  const auto phase_end =
-      phase_ == phase::opening ? opening_since_ + options_->connect_timeout : last_activity_ + options_->idle_timeout;
-  loop_.deadlines().arm(*this, std::min<clock::time_point>(phase_end, started_ + options_->total_timeout));
+  loop_.deadlines().arm(*this, limits_.next());
 }
 
-// Bytes that move do not move the deadline, they only note the time: so the idle deadline may have passed by then.
+// Bytes that move do not move the deadline, they only note the time: so it may not have passed after all.
 void exchange::on_deadline() {
-  const auto now = clock::now();
-  if (now >= started_ + options_->total_timeout)
-    expired_ = expiry::total;
-  else if (phase_ == phase::opening && now >= opening_since_ + options_->connect_timeout)
-    expired_ = expiry::connect;
-  else if (phase_ == phase::transfer && now >= last_activity_ + options_->idle_timeout)
-    expired_ = expiry::idle;
-  else
-    return arm();
+  expired_ = limits_.passed(clock::now());
+  if (expired_ == expiry::none) return arm();
   boost::system::error_code ignored;
   if (connection_) connection_->socket.cancel(ignored);
   if (opening_socket_) opening_socket_->cancel(ignored);
@@ -217,15 +214,8 @@ void exchange::on_deadline() {
 }
 
 void exchange::raise_expired() const {
-  const auto how_far = parser_ ? parser_->how_far() : "while connecting";
-  if (expired_ == expiry::connect)
-    throw error(failure_kind::timeout,
-                fmt::format("no connection to {} within {} (connect timeout)", peer(), options_->connect_timeout));
-  if (expired_ == expiry::idle)
-    throw error(failure_kind::timeout,
-                fmt::format("{} sent nothing for {} (idle timeout) {}", peer(), options_->idle_timeout, how_far));
-  throw error(failure_kind::timeout, fmt::format("the exchange with {} took longer than {} (total timeout) {}", peer(),
-                                                 options_->total_timeout, how_far));
+  throw error(failure_kind::timeout,
+              limits_.describe(expired_, peer(), parser_ ? parser_->how_far() : "while connecting"));
 }
 
 std::string exchange::peer() const {

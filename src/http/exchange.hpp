@@ -6,6 +6,7 @@
 #include "http/client_core.hpp"
 #include "http/connection.hpp"
 #include "http/response_parser.hpp"
+#include "http/time_limits.hpp"
 
 #include <chrono>
 #include <memory>
@@ -54,14 +55,16 @@ class exchange final : public deadline_entry {
   step advance();
   /// Gives the connection back to the pool, or closes it, after `advance` said complete or again.
   void release_connection();
-  response take_response() { return parser_->take(); }
+  /// The response, with what the exchange cost so far.
+  response take_response();
 
   /// To be called after each wait with what became of it. Throws when a deadline passed, the wait was cancelled, or
   /// another thread runs the loop now.
   void resumed(boost::system::error_code waited);
 
-  /// While a connection is being opened: the connect deadline rules, and ends waiting on `what`, which may be null.
-  void opening(tcp_socket* socket, lookup* names);
+  /// While a connection is being opened: the deadlines of `what` rule, and end the wait on the other two, which may be
+  /// null.
+  void opening(phase what, tcp_socket* socket, lookup* names);
   void opened();
 
   /// "host:port", for messages.
@@ -69,15 +72,11 @@ class exchange final : public deadline_entry {
   tcp_socket& socket() noexcept { return connection_->socket; }
   const client_options& options() const noexcept { return *options_; }
   loop_state& loop() noexcept { return loop_; }
-  clock::time_point started() const noexcept { return started_; }
-  clock::duration elapsed() const noexcept { return last_activity_ - started_; }
+  clock::time_point started() const noexcept { return limits_.started(); }
   const measurements& measured() const noexcept { return measured_; }
   measurements& measured() noexcept { return measured_; }
 
  private:
-  enum class phase { none, opening, transfer };
-  enum class expiry { none, connect, idle, total };
-
   void on_deadline() override;
   void arm();
   [[noreturn]] void raise_expired() const;
@@ -103,11 +102,8 @@ class exchange final : public deadline_entry {
 
   tcp_socket* opening_socket_ = nullptr;
   lookup* opening_names_ = nullptr;
-  phase phase_ = phase::none;
+  time_limits limits_;
   expiry expired_ = expiry::none;
-  clock::time_point started_{};
-  clock::time_point last_activity_{};
-  clock::time_point opening_since_{};
   measurements measured_;
 };
 

@@ -57,10 +57,10 @@ task<tcp_socket> connect_to_any(exchange& ex, const address_list& addresses, std
     tcp_socket socket(ex.loop().context().get_executor());
     int error = begin_connect(socket, tcp::endpoint(address, port), ex.loop().pool());
     while (error == EINPROGRESS) {
-      ex.opening(&socket, nullptr);
+      ex.opening(phase::connecting, &socket, nullptr);
       auto writable = socket.async_wait(tcp_socket::wait_write, no_throw);
       const auto [failed] = co_await std::move(writable);
-      ex.opening(nullptr, nullptr);
+      ex.opening(phase::connecting, nullptr, nullptr);
       ex.resumed(failed);
       error = connect_result(socket);
     }
@@ -74,10 +74,10 @@ task<tcp_socket> connect_to_any(exchange& ex, const address_list& addresses, std
 
 task<std::unique_ptr<connection>> open_connection(exchange& ex, const url& to, const tls_context* tls) {
   lookup names(ex.loop().names(), std::string(to.host()));
-  ex.opening(nullptr, &names);
+  ex.opening(phase::resolving, nullptr, &names);
   auto found = names.wait();
   co_await std::move(found);
-  ex.opening(nullptr, nullptr);
+  ex.opening(phase::resolving, nullptr, nullptr);
   ex.resumed({});
   auto connecting = connect_to_any(ex, names.addresses(), to.port());
   auto result = std::make_unique<connection>(co_await std::move(connecting));
@@ -89,11 +89,11 @@ task<std::unique_ptr<connection>> open_connection(exchange& ex, const url& to, c
     if (shaken.state == io_state::done) co_return result;
     if (shaken.state != io_state::want_read && shaken.state != io_state::want_write)
       throw error(failure_kind::tls, fmt::format("TLS with {} failed: {}", ex.peer(), result->tls->failure()));
-    ex.opening(&result->socket, nullptr);
+    ex.opening(phase::securing, &result->socket, nullptr);
     const auto what = shaken.state == io_state::want_read ? tcp_socket::wait_read : tcp_socket::wait_write;
     auto ready = result->socket.async_wait(what, no_throw);
     const auto [failed] = co_await std::move(ready);
-    ex.opening(nullptr, nullptr);
+    ex.opening(phase::securing, nullptr, nullptr);
     ex.resumed(failed);
   }
 }

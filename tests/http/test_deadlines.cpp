@@ -29,6 +29,49 @@ TEST_F(deadlines, connecting_includes_the_tls_handshake) {
   EXPECT_GE(failed.elapsed, must_expire);
 }
 
+TEST_F(deadlines, the_handshake_alone) {
+  scripted_server server([](peer& client, int) { client.wait_until_closed(); });
+  auto options = all(must_not_expire);
+  options.tls_timeout = must_expire;
+  const auto failed = failure_of([&] { fetch("https://127.0.0.1:" + std::to_string(server.port()) + "/", options); });
+  EXPECT_EQ(failed.kind, failure_kind::timeout);
+  EXPECT_THAT(failed.message, HasSubstr("TLS timeout"));
+  EXPECT_GE(failed.elapsed, must_expire);
+}
+
+TEST_F(deadlines, the_first_byte) {
+  scripted_server server([](peer& client, int) { client.wait_until_closed(); });
+  auto options = all(must_not_expire);
+  options.first_byte_timeout = must_expire;
+  const auto failed = failure_of([&] { fetch(server.url(), options); });
+  EXPECT_EQ(failed.kind, failure_kind::timeout);
+  EXPECT_THAT(failed.message, HasSubstr("first-byte timeout"));
+}
+
+TEST_F(deadlines, a_body_that_comes_too_slowly) {
+  scripted_server server([](peer& client, int) {
+    client.read_request();
+    client.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n12345");
+    client.wait_until_closed();
+  });
+  auto options = all(must_not_expire);
+  options.low_speed_bytes_per_s = 1'000'000;
+  options.low_speed_window = must_expire;
+  const auto failed = failure_of([&] { fetch(server.url(), options); });
+  EXPECT_EQ(failed.kind, failure_kind::timeout);
+  EXPECT_THAT(failed.message, HasSubstr("low-speed limit"));
+  EXPECT_THAT(failed.message, HasSubstr("5 of 100 bytes"));
+}
+
+TEST_F(deadlines, that_are_long_enough_disturb_nobody) {
+  scripted_server server(always(ok("x")));
+  auto options = all(must_not_expire);
+  options.queue_timeout = options.resolve_timeout = options.tls_timeout = options.first_byte_timeout =
+      options.low_speed_window = must_not_expire;
+  options.low_speed_bytes_per_s = 1'000'000'000;
+  EXPECT_EQ(fetch(server.url("/", "localhost"), options).body, "x");
+}
+
 TEST_F(deadlines, idle_between_bytes_says_how_far_it_came) {
   scripted_server server([](peer& client, int) {
     client.read_request();

@@ -20,15 +20,22 @@ struct client_options {
   std::chrono::milliseconds connect_timeout{30'000};  ///< name look-up, TCP connection and TLS handshake together
   std::chrono::milliseconds idle_timeout{60'000};     ///< between two moments at which bytes moved
   std::chrono::milliseconds total_timeout{300'000};   ///< the whole exchange with its redirects and retry
-  std::size_t max_header_bytes = 64 * 1024;           ///< names and values of all response headers together
-  std::size_t max_header_count = 256;                 ///< response header fields
-  std::uint64_t max_body_bytes = 1ull << 30;          ///< of one response
-  int max_redirects = 10;                             ///< 0: the redirect itself is the response
-  bool verify_tls = true;                             ///< false accepts any certificate
-  std::string ca_file = {};                           ///< PEM file of issuers trusted besides the system's
-  std::string user_agent = {};                        ///< empty: fanout/VERSION
-  std::size_t max_idle_connections = 4096;            ///< open and unused, on each loop
-  std::size_t max_idle_per_host = 1024;               ///< the same, for one scheme, host, port and TLS settings
+  // Deadlines for single phases; 0 leaves the phase to the three above.
+  std::chrono::milliseconds queue_timeout{0};       ///< for one of the connections the limits allow to come free
+  std::chrono::milliseconds resolve_timeout{0};     ///< name look-up
+  std::chrono::milliseconds tls_timeout{0};         ///< TLS handshake
+  std::chrono::milliseconds first_byte_timeout{0};  ///< from the request's last byte to the response's first
+  std::uint64_t low_speed_bytes_per_s = 50;  ///< a transfer that is slower, over a whole window, fails; 0: none does
+  std::chrono::milliseconds low_speed_window{60'000};
+  std::size_t max_header_bytes = 64 * 1024;   ///< names and values of all response headers together
+  std::size_t max_header_count = 256;         ///< response header fields
+  std::uint64_t max_body_bytes = 1ull << 30;  ///< of one response
+  int max_redirects = 10;                     ///< 0: the redirect itself is the response
+  bool verify_tls = true;                     ///< false accepts any certificate
+  std::string ca_file = {};                   ///< PEM file of issuers trusted besides the system's
+  std::string user_agent = {};                ///< empty: fanout/VERSION
+  std::size_t max_idle_connections = 4096;    ///< open and unused, on each loop
+  std::size_t max_idle_per_host = 1024;       ///< the same, for one scheme, host, port and TLS settings
   std::chrono::milliseconds idle_connection_lifetime{60'000};  ///< unused for longer, a connection is closed
 };
 

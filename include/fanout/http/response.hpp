@@ -14,10 +14,19 @@ namespace fanout::http {
 
 /// What one exchange cost, its redirects and its retry included.
 struct measurements {
-  std::chrono::nanoseconds total{};  ///< from `send` to the last byte
-  bool connection_reused = false;    ///< the last hop went over a connection that was already open
-  int attempts = 0;                  ///< requests sent, redirects and a retry on a fresh connection included
-  int redirects = 0;                 ///< how many were followed
+  // Times are sums over all hops; a phase that an open connection spared is 0.
+  std::chrono::nanoseconds queued{};       ///< waiting for one of the connections the limits allow
+  std::chrono::nanoseconds name_lookup{};  ///< until there was an address to connect to
+  std::chrono::nanoseconds connect{};      ///< TCP, and what a proxy wanted to hear
+  std::chrono::nanoseconds tls{};          ///< handshake
+  std::chrono::nanoseconds first_byte{};   ///< from `send` to the first byte of the response
+  std::chrono::nanoseconds total{};        ///< from `send` to the last byte
+  std::uint64_t bytes_sent = 0;            ///< on the wire, below TLS: headers and bodies of all hops
+  std::uint64_t bytes_received = 0;        ///< likewise: before transfer and content codings are removed
+  std::string remote_address;              ///< "address:port" of the last hop's peer, which may be a proxy
+  bool connection_reused = false;          ///< the last hop went over a connection that was already open
+  int attempts = 0;                        ///< requests sent, redirects and a retry on a fresh connection included
+  int redirects = 0;                       ///< how many were followed
 };
 
 /// One whole response. A status of 400 or above is not an exception; `raise_for_status` makes it one.
