@@ -134,7 +134,7 @@ step exchange::read_some() {
 
     const std::string_view bytes(buffer.data(), leftover_.size() + result.bytes);
     const auto made = parser_->put(bytes);
-    if (made.failed) parser_->raise(made.failed, peer());
+    if (made.failed) parser_->raise(peer());
     if (parser_->complete()) {
       unasked_bytes_ = made.used < bytes.size();
       return step::complete;

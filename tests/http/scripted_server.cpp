@@ -36,13 +36,14 @@ std::string peer::read_request() {
   return request;
 }
 
-void peer::send(std::string_view bytes) {
+bool peer::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto count = tls_ ? static_cast<ssize_t>(SSL_write(tls_, bytes.data(), static_cast<int>(bytes.size())))
                             : ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count <= 0) return;
+    if (count <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
+  return true;
 }
 
 void peer::reset() {

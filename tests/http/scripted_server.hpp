@@ -23,7 +23,8 @@ class peer {
 
   /// The next request, header and body; empty when the client closed first.
   std::string read_request();
-  void send(std::string_view bytes);
+  /// False when the client closed before it took them all.
+  bool send(std::string_view bytes);
   /// Closes with a reset instead of an orderly end.
   void reset();
   /// Ends TLS in order, as a server that closes should.

@@ -55,7 +55,7 @@ void feed(response_parser& parser, std::string_view bytes, std::size_t split) {
     kept.append(piece);
     if (kept.empty()) continue;
     const auto made = parser.put(kept);
-    ASSERT_FALSE(made.failed) << made.failed.message();
+    ASSERT_FALSE(made.failed);
     kept.erase(0, made.used);
   }
   ASSERT_TRUE(kept.empty());
@@ -89,7 +89,7 @@ TEST_P(framing, a_message_cut_at_any_byte_is_not_taken_for_whole) {
   for (std::size_t cut = 1; cut < expected.bytes.size(); ++cut) {
     response_parser parser(options, expected.head, true);
     const auto made = parser.put(std::string_view(expected.bytes).substr(0, cut));
-    ASSERT_FALSE(made.failed) << made.failed.message();
+    ASSERT_FALSE(made.failed);
     ASSERT_FALSE(parser.complete()) << expected.name << " cut at " << cut;
     if (!expected.ends_with_connection) {
       ASSERT_FALSE(parser.put_end()) << expected.name << " cut at " << cut;
@@ -112,7 +112,7 @@ TEST_P(framing, a_message_in_single_bytes_is_the_same_message) {
   std::string kept;
   for (const char byte : expected.bytes) {
     const auto made = parser.put(kept += byte);
-    ASSERT_FALSE(made.failed) << made.failed.message();
+    ASSERT_FALSE(made.failed);
     kept.erase(0, made.used);
   }
   EXPECT_TRUE(kept.empty());

@@ -36,6 +36,7 @@ struct response {
   http::headers headers;
   std::string body;              ///< empty when the request said not to keep it
   std::uint64_t body_bytes = 0;  ///< bytes of the body, kept or not, transfer coding removed
+  http::headers trailers;        ///< fields sent after the body (RFC 9110 section 6.5); never merged into `headers`
   http::url url;                 ///< the page that answered, after redirects
   http::measurements measured;
 
