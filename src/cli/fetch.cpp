@@ -299,7 +299,7 @@ void add_fetch(CLI::App& app, std::function<int()>& chosen) {
       ->expected(1)
       ->take_all();
   command->add_option("-d,--data", given->body, "Body to send; @FILE reads it from a file");
-  command->add_option("--cacert", given->ca_file, "PEM file of issuers to trust besides the system's");
+  command->add_option("--cacert", given->ca_file, "PEM file of the issuers to trust, instead of the system's");
   command->add_flag("-k,--insecure", given->insecure, "Accept any TLS certificate");
   add_count(*command, "--max-redirects", given->max_redirects, {0, 1000}, "Redirects to follow; 0 for none");
   add_size(*command, "--max-bytes", given->max_bytes, "Largest body accepted, such as 10MiB");

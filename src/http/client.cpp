@@ -117,7 +117,7 @@ task<response> failed_task(std::exception_ptr why) {
 }  // namespace
 
 client::core::core(client_options given)
-    : options(std::move(given)), tls(tls_context::shared(options.verify_tls, options.ca_file)) {
+    : options(std::move(given)), tls(tls_context::shared(tls_settings::of(options))) {
   if (options.user_agent.empty()) options.user_agent = "fanout/" FANOUT_VERSION;
 }
 

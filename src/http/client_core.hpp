@@ -2,7 +2,7 @@
 
 #include <fanout/http/client.hpp>
 
-#include "http/tls.hpp"
+#include "http/tls_context.hpp"
 
 /// \file
 namespace fanout::http {

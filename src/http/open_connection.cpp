@@ -83,7 +83,8 @@ task<std::unique_ptr<connection>> open_connection(exchange& ex, const url& to, c
   auto result = std::make_unique<connection>(co_await std::move(connecting));
   if (!tls) co_return result;
 
-  result->tls = std::make_unique<tls_session>(*tls, result->socket.native_handle(), std::string(to.host()));
+  result->tls =
+      std::make_unique<tls_session>(*tls, result->socket.native_handle(), std::string(to.host()), to.origin());
   for (;;) {
     const io_result shaken = result->tls->handshake();
     if (shaken.state == io_state::done) co_return result;

@@ -75,4 +75,22 @@ server_tls issuer::server(const certificate_options& options) const {
   return made;
 }
 
+certificate_files issuer::files(const temporary_directory& directory, const std::string& name,
+                                const certificate_options& options) const {
+  const server_tls made = server(options);
+  const auto write = [&](const std::string& suffix, auto put) {
+    BIO* const memory = BIO_new(BIO_s_mem());
+    put(memory);
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(memory, &data);
+    std::string path = directory.write(name + suffix, std::string(data, static_cast<std::size_t>(size)));
+    BIO_free(memory);
+    return path;
+  };
+  return {write(".pem", [&](BIO* to) { PEM_write_bio_X509(to, SSL_CTX_get0_certificate(made.get())); }),
+          write(".key", [&](BIO* to) {
+            PEM_write_bio_PrivateKey(to, SSL_CTX_get0_privatekey(made.get()), nullptr, nullptr, 0, nullptr, nullptr);
+          })};
+}
+
 }  // namespace fanout_test

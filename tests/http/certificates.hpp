@@ -1,5 +1,7 @@
 #pragma once
 
+#include "support/temporary_directory.hpp"
+
 #include <openssl/ssl.h>
 
 #include <memory>
@@ -18,6 +20,12 @@ struct certificate_options {
   bool self_signed = false;  ///< by itself instead of by the issuer
 };
 
+/// A certificate and its key in PEM files.
+struct certificate_files {
+  std::string certificate;
+  std::string key;
+};
+
 /// An issuer of certificates, with a PEM file of its own certificate that is removed in the end.
 class issuer {
  public:
@@ -28,6 +36,9 @@ class issuer {
   const std::string& ca_file() const noexcept { return file_; }
   /// A server's side of TLS with a new certificate.
   server_tls server(const certificate_options& options = {}) const;
+  /// The same in files of `directory`, whose names begin with `name`; for servers of their own, and for clients.
+  certificate_files files(const temporary_directory& directory, const std::string& name,
+                          const certificate_options& options = {}) const;
 
  private:
   EVP_PKEY* key_;

@@ -164,6 +164,87 @@ TEST_F(tls, an_issuers_file_that_cannot_be_read) {
   EXPECT_THAT(failed.message, HasSubstr("/nonexistent/ca.pem"));
 }
 
+TEST_F(tls, an_issuers_file_replaces_the_systems_issuers) {
+  // As in curl: who names an issuer gets that one and no other.
+  const issuer other;
+  client_options options;
+  options.ca_file = other.ca_file();  // of the same name
+  const auto failed = failure_with({}, options);
+  EXPECT_EQ(failed.kind, failure_kind::tls);
+  EXPECT_THAT(failed.message, HasSubstr("not signed by the issuer"));
+}
+
+TEST_F(tls, the_issuers_file_is_read_once_a_process) {
+  const auto context = issuer_.server();
+  scripted_server server(always(ok("x")), context.get());
+  const fanout_test::temporary_directory directory;
+  client_options options;
+  options.ca_file = directory.write("ca.pem", read_file(issuer_.ca_file()));
+  EXPECT_EQ(fetch(server.url(), options).body, "x");
+  std::filesystem::remove(options.ca_file);
+  EXPECT_EQ(fetch(server.url(), options).body, "x");
+  options.resume_tls = false;  // other settings, the same issuers
+  EXPECT_EQ(fetch(server.url(), options).body, "x");
+}
+
+TEST_F(tls, a_least_version_that_the_server_does_not_speak) {
+  const auto context = issuer_.server();
+  SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
+  scripted_server server(always(ok("x")), context.get());
+  auto options = trusting();
+  EXPECT_EQ(fetch(server.url(), options).body, "x");
+  options.min_tls_version = fanout::http::tls_version::v1_3;
+  const auto failed = failure_of([&] { fetch(server.url(), options); });
+  EXPECT_EQ(failed.kind, failure_kind::tls);
+  EXPECT_THAT(failed.message, HasSubstr("no TLS version from 1.3 on"));
+}
+
+TEST_F(tls, a_server_that_accepts_none_of_the_ciphers) {
+  const auto context = issuer_.server();
+  SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_cipher_list(context.get(), "ECDHE-RSA-AES128-GCM-SHA256");  // its key is no RSA key
+  scripted_server server(always(ok("x")), context.get());
+  const auto failed = failure_of([&] { fetch(server.url(), trusting()); });
+  EXPECT_EQ(failed.kind, failure_kind::tls);
+  EXPECT_THAT(failed.message, HasSubstr("alert handshake_failure"));
+}
+
+TEST_F(tls, the_server_is_told_the_name_and_the_protocol) {
+  const auto context = issuer_.server();
+  struct seen {
+    std::string name, protocols;
+  } told;
+  SSL_CTX_set_app_data(context.get(), &told);
+  SSL_CTX_set_client_hello_cb(
+      context.get(),
+      [](SSL* ssl, int*, void*) {
+        const unsigned char* bytes = nullptr;
+        std::size_t size = 0;
+        auto& name = static_cast<seen*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)))->name;
+        name.clear();
+        if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &bytes, &size) == 1)
+          name.assign(reinterpret_cast<const char*>(bytes) + 5, size - 5);  // behind two lengths and a type
+        return SSL_CLIENT_HELLO_SUCCESS;
+      },
+      nullptr);
+  SSL_CTX_set_alpn_select_cb(
+      context.get(),
+      [](SSL*, const unsigned char** chosen, unsigned char* size, const unsigned char* offered, unsigned count,
+         void* to) {
+        static_cast<seen*>(to)->protocols.assign(reinterpret_cast<const char*>(offered), count);
+        *chosen = offered + 1;
+        *size = offered[0];
+        return SSL_TLSEXT_ERR_OK;
+      },
+      &told);
+  scripted_server server(always(ok("x")), context.get());
+  EXPECT_EQ(fetch(server.url("/", "localhost"), trusting()).body, "x");
+  EXPECT_EQ(told.name, "localhost");
+  EXPECT_EQ(told.protocols, "\x08http/1.1");
+  EXPECT_EQ(fetch(server.url(), trusting()).body, "x");
+  EXPECT_EQ(told.name, "") << "an address is no server name (RFC 6066 section 3)";
+}
+
 TEST_F(tls, a_peer_that_is_gone_raises_no_signal) {
   const auto context = issuer_.server();
   scripted_server server([](peer&, int) {}, context.get());  // hangs up after the handshake

@@ -40,13 +40,14 @@ std::uint16_t free_port() {
   return ntohs(address.sin_port);
 }
 
-std::string configuration(const std::string& prefix, const std::string& root, std::uint16_t port) {
+std::string configuration(const std::string& prefix, const std::string& root, const std::string& listen,
+                          const std::string& directives) {
   std::string text = "daemon off;\nmaster_process off;\nerror_log " + prefix + "/error.log;\npid " + prefix +
                      "/pid;\nevents { worker_connections 1024; }\nhttp {\n  access_log off;\n"
                      "  default_type application/octet-stream;\n  keepalive_requests 1000000;\n";
   for (const std::string kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
     text += "  " + kind + "_temp_path " + prefix + "/" + kind + ";\n";
-  return text + "  server { listen 127.0.0.1:" + std::to_string(port) + "; root " + root + "; }\n}\n";
+  return text + "  server { listen " + listen + "; root " + root + ";\n" + directives + "}\n}\n";
 }
 
 bool has_ended(pid_t& pid) {
@@ -57,7 +58,8 @@ bool has_ended(pid_t& pid) {
 
 }  // namespace
 
-nginx::nginx(const std::string& root) {
+nginx::nginx(const std::string& root, std::string directives)
+    : directives_(std::move(directives)), tls_(directives_.find("ssl_certificate") != std::string::npos) {
   const std::string program = program_to_test_against();
   for (int attempt = 0; attempt < 10; ++attempt)  // somebody else may take the port first
     if (start(program, root)) return;
@@ -69,13 +71,14 @@ nginx::~nginx() {
 }
 
 std::string nginx::url(const std::string& path) const {
-  return "http://127.0.0.1:" + std::to_string(port_) + path;
+  return (tls_ ? "https" : "http") + std::string("://127.0.0.1:") + std::to_string(port_) + path;
 }
 
 /// False if it ended instead. It writes its pid once it listens.
 bool nginx::start(const std::string& program, const std::string& root) {
   port_ = free_port();
-  const std::string file = directory_.write("nginx.conf", configuration(directory_.path(), root, port_));
+  const std::string listen = "127.0.0.1:" + std::to_string(port_) + (tls_ ? " ssl" : "");
+  const std::string file = directory_.write("nginx.conf", configuration(directory_.path(), root, listen, directives_));
   std::vector<std::string> arguments{program, "-p", directory_.path(), "-c", file, "-e", directory_ / "error.log"};
   std::vector<char*> argv;
   for (std::string& each : arguments) argv.push_back(each.data());

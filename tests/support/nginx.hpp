@@ -14,7 +14,8 @@ namespace fanout_test {
 /// All its files are below a temporary directory; the destructor ends it.
 class nginx {
  public:
-  explicit nginx(const std::string& root);
+  /// `directives` are added to its server block. With a certificate among them it speaks TLS.
+  explicit nginx(const std::string& root, std::string directives = {});
   nginx(const nginx&) = delete;
   nginx& operator=(const nginx&) = delete;
   ~nginx();
@@ -26,6 +27,8 @@ class nginx {
   void stop();
 
   temporary_directory directory_;
+  std::string directives_;
+  bool tls_ = false;
   std::uint16_t port_ = 0;
   pid_t pid_ = -1;
 };

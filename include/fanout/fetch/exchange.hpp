@@ -21,7 +21,7 @@ struct settings {
   std::uint64_t max_body_bytes = 1ULL << 30;  ///< of one response
   std::int32_t max_redirects = 10;            ///< 0: the redirect itself is the response
   bool verify_tls = true;
-  std::string ca_file;        ///< PEM file of issuers trusted besides the system's
+  std::string ca_file;        ///< PEM file of the issuers to trust instead of the system's
   bool keep_body = false;     ///< otherwise bytes are counted and dropped
   bool keep_headers = false;  ///< of the response
 

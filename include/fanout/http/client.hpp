@@ -15,6 +15,8 @@
 /// The HTTP/1.1 client.
 namespace fanout::http {
 
+enum class tls_version { v1_2, v1_3 };
+
 /// What a client allows and how long it waits. Every deadline fails with kind `timeout` and a message of its own.
 struct client_options {
   std::chrono::milliseconds connect_timeout{30'000};  ///< name look-up, TCP connection and TLS handshake together
@@ -31,12 +33,18 @@ struct client_options {
   std::size_t max_header_count = 256;         ///< response header fields
   std::uint64_t max_body_bytes = 1ull << 30;  ///< of one response
   int max_redirects = 10;                     ///< 0: the redirect itself is the response
-  bool verify_tls = true;                     ///< false accepts any certificate
-  std::string ca_file = {};                   ///< PEM file of issuers trusted besides the system's
   std::string user_agent = {};                ///< empty: fanout/VERSION
   std::size_t max_idle_connections = 4096;    ///< open and unused, on each loop
   std::size_t max_idle_per_host = 1024;       ///< the same, for one scheme, host, port and TLS settings
   std::chrono::milliseconds idle_connection_lifetime{60'000};  ///< unused for longer, a connection is closed
+
+  // TLS. Files are read once a process, when the first connection needs them.
+  bool verify_tls = true;             ///< false accepts any certificate
+  std::string ca_file = {};           ///< PEM file of the issuers to trust instead of the system's
+  std::string certificate_file = {};  ///< PEM chain shown to servers that ask for a client certificate
+  std::string key_file = {};          ///< PEM key of `certificate_file`; empty: it is in that file, too
+  tls_version min_tls_version = tls_version::v1_2;
+  bool resume_tls = true;  ///< whether a connection may take up the TLS session of an earlier one
 };
 
 /// An HTTP/1.1 client with keep-alive, over http and https.

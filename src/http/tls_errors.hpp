@@ -1,0 +1,17 @@
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <string>
+
+/// \file
+/// What OpenSSL reports, in words that say what to do.
+namespace fanout::http {
+
+/// OpenSSL's own words for an error code.
+std::string openssl_reason(unsigned long code);
+
+/// Why `session` failed, from this thread's first OpenSSL error. `host`: whose certificate was checked.
+std::string describe_tls_failure(const SSL* session, const std::string& host, bool in_handshake);
+
+}  // namespace fanout::http
