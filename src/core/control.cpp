@@ -133,12 +133,12 @@ failure run_control::cancelled() const {
   return {.kind = failure_kind::cancelled, .message = "the run was stopped before this task finished"};
 }
 
-failure run_control::timed_out(std::string_view how) const {
-  const auto limit = std::chrono::duration<double, std::milli>(options_.task_timeout).count();
-  return {.kind = failure_kind::timeout, .message = fmt::format("over its limit of {:g} ms{}", limit, how)};
+failure run_control::timed_out(std::chrono::nanoseconds limit, std::string_view how) const {
+  const auto milliseconds = std::chrono::duration<double, std::milli>(limit).count();
+  return {.kind = failure_kind::timeout, .message = fmt::format("over its limit of {:g} ms{}", milliseconds, how)};
 }
 
-failure run_control::classify_stopped(failure reason, bool was_timed_out) const {
+failure run_control::classify_stopped(failure reason, bool was_timed_out, std::chrono::nanoseconds limit) const {
   bool told_to_end = reason.kind == failure_kind::cancelled;
   if (reason.exception && !told_to_end) {
     try {
@@ -152,7 +152,7 @@ failure run_control::classify_stopped(failure reason, bool was_timed_out) const 
     }
   }
   if (!told_to_end) return reason;
-  failure told = was_timed_out ? timed_out("") : cancelled();
+  failure told = was_timed_out ? timed_out(limit, "") : cancelled();
   told.elapsed = reason.elapsed;
   return told;
 }

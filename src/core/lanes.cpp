@@ -51,9 +51,8 @@ class watch_mark {
 
 // slot --------------------------------------------------------------------------------------------------------------
 
-void slot::begin_task(std::chrono::steady_clock::time_point started) {
+void slot::begin_task(std::chrono::steady_clock::time_point started, std::chrono::nanoseconds limit) {
   busy_ = true;
-  const auto limit = home_.control().options().task_timeout;
   if (limit.count() > 0) home_.deadlines().arm(*this, started + limit);
 }
 

@@ -19,9 +19,10 @@ void check_shape(const fanout::shape& asked, bool coroutine, bool remote) {
 
 failure overran(const run_control& control, std::chrono::nanoseconds took) {
   const auto milliseconds = std::chrono::duration<double, std::milli>(took).count();
-  return control.timed_out(fmt::format(
-      ": it took {:.0f} ms, since a blocking task cannot be stopped inside its own process; processes:N can stop it",
-      milliseconds));
+  return control.timed_out(control.options().task_timeout,
+                           fmt::format(": it took {:.0f} ms, since a blocking task cannot be stopped inside its own "
+                                       "process; processes:N can stop it",
+                                       milliseconds));
 }
 
 }  // namespace fanout::detail

@@ -76,11 +76,15 @@ class calling_worker final : public child_process {
   void encode(const process_call& call) {
     if (call.argument.size() > max_value_bytes) throw error(too_large_to_travel());
     frame_writer setup(out_, frame_type::setup);
-    append_raw(out_, setup_frame{.name_bytes = static_cast<std::uint32_t>(call.function.size())});
+    append_raw(out_, setup_frame{});
+    setup.close();
+    frame_writer function(out_, frame_type::function);
+    append_raw(out_, function_frame{.name_bytes = static_cast<std::uint32_t>(call.function.size())});
     out_ += call.function;
     out_ += call.context;
-    setup.close();
+    function.close();
     frame_writer tasks(out_, frame_type::tasks);
+    append_raw(out_, tasks_frame{});
     append_raw(out_, task_header{0, call.argument.size()});
     out_ += call.argument;
     tasks.close();
@@ -137,6 +141,8 @@ class calling_worker final : public child_process {
         return;
       case frame_type::setup:
       case frame_type::tasks:
+      case frame_type::function:
+      case frame_type::forget:
         break;
     }
     throw error(failure_kind::protocol, "the worker process sent a frame that is not a worker's");

@@ -39,7 +39,7 @@ std::optional<frame_reader::frame> frame_reader::next() {
   std::string_view received(buffer_.data() + begin_, end_ - begin_);
   const auto header = take_raw<frame_header>(received);
   if (!header) return std::nullopt;
-  if (header->bytes > max_frame_bytes || header->type < frame_type::hello || header->type > frame_type::refusal)
+  if (header->bytes > max_frame_bytes || header->type < frame_type::hello || header->type > frame_type::forget)
     throw error(failure_kind::protocol, "bytes that are no frame came from another process");
   const auto payload = take_bytes(received, header->bytes);
   if (!payload) return std::nullopt;

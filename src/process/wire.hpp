@@ -12,8 +12,10 @@
 /// What a process and its workers say to each other, over any byte stream: frames of a length, a type and a payload.
 ///
 ///     worker -> parent   hello     once, when it is ready
-///     parent -> worker   setup     once, first: which function, how many lanes
-///     parent -> worker   tasks     any number; then the parent closes its sending side
+///     parent -> worker   setup     once, first: how many lanes
+///     parent -> worker   function  before the first tasks of each function: its number here, its name and context
+///     parent -> worker   forget    a function of which nothing is under way: its number is free again
+///     parent -> worker   tasks     any number, each of one function; then the parent closes its sending side
 ///     worker -> parent   results   any number
 ///     worker -> parent   bye       once, last: what it used
 ///     worker -> parent   refusal   instead of the rest: why it cannot work, as text
@@ -22,7 +24,7 @@
 namespace fanout::detail {
 
 /// Raised whenever the meaning of a frame changes.
-inline constexpr std::uint32_t wire_version = 2;
+inline constexpr std::uint32_t wire_version = 3;
 inline constexpr std::uint32_t wire_magic = 0x666e7431;  // "fnt1"
 /// A frame beyond this is not one: the stream is corrupt.
 inline constexpr std::uint32_t max_frame_bytes = 1U << 30;
@@ -30,7 +32,7 @@ inline constexpr std::uint32_t max_frame_bytes = 1U << 30;
 /// What is left in a frame for one value.
 inline constexpr std::size_t max_value_bytes = max_frame_bytes - 4096;
 
-enum class frame_type : std::uint32_t { hello = 1, setup, tasks, results, bye, refusal };
+enum class frame_type : std::uint32_t { hello = 1, setup, tasks, results, bye, refusal, function, forget };
 
 struct frame_header {
   std::uint32_t bytes = 0;  ///< of the payload
@@ -42,13 +44,29 @@ struct hello_frame {
   std::uint32_t version = wire_version;
 };
 
-/// Followed by the function's name and the encoded context.
 struct setup_frame {
   std::uint32_t threads = 1;
   std::uint32_t in_flight = 1;
   std::uint32_t first_lane = 0;
+  std::uint32_t loops = 0;  ///< whether lanes have event loops, for coroutines; else coroutines run one at a time
+};
+
+/// Followed by the function's name and the encoded context.
+struct function_frame {
+  std::uint32_t number = 0;
   std::uint32_t name_bytes = 0;
-  std::int64_t task_timeout_ns = 0;
+  std::uint32_t vital = 0;  ///< a worker that cannot make it is of no use; else its tasks fail, and others may not
+};
+
+struct forget_frame {
+  std::uint32_t number = 0;
+};
+
+/// At the front of a `tasks` frame.
+struct tasks_frame {
+  std::uint32_t function = 0;
+  std::uint32_t unused = 0;
+  std::int64_t limit_ns = 0;  ///< for each of the tasks; 0 for none
 };
 
 /// Each task in a `tasks` frame: this, then the encoded input.

@@ -4,9 +4,9 @@
 #include <fanout/core/lanes.hpp>
 #include <fanout/core/pipeline.hpp>
 #include <fanout/core/usage.hpp>
-#include <fanout/process/registry.hpp>
 
 #include "process/progress_page.hpp"
+#include "process/served_function.hpp"
 #include "process/wire.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -22,7 +22,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
-#include <memory>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -72,12 +72,9 @@ class parent_link {
 /// The run inside a worker: the inner shape's lanes take tasks from the socket and put results into it.
 class worker_run final : public lane_work {
  public:
-  worker_run(parent_link& parent, const setup_frame& setup, const remote_entry& function, std::string_view context,
-             frame_reader& reader)
+  worker_run(parent_link& parent, const setup_frame& setup, frame_reader& reader)
       : parent_(parent),
         setup_(setup),
-        function_(function.make(context)),
-        coroutine_(function.coroutine),
         page_(progress_page::open(worker_page, setup.threads)),
         reader_(reader),
         options_(make_options(setup)),
@@ -85,7 +82,7 @@ class worker_run final : public lane_work {
 
   void run() {
     std::string choice;
-    run_lanes(control_, *this, options_.shape, coroutine_, choice);
+    run_lanes(control_, *this, options_.shape, setup_.loops != 0, choice);
     flusher_.reset();
     flush();
     control_.rethrow_broken();
@@ -103,7 +100,7 @@ class worker_run final : public lane_work {
     std::string value;
     std::optional<failure> failed;
     try {
-      function_->call(taken.argument, value);
+      taken.function->call(taken.argument, value);
     } catch (...) {
       failed = current_failure();
     }
@@ -129,17 +126,18 @@ class worker_run final : public lane_work {
       }
       slot_took_item(place);
       const auto started = clock::now();
-      place.begin_task(started);
+      place.begin_task(started, taken.limit);
       std::string value;
       std::optional<failure> failed;
       try {
-        task<void> work = function_->call_async(taken.argument, value);
+        task<void> work = taken.function->instance().call_async(taken.argument, value);
         co_await std::move(work);
       } catch (...) {
         failed = current_failure();
       }
       place.end_task();
-      if (failed && place.cancelled()) failed = control_.classify_stopped(*std::move(failed), place.timed_out());
+      if (failed && place.cancelled())
+        failed = control_.classify_stopped(*std::move(failed), place.timed_out(), taken.limit);
       report_result(taken.ordinal, place.lane_number(), started, clock::now(), std::chrono::nanoseconds(-1), value,
                     failed);
     }
@@ -151,12 +149,13 @@ class worker_run final : public lane_work {
   struct assignment {
     std::uint64_t ordinal = 0;
     std::string argument;
+    served_function* function = nullptr;
+    std::chrono::nanoseconds limit{0};
   };
 
   static options make_options(const setup_frame& setup) {
     options how{grid(1, setup.threads, setup.in_flight)};
     how.on_error = on_error::collect;
-    how.task_timeout = std::chrono::nanoseconds(setup.task_timeout_ns);
     return how;
   }
 
@@ -182,16 +181,48 @@ class worker_run final : public lane_work {
   void read_tasks() {
     more_ = parent_.fill(reader_);
     while (const auto frame = reader_.next()) {
-      if (frame->type != frame_type::tasks)
-        throw error(failure_kind::protocol, "the parent sent something else than tasks");
-      auto payload = frame->payload;
-      while (!payload.empty()) {
-        const auto header = take_raw<task_header>(payload);
-        const auto argument = header ? take_bytes(payload, header->bytes) : std::nullopt;
-        if (!argument) throw error(failure_kind::protocol, "the parent sent a task that ends too soon");
-        queue_.push_back({header->ordinal, std::string(*argument)});
+      switch (frame->type) {
+        case frame_type::tasks:
+          queue_tasks(frame->payload);
+          break;
+        case frame_type::function:
+          learn(frame->payload);
+          break;
+        case frame_type::forget:
+          forget(frame->payload);
+          break;
+        default:
+          throw error(failure_kind::protocol, "the parent sent a frame that is not a parent's");
       }
     }
+  }
+
+  void queue_tasks(std::string_view payload) {
+    const auto of_all = take_raw<tasks_frame>(payload);
+    const auto known = of_all ? functions_.find(of_all->function) : functions_.end();
+    if (known == functions_.end()) throw error(failure_kind::protocol, "the parent sent tasks of no function");
+    while (!payload.empty()) {
+      const auto header = take_raw<task_header>(payload);
+      const auto argument = header ? take_bytes(payload, header->bytes) : std::nullopt;
+      if (!argument) throw error(failure_kind::protocol, "the parent sent a task that ends too soon");
+      queue_.push_back(
+          {header->ordinal, std::string(*argument), &known->second, std::chrono::nanoseconds(of_all->limit_ns)});
+    }
+  }
+
+  void learn(std::string_view payload) {
+    const auto told = take_raw<function_frame>(payload);
+    const auto name = told ? take_bytes(payload, told->name_bytes) : std::nullopt;
+    if (!name) throw error(failure_kind::protocol, "the parent told of a function in too few bytes");
+    const auto [place, added] = functions_.try_emplace(told->number, *name, payload);
+    if (!added) throw error(failure_kind::protocol, "the parent told of a function twice");
+    if (told->vital) place->second.instance();
+  }
+
+  void forget(std::string_view payload) {
+    const auto told = take_raw<forget_frame>(payload);
+    if (!told || functions_.erase(told->number) == 0)
+      throw error(failure_kind::protocol, "the parent took back a function it had not told of");
   }
 
   void report_result(std::uint64_t ordinal, std::uint32_t lane, clock::time_point started, clock::time_point finished,
@@ -258,14 +289,13 @@ class worker_run final : public lane_work {
 
   parent_link& parent_;
   setup_frame setup_;
-  std::unique_ptr<remote_instance> function_;
-  bool coroutine_;
   progress_page page_;
   frame_reader& reader_;
   options options_;
   run_control control_;
 
-  std::mutex source_mutex_;  ///< guards reader_, queue_ and more_
+  std::mutex source_mutex_;                             ///< guards reader_, functions_, queue_ and more_
+  std::map<std::uint32_t, served_function> functions_;  ///< stable addresses; tasks of one that is forgotten have ended
   std::deque<assignment> queue_;
   bool more_ = true;       ///< the parent may send more
   std::mutex sink_mutex_;  ///< guards results_ and the sending side of the socket
@@ -303,9 +333,8 @@ void serve(parent_link& parent) {
   }
   auto payload = first->payload;
   const auto setup = take_raw<setup_frame>(payload);
-  const auto name = setup ? take_bytes(payload, setup->name_bytes) : std::nullopt;
-  if (first->type != frame_type::setup || !name) throw error(failure_kind::protocol, "the parent sent no set-up");
-  worker_run run(parent, *setup, find_remote(*name), payload, reader);
+  if (first->type != frame_type::setup || !setup) throw error(failure_kind::protocol, "the parent sent no set-up");
+  worker_run run(parent, *setup, reader);
   run.run();
   send_frame(parent, frame_type::bye, bye_frame{peak_rss_bytes()});
 }

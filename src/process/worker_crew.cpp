@@ -42,11 +42,11 @@ worker_crew::worker_crew(run_control& control, remote_job& job, const fanout::sh
     : control_(control),
       job_(job),
       shape_(ran),
-      context_(job.context()),
       cost_(cost),
       workers_(ran.processes),
       frames_(ran.processes),
       open_frames_(ran.processes),
+      told_(ran.processes),
       deadline_timer_(loop_),
       interrupt_(loop_, control) {
   cost_.processes = 0;
@@ -54,8 +54,6 @@ worker_crew::worker_crew(run_control& control, remote_job& job, const fanout::sh
 
 void worker_crew::run() {
   const run_control::observer watch(control_, [this] { asio::post(loop_, [this] { on_change(); }); });
-  deadlines_checked_ = clock::now();
-  if (control_.options().task_timeout.count() > 0) check_deadlines();
   interrupt_.start();
   deal();
   finish_when_done();
@@ -118,17 +116,43 @@ bool worker_crew::give(std::uint32_t number) {
     returned_.push_front(std::move(*task));
     return running_ > 0;
   }
-  if (!open_frames_[number]) open_frames_[number] = std::make_unique<frame_writer>(frames_[number], frame_type::tasks);
+  open_frame(task->terms, number);
+  if (task->terms.limit.count() > 0) watch_deadlines(task->terms.limit);
   append_raw(frames_[number], task_header{worker->front_ordinal + worker->tasks.size(), task->argument.size()});
   frames_[number] += task->argument;
   worker->unfinished += 1;
   worker->unfinished_bytes += task->argument.size();
   worker->tasks.push_back(std::move(*task));
-  if (open_frames_[number]->payload_bytes() >= frame_bytes) {  // together they may be more than a frame can hold
-    open_frames_[number]->close();
-    open_frames_[number].reset();
-  }
+  if (open_frames_[number]->frame.payload_bytes() >= frame_bytes)  // together they may be more than a frame can hold
+    close_frame(number);
   return true;
+}
+
+/// Makes the worker's open frame one for tasks on these terms.
+void worker_crew::open_frame(const task_terms& terms, std::uint32_t number) {
+  auto& open = open_frames_[number];
+  if (open && open->terms == terms) return;
+  close_frame(number);
+  tell_of(terms.function, number);
+  open = std::make_unique<open_tasks>(terms, frames_[number]);
+  append_raw(frames_[number], tasks_frame{.function = terms.function, .limit_ns = terms.limit.count()});
+}
+
+void worker_crew::close_frame(std::uint32_t number) {
+  if (open_frames_[number]) open_frames_[number]->frame.close();
+  open_frames_[number].reset();
+}
+
+void worker_crew::tell_of(std::uint32_t function, std::uint32_t number) {
+  if (!told_[number].insert(function).second) return;
+  const remote_callable told = job_.function(function);
+  frame_writer frame(frames_[number], frame_type::function);
+  append_raw(frames_[number], function_frame{.number = function,
+                                             .name_bytes = static_cast<std::uint32_t>(told.name.size()),
+                                             .vital = function == 0 ? 1U : 0U});
+  frames_[number] += told.name;
+  frames_[number] += told.context;
+  frame.close();
 }
 
 std::optional<handed_task> worker_crew::next_task() {
@@ -139,7 +163,7 @@ std::optional<handed_task> worker_crew::next_task() {
   }
   while (!waiting_for_source_) {
     handed_task task;
-    switch (job_.pull_encoded(task.index, task.argument)) {
+    switch (job_.pull_encoded(task.index, task.argument, task.terms)) {
       case pull_status::item:
         if (task.argument.size() <= max_value_bytes) return task;
         refuse_too_large(task.index);
@@ -174,15 +198,12 @@ worker_process* worker_crew::worker_for(std::uint32_t number) {
   cost_.processes = std::max(cost_.processes, running_);
   worker_process& worker = *workers_[number];
 
-  const std::string_view name = job_.function();
+  told_[number].clear();
   frame_writer setup(frames_[number], frame_type::setup);
   append_raw(frames_[number], setup_frame{.threads = shape_.threads,
                                           .in_flight = shape_.in_flight,
                                           .first_lane = number * shape_.threads,
-                                          .name_bytes = static_cast<std::uint32_t>(name.size()),
-                                          .task_timeout_ns = control_.options().task_timeout.count()});
-  frames_[number] += name;
-  frames_[number] += context_;
+                                          .loops = job_.needs_loops() ? 1U : 0U});
   setup.close();
   asio::co_spawn(loop_, attend(worker), [this](std::exception_ptr failed) {
     if (failed) control_.break_off(failed);
@@ -193,8 +214,7 @@ worker_process* worker_crew::worker_for(std::uint32_t number) {
 void worker_crew::flush() {
   for (std::size_t number = 0; number < workers_.size(); ++number) {
     if (frames_[number].empty()) continue;
-    if (open_frames_[number]) open_frames_[number]->close();
-    open_frames_[number].reset();
+    close_frame(static_cast<std::uint32_t>(number));
     if (workers_[number]) workers_[number]->send(frames_[number]);
     frames_[number].clear();
   }
@@ -256,6 +276,8 @@ void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& fr
       return;
     case frame_type::setup:
     case frame_type::tasks:
+    case frame_type::function:
+    case frame_type::forget:
       break;
   }
   throw error(failure_kind::protocol, "the worker process sent a frame that is not a worker's");
@@ -322,7 +344,7 @@ void worker_crew::on_end(worker_process& worker, const worker_end& end) {
     const std::uint64_t own = ordinal++;
     if (task.finished) continue;
     if (own < started || control_.aborted())
-      settle(worker, end, task.index, own);
+      settle(worker, end, task, own);
     else
       not_started.push_back(std::move(task));
   }
@@ -341,9 +363,10 @@ void worker_crew::on_end(worker_process& worker, const worker_end& end) {
 }
 
 /// The outcome of a task whose worker is gone.
-void worker_crew::settle(worker_process& worker, const worker_end& end, std::uint64_t index, std::uint64_t ordinal) {
+void worker_crew::settle(worker_process& worker, const worker_end& end, const handed_task& task,
+                         std::uint64_t ordinal) {
   outcome_facts facts;
-  facts.index = index;
+  facts.index = task.index;
   facts.lane = worker.number() * shape_.threads;
   facts.finished = facts.started = clock::now();
   for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
@@ -355,7 +378,7 @@ void worker_crew::settle(worker_process& worker, const worker_end& end, std::uin
   }
   failure reason;
   if (worker.killed_for_time && ordinal >= worker.overdue_from && ordinal < worker.overdue_to) {
-    reason = control_.timed_out("; its worker process was killed");
+    reason = control_.timed_out(task.terms.limit, "; its worker process was killed");
   } else if (control_.aborted()) {
     reason = control_.cancelled();
   } else {
@@ -398,11 +421,23 @@ void worker_crew::on_change() {
   finish_when_done();
 }
 
+/// Sees to limits while there are tasks under way that have one.
+void worker_crew::watch_deadlines(std::chrono::nanoseconds limit) {
+  if (shortest_limit_.count() == 0) {
+    shortest_limit_ = limit;
+    deadlines_checked_ = clock::now();
+    check_deadlines();
+  } else if (limit < shortest_limit_) {
+    shortest_limit_ = limit;
+    deadline_timer_.cancel();  // which may be too far away
+    check_deadlines();
+  }
+}
+
 void worker_crew::check_deadlines() {
   if (finished_) return;
-  const auto limit = control_.options().task_timeout;
-  const auto pause =
-      std::clamp<std::chrono::nanoseconds>(limit / 8, std::chrono::milliseconds(2), std::chrono::milliseconds(50));
+  const auto pause = std::clamp<std::chrono::nanoseconds>(shortest_limit_ / 8, std::chrono::milliseconds(2),
+                                                          std::chrono::milliseconds(50));
   const auto now = clock::now();
   // Time in which this loop did nothing, as in a slow sink, is not the workers' fault.
   const auto since_last = std::min<std::chrono::nanoseconds>(now - deadlines_checked_, 2 * pause);
@@ -411,8 +446,16 @@ void worker_crew::check_deadlines() {
     if (worker && !worker->killed_for_time && (over_limit(*worker, now) || stuck(*worker, since_last))) worker->kill();
   deadline_timer_.expires_after(pause);
   deadline_timer_.async_wait([this](boost::system::error_code cancelled) {
-    if (!cancelled) check_deadlines();
+    if (cancelled) return;
+    if (anything_under_way())
+      check_deadlines();
+    else
+      shortest_limit_ = {};
   });
+}
+
+bool worker_crew::anything_under_way() const {
+  return std::any_of(workers_.begin(), workers_.end(), [](const auto& each) { return each && each->unfinished > 0; });
 }
 
 /// Whether a lane has been at a blocking task for longer than its limit.
@@ -422,7 +465,10 @@ bool worker_crew::over_limit(worker_process& worker, clock::time_point now) cons
     const auto under_way = state.task.load(std::memory_order_acquire);
     if (under_way == 0) continue;
     const auto started = from_ns(state.started_ns.load(std::memory_order_relaxed));
-    if (now - started < control_.options().task_timeout) continue;
+    const std::uint64_t place = under_way - 1 - worker.front_ordinal;
+    if (under_way <= worker.front_ordinal || place >= worker.tasks.size()) continue;
+    const auto limit = worker.tasks[place].terms.limit;
+    if (limit.count() <= 0 || now - started < limit) continue;
     if (state.task.load(std::memory_order_acquire) != under_way) continue;  // the time was the next task's
     worker.killed_for_time = true;
     worker.overdue_from = under_way - 1;
@@ -444,7 +490,8 @@ bool worker_crew::stuck(worker_process& worker, std::chrono::nanoseconds since_l
     worker.front_age += since_last_check;
   }
   if (worker.front_age <= stuck_grace) worker.seen_started = worker.page().started();
-  if (worker.front_age < control_.options().task_timeout + stuck_grace) return false;
+  if (worker.tasks.empty() || worker.tasks.front().terms.limit.count() <= 0) return false;
+  if (worker.front_age < worker.tasks.front().terms.limit + stuck_grace) return false;
   worker.killed_for_time = true;
   worker.overdue_from = worker.front_ordinal;
   worker.overdue_to = std::max(worker.seen_started, worker.front_ordinal + 1);

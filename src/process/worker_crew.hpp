@@ -14,6 +14,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace fanout::detail {
@@ -36,6 +37,13 @@ class worker_crew {
   void run();
 
  private:
+  /// A frame of tasks that is being written.
+  struct open_tasks {
+    open_tasks(const task_terms& of_all, std::string& bytes) : terms(of_all), frame(bytes, frame_type::tasks) {}
+    task_terms terms;  ///< of all of them
+    frame_writer frame;
+  };
+
   static constexpr std::chrono::milliseconds ahead{4};
   static constexpr std::uint32_t most_ahead = 16'384;        ///< tasks waiting at one worker
   static constexpr std::size_t most_bytes_ahead = 1U << 20;  ///< their inputs, together
@@ -53,6 +61,9 @@ class worker_crew {
   std::optional<handed_task> next_task();
   void refuse_too_large(std::uint64_t index);
   worker_process* worker_for(std::uint32_t number);
+  void tell_of(std::uint32_t function, std::uint32_t number);
+  void open_frame(const task_terms& terms, std::uint32_t number);
+  void close_frame(std::uint32_t number);
   std::uint32_t places_ahead() const;
   void flush();
   void finish_when_done();
@@ -62,24 +73,26 @@ class worker_crew {
   void on_frame(worker_process& worker, const frame_reader::frame& frame);
   void on_results(worker_process& worker, std::string_view payload);
   void on_end(worker_process& worker, const worker_end& end);
-  void settle(worker_process& worker, const worker_end& end, std::uint64_t index, std::uint64_t ordinal);
+  void settle(worker_process& worker, const worker_end& end, const handed_task& task, std::uint64_t ordinal);
   void book(const worker_process& worker, const worker_end& end);
   void cancel_returned();
   void on_change();
+  void watch_deadlines(std::chrono::nanoseconds limit);
   void check_deadlines();
+  bool anything_under_way() const;
   bool over_limit(worker_process& worker, std::chrono::steady_clock::time_point now) const;
   bool stuck(worker_process& worker, std::chrono::nanoseconds since_last_check) const;
 
   run_control& control_;
   remote_job& job_;
   fanout::shape shape_;
-  const std::string context_;
   report& cost_;
   asio::io_context loop_{1};
   std::vector<std::unique_ptr<worker_process>> workers_;  ///< null where none runs
   std::vector<std::string> frames_;                       ///< tasks for each worker, not yet sent
-  std::vector<std::unique_ptr<frame_writer>> open_frames_;
-  std::deque<handed_task> returned_;  ///< handed to a worker that died before it started them
+  std::vector<std::unique_ptr<open_tasks>> open_frames_;
+  std::vector<std::set<std::uint32_t>> told_;  ///< the functions each worker was told of
+  std::deque<handed_task> returned_;           ///< handed to a worker that died before it started them
   std::uint32_t running_ = 0;
   int failed_starts_ = 0;
   std::string refusal_;  ///< what the last worker that refused said
@@ -90,7 +103,8 @@ class worker_crew {
   asio::steady_timer deadline_timer_;
   interrupt_watch interrupt_;
   std::chrono::steady_clock::time_point deadlines_checked_;
-  std::chrono::nanoseconds mean_task_{0};  ///< moving average; 0 until the first result
+  std::chrono::nanoseconds shortest_limit_{0};  ///< of the tasks under way; 0 while no deadline is watched
+  std::chrono::nanoseconds mean_task_{0};       ///< moving average; 0 until the first result
 };
 
 }  // namespace fanout::detail

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fanout/base/task.hpp>
+#include <fanout/core/remote_job.hpp>
 
 #include "process/progress_page.hpp"
 #include "process/spawn.hpp"
@@ -26,6 +27,7 @@ namespace fanout::detail {
 struct handed_task {
   std::uint64_t index = 0;
   std::string argument;
+  task_terms terms;
   bool finished = false;
 };
 

@@ -93,9 +93,9 @@ class run_control {
   /// Books one outcome: counts it, keeps its span, calls `on_progress`, aborts under `fail_fast`.
   void count(const outcome_facts& facts, bool ok);
   /// The failure of a task that ended because it was told to; keeps `reason` when it has another cause of its own.
-  failure classify_stopped(failure reason, bool timed_out) const;
+  failure classify_stopped(failure reason, bool timed_out, std::chrono::nanoseconds limit) const;
   failure cancelled() const;
-  failure timed_out(std::string_view how) const;
+  failure timed_out(std::chrono::nanoseconds limit, std::string_view how) const;
 
   std::uint64_t finished() const noexcept { return report_.tasks; }
   /// The report, with what was counted; whoever ran the tasks fills in the rest.

@@ -31,8 +31,8 @@ class slot final : public deadline_entry {
   std::uint32_t lane_number() const noexcept { return lane_number_; }
   asio::cancellation_slot cancellation() { return signal_.slot(); }
 
-  /// Brackets one task.
-  void begin_task(std::chrono::steady_clock::time_point started);
+  /// Brackets one task, which is cancelled at its limit if that is above zero.
+  void begin_task(std::chrono::steady_clock::time_point started, std::chrono::nanoseconds limit);
   void end_task() noexcept;
 
   bool timed_out() const noexcept { return timed_out_; }

@@ -91,7 +91,7 @@ class pipeline final : public lane_work, public remote_job {
       if (how_.task_timeout.count() > 0 && out.elapsed() > how_.task_timeout)
         out.fail(overran(control_, out.elapsed()));
       else if (!out.ok() && control_.aborted())
-        out.fail(control_.classify_stopped(out.error(), false));
+        out.fail(control_.classify_stopped(out.error(), false, how_.task_timeout));
       deliver(std::move(out), &*input);
       return pull_status::item;
     }
@@ -116,7 +116,7 @@ class pipeline final : public lane_work, public remote_job {
         slot_took_item(place);
         out.lane = place.lane_number();
         out.started = outcome_facts::clock::now();
-        place.begin_task(out.started);
+        place.begin_task(out.started, how_.task_timeout);
         try {
           auto work = invoke_task(task_, argument(*input), control_.stop_token());
           if constexpr (std::is_void_v<result>) {
@@ -131,7 +131,8 @@ class pipeline final : public lane_work, public remote_job {
         }
         place.end_task();
         out.finished = outcome_facts::clock::now();
-        if (!out.ok() && place.cancelled()) out.fail(control_.classify_stopped(out.error(), place.timed_out()));
+        if (!out.ok() && place.cancelled())
+          out.fail(control_.classify_stopped(out.error(), place.timed_out(), how_.task_timeout));
         deliver(std::move(out), &*input);
       }
     }
@@ -147,21 +148,18 @@ class pipeline final : public lane_work, public remote_job {
 
   // remote_job ------------------------------------------------------------------------------------------------------
 
-  std::string_view function() const override {
+  remote_callable function(std::uint32_t) const override {
     if constexpr (remote)
-      return task_.name();
+      return {std::string(task_.name()), task_.context()};
     else
       return {};
   }
 
-  std::string context() const override {
-    if constexpr (remote)
-      return task_.context();
-    else
-      return {};
-  }
+  bool needs_loops() const override { return coroutine; }
 
-  pull_status pull_encoded([[maybe_unused]] std::uint64_t& index, [[maybe_unused]] std::string& bytes) override {
+  pull_status pull_encoded([[maybe_unused]] std::uint64_t& index, [[maybe_unused]] std::string& bytes,
+                           task_terms& terms) override {
+    terms.limit = how_.task_timeout;
     if constexpr (remote) {
       std::optional<item> input;
       const auto status = pull(input, index);

@@ -5,6 +5,7 @@
 #include <fanout/core/outcome.hpp>
 #include <fanout/core/report.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,16 +14,30 @@
 /// The seam between a run and whoever carries its tasks to other processes. Not for users: `run` is built from it.
 namespace fanout::detail {
 
+/// A remote function, as every process that calls it is told of it once.
+struct remote_callable {
+  std::string name;
+  std::string context;  ///< what it needs besides its input, encoded; often empty
+};
+
+/// What a task needs besides its input.
+struct task_terms {
+  std::uint32_t function = 0;         ///< number of the job's function; where there is only one, 0
+  std::chrono::nanoseconds limit{0};  ///< zero or less for none
+  friend bool operator==(const task_terms&, const task_terms&) = default;
+};
+
 /// A run as the carrier of its tasks sees it: inputs and results are bytes.
 ///
 /// Thread safety: one thread at a time.
 class remote_job {
  public:
-  virtual std::string_view function() const = 0;  ///< name of the remote task
-  virtual std::string context() const = 0;        ///< what each process needs once, encoded; often empty
+  virtual remote_callable function(std::uint32_t number) const = 0;
+  /// Whether tasks are coroutines that share a lane's event loop.
+  virtual bool needs_loops() const = 0;
 
-  /// Takes the next input: sets `index` and appends the encoded input to `argument` when it returns `item`.
-  virtual pull_status pull_encoded(std::uint64_t& index, std::string& argument) = 0;
+  /// Takes the next input: sets `index` and `terms` and appends the encoded input to `argument` when it returns `item`.
+  virtual pull_status pull_encoded(std::uint64_t& index, std::string& argument, task_terms& terms) = 0;
   virtual int source_handle() = 0;
 
   /// Exactly one of these for each index that was pulled.

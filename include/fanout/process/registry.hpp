@@ -14,6 +14,7 @@ namespace fanout::detail {
 class remote_instance {
  public:
   virtual ~remote_instance() = default;
+  virtual bool coroutine() const noexcept = 0;
   /// Appends the encoded result to `result`. Throws what the function throws. The one that fits the function's kind is
   /// called, from all lanes at once.
   virtual void call(std::string_view argument, std::string& result) = 0;

@@ -82,6 +82,8 @@ class remote_callee final : public remote_instance {
     if constexpr (traits::has_context) context_ = decode_value<typename traits::context>(context);
   }
 
+  bool coroutine() const noexcept override { return traits::coroutine; }
+
   void call(std::string_view argument, std::string& encoded) override {
     if constexpr (!traits::coroutine) {
       if constexpr (std::is_void_v<result>)
