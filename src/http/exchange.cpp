@@ -44,7 +44,7 @@ void exchange::end() noexcept {
 void exchange::prepare(const request& what, std::string_view user_agent) {
   request_ = &what;
   head_.clear();
-  write_head(head_, what, user_agent);
+  write_head(head_, what, user_agent, options_->decode_content);
   body_in_head_ = what.body.size() <= small_body;
   if (body_in_head_) head_.append(what.body);
   sent_before_ = false;
@@ -155,6 +155,7 @@ step exchange::at_end(io_state how) {
                 fmt::format("{} closed the connection without closing TLS {}; the body may be cut short", peer(),
                             parser_->how_far()));
   if (parser_->put_end()) return step::complete;
+  if (parser_->failed()) parser_->raise(peer());
   if (may_send_again()) return step::again;
   throw error(failure_kind::protocol, fmt::format("{} closed the connection {}", peer(), parser_->how_far()));
 }

@@ -2,6 +2,7 @@
 
 #include <fanout/base/failure.hpp>
 
+#include "http/content_coding.hpp"
 #include "http/text.hpp"
 
 #include <fmt/format.h>
@@ -30,6 +31,8 @@ struct given_fields {
   bool host = false;
   bool user_agent = false;
   bool accept = false;
+  bool accept_encoding = false;
+  bool range = false;
   bool authorization = false;
   bool content_length = false;
 };
@@ -44,6 +47,10 @@ given_fields add_given(std::string& out, const request& what) {
       given.user_agent = true;
     } else if (equal_ignoring_case(each.name, "accept")) {
       given.accept = true;
+    } else if (equal_ignoring_case(each.name, "accept-encoding")) {
+      given.accept_encoding = true;
+    } else if (equal_ignoring_case(each.name, "range")) {
+      given.range = true;
     } else if (equal_ignoring_case(each.name, "authorization")) {
       given.authorization = true;
     } else if (equal_ignoring_case(each.name, "content-length")) {
@@ -61,7 +68,7 @@ given_fields add_given(std::string& out, const request& what) {
 
 }  // namespace
 
-void write_head(std::string& out, const request& what, std::string_view user_agent) {
+void write_head(std::string& out, const request& what, std::string_view user_agent, bool decodes) {
   if (what.url.empty()) refuse("the request has no URL");
   if (!is_token(what.method)) refuse(fmt::format("'{}' is not a request method", printable(what.method)));
   // The URL was freed of controls and spaces when it was parsed.
@@ -76,6 +83,8 @@ void write_head(std::string& out, const request& what, std::string_view user_age
   }
   if (!given.user_agent) add_field(out, "User-Agent", user_agent);
   if (!given.accept) add_field(out, "Accept", "*/*");
+  // A range of a coded body is a range of its coded bytes, which is hardly ever meant.
+  if (decodes && !given.accept_encoding && !given.range) add_field(out, "Accept-Encoding", accepted_codings);
   if (!given.authorization && !what.url.userinfo().empty())
     add_field(out, "Authorization", "Basic " + base64(what.url.userinfo()));
   const bool has_body = !what.body.empty() || what.method == "POST" || what.method == "PUT" || what.method == "PATCH";

@@ -10,9 +10,10 @@
 namespace fanout::http {
 
 /// Appends the request line and the header of `what` to `out`, ready to be sent. `user_agent` is sent unless the
-/// request names another. Throws a `fanout::error` of kind `invalid_request` when something in it must not be sent
-/// (RFC 9112 section 11.1: a control character would let the caller's data pass for a second request).
-void write_head(std::string& out, const request& what, std::string_view user_agent);
+/// request names another; `decodes`: Accept-Encoding lists the codings the client undoes. Throws a `fanout::error` of
+/// kind `invalid_request` when something in it must not be sent (RFC 9112 section 11.1: a control character would let
+/// the caller's data pass for a second request).
+void write_head(std::string& out, const request& what, std::string_view user_agent, bool decodes);
 
 /// Whether sending the request twice means the same as sending it once (RFC 9110 section 9.2.2).
 bool is_idempotent(std::string_view method) noexcept;

@@ -73,7 +73,11 @@ response_parser::progress response_parser::put(std::string_view bytes) {
       used += rest.size();
       left_ -= rest.size();
       if (!store_body(rest)) break;
-      if (left_ == 0) state_ = state_ == state::chunk_data ? state::chunk_end : state::complete;
+      if (left_ > 0) continue;
+      if (state_ == state::chunk_data)
+        state_ = state::chunk_end;
+      else if (!end_body())
+        break;
       continue;
     }
     if (state_ == state::body_until_close) {
@@ -114,9 +118,7 @@ bool response_parser::read_line(std::string_view line) {
       state_ = state::chunk_size;
       return true;
     default:  // trailers
-      if (!line.empty()) return read_field(line);
-      state_ = state::complete;
-      return true;
+      return line.empty() ? end_body() : read_field(line);
   }
 }
 
@@ -167,6 +169,9 @@ bool response_parser::read_framing_field(std::string_view name, std::string_view
       return true;
     case 14:
       return !equal_ignoring_case(name, "content-length") || read_content_length(value);
+    case 16:
+      names_coding_ = names_coding_ || equal_ignoring_case(name, "content-encoding");
+      return true;
     case 17:
       if (!equal_ignoring_case(name, "transfer-encoding")) return true;
       if (chunked_) return fail(problem::malformed, "two transfer codings (RFC 9112 section 6.1)");
@@ -215,13 +220,15 @@ bool response_parser::end_header() {
   if (status == 101) return fail(problem::switched);
   if (status < 200) {
     if (++interim_ > most_interim) return fail(problem::interim_limit);
-    has_length_ = says_close_ = says_keep_alive_ = false;
+    has_length_ = says_close_ = says_keep_alive_ = names_coding_ = false;
     state_ = state::status_line;
     return true;
   }
   if (head_request_ || status == 204 || status == 304) {
     state_ = state::complete;
-  } else if (chunked_) {
+    return true;
+  }
+  if (chunked_) {
     state_ = state::chunk_size;
   } else if (has_length_) {
     if (expected_bytes_ > options_.max_body_bytes) return fail(problem::body_limit);
@@ -232,6 +239,19 @@ bool response_parser::end_header() {
   } else {
     state_ = state::body_until_close;
   }
+  return !names_coding_ || begin_decoding();
+}
+
+bool response_parser::begin_decoding() {
+  // A part of a coded body (206) cannot be decoded by itself: it is handed over as it is (RFC 9110 section 14.2).
+  if (!options_.decode_content || result_.status == 206 || state_ == state::complete) return true;
+  try {
+    decoder_.emplace(options_, result_.headers);
+  } catch (const coding_error& failed) {
+    coding_problem_ = failed.what();
+    return fail(problem::coding);
+  }
+  if (!decoder_->needed()) decoder_.reset();
   return true;
 }
 
@@ -260,17 +280,48 @@ bool response_parser::read_chunk_size(std::string_view line) {
 }
 
 bool response_parser::store_body(std::string_view body) {
-  result_.body_bytes += body.size();
-  if (result_.body_bytes > options_.max_body_bytes) return fail(problem::body_limit);
+  result_.coded_bytes += body.size();
+  if (result_.coded_bytes > options_.max_body_bytes) return fail(problem::body_limit);
+  if (decoder_) return decode_body(body);
+  result_.body_bytes = result_.coded_bytes;
   if (keep_body_) result_.body.append(body);
+  return true;
+}
+
+bool response_parser::decode_body(std::string_view body) {
+  try {
+    const auto verdict = decoder_->decode(body, [this](std::string_view piece) {
+      if (keep_body_) result_.body.append(piece);
+      return true;
+    });
+    result_.body_bytes = decoder_->decoded_bytes();
+    if (verdict == body_decoder::verdict::too_many_bytes) return fail(problem::body_limit);
+    if (verdict == body_decoder::verdict::too_high_a_ratio) return fail(problem::ratio_limit);
+    return true;
+  } catch (const coding_error& failed) {
+    coding_problem_ = failed.what();
+    return fail(problem::coding);
+  }
+}
+
+bool response_parser::end_body() {
+  if (decoder_) {
+    try {
+      decoder_->end();
+    } catch (const coding_error& failed) {
+      coding_problem_ = failed.what();
+      return fail(problem::coding);
+    }
+    decoder_.reset();
+  }
+  state_ = state::complete;
   return true;
 }
 
 bool response_parser::put_end() {
   if (state_ != state::body_until_close) return false;
   ended_by_close_ = true;
-  state_ = state::complete;
-  return true;
+  return end_body();
 }
 
 bool response_parser::keep_alive() const noexcept {
@@ -280,8 +331,8 @@ bool response_parser::keep_alive() const noexcept {
 std::string response_parser::how_far() const {
   if (!got_some_) return "before the first byte of the response";
   if (!header_done()) return "in the middle of the response's header";
-  if (length_known_) return fmt::format("after {} of {} bytes of the body", result_.body_bytes, expected_bytes_);
-  return fmt::format("after {} bytes of a body of unknown length", result_.body_bytes);
+  if (length_known_) return fmt::format("after {} of {} bytes of the body", result_.coded_bytes, expected_bytes_);
+  return fmt::format("after {} bytes of a body of unknown length", result_.coded_bytes);
 }
 
 void response_parser::raise(const std::string& from) const {
@@ -296,6 +347,14 @@ void response_parser::raise(const std::string& from) const {
     case problem::chunk_limit:
       throw error(failure_kind::too_large, fmt::format("the chunk extensions from {} are over the limit of {} bytes",
                                                        from, options_.max_header_bytes));
+    case problem::coding:
+      throw error(failure_kind::protocol,
+                  fmt::format("{} sent a body that cannot be decoded: {} (RFC 9110 section 8.4)", from,
+                              printable(coding_problem_)));
+    case problem::ratio_limit:
+      throw error(failure_kind::too_large,
+                  fmt::format("the body from {} is over the limit of {} decoded bytes for each coded one", from,
+                              options_.max_decoding_ratio));
     case problem::switched:
       throw error(failure_kind::protocol, fmt::format("{} switched protocols (status 101) unasked", from));
     case problem::interim_limit:

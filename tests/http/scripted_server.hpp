@@ -77,4 +77,7 @@ scripted_server::script always(std::string answer);
 /// "HTTP/1.1 200 OK" with this body and its length.
 std::string ok(std::string_view body);
 
+/// `bytes` as one chunk.
+std::string chunk(std::string_view bytes);
+
 }  // namespace fanout_test

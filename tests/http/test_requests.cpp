@@ -37,15 +37,18 @@ class requests : public http_test {
 };
 
 TEST_F(requests, a_plain_get) {
-  EXPECT_EQ(sent({}), "GET /p?q HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(server_->port()) +
-                          "\r\nUser-Agent: fanout/0.1.0\r\nAccept: */*\r\n\r\n");
+  EXPECT_EQ(sent({}),
+            "GET /p?q HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(server_->port()) +
+                "\r\nUser-Agent: fanout/0.1.0\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n\r\n");
 }
 
 TEST_F(requests, own_fields_replace_those_of_the_client) {
   request what;
-  what.headers = {{"accept", "text/html"}, {"USER-AGENT", "me"}, {"Host", "other"}, {"X", "1"}, {"X", "2"}};
+  what.headers = {{"accept", "text/html"},  {"USER-AGENT", "me"}, {"Host", "other"}, {"X", "1"}, {"X", "2"},
+                  {"accept-encoding", "br"}};
   EXPECT_EQ(sent(std::move(what)),
-            "GET /p?q HTTP/1.1\r\naccept: text/html\r\nUSER-AGENT: me\r\nHost: other\r\nX: 1\r\nX: 2\r\n\r\n");
+            "GET /p?q HTTP/1.1\r\naccept: text/html\r\nUSER-AGENT: me\r\nHost: other\r\nX: 1\r\nX: 2\r\n"
+            "accept-encoding: br\r\n\r\n");
 }
 
 TEST_F(requests, bodies_have_a_length) {

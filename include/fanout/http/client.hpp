@@ -31,12 +31,18 @@ struct client_options {
   std::chrono::milliseconds low_speed_window{60'000};
   std::size_t max_header_bytes = 64 * 1024;   ///< names and values of all response headers together
   std::size_t max_header_count = 256;         ///< response header fields
-  std::uint64_t max_body_bytes = 1ull << 30;  ///< of one response
+  std::uint64_t max_body_bytes = 1ull << 30;  ///< of one response, coded and decoded
   int max_redirects = 10;                     ///< 0: the redirect itself is the response
   std::string user_agent = {};                ///< empty: fanout/VERSION
   std::size_t max_idle_connections = 4096;    ///< open and unused, on each loop
   std::size_t max_idle_per_host = 1024;       ///< the same, for one scheme, host, port and TLS settings
   std::chrono::milliseconds idle_connection_lifetime{60'000};  ///< unused for longer, a connection is closed
+
+  // Content codings, and requests with `Expect: 100-continue`.
+  bool decode_content = true;              ///< ask for gzip, deflate, br and zstd, and undo them; false: neither
+  std::size_t max_content_codings = 3;     ///< one over another
+  std::uint32_t max_decoding_ratio = 256;  ///< decoded over coded bytes, from 1 MiB on; 0: any
+  std::chrono::milliseconds continue_timeout{1000};  ///< for the server's 100; then the body is sent anyway
 
   // TLS. Files are read once a process, when the first connection needs them.
   bool verify_tls = true;             ///< false accepts any certificate

@@ -34,10 +34,11 @@ struct response {
   int status = 0;
   std::string reason;  ///< as the server phrased it; often empty
   http::headers headers;
-  std::string body;              ///< empty when the request said not to keep it
-  std::uint64_t body_bytes = 0;  ///< bytes of the body, kept or not, transfer coding removed
-  http::headers trailers;        ///< fields sent after the body (RFC 9110 section 6.5); never merged into `headers`
-  http::url url;                 ///< the page that answered, after redirects
+  std::string body;               ///< empty when the request said not to keep it
+  std::uint64_t body_bytes = 0;   ///< bytes of the body, kept or not, transfer and content codings removed
+  std::uint64_t coded_bytes = 0;  ///< the same with the content coding still on
+  http::headers trailers;         ///< fields sent after the body (RFC 9110 section 6.5); never merged into `headers`
+  http::url url;                  ///< the page that answered, after redirects
   http::measurements measured;
 
   const std::string& text() const& noexcept { return body; }
