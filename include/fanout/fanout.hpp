@@ -16,5 +16,6 @@
 #include <fanout/core/source.hpp>
 #include <fanout/http/http.hpp>
 #include <fanout/process/init.hpp>
+#include <fanout/process/process_pool.hpp>
 #include <fanout/process/remote.hpp>
 #include <fanout/process/to_process.hpp>

@@ -61,6 +61,41 @@ void worker_crew::run() {
   cancel_returned();
 }
 
+void worker_crew::post(std::function<void()> what) {
+  asio::post(loop_, std::move(what));
+}
+
+void worker_crew::end_tasks(const std::function<bool(std::uint64_t)>& whose) {
+  for (const auto& worker : workers_) {
+    if (!worker) continue;
+    const std::uint64_t started = worker->page().started();
+    std::uint64_t ordinal = worker->front_ordinal;
+    bool some = false;
+    bool others = false;
+    for (const handed_task& each : worker->tasks) {
+      if (ordinal++ >= started) break;
+      if (!each.finished) (whose(each.index) ? some : others) = true;
+    }
+    if (some && !others) worker->kill();
+  }
+}
+
+void worker_crew::forget(std::uint32_t function) {
+  for (std::uint32_t number = 0; number < workers_.size(); ++number) {
+    if (told_[number].erase(function) == 0 || !workers_[number] || workers_[number]->finishing) continue;
+    close_frame(number);
+    frame_writer frame(frames_[number], frame_type::forget);
+    append_raw(frames_[number], forget_frame{function});
+    frame.close();
+  }
+  flush();
+}
+
+void worker_crew::add_running(report& cost) const {
+  for (const auto& worker : workers_)
+    if (worker) cost.ipc_bytes += worker->bytes_sent() + worker->bytes_received();
+}
+
 // Handing out -------------------------------------------------------------------------------------------------------
 
 void worker_crew::deal() {

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -35,6 +36,18 @@ class worker_crew {
   worker_crew& operator=(const worker_crew&) = delete;
 
   void run();
+
+  /// Calls `what` on the crew's thread, while it runs. May be called from any thread.
+  void post(std::function<void()> what);
+  /// \name On the crew's thread
+  /// @{
+  /// Kills the workers that are at tasks of which `whose` is true of each index, and at no others.
+  void end_tasks(const std::function<bool(std::uint64_t index)>& whose);
+  /// Tells the workers of a function's end. No task of it may be left.
+  void forget(std::uint32_t function);
+  /// What the workers that run have cost so far.
+  void add_running(report& cost) const;
+  /// @}
 
  private:
   /// A frame of tasks that is being written.

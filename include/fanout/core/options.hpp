@@ -12,6 +12,10 @@
 /// How to run.
 namespace fanout {
 
+namespace detail {
+class worker_backend;
+}
+
 enum class on_error {
   fail_fast,  ///< the first failure cancels the tasks under way, awaits them, and ends the run
   collect,    ///< every input gets its outcome
@@ -45,6 +49,9 @@ struct options {
 
   /// The two stages of Ctrl-C, for a signal handler to raise; may be null. It must outlive the run.
   const fanout::interrupt* interrupt = nullptr;
+
+  /// Set by `process_pool::with`: the pool whose workers run the tasks.
+  detail::worker_backend* pool = nullptr;
 
   /// Called at most ten times a second, and once at the end, never at the same time as the sink or itself, on
   /// whichever lane finished a task. Must not throw.

@@ -56,7 +56,7 @@ class pipeline final : public lane_work, public remote_job {
     std::string choice;
     report cost;
     if (ran.uses_workers()) {
-      if constexpr (remote) installed_worker_backend().run(control_, *this, ran, cost);
+      if constexpr (remote) (how_.pool ? *how_.pool : installed_worker_backend()).run(control_, *this, ran, cost);
     } else {
       ran = run_lanes(control_, *this, ran, coroutine, choice);
     }

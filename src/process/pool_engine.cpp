@@ -1,0 +1,303 @@
+#include "process/pool_engine.hpp"
+
+#include "process/pool_run.hpp"
+#include "process/worker_crew.hpp"
+
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <future>
+#include <system_error>
+#include <utility>
+
+namespace fanout::detail {
+namespace {
+
+fanout::options options_of(const process_pool_options& how) {
+  const std::uint32_t processes = how.processes > 0 ? how.processes : available_cores();
+  fanout::options made(grid(processes, how.threads, how.in_flight));
+  made.shape.model = model::processes;  // one worker is one, too
+  made.on_error = on_error::collect;
+  made.task_timeout = how.task_timeout;
+  return made;
+}
+
+failure cancelled(const char* why) {
+  return {.kind = failure_kind::cancelled, .message = why};
+}
+
+/// Of the exception being handled, which ended a crew.
+failure no_workers() {
+  failure reason = current_failure();
+  reason.kind = failure_kind::worker_died;
+  return reason;
+}
+
+outcome_facts facts_of(std::uint64_t index) {
+  outcome_facts facts;
+  facts.index = index;
+  facts.finished = facts.started = outcome_facts::clock::now();
+  return facts;
+}
+
+void add(const fanout::report& some, fanout::report& total) {
+  total.tasks += some.tasks;
+  total.failures += some.failures;
+  total.cpu_user += some.cpu_user;
+  total.cpu_system += some.cpu_system;
+  total.voluntary_switches += some.voluntary_switches;
+  total.involuntary_switches += some.involuntary_switches;
+  total.peak_rss_bytes += some.peak_rss_bytes;
+  total.processes = std::max(total.processes, some.processes);
+  total.restarts += some.restarts;
+  total.ipc_bytes += some.ipc_bytes;
+}
+
+/// No signal of the program is handled on the thread started meanwhile.
+class signals_blocked {
+ public:
+  signals_blocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  signals_blocked(const signals_blocked&) = delete;
+  signals_blocked& operator=(const signals_blocked&) = delete;
+  ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+pool_engine::pool_engine(const process_pool_options& how)
+    : options_(options_of(how)), source_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!source_) throw std::system_error(errno, std::generic_category(), "cannot make a pool of worker processes");
+  const signals_blocked during_the_start;
+  thread_ = std::thread([this] { work(); });
+}
+
+pool_engine::~pool_engine() {
+  close(closing::kill);
+}
+
+// What others ask for ------------------------------------------------------------------------------------------------
+
+void pool_engine::run(run_control& control, remote_job& job, const fanout::shape&, fanout::report& cost) {
+  pool_run::carry_out(*this, control, job, cost);
+}
+
+std::uint32_t pool_engine::acquire(remote_callable function) {
+  return functions_.acquire(std::move(function));
+}
+
+void pool_engine::release(std::uint32_t function) {
+  const auto forgotten = functions_.release(function);
+  const std::lock_guard lock(mutex_);
+  if (forgotten && crew_) crew_->post([this, number = *forgotten] { crew_->forget(number); });
+}
+
+bool pool_engine::submit(std::vector<pool_task>& tasks) {
+  const std::lock_guard lock(mutex_);
+  if (closing_ != closing::open) return false;
+  for (pool_task& each : tasks) queue_.push_back(std::move(each));
+  tasks.clear();
+  changed_.notify_all();
+  if (std::exchange(crew_waits_, false)) wake();
+  return true;
+}
+
+void pool_engine::cancel(const pool_client& client) {
+  std::vector<pool_task> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    std::deque<pool_task> kept;
+    for (pool_task& each : queue_) {
+      if (each.client.get() == &client)
+        dropped.push_back(std::move(each));
+      else
+        kept.push_back(std::move(each));
+    }
+    queue_.swap(kept);
+    if (crew_)
+      crew_->post([this, whose = &client] {
+        for (auto& [ticket, each] : under_way_) each.cancelled |= each.client.get() == whose;
+        crew_->end_tasks([this](std::uint64_t ticket) { return under_way_.at(ticket).cancelled; });
+      });
+  }
+  end_unstarted(std::move(dropped));
+}
+
+void pool_engine::close(closing how) {
+  std::vector<pool_task> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = std::max(closing_, how);
+    if (closing_ >= closing::stop) {
+      dropped.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.end()));
+      queue_.clear();
+    }
+    changed_.notify_all();
+    if (std::exchange(crew_waits_, false)) wake();
+    if (closing_ == closing::kill && control_) control_->abort();
+  }
+  end_unstarted(std::move(dropped));
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return ended_; });
+  lock.unlock();
+  const std::lock_guard joining(joining_);
+  if (thread_.joinable()) thread_.join();
+}
+
+fanout::report pool_engine::report() {
+  std::promise<fanout::report> asked;
+  auto answer = asked.get_future();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!crew_) return cost_;
+    crew_->post([this, asked = std::make_shared<std::promise<fanout::report>>(std::move(asked))] {
+      fanout::report so_far = cost_;
+      add(*crew_cost_, so_far);
+      crew_->add_running(so_far);
+      asked->set_value(std::move(so_far));
+    });
+  }
+  try {
+    return answer.get();
+  } catch (const std::future_error&) {  // the crew ended before it came to that
+    const std::lock_guard lock(mutex_);
+    return cost_;
+  }
+}
+
+void pool_engine::end_unstarted(std::vector<pool_task> tasks) {
+  for (const pool_task& each : tasks) each.client->on_failure(facts_of(each.index), cancelled("it was not started"));
+}
+
+void pool_engine::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = write(source_.value(), &one, sizeof one);  // fails only when it is readable
+}
+
+// The crew's thread --------------------------------------------------------------------------------------------------
+
+void pool_engine::work() {
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return !queue_.empty() || closing_ != closing::open; });
+      if (queue_.empty()) break;
+    }
+    try {
+      run_crew();
+    } catch (...) {
+      fail_queued(no_workers());
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+void pool_engine::run_crew() {
+  run_control control(options_);
+  fanout::report cost;
+  worker_crew crew(control, *this, options_.shape, cost);
+  {
+    const std::lock_guard lock(mutex_);
+    if (closing_ == closing::kill) control.abort();
+    control_ = &control;
+    crew_ = &crew;
+    crew_cost_ = &cost;
+  }
+  std::exception_ptr failed;
+  try {
+    crew.run();
+    control.rethrow_broken();
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    add(cost, cost_);
+    control_ = nullptr;
+    crew_ = nullptr;
+  }
+  if (failed) std::rethrow_exception(failed);
+}
+
+/// After a crew has broken off: they would fare no better.
+void pool_engine::fail_queued(const failure& reason) {
+  std::deque<pool_task> queued;
+  {
+    const std::lock_guard lock(mutex_);
+    queued.swap(queue_);
+  }
+  for (const pool_task& each : queued) each.client->on_failure(facts_of(each.index), reason);
+}
+
+remote_callable pool_engine::function(std::uint32_t number) const {
+  return functions_.at(number);
+}
+
+pull_status pool_engine::pull_encoded(std::uint64_t& index, std::string& argument, task_terms& terms) {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t taken = 0;
+  [[maybe_unused]] const auto got = read(source_.value(), &taken, sizeof taken);
+  if (queue_.empty()) {
+    if (closing_ != closing::open) {
+      control_->exhaust();
+      return pull_status::end;
+    }
+    crew_waits_ = true;
+    control_->begin_wait();
+    return pull_status::not_ready;
+  }
+  pool_task& next = queue_.front();
+  index = next_ticket_++;
+  argument = std::move(next.argument);
+  terms = next.terms;
+  under_way_.emplace(index, under_way{std::move(next.client), next.index, terms.function});
+  queue_.pop_front();
+  return pull_status::item;
+}
+
+failure pool_engine::broken_off() const {
+  try {
+    control_->rethrow_broken();
+    return {};
+  } catch (...) {
+    return no_workers();
+  }
+}
+
+pool_engine::under_way pool_engine::take(std::uint64_t ticket) {
+  const auto place = under_way_.find(ticket);
+  under_way taken = std::move(place->second);
+  under_way_.erase(place);
+  return taken;
+}
+
+void pool_engine::deliver_result(const outcome_facts& facts, std::string_view encoded) {
+  const under_way task = take(facts.index);
+  outcome_facts own = facts;
+  own.index = task.index;
+  task.client->on_result(own, encoded);
+}
+
+void pool_engine::deliver_failure(const outcome_facts& facts, failure reason) {
+  const under_way task = take(facts.index);
+  outcome_facts own = facts;
+  own.index = task.index;
+  if (control_->broken() && reason.kind == failure_kind::cancelled)
+    reason = broken_off();
+  else if (task.cancelled && reason.kind == failure_kind::worker_died)
+    reason = cancelled("it was cancelled, and its worker process killed");
+  task.client->on_failure(own, std::move(reason));
+}
+
+}  // namespace fanout::detail

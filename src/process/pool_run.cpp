@@ -1,0 +1,154 @@
+#include "process/pool_run.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace fanout::detail {
+namespace {
+
+constexpr std::size_t large = 1024;  ///< inputs of fewer bytes are not counted
+
+}  // namespace
+
+void pool_run::carry_out(pool_engine& pool, run_control& control, remote_job& job, report& cost) {
+  const auto self = std::make_shared<pool_run>(pool, control, job);
+  const run_control::observer watch(control, [&] { self->wake(); });
+  self->loop(self, cost);
+}
+
+pool_run::pool_run(pool_engine& pool, run_control& control, remote_job& job)
+    : pool_(pool), control_(control), job_(job), woken_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!woken_) throw std::system_error(errno, std::generic_category(), "cannot start a run");
+  function_ = pool_.acquire(job_.function(0));
+}
+
+pool_run::~pool_run() {
+  pool_.release(function_);
+}
+
+void pool_run::loop(const std::shared_ptr<pool_run>& self, report& cost) {
+  cost.processes = pool_.shape().processes;
+  for (;;) {
+    try {
+      take_arrivals(cost);
+      fill(self, cost);
+    } catch (...) {
+      control_.break_off(std::current_exception());
+    }
+    if (control_.aborted() && !std::exchange(cancelled_, true)) pool_.cancel(*this);
+    if (under_way_ == 0 && !source_waits_ && !control_.pulling()) return;
+    wait();
+  }
+}
+
+std::uint64_t pool_run::window() const {
+  const std::uint64_t places = pool_.shape().tasks;
+  if (mean_task_.count() == 0) return 2 * places;
+  return 2 * places + std::min<std::uint64_t>(most_ahead, static_cast<std::uint64_t>(ahead / mean_task_) * places);
+}
+
+void pool_run::fill(const std::shared_ptr<pool_run>& self, report& cost) {
+  const std::uint64_t most = window();
+  if (source_waits_ || under_way_ > most / 2 + most / 4) return;  // in batches, not one by one
+  while (under_way_ < most && bytes_under_way_ < most_bytes_ahead) {
+    pool_task next;
+    const auto status = job_.pull_encoded(next.index, next.argument, next.terms);
+    if (status == pull_status::not_ready) source_waits_ = true;
+    if (status != pull_status::item) break;
+    if (next.argument.size() > large) {
+      bytes_.emplace(next.index, next.argument.size());
+      bytes_under_way_ += next.argument.size();
+    }
+    cost.ipc_bytes += next.argument.size();
+    next.client = self;
+    next.terms.function = function_;
+    if (next.terms.limit.count() <= 0) next.terms.limit = pool_.default_limit();
+    batch_.push_back(std::move(next));
+    ++under_way_;
+    if (batch_.size() >= 256 && !pool_.submit(batch_)) break;  // workers need not wait for the whole of it
+  }
+  if (batch_.empty() || pool_.submit(batch_)) return;
+  for (const pool_task& each : std::exchange(batch_, {})) {
+    outcome_facts facts;
+    facts.index = each.index;
+    facts.finished = facts.started = outcome_facts::clock::now();
+    on_failure(facts, {.kind = failure_kind::cancelled, .message = "the pool of worker processes was closed"});
+  }
+  control_.drain();
+}
+
+void pool_run::take_arrivals(report& cost) {
+  {
+    const std::lock_guard lock(mutex_);
+    arrived_.swap(inbox_);
+  }
+  for (arrival& each : arrived_) {
+    --under_way_;
+    cost.ipc_bytes += each.encoded.size();
+    if (const auto large_one = bytes_.find(each.facts.index); large_one != bytes_.end()) {
+      bytes_under_way_ -= large_one->second;
+      bytes_.erase(large_one);
+    }
+    if (each.failed) {
+      if (control_.aborted() && each.failed->kind == failure_kind::worker_died) each.failed = control_.cancelled();
+      job_.deliver_failure(each.facts, *std::move(each.failed));
+      continue;
+    }
+    const auto took = std::max(each.facts.elapsed(), std::chrono::nanoseconds(1));
+    mean_task_ = mean_task_.count() == 0 ? took : mean_task_ + (took - mean_task_) / 16;
+    job_.deliver_result(each.facts, each.encoded);
+  }
+  arrived_.clear();
+}
+
+void pool_run::on_result(const outcome_facts& facts, std::string_view encoded) {
+  arrive({facts, std::string(encoded), std::nullopt});
+}
+
+void pool_run::on_failure(const outcome_facts& facts, failure reason) {
+  arrive({facts, {}, std::move(reason)});
+}
+
+void pool_run::arrive(arrival&& one) {
+  const std::lock_guard lock(mutex_);
+  inbox_.push_back(std::move(one));
+  if (std::exchange(asleep_, false)) wake();
+}
+
+void pool_run::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = write(woken_.value(), &one, sizeof one);  // fails only when it is readable
+}
+
+/// Waits for an arrival, for the source, for a change of the run, or for Ctrl-C.
+void pool_run::wait() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!inbox_.empty()) return;
+    asleep_ = true;
+  }
+  const interrupt* const ctrl_c = control_.options().interrupt;
+  const bool drained = ctrl_c && ctrl_c->level() > 0;
+  std::array<pollfd, 3> waited{};
+  waited[0] = {woken_.value(), POLLIN, 0};
+  waited[1] = {source_waits_ && control_.pulling() ? job_.source_handle() : -1, POLLIN, 0};
+  waited[2] = {!ctrl_c || control_.aborted() ? -1
+               : drained                     ? ctrl_c->abort_handle()
+                                             : ctrl_c->drain_handle(),
+               POLLIN, 0};
+  poll(waited.data(), waited.size(), -1);  // interrupted or not, all is asked again
+  std::uint64_t taken = 0;
+  if (waited[0].revents) [[maybe_unused]]
+    const auto got = read(woken_.value(), &taken, sizeof taken);
+  control_.follow_interrupt();
+  if (std::exchange(source_waits_, false)) control_.end_wait();
+}
+
+}  // namespace fanout::detail

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <fanout/core/control.hpp>
+#include <fanout/core/remote_job.hpp>
+
+#include "async/owned_descriptor.hpp"
+#include "process/pool_engine.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fanout::detail {
+
+/// A run whose tasks a pool carries. It pulls, and hands outcomes to its sink, on the thread that called it; the pool's
+/// thread only drops results into its inbox. It has as many tasks at the pool as the workers need, and a few
+/// milliseconds' worth on top, so what it holds does not grow with the input.
+class pool_run final : public pool_client {
+ public:
+  static void carry_out(pool_engine& pool, run_control& control, remote_job& job, report& cost);
+
+  pool_run(pool_engine& pool, run_control& control, remote_job& job);
+  ~pool_run() override;
+
+  void on_result(const outcome_facts& facts, std::string_view encoded) override;
+  void on_failure(const outcome_facts& facts, failure reason) override;
+
+ private:
+  struct arrival {
+    outcome_facts facts;
+    std::string encoded;
+    std::optional<failure> failed;
+  };
+  static constexpr std::chrono::milliseconds ahead{8};
+  static constexpr std::uint64_t most_ahead = 32'768;
+  static constexpr std::size_t most_bytes_ahead = 16U << 20;
+
+  void loop(const std::shared_ptr<pool_run>& self, report& cost);
+  void fill(const std::shared_ptr<pool_run>& self, report& cost);
+  void take_arrivals(report& cost);
+  void arrive(arrival&& one);
+  void wait();
+  void wake();
+  std::uint64_t window() const;
+
+  pool_engine& pool_;
+  run_control& control_;
+  remote_job& job_;
+  std::uint32_t function_;
+  std::uint64_t under_way_ = 0;
+  std::unordered_map<std::uint64_t, std::size_t> bytes_;  ///< of the inputs under way that are large
+  std::size_t bytes_under_way_ = 0;
+  std::chrono::nanoseconds mean_task_{0};
+  bool source_waits_ = false;
+  bool cancelled_ = false;
+  std::vector<pool_task> batch_;
+  std::vector<arrival> arrived_;
+
+  owned_descriptor woken_;
+  std::mutex mutex_;  ///< guards inbox_ and asleep_
+  std::vector<arrival> inbox_;
+  bool asleep_ = false;
+};
+
+}  // namespace fanout::detail
