@@ -83,14 +83,13 @@ void compare_with_beast(std::string_view bytes, bool head, const outcome& ours) 
   namespace beast = boost::beast::http;
   std::string_view left = bytes.substr(0, ours.used);
   for (;;) {
+    // A status line without a reason and the space before it is something that only we take.
+    if (left.size() > 12 && left[12] == '\r') return;
     beast::response_parser<beast::string_body> theirs;
     theirs.eager(true);
     theirs.skip(head);
     boost::system::error_code failed;
     left.remove_prefix(theirs.put(boost::asio::const_buffer(left.data(), left.size()), failed));
-    // A status line without a reason and the space before it is something that only we take.
-    if (failed == beast::error::bad_status || failed == beast::error::bad_reason || failed == beast::error::need_more)
-      return;
     // Beast has an opinion of what Connection may hold, which is nothing to us.
     if (failed == beast::error::bad_value) return;
     check(!failed, "another reader takes it too");

@@ -2,9 +2,12 @@
 
 #include "http/client_core.hpp"
 #include "http/exchange.hpp"
+#include "http/lease.hpp"
 #include "http/loop_state.hpp"
 #include "http/open_connection.hpp"
 #include "http/redirect.hpp"
+#include "http/response_stream.hpp"
+#include "http/wait_for.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -14,43 +17,12 @@
 
 #include <exception>
 #include <optional>
+#include <type_traits>
 
 namespace fanout::http {
 namespace {
 
 constexpr auto no_throw = asio::as_tuple(asio::deferred);
-
-// An exchange object, borrowed from its loop.
-class lease {
- public:
-  explicit lease(loop_state& loop) : loop_(loop) {
-    loop.enter();
-    try {
-      exchange_ = loop.borrow();
-    } catch (...) {
-      loop.leave();
-      throw;
-    }
-  }
-  lease(const lease&) = delete;
-  lease& operator=(const lease&) = delete;
-  ~lease() {
-    if (!loop_.owned_by_this_thread()) {
-      // Continued on a second thread, which is refused: what the first thread may be using now is left alone, at the
-      // price of never being freed.
-      static_cast<void>(exchange_.release());
-      return;
-    }
-    exchange_->end();
-    loop_.give_back(std::move(exchange_));
-    loop_.leave();
-  }
-  exchange& operator*() const noexcept { return *exchange_; }
-
- private:
-  loop_state& loop_;
-  std::unique_ptr<exchange> exchange_;
-};
 
 // A failure with what is known of the whole exchange.
 [[noreturn]] void raise_measured(const error& thrown, const exchange& ex) {
@@ -69,13 +41,17 @@ bool wants_redirect(exchange& ex, const request& what, const response& answer) {
 }
 
 // The whole client, seen from above: every hop of a request, on an open connection if there is one. On an open
-// connection this is the only coroutine frame, and the wait for the response the only suspension.
-task<response> exchange_all(std::shared_ptr<const client::core> core, request what) {
+// connection this is the only coroutine frame, and the wait for the response the only suspension. `Result` is the whole
+// response, or one to be read bit by bit.
+template <class Result>
+task<Result> exchange_all(std::shared_ptr<const client::core> core, request what) {
+  constexpr bool streams = std::is_same_v<Result, response_stream>;
   const auto executor = co_await asio::this_coro::executor;
   loop_state& loop = loop_state::of(executor);
   lease held(loop);
   exchange& ex = *held;
   ex.begin(core->options);
+  if constexpr (streams) ex.stream_body();
   try {
     for (;;) {
       ex.prepare(what, core->options.user_agent);
@@ -87,22 +63,38 @@ task<response> exchange_all(std::shared_ptr<const client::core> core, request wh
           ex.use(std::move(fresh), tls);
         }
         next = ex.advance();
-        while (next == step::want_read || next == step::want_write) {
-          const auto event = next == step::want_read ? tcp_socket::wait_read : tcp_socket::wait_write;
-          auto ready = ex.socket().async_wait(event, no_throw);
-          const auto [failed] = co_await std::move(ready);
-          ex.resumed(failed);
+        while (is_wait(next)) {
+          if (next == step::want_read || next == step::want_write) {
+            const auto event = next == step::want_read ? tcp_socket::wait_read : tcp_socket::wait_write;
+            auto ready = ex.socket().async_wait(event, no_throw);
+            const auto [failed] = co_await std::move(ready);
+            ex.resumed(failed);
+          } else {
+            auto waiting = wait_for_body(ex, next);
+            co_await std::move(waiting);
+          }
           next = ex.advance();
         }
-        ex.release_connection();
+        if (!streams || next == step::again) ex.release_connection();
       }
-      response answer = ex.take_response();
+      response answer;
+      if constexpr (streams)
+        answer = ex.take_head();
+      else
+        answer = ex.take_response();
       if (wants_redirect(ex, what, answer)) {
+        if (streams) ex.release_connection();  // what is left of its body nobody wants
         follow_redirect(what, answer);
         continue;
       }
-      answer.url = std::move(what.url);
-      co_return answer;
+      if constexpr (streams) {
+        answer.url = what.url;
+        co_return response_stream(std::make_unique<response_stream::state>(std::move(core), std::move(held),
+                                                                           std::move(what), std::move(answer)));
+      } else {
+        answer.url = std::move(what.url);
+        co_return answer;
+      }
     }
   } catch (const error& thrown) {
     raise_measured(thrown, ex);
@@ -130,11 +122,15 @@ task<response> client::get(std::string address) const {
   } catch (const error&) {
     return failed_task(std::current_exception());
   }
-  return exchange_all(core_, std::move(what));
+  return exchange_all<response>(core_, std::move(what));
 }
 
 task<response> client::send(request what) const {
-  return exchange_all(core_, std::move(what));
+  return exchange_all<response>(core_, std::move(what));
+}
+
+task<response_stream> client::open(request what) const {
+  return exchange_all<response_stream>(core_, std::move(what));
 }
 
 const client_options& client::options() const noexcept {

@@ -7,12 +7,15 @@
 
 #include <cerrno>
 #include <stdexcept>
+#include <utility>
 
 namespace fanout::http {
 namespace {
 
 // A body up to this size travels behind the header, in the same packet.
 constexpr std::size_t small_body = 16 * 1024;
+// Decoded bytes of a streamed body that may lie untaken; the buffer they are read into bounds the others.
+constexpr std::size_t most_untaken = 64 * 1024;
 // How often one exchange reads without waiting before others have their turn: a fast body must not keep the loop.
 constexpr int most_reads = 16;
 
@@ -29,6 +32,7 @@ exchange::~exchange() {
 void exchange::begin(const client_options& options) {
   options_ = &options;
   limits_.begin(options, clock::now());
+  streaming_ = false;
   expired_ = expiry::none;
   measured_ = {};
 }
@@ -37,23 +41,32 @@ void exchange::end() noexcept {
   if (connection_) loop_.pool().discard(std::move(connection_));
   loop_.deadlines().disarm(*this);
   parser_.reset();
+  body_.close();
   opening_socket_ = nullptr;
   opening_names_ = nullptr;
 }
 
 void exchange::prepare(const request& what, std::string_view user_agent) {
   request_ = &what;
-  head_.clear();
-  write_head(head_, what, user_agent, options_->decode_content);
-  body_in_head_ = what.body.size() <= small_body;
-  if (body_in_head_) head_.append(what.body);
+  user_agent_ = user_agent;
+  body_.open(what);
+  expects_ = what.expect_continue && body_.any();
   sent_before_ = false;
+  write_head_again();
+}
+
+void exchange::write_head_again() {
+  head_.clear();
+  write_head(head_, *request_, user_agent_, options_->decode_content, {body_.any(), body_.length(), expects_});
+  body_in_head_ = body_.in_memory() && request_->body.size() <= small_body && !expects_;
+  if (body_in_head_) head_.append(request_->body);
 }
 
 bool exchange::take_idle(const void* tls) {
   if (sent_before_) return false;
-  connection_ = loop_.pool().take({request_->url.origin(), tls}, limits_.last_moved(),
-                                  options_->idle_connection_lifetime, !is_idempotent(request_->method));
+  connection_ =
+      loop_.pool().take({request_->url.origin(), tls}, limits_.last_moved(), options_->idle_connection_lifetime,
+                        !is_idempotent(request_->method) || !body_.can_be_sent_again());
   if (!connection_) return false;
   opened();
   return true;
@@ -69,10 +82,14 @@ void exchange::opened() {
   opening_socket_ = nullptr;
   opening_names_ = nullptr;
   limits_.enter(phase::transfer, limits_.now_in() == phase::none ? limits_.last_moved() : clock::now());
-  sent_ = 0;
+  unsent_ = head_;
+  sending_ = sending::head;
+  if (body_.any()) body_.rewind();
   leftover_.clear();
-  write_broken_ = unasked_bytes_ = waiting_for_response_ = false;
-  parser_.emplace(*options_, request_->method == "HEAD", request_->keep_body);
+  write_broken_ = unasked_bytes_ = was_blocked_ = header_told_ = held_too_long_ = woken_ = false;
+  held_until_.reset();
+  parser_.emplace(*options_, request_->method == "HEAD", request_->keep_body || streaming_);
+  if (streaming_) parser_->keep_at_most(most_untaken);
   ++measured_.attempts;
   measured_.connection_reused = connection_->used;
   arm();
@@ -89,35 +106,87 @@ void exchange::opening(phase what, tcp_socket* socket, lookup* names) {
 
 step exchange::advance() {
   step next{};
-  if (!write_broken_ && !write_some(next)) return next;
+  if (sending_ != sending::done && !write_broken_ && !write_some(next)) return next;
+  if (streaming_ && !header_told_ && parser_->header_done()) return step::header;
   return read_some();
 }
 
 // False when `next` is what the exchange needs before it can go on.
 bool exchange::write_some(step& next) {
-  const std::size_t whole = head_.size() + (body_in_head_ ? 0 : request_->body.size());
-  while (sent_ < whole) {
-    const std::string_view rest = sent_ < head_.size() ? std::string_view(head_).substr(sent_)
-                                                       : std::string_view(request_->body).substr(sent_ - head_.size());
-    const io_result result = connection_->write_some(rest);
-    if (result.state == io_state::done) {
-      sent_ += result.bytes;
-      measured_.bytes_sent += result.bytes;
-      if (sent_ < whole) limits_.sent(result.bytes, clock::now());
-    } else if (result.state == io_state::want_read || result.state == io_state::want_write) {
-      next = result.state == io_state::want_read ? step::want_read : step::want_write;
-      return false;
-    } else {
-      // A server may refuse a body by answering and closing: what it said is still there to be read.
-      write_broken_ = true;
-      return true;
-    }
+  // While a body is on its way the server may answer already, to refuse it: then the rest need not be sent.
+  if (std::exchange(was_blocked_, false) && parser_->body().size() < most_untaken) {
+    next = read_some();
+    const bool ends = next == step::complete || next == step::again || parser_->status() >= 400;
+    if (ends && next != step::want_read && next != step::want_write) return false;
   }
+  do {
+    while (!unsent_.empty()) {
+      const io_result result = connection_->write_some(unsent_);
+      if (result.state == io_state::done) {
+        unsent_.remove_prefix(result.bytes);
+        measured_.bytes_sent += result.bytes;
+        if (!unsent_.empty() || sending_ == sending::body) limits_.sent(result.bytes, clock::now());
+      } else if (result.state == io_state::want_read || result.state == io_state::want_write) {
+        next = result.state == io_state::want_read ? step::want_read : step::want_write;
+        was_blocked_ = sending_ == sending::body;
+        if (was_blocked_) next = step::want_either;
+        return false;
+      } else {
+        // A server may refuse a body by answering and closing: what it said is still there to be read.
+        write_broken_ = true;
+        return true;
+      }
+    }
+    if (!next_part(next)) return false;
+  } while (sending_ != sending::done);
   limits_.all_sent();
   // The first read after a write finds nothing yet.
   next = step::want_read;
-  const bool just_written = sent_ != 0 && !std::exchange(waiting_for_response_, true);
-  return !just_written;
+  return false;
+}
+
+// What is to be sent after what was. False when `next` comes first.
+bool exchange::next_part(step& next) {
+  if (sending_ == sending::head) {
+    sending_ = !body_.any() || body_in_head_ ? sending::done : expects_ ? sending::held_back : sending::body;
+    if (sending_ == sending::held_back) {
+      held_until_ = limits_.last_moved() + options_->continue_timeout;
+      arm();
+      next = step::want_read;
+      return false;
+    }
+  }
+  if (sending_ == sending::held_back) {
+    if (!held_too_long_) {
+      next = read_some();
+      if (next != step::want_read || !parser_->continued()) return false;
+    }
+    held_until_.reset();
+    arm();
+    sending_ = sending::body;
+  }
+  if (sending_ != sending::body) return true;
+  switch (body_.take(unsent_)) {
+    case outgoing_body::next::bytes:
+      return true;
+    case outgoing_body::next::end:
+      sending_ = sending::done;
+      return true;
+    case outgoing_body::next::pull:
+      next = step::want_body;
+      break;
+  }
+  return false;
+}
+
+task<void> exchange::pull_body() {
+  // It is the caller's stream that is waited for, not the server: only the total deadline goes on.
+  loop_.deadlines().disarm(*this);
+  auto pulling = body_.pull();
+  co_await std::move(pulling);
+  resumed({});
+  limits_.restart(clock::now());
+  arm();
 }
 
 step exchange::read_some() {
@@ -137,9 +206,10 @@ step exchange::read_some() {
     if (made.failed) parser_->raise(peer());
     if (parser_->complete()) {
       unasked_bytes_ = made.used < bytes.size();
-      return step::complete;
+      return refused_expectation() ? step::again : step::complete;
     }
     leftover_.assign(bytes.substr(made.used));
+    if (streaming_ && parser_->header_done()) return header_told_ ? step::some : step::header;
     if (leftover_.size() > options_->max_header_bytes)  // a chunk's extension may be one endless line
       throw error(failure_kind::too_large,
                   fmt::format("{} sent a line of more than {} bytes", peer(), options_->max_header_bytes));
@@ -157,7 +227,8 @@ step exchange::at_end(io_state how) {
   if (parser_->put_end()) return step::complete;
   if (parser_->failed()) parser_->raise(peer());
   if (may_send_again()) return step::again;
-  throw error(failure_kind::protocol, fmt::format("{} closed the connection {}", peer(), parser_->how_far()));
+  throw error(failure_kind::protocol,
+              fmt::format("{} closed the connection {}{}", peer(), parser_->how_far(), why_not_again()));
 }
 
 step exchange::broken(const io_result& result) {
@@ -165,12 +236,29 @@ step exchange::broken(const io_result& result) {
   if (result.error == 0)
     throw error(failure_kind::tls,
                 fmt::format("TLS with {} broke down {}: {}", peer(), parser_->how_far(), connection_->tls->failure()));
-  throw error(failure_kind::protocol,
-              fmt::format("the connection to {} broke {}: {}", peer(), parser_->how_far(), reason(result.error)));
+  throw error(failure_kind::protocol, fmt::format("the connection to {} broke {}: {}{}", peer(), parser_->how_far(),
+                                                  reason(result.error), why_not_again()));
 }
 
 bool exchange::may_send_again() const noexcept {
-  return connection_->used && !sent_before_ && !parser_->got_some() && is_idempotent(request_->method);
+  return connection_->used && !sent_before_ && !parser_->got_some() && is_idempotent(request_->method) &&
+         body_.can_be_sent_again();
+}
+
+// The server cannot be asked: it gets the body unasked (RFC 9110 section 10.1.1).
+bool exchange::refused_expectation() {
+  if (parser_->status() != 417 || sending_ != sending::held_back) return false;
+  expects_ = false;
+  write_head_again();
+  return true;
+}
+
+// Why an exchange that failed on an idle connection was not simply tried again.
+const char* exchange::why_not_again() const noexcept {
+  const bool was_stale = connection_->used && !sent_before_ && !parser_->got_some();
+  return was_stale && is_idempotent(request_->method) && !body_.can_be_sent_again()
+             ? "; it cannot be tried again, as the request's body can be had only once"
+             : "";
 }
 
 response exchange::take_response() {
@@ -180,8 +268,56 @@ response exchange::take_response() {
   return result;
 }
 
+response exchange::take_head() {
+  limits_.measure(measured_);
+  response result = parser_->take_head();
+  result.measured = measured_;
+  header_told_ = true;
+  held_until_.reset();
+  // The server answered before it had all of the request: it does not want the rest.
+  if (sending_ != sending::done) write_broken_ = true;
+  return result;
+}
+
+void exchange::moved(const request& what) noexcept {
+  request_ = &what;
+}
+
+void exchange::stream_body() {
+  streaming_ = true;
+}
+
+step exchange::advance_body() {
+  if (!parser_->decode_more()) parser_->raise(peer());
+  if (!parser_->body().empty() || parser_->complete()) return step::some;
+  return advance();
+}
+
+void exchange::finish(response& head) {
+  limits_.measure(measured_);
+  head.measured = measured_;
+  head.trailers = parser_->trailers();
+  head.body_bytes = parser_->body_bytes();
+  head.coded_bytes = parser_->coded_bytes();
+  release_connection();
+}
+
+void exchange::end_early() noexcept {
+  pause();
+  if (connection_) loop_.pool().discard(std::move(connection_));
+}
+
+void exchange::pause() noexcept {
+  loop_.deadlines().disarm(*this);
+}
+
+void exchange::go_on() {
+  limits_.restart(clock::now());
+  arm();
+}
+
 void exchange::release_connection() {
-  const bool whole_request_sent = sent_ == head_.size() + (body_in_head_ ? 0 : request_->body.size()) && !write_broken_;
+  const bool whole_request_sent = sending_ == sending::done && !write_broken_;
   if (!parser_->complete() || !whole_request_sent || unasked_bytes_ || !parser_->keep_alive()) {
     sent_before_ = !parser_->complete();
     loop_.pool().discard(std::move(connection_));
@@ -197,17 +333,24 @@ void exchange::resumed(boost::system::error_code waited) {
         "an exchange of fanout::http began on one thread and was continued on another; "
         "give each thread an io_context of its own");
   if (expired_ != expiry::none) raise_expired();
+  if (std::exchange(woken_, false)) return;
   if (waited) throw boost::system::system_error(waited);
 }
 
 void exchange::arm() {
-  loop_.deadlines().arm(*this, limits_.next());
+  loop_.deadlines().arm(*this, held_until_ ? std::min(*held_until_, limits_.next()) : limits_.next());
 }
 
 // Bytes that move do not move the deadline, they only note the time: so it may not have passed after all.
 void exchange::on_deadline() {
   expired_ = limits_.passed(clock::now());
-  if (expired_ == expiry::none) return arm();
+  if (expired_ == expiry::none) {
+    if (!held_until_ || clock::now() < *held_until_) return arm();
+    // The body goes out although the server said nothing.
+    held_until_.reset();
+    held_too_long_ = woken_ = true;
+    arm();
+  }
   boost::system::error_code ignored;
   if (connection_) connection_->socket.cancel(ignored);
   if (opening_socket_) opening_socket_->cancel(ignored);

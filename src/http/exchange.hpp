@@ -5,6 +5,7 @@
 
 #include "http/client_core.hpp"
 #include "http/connection.hpp"
+#include "http/outgoing_body.hpp"
 #include "http/response_parser.hpp"
 #include "http/time_limits.hpp"
 
@@ -22,11 +23,19 @@ class lookup;
 
 /// What an exchange needs next.
 enum class step {
-  complete,    ///< the response is there
-  want_read,   ///< call again once the socket is readable
-  want_write,  ///< call again once the socket is writable
-  again,       ///< the idle connection it was given proved dead before a byte came back; it may be sent once more
+  complete,     ///< the response is there
+  header,       ///< of a streamed response: all but the body is there
+  some,         ///< of a streamed response: more of the body is there, or its end
+  want_read,    ///< call again once the socket is readable
+  want_write,   ///< call again once the socket is writable
+  want_either,  ///< call again once it is either
+  want_body,    ///< call again once `pull_body` is done
+  again,        ///< the idle connection it was given proved dead before a byte came back; it may be sent once more
 };
+
+constexpr bool is_wait(step next) noexcept {
+  return next == step::want_read || next == step::want_write || next == step::want_either || next == step::want_body;
+}
 
 /// Sends one request and reads its response: all of the work of the hot path, apart from waiting. The coroutine
 /// around it (send.cpp) calls `advance`, waits for what that asks for, and calls it again. So a whole exchange on an
@@ -57,6 +66,27 @@ class exchange final : public deadline_entry {
   void release_connection();
   /// The response, with what the exchange cost so far.
   response take_response();
+  /// Asks the caller's stream for more of the request's body.
+  task<void> pull_body();
+
+  /// \name For a response whose body is read bit by bit
+  /// @{
+  /// To be called after `begin`: `advance` says `header` when all but the body is there.
+  void stream_body();
+  response take_head();
+  /// The request lies here from now on; it is no longer sent.
+  void moved(const request& what) noexcept;
+  /// As `advance`; `some`: there is more in `parser().body()`, or the response is complete.
+  step advance_body();
+  /// Nobody reads at the moment, so no deadline runs; and on again.
+  void pause() noexcept;
+  void go_on();
+  response_parser& parser() noexcept { return *parser_; }
+  /// At the end of the body: adds to `head` what is known now, and gives the connection back.
+  void finish(response& head);
+  /// Closes the connection of a response that failed; `parser` stays.
+  void end_early() noexcept;
+  /// @}
 
   /// To be called after each wait with what became of it. Throws when a deadline passed, the wait was cancelled, or
   /// another thread runs the loop now.
@@ -77,7 +107,14 @@ class exchange final : public deadline_entry {
   measurements& measured() noexcept { return measured_; }
 
  private:
+  /// What of the request is on its way. `held_back`: the body, until the server answers `Expect`.
+  enum class sending { head, held_back, body, done };
+
   void on_deadline() override;
+  void write_head_again();
+  bool next_part(step& next);
+  bool refused_expectation();
+  const char* why_not_again() const noexcept;
   void arm();
   [[noreturn]] void raise_expired() const;
   bool write_some(step& next);
@@ -93,10 +130,19 @@ class exchange final : public deadline_entry {
   std::optional<response_parser> parser_;
   std::string head_;      ///< the request line and header, and a small body behind it
   std::string leftover_;  ///< bytes of a line that is not complete yet
-  std::size_t sent_ = 0;  ///< of head_, then of the body
+  std::string_view user_agent_;
+  outgoing_body body_;
+  std::string_view unsent_;  ///< of the part under way
+  sending sending_ = sending::head;
+  std::optional<clock::time_point> held_until_;
+  bool held_too_long_ = false;
+  bool woken_ = false;  ///< a wait was ended for no failure's sake
+  bool expects_ = false;
   bool body_in_head_ = false;
-  bool waiting_for_response_ = false;  ///< all is sent and one wait was asked for
-  bool write_broken_ = false;          ///< the peer takes no more; it may have answered before it closed
+  bool was_blocked_ = false;  ///< the peer took no more of the body for a while
+  bool streaming_ = false;
+  bool header_told_ = false;
+  bool write_broken_ = false;  ///< the peer takes no more; it may have answered before it closed
   bool unasked_bytes_ = false;
   bool sent_before_ = false;  ///< this hop is on its second connection
 

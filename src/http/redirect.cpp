@@ -27,6 +27,7 @@ void follow_redirect(request& what, const response& answer) {
   if (becomes_get) {
     what.method = "GET";
     what.body.clear();
+    what.body_from = {};
     for (const auto name : {"content-length", "content-type", "content-encoding", "content-language"})
       what.headers.remove(name);
   }

@@ -37,7 +37,7 @@ struct given_fields {
   bool content_length = false;
 };
 
-given_fields add_given(std::string& out, const request& what) {
+given_fields add_given(std::string& out, const request& what, const body_announcement& body) {
   given_fields given;
   for (const auto each : what.headers) {
     check_field(each);
@@ -54,12 +54,15 @@ given_fields add_given(std::string& out, const request& what) {
     } else if (equal_ignoring_case(each.name, "authorization")) {
       given.authorization = true;
     } else if (equal_ignoring_case(each.name, "content-length")) {
-      if (each.value != std::to_string(what.body.size()))
+      if (body.any && !body.length) refuse("the header Content-Length contradicts a body of unknown length");
+      if (each.value != std::to_string(body.length.value_or(0)))
         refuse(fmt::format("the header Content-Length: {} contradicts the body of {} bytes", printable(each.value),
-                           what.body.size()));
+                           body.length.value_or(0)));
       given.content_length = true;
     } else if (equal_ignoring_case(each.name, "transfer-encoding")) {
-      refuse("the header Transfer-Encoding is the client's to set; a body from memory is sent with Content-Length");
+      refuse("the header Transfer-Encoding is the client's to set, as the body's length is known or not");
+    } else if (equal_ignoring_case(each.name, "expect")) {
+      refuse("the header Expect is the client's to set (request::expect_continue)");
     }
     add_field(out, each.name, each.value);
   }
@@ -68,7 +71,8 @@ given_fields add_given(std::string& out, const request& what) {
 
 }  // namespace
 
-void write_head(std::string& out, const request& what, std::string_view user_agent, bool decodes) {
+void write_head(std::string& out, const request& what, std::string_view user_agent, bool decodes,
+                const body_announcement& body) {
   if (what.url.empty()) refuse("the request has no URL");
   if (!is_token(what.method)) refuse(fmt::format("'{}' is not a request method", printable(what.method)));
   // The URL was freed of controls and spaces when it was parsed.
@@ -78,7 +82,7 @@ void write_head(std::string& out, const request& what, std::string_view user_age
   if (what.headers.empty()) {
     add_field(out, "Host", what.url.authority());
   } else {
-    given = add_given(out, what);
+    given = add_given(out, what, body);
     if (!given.host) out.insert(host_at, fmt::format("Host: {}\r\n", what.url.authority()));
   }
   if (!given.user_agent) add_field(out, "User-Agent", user_agent);
@@ -87,8 +91,12 @@ void write_head(std::string& out, const request& what, std::string_view user_age
   if (decodes && !given.accept_encoding && !given.range) add_field(out, "Accept-Encoding", accepted_codings);
   if (!given.authorization && !what.url.userinfo().empty())
     add_field(out, "Authorization", "Basic " + base64(what.url.userinfo()));
-  const bool has_body = !what.body.empty() || what.method == "POST" || what.method == "PUT" || what.method == "PATCH";
-  if (has_body && !given.content_length) add_field(out, "Content-Length", std::to_string(what.body.size()));
+  const bool always_says = what.method == "POST" || what.method == "PUT" || what.method == "PATCH";
+  if (body.any && !body.length)
+    add_field(out, "Transfer-Encoding", "chunked");
+  else if ((body.any || always_says) && !given.content_length)
+    add_field(out, "Content-Length", std::to_string(body.length.value_or(0)));
+  if (body.any && body.expect_continue) add_field(out, "Expect", "100-continue");
   out.append("\r\n");
 }
 

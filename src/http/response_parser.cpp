@@ -10,6 +10,7 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace fanout::http {
 namespace {
@@ -219,6 +220,7 @@ bool response_parser::end_header() {
     return fail(problem::malformed, "a body where the status allows none (RFC 9112 section 6.3)");
   if (status == 101) return fail(problem::switched);
   if (status < 200) {
+    continued_ = continued_ || status == 100;
     if (++interim_ > most_interim) return fail(problem::interim_limit);
     has_length_ = says_close_ = says_keep_alive_ = names_coding_ = false;
     state_ = state::status_line;
@@ -292,7 +294,7 @@ bool response_parser::decode_body(std::string_view body) {
   try {
     const auto verdict = decoder_->decode(body, [this](std::string_view piece) {
       if (keep_body_) result_.body.append(piece);
-      return true;
+      return result_.body.size() < room_;
     });
     result_.body_bytes = decoder_->decoded_bytes();
     if (verdict == body_decoder::verdict::too_many_bytes) return fail(problem::body_limit);
@@ -304,8 +306,26 @@ bool response_parser::decode_body(std::string_view body) {
   }
 }
 
+bool response_parser::decode_more() {
+  if (!decoder_) return true;
+  if (!decode_body({})) return false;
+  return state_ != state::complete || end_body();
+}
+
+response response_parser::take_head() {
+  std::string body = std::move(result_.body);
+  response head = std::move(result_);
+  result_ = {};
+  result_.status = head.status;
+  result_.body = std::move(body);
+  result_.body_bytes = std::exchange(head.body_bytes, 0);
+  result_.coded_bytes = std::exchange(head.coded_bytes, 0);
+  result_.trailers = std::exchange(head.trailers, {});
+  return head;
+}
+
 bool response_parser::end_body() {
-  if (decoder_) {
+  if (decoder_ && decoder_->idle()) {
     try {
       decoder_->end();
     } catch (const coding_error& failed) {

@@ -41,6 +41,8 @@ class response_parser {
   bool put_end();
 
   bool failed() const noexcept { return state_ == state::broken; }
+  /// A "100 Continue" came.
+  bool continued() const noexcept { return continued_; }
   bool complete() const noexcept { return state_ == state::complete; }
   bool got_some() const noexcept { return got_some_; }
   /// The header of the final response, not of an interim one.
@@ -56,6 +58,24 @@ class response_parser {
   [[noreturn]] void raise(const std::string& from) const;
 
   response take() { return std::move(result_); }
+
+  /// \name For a response read bit by bit
+  /// @{
+  /// From now on decoding stops when this many bytes lie there untaken.
+  void keep_at_most(std::size_t bytes) noexcept { room_ = bytes; }
+  /// All but the body. Valid once the header is done.
+  response take_head();
+  const headers& trailers() const noexcept { return result_.trailers; }
+  /// Bytes of the body that lie there untaken.
+  std::string& body() noexcept { return result_.body; }
+  /// Decodes what was left for want of room. False as `put` fails.
+  bool decode_more();
+  /// The message is complete and its body decoded to the end.
+  bool exhausted() const noexcept { return complete() && !decoder_; }
+  std::uint64_t body_bytes() const noexcept { return result_.body_bytes; }
+  std::uint64_t coded_bytes() const noexcept { return result_.coded_bytes; }
+  /// @}
+
   int status() const noexcept { return result_.status; }
 
  private:
@@ -102,8 +122,9 @@ class response_parser {
   response result_;
   std::uint64_t expected_bytes_ = 0;  ///< of the body, when its length is known
   std::uint64_t left_ = 0;            ///< of the body, or of the chunk
-  std::size_t scanned_ = 0;           ///< bytes given before, and not used, that hold no end of line
-  std::size_t metadata_bytes_ = 0;    ///< of chunk sizes' extensions
+  std::size_t room_ = std::numeric_limits<std::size_t>::max();
+  std::size_t scanned_ = 0;         ///< bytes given before, and not used, that hold no end of line
+  std::size_t metadata_bytes_ = 0;  ///< of chunk sizes' extensions
   const char* why_ = nullptr;
   std::string coding_problem_;
   std::optional<body_decoder> decoder_;  ///< exists while a coded body is read
@@ -113,6 +134,7 @@ class response_parser {
   bool head_request_;
   bool keep_body_;
   bool got_some_ = false;
+  bool continued_ = false;
   bool old_version_ = false;  ///< HTTP/1.0
   bool has_length_ = false;
   bool chunked_ = false;

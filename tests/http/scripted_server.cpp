@@ -1,9 +1,11 @@
 #include "http/scripted_server.hpp"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -37,6 +39,19 @@ std::string peer::read_request() {
   return request;
 }
 
+std::string peer::read_until(std::string_view end) {
+  std::size_t found;
+  while ((found = ahead_.find(end)) == std::string::npos) {
+    char buffer[16 * 1024];
+    const std::size_t count = read(buffer, sizeof buffer);
+    if (count == 0) return {};
+    ahead_.append(buffer, count);
+  }
+  std::string bytes = ahead_.substr(0, found + end.size());
+  ahead_.erase(0, bytes.size());
+  return bytes;
+}
+
 bool peer::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto count = tls_ ? static_cast<ssize_t>(SSL_write(tls_, bytes.data(), static_cast<int>(bytes.size())))
@@ -45,6 +60,14 @@ bool peer::send(std::string_view bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
   return true;
+}
+
+void peer::send_until_full(std::string_view bytes) {
+  pollfd state{descriptor_, POLLOUT, 0};
+  // Buffers grow for a moment after they are full.
+  while (::poll(&state, 1, 200) > 0 &&
+         ::send(descriptor_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+  }
 }
 
 void peer::reset() {
@@ -59,6 +82,12 @@ void peer::say_goodbye() {
 void peer::wait_until_closed() {
   char ignored[4096];
   while (read(ignored, sizeof ignored) > 0) {
+  }
+}
+
+void peer::wait_for_close_without_reading() {
+  pollfd state{descriptor_, POLLRDHUP, 0};
+  while (::poll(&state, 1, -1) < 0 && errno == EINTR) {
   }
 }
 

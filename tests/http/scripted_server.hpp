@@ -23,14 +23,20 @@ class peer {
 
   /// The next request, header and body; empty when the client closed first.
   std::string read_request();
+  /// Everything up to `end`; empty when the client closed first.
+  std::string read_until(std::string_view end);
   /// False when the client closed before it took them all.
   bool send(std::string_view bytes);
+  /// Sends `bytes` again and again until the client, and all buffers in between, take no more.
+  void send_until_full(std::string_view bytes);
   /// Closes with a reset instead of an orderly end.
   void reset();
   /// Ends TLS in order, as a server that closes should.
   void say_goodbye();
   /// Returns once the client has closed, or the server is being destroyed.
   void wait_until_closed();
+  /// The same, and whatever the client has sent stays unread.
+  void wait_for_close_without_reading();
 
  private:
   std::size_t read(char* into, std::size_t size);

@@ -3,6 +3,7 @@
 #include <fanout/base/task.hpp>
 #include <fanout/http/request.hpp>
 #include <fanout/http/response.hpp>
+#include <fanout/http/response_stream.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -80,6 +81,9 @@ class client {
   /// GET of `url`. A malformed URL fails when the task is awaited.
   task<response> get(std::string url) const;
   task<response> send(request what) const;
+  /// As `send`, but done once the header of the response is there; the body is read from the stream. Redirects are
+  /// followed as by `send`.
+  task<response_stream> open(request what) const;
 
   const client_options& options() const noexcept;
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <fanout/http/body_source.hpp>
 #include <fanout/http/client.hpp>
 #include <fanout/http/headers.hpp>
 #include <fanout/http/request.hpp>
 #include <fanout/http/response.hpp>
+#include <fanout/http/response_stream.hpp>
 #include <fanout/http/url.hpp>
 
 /// \file

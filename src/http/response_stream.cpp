@@ -1,0 +1,81 @@
+#include "http/response_stream.hpp"
+
+#include <fanout/base/failure.hpp>
+
+#include "http/wait_for.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace fanout::http {
+
+response_stream::response_stream(std::unique_ptr<state> made) noexcept : state_(std::move(made)) {}
+response_stream::response_stream(response_stream&& other) noexcept = default;
+response_stream& response_stream::operator=(response_stream&& other) noexcept = default;
+response_stream::~response_stream() = default;
+
+const response& response_stream::head() const noexcept {
+  return state_->head;
+}
+
+const headers& response_stream::trailers() const noexcept {
+  return state_->head.trailers;
+}
+
+task<bool> response_stream::state::fill() {
+  exchange& ex = *held;
+  if (!ex.parser().body().empty()) co_return true;
+  if (ended) co_return false;
+  ex.go_on();
+  try {
+    for (;;) {
+      const step next = ex.advance_body();
+      if (ex.parser().exhausted()) break;
+      if (!ex.parser().body().empty()) {
+        ex.pause();
+        co_return true;
+      }
+      if (next == step::some || next == step::complete) continue;
+      auto waiting = wait_for(ex, next);
+      co_await std::move(waiting);
+    }
+  } catch (...) {
+    ended = true;
+    ex.end_early();
+    throw;
+  }
+  ended = true;
+  ex.pause();
+  ex.finish(head);
+  co_return !ex.parser().body().empty();
+}
+
+task<std::size_t> response_stream::read_some(std::span<char> into) {
+  auto filling = state_->fill();
+  const bool any = co_await std::move(filling);
+  if (!any || into.empty()) co_return 0;
+  std::string& body = (*state_->held).parser().body();
+  const std::size_t count = std::min(into.size(), body.size());
+  std::memcpy(into.data(), body.data(), count);
+  body.erase(0, count);
+  co_return count;
+}
+
+task<std::string> response_stream::read_some() {
+  auto filling = state_->fill();
+  const bool any = co_await std::move(filling);
+  if (!any) co_return std::string{};
+  co_return std::exchange((*state_->held).parser().body(), {});
+}
+
+task<std::string> response_stream::read_all() {
+  std::string all;
+  for (;;) {
+    auto reading = read_some();
+    const std::string piece = co_await std::move(reading);
+    if (piece.empty()) co_return all;
+    all += piece;
+  }
+}
+
+}  // namespace fanout::http

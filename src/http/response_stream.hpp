@@ -1,0 +1,33 @@
+#pragma once
+
+#include <fanout/http/request.hpp>
+#include <fanout/http/response_stream.hpp>
+
+#include "http/client_core.hpp"
+#include "http/lease.hpp"
+
+#include <memory>
+#include <utility>
+
+/// \file
+namespace fanout::http {
+
+/// The exchange under way behind a stream, and what it refers to.
+struct response_stream::state {
+  state(std::shared_ptr<const client::core> shared, lease with, request sent, response got)
+      : core(std::move(shared)), held(std::move(with)), what(std::move(sent)), head(std::move(got)) {
+    (*held).moved(what);
+    (*held).pause();
+  }
+
+  /// Waits until there is some of the body, or its end: false.
+  task<bool> fill();
+
+  std::shared_ptr<const client::core> core;
+  lease held;
+  request what;
+  response head;
+  bool ended = false;
+};
+
+}  // namespace fanout::http
