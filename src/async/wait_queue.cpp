@@ -61,7 +61,7 @@ class loop_waits {
     while (posts_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
   }
 
-  static void drop(coroutine_waiter& parked) noexcept { parked.end_(parked, false); }
+  static void drop(coroutine_waiter& parked) noexcept { parked.parked_.drop(); }
 
  private:
   /// Some waitable that is not being destroyed; null after the last one.
@@ -101,23 +101,6 @@ class loop_service final : public asio::execution_context::service {
 
 }  // namespace
 
-/// What is posted: the coroutine, which is destroyed with this if the executor never runs it.
-struct wake_up {
-  explicit wake_up(coroutine_waiter& ready) noexcept : target(&ready) {}
-  wake_up(wake_up&& other) noexcept : target(std::exchange(other.target, nullptr)) {}
-  wake_up& operator=(wake_up&&) = delete;
-  ~wake_up() {
-    if (target) target->end_(*target, false);
-  }
-
-  void operator()() {
-    coroutine_waiter& ready = *std::exchange(target, nullptr);
-    ready.end_(ready, true);
-  }
-
-  coroutine_waiter* target;
-};
-
 // --- waiters
 
 wait_outcome waiter::finish() noexcept {
@@ -126,7 +109,6 @@ wait_outcome waiter::finish() noexcept {
 }
 
 void waiter::withdraw() noexcept {
-  if (!enlisted_) return;
   woken resumed;
   const std::lock_guard lock(queue_.mutex_);
   if (queued())
@@ -135,7 +117,7 @@ void waiter::withdraw() noexcept {
     queue_.take_back(*this, resumed);
 }
 
-woken::~woken() {
+void woken::resume_all() noexcept {
   while (first_) {
     waiter& next = *first_;
     first_ = next.next_resumed_;  // it may be gone when it was resumed
@@ -179,10 +161,10 @@ void coroutine_waiter::resume() noexcept {
 void coroutine_waiter::post() noexcept {
   if (const auto* const loop = executor_.target<asio::io_context::executor_type>()) {
     const asio::io_context::executor_type concrete = *loop;
-    asio::post(concrete, wake_up(*this));
+    asio::post(concrete, parked_turn(parked_));
   } else {
     const asio::any_io_executor never_inline = asio::require(executor_, asio::execution::blocking.never);
-    never_inline.execute(wake_up(*this));
+    never_inline.execute(parked_turn(parked_));
   }
 }
 
@@ -197,9 +179,10 @@ void coroutine_waiter::cancel() noexcept {
   }
 }
 
+// Who settles does so with the lock held, to the end: once it can be had, this may be destroyed.
 wait_outcome thread_waiter::wait() {
-  std::unique_lock lock(queue_.mutex_);
-  while (outcome_ == wait_outcome::waiting) settled_.wait(lock);
+  settled_.wait(0, std::memory_order_relaxed);
+  const std::lock_guard lock(queue_.mutex_);
   return finish();
 }
 
@@ -207,8 +190,9 @@ void thread_waiter::join() {
   queue_.threads_.push_back(*this);
 }
 
-// Under the lock, so that the thread cannot be past its wait, and this destroyed, before the call has returned.
+// Relaxed: it is the lock that orders.
 bool thread_waiter::settle() noexcept {
+  settled_.store(1, std::memory_order_relaxed);
   settled_.notify_one();
   return false;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fanout/async/brief_mutex.hpp>
+#include <fanout/async/parked_handler.hpp>
 #include <fanout/base/task.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -10,14 +12,10 @@
 #include <boost/asio/execution_context.hpp>
 #include <boost/intrusive/list.hpp>
 
-#include <array>
 #include <atomic>
-#include <condition_variable>
-#include <cstddef>
 #include <forward_list>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <utility>
 
 /// \file
@@ -107,7 +105,9 @@ class woken {
   woken() = default;
   woken(const woken&) = delete;
   woken& operator=(const woken&) = delete;
-  ~woken();
+  ~woken() {
+    if (first_) resume_all();
+  }
 
   void push(waiter& settled) noexcept {
     *last_ = &settled;
@@ -115,6 +115,8 @@ class woken {
   }
 
  private:
+  void resume_all() noexcept;
+
   waiter* first_ = nullptr;
   waiter** last_ = &first_;
 };
@@ -131,7 +133,9 @@ class coroutine_waiter final : public waiter {
  public:
   coroutine_waiter(waitable& queue, asio::any_io_executor executor) noexcept
       : waiter(queue), executor_(std::move(executor)) {}
-  ~coroutine_waiter() override { withdraw(); }
+  ~coroutine_waiter() override {
+    if (enlisted_) withdraw();
+  }
 
  private:
   template <bool Cancellable>
@@ -153,7 +157,6 @@ class coroutine_waiter final : public waiter {
  private:
   friend class loop_waits;
   friend class waitable;
-  friend struct wake_up;
 
   enum state { enlisted, armed, settled };
 
@@ -166,18 +169,11 @@ class coroutine_waiter final : public waiter {
   /// coroutine and destroy its frame with this in it, so that is the last that is done.
   template <bool Cancellable, class Handler>
   void arm(Handler handler) {
-    static_assert(sizeof(Handler) <= sizeof(handler_) && alignof(Handler) <= alignof(void*));
     if constexpr (Cancellable) {
       auto slot = asio::get_associated_cancellation_slot(handler);
       if (slot.is_connected()) slot.template emplace<canceller>(canceller{this});
     }
-    ::new (static_cast<void*>(handler_.data())) Handler(std::move(handler));
-    end_ = [](coroutine_waiter& self, bool complete) {
-      auto* const stored = std::launder(reinterpret_cast<Handler*>(self.handler_.data()));
-      Handler last(std::move(*stored));
-      stored->~Handler();
-      if (complete) std::move(last)();
-    };
+    parked_.park(std::move(handler));
     became_armed();
   }
 
@@ -191,15 +187,16 @@ class coroutine_waiter final : public waiter {
   asio::any_io_executor executor_;
   loop_waits* loop_ = nullptr;
   std::atomic<state> state_ = enlisted;
-  void (*end_)(coroutine_waiter&, bool complete) = nullptr;  ///< resumes the coroutine, or destroys it
-  alignas(void*) std::array<std::byte, 4 * sizeof(void*)> handler_;
+  parked_handler<> parked_;
 };
 
 /// A thread that waits. It lives on that thread's stack.
 class thread_waiter final : public waiter {
  public:
   explicit thread_waiter(waitable& queue) noexcept : waiter(queue) {}
-  ~thread_waiter() override { withdraw(); }
+  ~thread_waiter() override {
+    if (enlisted_) withdraw();
+  }
 
   /// Blocks until the wait is settled.
   wait_outcome wait();
@@ -209,7 +206,7 @@ class thread_waiter final : public waiter {
   bool settle() noexcept override;
   void resume() noexcept override {}
 
-  std::condition_variable settled_;
+  std::atomic<int> settled_ = 0;
 };
 
 /// The state of a primitive. Derived classes add their lines and what is waited for, guarded by `mutex_`.
@@ -232,7 +229,7 @@ class waitable : public std::enable_shared_from_this<waitable> {
   void settle(waiter& served, wait_outcome outcome, woken& resumed) noexcept;
   void settle_all(wait_list& line, wait_outcome outcome, woken& resumed) noexcept;
 
-  mutable std::mutex mutex_;
+  mutable brief_mutex mutex_;
 
  private:
   friend class waiter;

@@ -1,0 +1,29 @@
+#include <fanout/async/brief_mutex.hpp>
+
+namespace fanout::detail {
+
+namespace {
+
+constexpr int patience = 100;
+
+/// Tells the processor that this thread waits for another.
+inline void pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+// Relaxed loads only look; taking it is what orders. Who has slept takes it as `awaited`, since others may sleep still.
+void brief_mutex::lock_contended() noexcept {
+  for (int i = 0; i < patience; ++i) {
+    if (state_.load(std::memory_order_relaxed) == free && try_lock()) return;
+    pause();
+  }
+  while (state_.exchange(awaited, std::memory_order_acquire) != free) state_.wait(awaited, std::memory_order_relaxed);
+}
+
+}  // namespace fanout::detail
