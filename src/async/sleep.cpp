@@ -1,32 +1,104 @@
+#include <fanout/async/alarm.hpp>
 #include <fanout/async/observation.hpp>
+#include <fanout/async/parked_handler.hpp>
 #include <fanout/async/sleep.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/system/error_code.hpp>
 
+#include <memory>
+#include <optional>
 #include <utility>
 
 namespace fanout {
+namespace detail {
+namespace {
 
-std::chrono::steady_clock::time_point detail::later(std::chrono::steady_clock::time_point when,
-                                                    std::chrono::steady_clock::duration duration) {
+/// A coroutine that sleeps; this lives in its frame. It is resumed by a post, so that whoever wakes many is not held up
+/// by the first.
+class sleeper final : public alarm {
+ public:
+  /// What to await, once.
+  auto until(std::chrono::steady_clock::time_point when) {
+    return asio::async_initiate<const asio::deferred_t&, void(boost::system::error_code)>(
+        [](auto handler, sleeper* self, std::chrono::steady_clock::time_point then) {
+          self->begin(std::move(handler), then);
+        },
+        asio::deferred, this, when);
+  }
+  using alarm::rung;
+
+ private:
+  struct canceller {
+    sleeper* target;
+    void operator()(asio::cancellation_type) const {
+      if (target->stop()) target->wake(asio::error::operation_aborted);
+    }
+  };
+
+  // Once it is set, another thread may run the coroutine, and destroy its frame with this in it.
+  template <class Handler>
+  void begin(Handler handler, std::chrono::steady_clock::time_point when) {
+    const asio::any_io_executor executor = asio::get_associated_executor(handler);
+    const auto* const loop = executor.target<asio::io_context::executor_type>();
+    if (!loop) {
+      own_timer_ = std::make_unique<asio::steady_timer>(executor, when);
+      return own_timer_->async_wait(std::move(handler));
+    }
+    loop_ = *loop;
+    auto slot = asio::get_associated_cancellation_slot(handler);
+    if (slot.is_connected()) slot.template emplace<canceller>(canceller{this});
+    parked_.park(std::move(handler));
+    set_shared(executor, when);
+  }
+
+  void wake(boost::system::error_code with) {
+    const asio::io_context::executor_type executor = *loop_;  // this may be gone before the post returns
+    asio::post(executor, parked_turn(parked_, with));
+  }
+  void ring() override { wake({}); }
+  void clock_ends() noexcept override {
+    rung();
+    parked_.drop();
+  }
+
+  std::optional<asio::io_context::executor_type> loop_;
+  parked_handler<boost::system::error_code> parked_;
+};
+
+}  // namespace
+
+std::chrono::steady_clock::time_point later(std::chrono::steady_clock::time_point when,
+                                            std::chrono::steady_clock::duration duration) {
   constexpr auto end = std::chrono::steady_clock::time_point::max();
   return duration < end - when ? when + duration : end;
 }
 
+}  // namespace detail
+
 task<void> sleep(std::chrono::steady_clock::duration duration) {
-  return sleep_until(detail::later(std::chrono::steady_clock::now(), duration));
+  const detail::waiting_for mark("sleep");
+  detail::sleeper self;
+  auto end = self.until(detail::later(std::chrono::steady_clock::now(), duration));
+  co_await std::move(end);
+  self.rung();
 }
 
-// `deferred` awaits the timer without the coroutine frame that `use_awaitable` puts around it.
 task<void> sleep_until(std::chrono::steady_clock::time_point when) {
   const detail::waiting_for mark("sleep");
-  const auto executor = co_await asio::this_coro::executor;
-  asio::steady_timer timer(executor, when);
-  auto wait = timer.async_wait(asio::deferred);
-  co_await std::move(wait);
+  detail::sleeper self;
+  auto end = self.until(when);
+  co_await std::move(end);
+  self.rung();
 }
 
 task<void> yield() {

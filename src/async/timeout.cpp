@@ -10,20 +10,19 @@ void single_child::on_end(child&, const std::exception_ptr& failed) {
 
 timed_child::timed_child(asio::any_io_executor executor, std::chrono::steady_clock::time_point begun,
                          std::chrono::steady_clock::time_point deadline)
-    : single_child(executor), begun_(begun), timer_(executor, deadline) {}
+    : single_child(std::move(executor)), begun_(begun), deadline_(deadline) {}
 
-// The timer's handler refers to this object, which is gone soon after the child has ended. A timer that can still be
-// cancelled calls it with an error, on which it does nothing; for one that cannot, because its time has come and the
-// handler is queued, the parent waits.
+// The alarm is this object, which is gone soon after the child has ended. For one that cannot be stopped, because its
+// time has come and its turn is queued, the parent waits.
 void timed_child::on_started() {
+  if (ended_) return;
   hold();
   armed_ = true;
-  timer_.async_wait([this](boost::system::error_code failed) {
-    if (!failed) expire();
-  });
+  set(executor(), deadline_);
 }
 
-void timed_child::expire() {
+void timed_child::ring() {
+  rung();
   armed_ = false;
   if (ended_) return let_go();
   expired_ = !parent_cancelled();
@@ -34,7 +33,7 @@ void timed_child::expire() {
 void timed_child::on_end(child& ended, const std::exception_ptr& failed) {
   single_child::on_end(ended, failed);
   ended_ = true;
-  if (armed_ && timer_.cancel() > 0) disarm();
+  if (armed_ && stop()) disarm();
 }
 
 void timed_child::disarm() noexcept {
@@ -43,7 +42,7 @@ void timed_child::disarm() noexcept {
 
 void timed_child::rethrow() const {
   if (!expired_ || !is_cancellation(failure())) std::rethrow_exception(failure());
-  const std::chrono::duration<double, std::milli> allowed = timer_.expiry() - begun_;
+  const std::chrono::duration<double, std::milli> allowed = deadline_ - begun_;
   fanout::failure late{failure_kind::timeout, fmt::format("not done within {:.4g} ms", allowed.count())};
   late.elapsed = std::chrono::steady_clock::now() - begun_;
   throw error(std::move(late));

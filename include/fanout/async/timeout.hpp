@@ -1,11 +1,11 @@
 #pragma once
 
+#include <fanout/async/alarm.hpp>
 #include <fanout/async/child_scope.hpp>
 #include <fanout/async/sleep.hpp>
 #include <fanout/base/failure.hpp>
 #include <fanout/base/task.hpp>
 
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <chrono>
@@ -29,7 +29,6 @@ namespace detail {
 
 /// One child, whose end the parent awaits. The failure is kept beside the value.
 class single_child : public child_scope {
- public:
  protected:
   explicit single_child(asio::any_io_executor executor) : child_scope(std::move(executor)) {}
   ~single_child() = default;
@@ -44,7 +43,7 @@ class single_child : public child_scope {
 };
 
 /// A child that is cancelled at a point in time.
-class timed_child : public single_child {
+class timed_child : public single_child, private alarm {
  protected:
   timed_child(asio::any_io_executor executor, std::chrono::steady_clock::time_point begun,
               std::chrono::steady_clock::time_point deadline);
@@ -58,10 +57,10 @@ class timed_child : public single_child {
 
  private:
   void disarm() noexcept;
-  void expire();
+  void ring() override;
 
   std::chrono::steady_clock::time_point begun_;
-  asio::steady_timer timer_;
+  std::chrono::steady_clock::time_point deadline_;
   bool armed_ = false;
   bool ended_ = false;
   bool expired_ = false;

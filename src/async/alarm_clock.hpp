@@ -1,0 +1,62 @@
+#pragma once
+
+#include <fanout/async/alarm.hpp>
+
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <mutex>
+#include <vector>
+
+namespace fanout::detail {
+
+/// The alarms of one `io_context`, on one timer: an Asio service.
+///
+/// A heap with four children to a node: most alarms are set for later than those before them, which costs one step, and
+/// most are stopped before they ring. (A wheel of lists would do both in constant time, but rings on its ticks only.)
+/// The timer is set anew when an alarm is earlier than all others; when that one is stopped, the timer fires for
+/// nothing once. A timer that is set keeps the context's `run` from returning, so it is cancelled when the last alarm
+/// is gone: in a turn of its own, as most often another alarm has been set by then, and setting a timer is a system
+/// call.
+///
+/// Thread safety: all members, from the threads that run the context.
+class alarm_clock final : public asio::execution_context::service {
+ public:
+  using clock = std::chrono::steady_clock;
+  static inline asio::execution_context::id id;
+
+  explicit alarm_clock(asio::io_context& context);
+
+  void set(alarm& fresh, clock::time_point when);
+  bool stop(alarm& set) noexcept;
+
+ private:
+  struct entry {
+    clock::time_point when;
+    alarm* what;
+  };
+
+  void shutdown() override;
+
+  // All of these with the lock held. Places count from 1.
+  entry& at(std::size_t place) noexcept { return heap_[place - 1]; }
+  void put(std::size_t place, entry moved) noexcept;
+  void rise(std::size_t place, entry moved) noexcept;
+  void sink(std::size_t place, entry moved) noexcept;
+  void remove(std::size_t place) noexcept;
+  void wake_at(clock::time_point when);
+
+  alarm* next_due(clock::time_point now) noexcept;
+  void ring_all_due();
+  void rest_if_empty();
+
+  std::mutex mutex_;
+  std::vector<entry> heap_;
+  asio::basic_waitable_timer<clock, asio::wait_traits<clock>, asio::io_context::executor_type> timer_;
+  clock::time_point wake_ = clock::time_point::max();  ///< when the timer fires; max while it is not set
+  bool resting_ = false;  ///< a turn has been asked for, to see whether it may be cancelled
+};
+
+}  // namespace fanout::detail
