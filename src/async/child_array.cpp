@@ -13,12 +13,25 @@ child_array::child_array(asio::any_io_executor executor, std::size_t size, concu
       site_(site) {}
 
 void child_array::start() {
-  while (next_ < limit_ && !cancelled()) start_child(next_++);
+  fill();
+}
+
+// A child may end within `start_child`: then its place is taken by the next from the loop below, not from inside of it,
+// where a million of them would be a stack of a million calls.
+void child_array::fill() {
+  if (filling_) return;
+  filling_ = true;
+  while (next_ < size_ && running_ < limit_ && !cancelled()) {
+    ++running_;
+    start_child(next_++);
+  }
+  filling_ = false;
 }
 
 void child_array::on_end(child& ended, const std::exception_ptr& failed) {
+  --running_;
   settle(static_cast<std::size_t>(&ended - children_.get()), failed);
-  if (next_ < size_ && !cancelled()) start_child(next_++);
+  fill();
 }
 
 void child_array::report_unobserved(std::size_t index, const std::exception_ptr& failed) {

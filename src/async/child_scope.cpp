@@ -1,8 +1,12 @@
 #include <fanout/async/child_scope.hpp>
 #include <fanout/base/failure.hpp>
 
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
 namespace fanout::detail {
@@ -24,11 +28,17 @@ std::exception_ptr cancellation() {
   return std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted));
 }
 
-void child_scope::begin(child& self) {
-  const bool refused = &self == body_ ? body_cancelled_ : cancelled_;
-  if (refused) std::rethrow_exception(cancellation());
-  self.stage_ = child::stage::begun;
+void child_scope::end_unbegun(child& self) {
+  hold();
+  release(&self, cancellation());
+}
+
+void child_scope::begin(child& self, const spawn_site& site, coroutine_entry entry) {
+  self.begun_ = true;
   if (&self != body_) children_.push_back(self);
+  if (!self.observed_.begin(site, executor_)) return start_coroutine(std::move(entry), executor_, self.cancel_);
+  const running_mark running = self.observed_.mark();
+  start_coroutine(std::move(entry), self.observed_.watch(executor_), self.cancel_);
 }
 
 void child_scope::cancel() {
@@ -59,14 +69,11 @@ void child_scope::emit() {
     child& next = children_.front();
     children_.pop_front();
     told.push_back(next);
-    if (std::exchange(next.stage_, child::stage::cancelled) == child::stage::begun)
-      next.signal_.emit(asio::cancellation_type::terminal);
+    if (!std::exchange(next.told_, true)) next.cancel_.emit(asio::cancellation_type::terminal);
   }
   children_.swap(told);
-  if (body_ && body_cancelled_ && body_->stage_ == child::stage::begun) {
-    body_->stage_ = child::stage::cancelled;
-    body_->signal_.emit(asio::cancellation_type::terminal);
-  }
+  if (body_ && body_cancelled_ && body_->begun_ && !std::exchange(body_->told_, true))
+    body_->cancel_.emit(asio::cancellation_type::terminal);
 }
 
 void child_scope::release(child* ended, const std::exception_ptr& failed) {
@@ -80,13 +87,11 @@ void child_scope::release(child* ended, const std::exception_ptr& failed) {
 }
 
 void child_scope::let_go() {
-  if (--tickets_ > 0 || !resume_) return;
-  resumption parent = std::move(*resume_);
-  resume_.reset();
+  if (--tickets_ > 0 || !parent_.parked()) return;
   // At once, as Asio does with a coroutine that awaits another one; while tasks are watched in a turn of its own, so
   // that what the parent does is not laid at the child's door.
-  if (debugging()) return asio::post(std::move(parent));
-  std::move(parent)();
+  if (debugging()) return asio::post(executor_, parked_turn(parent_));
+  parent_.resume();
 }
 
 void child_scope::abandon(child* holder) noexcept {
@@ -96,8 +101,7 @@ void child_scope::abandon(child* holder) noexcept {
     holder->observed_.abandon();
   }
   on_abandoned(holder);
-  if (--tickets_ > 0 || !resume_) return;
-  const resumption parent = std::move(*resume_);  // destroys the parent, and this scope with it
+  if (--tickets_ == 0) parent_.drop();  // destroys the parent, and this scope with it
 }
 
 void child_scope::hear_of_cancellation() {
@@ -122,13 +126,13 @@ task<void> child_scope::run() {
   }
   if (state.cancelled() != asio::cancellation_type::none && !parent_cancelled_) hear_of_cancellation();
   if (tickets_ > 0) {
-    auto join = asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
-        [this](resumption parent) {
+    auto join = asio::async_initiate<const asio::deferred_t&, void()>(
+        [](auto parent, child_scope* self) {
           auto slot = asio::get_associated_cancellation_slot(parent);
-          if (slot.is_connected()) slot.assign([this](asio::cancellation_type) { hear_of_cancellation(); });
-          resume_.emplace(std::move(parent));
+          if (slot.is_connected()) slot.assign([self](asio::cancellation_type) { self->hear_of_cancellation(); });
+          self->parent_.park(std::move(parent));
         },
-        asio::use_awaitable);
+        asio::deferred, this);
     co_await std::move(join);
   }
   co_await asio::this_coro::throw_if_cancelled(throws);

@@ -2,8 +2,11 @@
 #include <fanout/async/parking_place.hpp>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <stdexcept>
 #include <utility>
@@ -13,23 +16,26 @@ namespace fanout::detail {
 task<void> parking_place::wait(const char* what) {
   if (waiting_) throw std::logic_error("another coroutine waits for this already");
   const waiting_for mark(what);
-  auto parked = asio::async_initiate<const asio::use_awaitable_t<>&, void(boost::system::error_code)>(
-      [this](resumption self) {
-        auto slot = asio::get_associated_cancellation_slot(self);
+  guest self{.executor = co_await asio::this_coro::executor};
+  auto parked = asio::async_initiate<const asio::deferred_t&, void(boost::system::error_code)>(
+      [](auto handler, parking_place* place, guest* who) {
+        auto slot = asio::get_associated_cancellation_slot(handler);
         if (slot.is_connected())
-          slot.assign([this](asio::cancellation_type) { resume(asio::error::operation_aborted); });
-        waiting_.emplace(std::move(self));
+          slot.assign([place](asio::cancellation_type) { place->resume(asio::error::operation_aborted); });
+        who->handler.park(std::move(handler));
+        place->waiting_ = who;
       },
-      asio::use_awaitable);
+      asio::deferred, this, &self);
   co_await std::move(parked);
 }
 
 void parking_place::resume(boost::system::error_code with) {
-  if (!waiting_) return;
-  resumption self = std::move(*waiting_);
-  waiting_.reset();
-  const auto executor = self.get_executor();
-  asio::post(executor, [self = std::move(self), with]() mutable { std::move(self)(with); });
+  if (guest* const woken = std::exchange(waiting_, nullptr))
+    asio::post(woken->executor, parked_turn(woken->handler, with));
+}
+
+void parking_place::drop() noexcept {
+  if (guest* const gone = std::exchange(waiting_, nullptr)) gone->handler.drop();
 }
 
 }  // namespace fanout::detail

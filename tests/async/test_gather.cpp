@@ -3,6 +3,7 @@
 #include <fanout/async/gather.hpp>
 
 #include "support/leaks.hpp"
+#include "support/run_to_end.hpp"
 #include "support/tasks.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -28,18 +29,10 @@ namespace {
 
 using namespace fanout;
 using namespace std::chrono_literals;
+using test::run_to_end;
 using testing::ElementsAre;
 
 class gathering : public test::leak_checked {};
-
-/// Runs `work` to its end on a loop of this thread; throws what it throws.
-template <class T>
-T run_to_end(task<T> work) {
-  asio::io_context loop;
-  auto result = asio::co_spawn(loop, std::move(work), asio::use_future);
-  loop.run();
-  return result.get();
-}
 
 /// What became of a child.
 struct life {
@@ -135,7 +128,23 @@ TEST_F(gathering, a_failure_cancels_the_siblings_awaits_them_and_is_thrown) {
     EXPECT_EQ(culprit.ended, 1);
     EXPECT_EQ(others.ended, others.started);
     EXPECT_EQ(others.cancelled, others.started);
-    EXPECT_EQ(others.started, 2);
+    EXPECT_EQ(others.started, at_once ? 1 : 2) << "where one has failed, none begins any more";
+  }
+}
+
+task<int> nested_echo(int x) {
+  auto inner = gather(test::echo(x), test::echo(1));
+  const auto [value, one] = co_await std::move(inner);
+  co_return value* one;
+}
+
+TEST_F(gathering, a_million_children_that_end_at_once_take_no_stack) {
+  for (const std::size_t limit : {1U, 1'000'000U}) {
+    std::vector<task<int>> children;
+    for (int i = 0; i < 1'000'000; ++i) children.push_back(i % 100'000 == 0 ? nested_echo(i) : test::echo(i));
+    const auto values = run_to_end(gather(std::move(children), concurrency_limit(limit)));
+    EXPECT_EQ(values.front(), 0);
+    EXPECT_EQ(values.back(), 999'999);
   }
 }
 
@@ -162,6 +171,23 @@ task<void> of_two_that_fail() {
   life seen;
   auto pending = gather(child(seen, 20ms, -1), failing_at_once(seen));
   co_await std::move(pending);
+}
+
+task<int> with_a_state_of_its_own(life& seen) {
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  task<void> turn = test::yield();
+  co_await std::move(turn);
+  co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+  task<int> rest = child(seen, 1h, 1);
+  co_return co_await std::move(rest);
+}
+
+TEST_F(gathering, a_child_that_resets_its_cancellation_state_still_hears_of_it) {
+  life seen;
+  life culprit;
+  EXPECT_THROW(run_to_end(gather(with_a_state_of_its_own(seen), child(culprit, 5ms, -1))), std::invalid_argument);
+  EXPECT_EQ(seen.started, 1);
+  EXPECT_EQ(seen.cancelled, 1);
 }
 
 TEST_F(gathering, the_first_failure_in_time_is_the_one_thrown) {

@@ -271,8 +271,9 @@ TEST_F(grouping, each_child_fails_in_turn) {
                  })),
                  std::invalid_argument)
         << culprit;
-    EXPECT_EQ(seen.begun, 3);
-    EXPECT_EQ(seen.cancelled, 3);
+    const int begun = culprit == 0 ? 0 : 3;  // a child runs until it first suspends: that one fails before the others
+    EXPECT_EQ(seen.begun, begun);
+    EXPECT_EQ(seen.cancelled, begun);
   }
 }
 

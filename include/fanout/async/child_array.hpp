@@ -58,10 +58,14 @@ class child_array : public child_scope {
   void report_unobserved(std::size_t index, const std::exception_ptr& failed);
 
  private:
+  void fill();
+
   std::unique_ptr<child[]> children_;
   std::size_t size_;
   std::size_t limit_;
   std::size_t next_ = 0;
+  std::size_t running_ = 0;
+  bool filling_ = false;
   spawn_site site_;
 };
 

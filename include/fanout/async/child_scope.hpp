@@ -1,21 +1,15 @@
 #pragma once
 
+#include <fanout/async/coroutine_start.hpp>
 #include <fanout/async/observation.hpp>
+#include <fanout/async/parked_handler.hpp>
 #include <fanout/base/task.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -35,9 +29,6 @@ namespace fanout::detail {
 template <class T>
 using gathered_t = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
-/// What resumes a suspended coroutine. It owns the coroutine until then.
-using resumption = asio::async_result<asio::use_awaitable_t<>, void()>::handler_type;
-
 /// Whether `failed` says that a task was cancelled, rather than that it failed.
 bool is_cancellation(const std::exception_ptr& failed) noexcept;
 
@@ -47,17 +38,15 @@ std::exception_ptr cancellation();
 /// One coroutine of a scope, from before its start until after its end.
 class child : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
-  asio::cancellation_slot slot() { return signal_.slot(); }
   task_observation& observed() noexcept { return observed_; }
 
  private:
   friend class child_scope;
-  /// Asio loses a coroutine that is cancelled before it has begun (co_spawn_entry_point waits outside its `try`).
-  enum class stage : unsigned char { waiting, begun, cancelled };
 
-  asio::cancellation_signal signal_;
+  cancellation_relay cancel_;
   task_observation observed_;
-  stage stage_ = stage::waiting;
+  bool begun_ = false;
+  bool told_ = false;  ///< of its cancellation
 };
 
 class child_scope {
@@ -67,8 +56,7 @@ class child_scope {
 
   bool cancelled() const noexcept { return cancelled_; }
   /// Cancels the children, and lets none begin from now on. They hear of it in a later turn of the loop, when none of
-  /// them is in the middle of a step: one that was cancelled by its own hand and ended without having suspended would
-  /// be lost by Asio, too.
+  /// them is in the middle of a step.
   void cancel();
   /// Cancels the body too, where there is one.
   void cancel_all();
@@ -96,9 +84,13 @@ class child_scope {
   explicit child_scope(asio::any_io_executor executor) : executor_(std::move(executor)) {}
   ~child_scope() = default;
 
-  /// Spawns `work` as `self`. Its value goes to `place`; its end is told to `on_end`.
+  /// Runs `work` as `self` up to where it first suspends, which may be its end. Its value goes to `place`; its end is
+  /// told to `on_end`.
   template <class T>
-  void spawn(child& self, task<T> work, std::optional<gathered_t<T>>& place, const spawn_site& site);
+  void spawn(child& self, task<T> work, std::optional<gathered_t<T>>& place, const spawn_site& site) {
+    if (refuses(self)) return end_unbegun(self);
+    begin(self, site, carry<T>(std::move(work), place, ticket(*this, &self)));
+  }
   /// The same for the body, the one child that `cancel` spares.
   template <class T>
   void spawn_body(child& self, task<T> work, std::optional<gathered_t<T>>& place, const spawn_site& site) {
@@ -124,15 +116,13 @@ class child_scope {
   void let_go();
 
  private:
+  /// Awaits the child, and tells of its end. Nothing is awaited after that, so no cancellation can get in between.
   template <class T>
-  class beginning;
-  template <class Value>
-  class ending;
+  static coroutine_entry carry(task<T> work, std::optional<gathered_t<T>>& place, ticket end);
 
-  template <class T>
-  void launch(const asio::any_io_executor& on, child& self, task<T> work, std::optional<gathered_t<T>>& place);
-  /// Throws when `self` must not begin any more.
-  void begin(child& self);
+  bool refuses(const child& self) const noexcept { return &self == body_ ? body_cancelled_ : cancelled_; }
+  void end_unbegun(child& self);
+  void begin(child& self, const spawn_site& site, coroutine_entry entry);
   void release(child* ended, const std::exception_ptr& failed);
   void abandon(child* holder) noexcept;
   void emit_soon();
@@ -143,77 +133,28 @@ class child_scope {
   boost::intrusive::list<child, boost::intrusive::constant_time_size<false>> children_;
   child* body_ = nullptr;
   std::size_t tickets_ = 0;
-  std::optional<resumption> resume_;
+  parked_handler<> parent_;
   bool cancelled_ = false;
   bool body_cancelled_ = false;
   bool emitting_ = false;
   bool parent_cancelled_ = false;
 };
 
-/// What `co_spawn` calls when the child's turn has come.
 template <class T>
-class child_scope::beginning {
- public:
-  beginning(child_scope& scope, child& self, task<T> work) : scope_(scope), self_(self), work_(std::move(work)) {}
-  task<T> operator()() {
-    scope_.begin(self_);
-    return std::move(work_);
+coroutine_entry child_scope::carry(task<T> work, std::optional<gathered_t<T>>& place, ticket end) {
+  std::exception_ptr failed;
+  try {
+    if constexpr (std::is_void_v<T>) {
+      co_await std::move(work);
+      place.emplace();
+    } else {
+      T value = co_await std::move(work);
+      place.emplace(std::move(value));
+    }
+  } catch (...) {
+    failed = std::current_exception();
   }
-
- private:
-  child_scope& scope_;
-  child& self_;
-  task<T> work_;
-};
-
-/// What `co_spawn` calls when the child has ended. Without a place, the value has found its own way.
-template <class Value>
-class child_scope::ending {
- public:
-  ending(child_scope& scope, child& self, std::optional<Value>* place) : ticket_(scope, &self), place_(place) {}
-  void operator()(std::exception_ptr failed) {
-    if constexpr (std::is_same_v<Value, std::monostate>)
-      if (!failed && place_) place_->emplace();
-    ticket_.release(failed);
-  }
-  void operator()(std::exception_ptr failed, Value value) {
-    if (!failed) place_->emplace(std::move(value));
-    ticket_.release(failed);
-  }
-
- private:
-  ticket ticket_;
-  std::optional<Value>* place_;
-};
-
-/// `co_spawn` wants a value even where there is none; a type without a default one is taken to its place by this.
-template <class T>
-task<void> deliver(task<T> work, std::optional<T>& place) {
-  T value = co_await std::move(work);
-  place.emplace(std::move(value));
-}
-
-template <class T>
-void child_scope::spawn(child& self, task<T> work, std::optional<gathered_t<T>>& place, const spawn_site& site) {
-  if (self.observed_.begin(site, executor_))
-    launch(self.observed_.watch(executor_), self, std::move(work), place);
-  else
-    launch(executor_, self, std::move(work), place);
-}
-
-template <class T>
-void child_scope::launch(const asio::any_io_executor& on, child& self, task<T> work,
-                         std::optional<gathered_t<T>>& place) {
-  if constexpr (std::is_void_v<T>) {
-    asio::co_spawn(on, beginning<T>(*this, self, std::move(work)),
-                   asio::bind_cancellation_slot(self.slot(), ending<std::monostate>(*this, self, &place)));
-  } else if constexpr (std::is_default_constructible_v<T>) {
-    asio::co_spawn(on, beginning<T>(*this, self, std::move(work)),
-                   asio::bind_cancellation_slot(self.slot(), ending<T>(*this, self, &place)));
-  } else {
-    asio::co_spawn(on, beginning<void>(*this, self, deliver<T>(std::move(work), place)),
-                   asio::bind_cancellation_slot(self.slot(), ending<std::monostate>(*this, self, nullptr)));
-  }
+  end.release(failed);
 }
 
 }  // namespace fanout::detail

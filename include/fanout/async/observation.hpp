@@ -59,36 +59,6 @@ class waiting_for {
   const char* before_ = nullptr;
 };
 
-/// A task's share in the books. Empty while debugging is off.
-class task_observation {
- public:
-  task_observation() = default;
-  task_observation(const task_observation&) = delete;
-  task_observation& operator=(const task_observation&) = delete;
-  ~task_observation() { end(); }
-
-  /// Opens the books where debugging is on; `parent` is the executor of the coroutine that awaits the task.
-  bool begin(const spawn_site& site, const asio::any_io_executor& parent) { return debugging() && open(site, parent); }
-  /// The executor to run the task on instead of `parent`.
-  asio::any_io_executor watch(const asio::any_io_executor& parent) const;
-  void end() noexcept {
-    if (record_) close();
-  }
-  /// The task's coroutine was destroyed before its end.
-  void abandon() noexcept;
-  /// The failure of an ended task reached nobody.
-  void report_unobserved(const std::exception_ptr& failed) const {
-    if (record_) report(failed);
-  }
-
- private:
-  bool open(const spawn_site& site, const asio::any_io_executor& parent);
-  void close() noexcept;
-  void report(const std::exception_ptr& failed) const;
-
-  std::shared_ptr<task_record> record_;
-};
-
 /// Marks the calling thread as running a task, and measures for how long.
 class running_mark {
  public:
@@ -105,6 +75,38 @@ class running_mark {
   running_mark* outer_;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::duration inner_{};  ///< spent in tasks that ran inside this one's turn
+};
+
+/// A task's share in the books. Empty while debugging is off.
+class task_observation {
+ public:
+  task_observation() = default;
+  task_observation(const task_observation&) = delete;
+  task_observation& operator=(const task_observation&) = delete;
+  ~task_observation() { end(); }
+
+  /// Opens the books where debugging is on; `parent` is the executor of the coroutine that awaits the task.
+  bool begin(const spawn_site& site, const asio::any_io_executor& parent) { return debugging() && open(site, parent); }
+  /// The executor to run the task on instead of `parent`.
+  asio::any_io_executor watch(const asio::any_io_executor& parent) const;
+  /// For the task's first turn, which the executor does not see.
+  running_mark mark() const noexcept { return running_mark(record_); }
+  void end() noexcept {
+    if (record_) close();
+  }
+  /// The task's coroutine was destroyed before its end.
+  void abandon() noexcept;
+  /// The failure of an ended task reached nobody.
+  void report_unobserved(const std::exception_ptr& failed) const {
+    if (record_) report(failed);
+  }
+
+ private:
+  bool open(const spawn_site& site, const asio::any_io_executor& parent);
+  void close() noexcept;
+  void report(const std::exception_ptr& failed) const;
+
+  std::shared_ptr<task_record> record_;
 };
 
 /// Runs everything on another executor, marked as part of one task.

@@ -1,12 +1,10 @@
 #pragma once
 
+#include <fanout/async/parked_handler.hpp>
 #include <fanout/base/task.hpp>
 
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/system/error_code.hpp>
-
-#include <optional>
 
 /// \file
 /// One coroutine that waits for an event. Not for users.
@@ -25,14 +23,18 @@ class parking_place {
   /// Resumes the waiting coroutine in a turn of its own, if there is one.
   void wake() { resume({}); }
   /// Destroys the waiting coroutine, if there is one: its loop is gone.
-  void drop() noexcept { waiting_.reset(); }
+  void drop() noexcept;
 
  private:
-  using resumption = asio::async_result<asio::use_awaitable_t<>, void(boost::system::error_code)>::handler_type;
+  /// In the frame of the one that waits.
+  struct guest {
+    asio::any_io_executor executor;
+    parked_handler<boost::system::error_code> handler = {};
+  };
 
   void resume(boost::system::error_code with);
 
-  std::optional<resumption> waiting_;
+  guest* waiting_ = nullptr;
 };
 
 }  // namespace fanout::detail
