@@ -3,33 +3,19 @@
 #include <fanout/async/sleep.hpp>
 #include <fanout/base/task.hpp>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
+#include "support/every_step.hpp"
+#include "support/run_to_end.hpp"
+
 #include <boost/asio/error.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_future.hpp>
 #include <boost/system/system_error.hpp>
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstddef>
-#include <exception>
-#include <string>
-#include <utility>
+#include <concepts>
+#include <memory>
 
-/// Coroutines that are run, cancelled and destroyed at each of their steps.
+/// Coroutines that count what becomes of them, and what they leave behind when disturbed at each of their steps.
 namespace fanout::test {
-
-/// Runs `work` to its end on a loop of this thread; throws what it throws.
-template <class T>
-T run_to_end(task<T> work) {
-  asio::io_context loop;
-  auto result = asio::co_spawn(loop, std::move(work), asio::use_future);
-  loop.run();
-  return result.get();
-}
 
 /// What became of the coroutines of a scenario.
 struct census {
@@ -82,61 +68,36 @@ inline task<void> counted_sleep(census& seen) {
   ++seen.completed;
 }
 
-/// Runs `scenario(census&)` again and again, cancelled after 0, 1, 2, … handlers of its loop, until it ends by itself
-/// before that. It must end each time, with all that it began; if its value does not come, then its cancellation does.
-/// (Nothing is cancelled before it has begun: Asio forgets such a coroutine.)
-template <class Scenario>
-void cancel_at_every_step(Scenario scenario) {
-  for (std::size_t step = 0;; ++step) {
-    SCOPED_TRACE("cancelled after " + std::to_string(step) + " handlers");
-    census seen;
-    asio::io_context loop;
-    asio::cancellation_signal stop;
-    int ended = 0;
-    std::exception_ptr failed;
-    asio::post(loop, [&] {  // on the loop, where a coroutine begins at once
-      asio::co_spawn(loop, scenario(seen), asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr thrown) {
-                       ++ended;
-                       failed = thrown;
-                     }));
-    });
-    std::size_t done = loop.poll_one();
-    while (done <= step && loop.run_one() > 0) ++done;
-    const bool undisturbed = ended > 0;
-    if (!undisturbed) stop.emit(asio::cancellation_type::terminal);
-    loop.run();
-    ASSERT_EQ(ended, 1) << "it must end, and once";
-    EXPECT_EQ(seen.alive, 0) << "a child outlived it";
-    if (undisturbed) {
-      EXPECT_EQ(failed, nullptr);
-      EXPECT_EQ(seen.completed, seen.begun);
-      EXPECT_GT(step, 2U) << "the scenario has hardly a step";
-      return;
-    }
-    EXPECT_EQ(seen.completed + seen.cancelled, seen.begun);
-    try {
-      if (failed) std::rethrow_exception(failed);
-    } catch (const boost::system::system_error& thrown) {
-      EXPECT_EQ(thrown.code(), asio::error::operation_aborted);
-    }
-  }
+/// A scenario of one coroutine that counts what it begins: whatever is done to it, all of that must have ended with it.
+template <class Work>
+auto counted_scenario(Work work) {
+  return [work] {
+    const auto seen = std::make_shared<census>();
+    scenario all;
+    all.subject.emplace(work(*seen));
+    all.on_end = [seen](ending) { EXPECT_EQ(seen->alive, 0) << "a child outlived it"; };
+    all.check = [seen](ending how) {
+      EXPECT_EQ(seen->alive, 0) << "a coroutine was leaked";
+      if (how != ending::destroyed) {
+        EXPECT_EQ(seen->completed + seen->cancelled, seen->begun);
+      }
+    };
+    return all;
+  };
+}
+
+/// Cancels `work(census&)` at every step, as `cancel_at_every_step` does with a scenario.
+template <class Work>
+  requires std::invocable<Work, census&>
+void cancel_at_every_step(Work work) {
+  EXPECT_GT(cancel_at_every_step(counted_scenario(work)), 2U) << "the scenario has hardly a step";
 }
 
 /// The same, but its loop is destroyed at each step.
-template <class Scenario>
-void destroy_at_every_step(Scenario scenario) {
-  for (std::size_t step = 0;; ++step) {
-    SCOPED_TRACE("destroyed after " + std::to_string(step) + " handlers");
-    census seen;
-    bool ended = false;
-    {
-      asio::io_context loop;
-      asio::co_spawn(loop, scenario(seen), [&](std::exception_ptr) { ended = true; });
-      for (std::size_t done = 0; done <= step && loop.run_one() > 0;) ++done;
-    }
-    EXPECT_EQ(seen.alive, 0) << "a coroutine was leaked";
-    if (ended) return;
-  }
+template <class Work>
+  requires std::invocable<Work, census&>
+void destroy_at_every_step(Work work) {
+  EXPECT_GT(destroy_at_every_step(counted_scenario(work)), 2U) << "the scenario has hardly a step";
 }
 
 }  // namespace fanout::test

@@ -3,6 +3,7 @@
 #include <fanout/async/async_generator.hpp>
 
 #include "support/leaks.hpp"
+#include "support/run_to_end.hpp"
 #include "support/tasks.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -25,17 +26,10 @@ namespace {
 
 using namespace fanout;
 using namespace std::chrono_literals;
+using test::run_to_end;
 using testing::ElementsAre;
 
 class generating : public test::leak_checked {};
-
-template <class T>
-T run_to_end(task<T> work) {
-  asio::io_context loop;
-  auto result = asio::co_spawn(loop, std::move(work), asio::use_future);
-  loop.run();
-  return result.get();
-}
 
 /// Counts how often a frame that holds one is left.
 struct mark {

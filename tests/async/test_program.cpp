@@ -4,6 +4,7 @@
 #include <fanout/base/failure.hpp>
 
 #include "support/leaks.hpp"
+#include "support/run_to_end.hpp"
 #include "support/tasks.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -32,18 +33,11 @@ namespace {
 
 using namespace fanout;
 using namespace std::chrono_literals;
+using test::run_to_end;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
 class programs : public test::leak_checked {};
-
-template <class T>
-T run_to_end(task<T> work) {
-  asio::io_context loop;
-  auto result = asio::co_spawn(loop, std::move(work), asio::use_future);
-  loop.run();
-  return result.get();
-}
 
 program shell(std::string script) {
   return {.arguments = {"sh", "-c", std::move(script)}};

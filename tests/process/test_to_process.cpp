@@ -3,6 +3,7 @@
 #include <fanout/fanout.hpp>
 
 #include "support/leaks.hpp"
+#include "support/run_to_end.hpp"
 #include "support/shared_page.hpp"
 #include "support/tasks.hpp"
 
@@ -32,6 +33,7 @@ namespace to_process_calls {
 
 using namespace fanout;
 using namespace std::chrono_literals;
+using test::run_to_end;
 using testing::HasSubstr;
 
 int pid_of(int) {
@@ -81,14 +83,6 @@ int hang_at_exit(int x) {
 }
 
 class to_processes : public test::leak_checked {};
-
-template <class T>
-T run_to_end(task<T> work) {
-  asio::io_context loop;
-  auto result = asio::co_spawn(loop, std::move(work), asio::use_future);
-  loop.run();
-  return result.get();
-}
 
 TEST_F(to_processes, the_call_is_made_in_another_process) {
   const int pid = run_to_end(to_process(remote<pid_of>, 1));

@@ -2,6 +2,8 @@
 
 #include <fanout/base/task.hpp>
 
+#include "support/counted_heap.hpp"
+
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
@@ -34,7 +36,8 @@
 ///     }), 3u);
 ///
 /// The scenario is made afresh for each run. Fails when a run gets stuck, which is what a lost wake-up looks like, when
-/// one of the others throws, and when the subject throws anything but `operation_aborted`.
+/// one of the others throws, when the subject throws anything but `operation_aborted`, and when a run leaves memory
+/// allocated behind.
 namespace fanout::test {
 
 enum class ending {
@@ -140,15 +143,29 @@ class disturbed_run {
   std::optional<ending> ending_;
 };
 
+/// False when the subject had ended before that step.
+template <class Make, class Disturb>
+bool disturb_after(std::size_t step, Make& make, Disturb& disturb) {
+  scenario all = make();
+  disturbed_run run(all);
+  const bool under_way = run.run_steps(step);
+  if (under_way)
+    disturb(run);
+  else
+    run.finish();
+  return under_way;
+}
+
+/// Each step is taken twice: what is allocated once and kept, for the exceptions of a thread or by the standard
+/// library, is there before the second.
 template <class Make, class Disturb>
 std::size_t disturb_at_every_step(Make make, Disturb disturb) {
   for (std::size_t step = 0;; ++step) {
     const testing::ScopedTrace trace(__FILE__, __LINE__, "disturbed after step " + std::to_string(step));
-    scenario all = make();
-    disturbed_run run(all);
-    const bool under_way = run.run_steps(step);
-    if (under_way) disturb(run);
-    if (!under_way) run.finish();
+    disturb_after(step, make, disturb);
+    const auto before = live_allocations();
+    const bool under_way = disturb_after(step, make, disturb);
+    EXPECT_EQ(live_allocations(), before) << "memory was leaked";
     if (!under_way || testing::Test::HasFailure()) return step;
   }
 }
