@@ -32,14 +32,6 @@ constexpr auto no_throw = asio::as_tuple(asio::deferred);
   throw error(std::move(what));
 }
 
-bool wants_redirect(exchange& ex, const request& what, const response& answer) {
-  if (!is_redirect(answer) || ex.options().max_redirects <= 0) return false;
-  if (++ex.measured().redirects > ex.options().max_redirects)
-    throw error(failure_kind::refused_by_policy, fmt::format("more than {} redirects, the last one from {}",
-                                                             ex.options().max_redirects, what.url.str()));
-  return true;
-}
-
 // The whole client, seen from above: every hop of a request, on an open connection if there is one. On an open
 // connection this is the only coroutine frame, and the wait for the response the only suspension. `Result` is the whole
 // response, or one to be read bit by bit.
@@ -52,7 +44,9 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
   exchange& ex = *held;
   ex.begin(core->options);
   if constexpr (streams) ex.stream_body();
+  hop_chain hops(core->options, what);
   try {
+    hops.prepare();
     for (;;) {
       ex.prepare(what, core->options.user_agent);
       const tls_context* const tls = what.url.secure() ? core->tls.get() : nullptr;
@@ -82,11 +76,12 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
         answer = ex.take_head();
       else
         answer = ex.take_response();
-      if (wants_redirect(ex, what, answer)) {
+      if (hops.follow(answer)) {
+        ++ex.measured().redirects;
         if (streams) ex.release_connection();  // what is left of its body nobody wants
-        follow_redirect(what, answer);
         continue;
       }
+      answer.history = hops.take_history();
       if constexpr (streams) {
         answer.url = what.url;
         co_return response_stream(std::make_unique<response_stream::state>(std::move(core), std::move(held),

@@ -1,6 +1,7 @@
 #include "http/redirect.hpp"
 
 #include <fanout/base/failure.hpp>
+#include <fanout/http/cookies.hpp>
 
 #include "http/text.hpp"
 
@@ -22,6 +23,7 @@ void follow_redirect(request& what, const response& answer) {
     throw error(failure_kind::refused_by_policy,
                 fmt::format("{} redirects to what is not followed: {}", what.url.str(), refused.what()));
   }
+  if (what.url.secure() && !next.secure() && !next.userinfo().empty()) next = url(next.str());
   const bool becomes_get = (answer.status == 303 && what.method != "HEAD") ||
                            ((answer.status == 301 || answer.status == 302) && what.method == "POST");
   if (becomes_get) {
@@ -37,6 +39,49 @@ void follow_redirect(request& what, const response& answer) {
     what.headers.add("Authorization", "Basic " + base64(what.url.userinfo()));
   }
   what.url = std::move(next);
+}
+
+hop_chain::hop_chain(const client_options& options, request& what) : options_(options), what_(what) {
+  if (!options.authorization.empty() && what.url.userinfo().empty() && !what.headers.contains("authorization"))
+    what.headers.add("Authorization", options.authorization);
+  if (options.cookies) own_cookies_ = what.headers["cookie"];
+}
+
+void hop_chain::prepare() {
+  if (!options_.cookies) return;
+  std::string all = options_.cookies->header_for(what_.url);
+  if (!own_cookies_.empty()) all.append(all.empty() ? "" : "; ").append(own_cookies_);
+  if (all.empty())
+    what_.headers.remove("cookie");
+  else
+    what_.headers.set("Cookie", all);
+}
+
+bool hop_chain::follow(response& answer) {
+  if (options_.cookies)
+    for (const auto each : answer.headers)
+      if (equal_ignoring_case(each.name, "set-cookie")) options_.cookies->store(what_.url, each.value);
+  if (options_.max_redirects <= 0 || !is_redirect(answer)) return false;
+  if (followed() >= options_.max_redirects)
+    throw error(failure_kind::refused_by_policy,
+                fmt::format("more than {} redirects, the last one from {}", options_.max_redirects, what_.url.str()));
+  visited_.insert(state());
+  const url from = what_.url;
+  follow_redirect(what_, answer);
+  if (what_.url.origin() != from.origin()) own_cookies_.clear();
+  prepare();
+  // The same request with the same cookies gets the same answer; one with a new cookie may not.
+  if (visited_.contains(state()))
+    throw error(failure_kind::refused_by_policy,
+                fmt::format("the redirects go round in circles: {} leads back to {}", from.str(), what_.url.str()));
+  history_.push_back({answer.status, from, std::move(answer.headers)});
+  return true;
+}
+
+// All of a request that its answer can depend on and that a redirect can change.
+std::string hop_chain::state() const {
+  return fmt::format("{} {}\n{}\n{}", what_.method, what_.url.str(), what_.headers["cookie"],
+                     what_.headers["authorization"]);
 }
 
 }  // namespace fanout::http

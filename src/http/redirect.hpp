@@ -1,9 +1,16 @@
 #pragma once
 
+#include <fanout/http/client.hpp>
 #include <fanout/http/request.hpp>
 #include <fanout/http/response.hpp>
 
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
 /// \file
+/// What leads from one request to the next.
 namespace fanout::http {
 
 /// Whether `answer` asks for another request.
@@ -11,7 +18,35 @@ bool is_redirect(const response& answer) noexcept;
 
 /// Turns `what` into the request that follows `answer`, a redirect: the new URL, the method that 301, 302 and 303
 /// change (RFC 9110 section 15.4), and without credentials once scheme, host or port change. Throws a `fanout::error`
-/// of kind `refused_by_policy` when the new URL is not http or https.
+/// of kind `refused_by_policy` when the new URL is not http or https. A user named in `answer` is not sent over http
+/// where the page was https.
 void follow_redirect(request& what, const response& answer);
+
+/// The hops of one request: its credentials, the cookies of each hop, and the redirects followed so far. Costs nothing
+/// that allocates unless there are cookies or redirects.
+class hop_chain {
+ public:
+  /// Adds what `options` say to `what`, which must outlive this, as must the options.
+  hop_chain(const client_options& options, request& what);
+
+  /// Before each hop: puts the jar's cookies for it into the request, before the caller's own.
+  void prepare();
+  /// After each hop: stores its cookies; true when it was a redirect and the request is the next one now. Throws a
+  /// `fanout::error` of kind `refused_by_policy` when it may not be followed: one too many, back to a request that was
+  /// sent before, or to what is neither http nor https.
+  bool follow(response& answer);
+  /// The redirects followed, for the last answer.
+  std::vector<hop> take_history() noexcept { return std::move(history_); }
+  int followed() const noexcept { return static_cast<int>(history_.size()); }
+
+ private:
+  std::string state() const;
+
+  const client_options& options_;
+  request& what_;
+  std::string own_cookies_;                  ///< the caller's Cookie header, for the first origin alone
+  std::vector<hop> history_;                 ///< the answers that led on
+  std::unordered_set<std::string> visited_;  ///< the requests that led to them
+};
 
 }  // namespace fanout::http

@@ -115,7 +115,10 @@ TEST_F(deadlines, total_ends_a_response_that_never_stops) {
 }
 
 TEST_F(deadlines, total_covers_all_redirects) {
-  scripted_server server(always("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"));
+  scripted_server server([](peer& client, int) {
+    for (int page = 1; !client.read_request().empty(); ++page)
+      client.send("HTTP/1.1 302 Found\r\nLocation: /" + std::to_string(page) + "\r\nContent-Length: 0\r\n\r\n");
+  });
   auto options = all(must_not_expire);
   options.total_timeout = must_expire;
   options.max_redirects = 1'000'000;

@@ -1,3 +1,4 @@
+#include "http/certificates.hpp"
 #include "http/support.hpp"
 
 #include <algorithm>
@@ -86,7 +87,10 @@ TEST_F(redirects, to_relative_places) {
 }
 
 TEST_F(redirects, have_a_limit) {
-  scripted_server server(always(redirect(302, "/again")));
+  scripted_server server([](peer& client, int) {
+    int page = 0;
+    while (!client.read_request().empty()) client.send(redirect(302, "/" + std::to_string(++page)));
+  });
   client_options options;
   options.max_redirects = 3;
   const auto failed = failure_of([&] { fetch(server.url(), options); });
@@ -96,6 +100,40 @@ TEST_F(redirects, have_a_limit) {
   const auto answer = fetch(server.url(), options);
   EXPECT_EQ(answer.status, 302);
   EXPECT_EQ(answer.body, "move");
+}
+
+TEST_F(redirects, that_go_round_in_circles_are_noticed) {
+  const auto failed = failure_of([&] {
+    scripted_server server([](peer& client, int) {
+      for (auto received = client.read_request(); !received.empty(); received = client.read_request())
+        client.send(redirect(302, received.starts_with("GET /a ") ? "/b" : "/a"));
+    });
+    fetch(server.url("/start"));
+  });
+  EXPECT_EQ(failed.kind, failure_kind::refused_by_policy);
+  EXPECT_THAT(failed.message, HasSubstr("round in circles"));
+  EXPECT_THAT(failed.message, HasSubstr("/b leads back to"));
+  EXPECT_EQ(failed.attempts, 3);
+  // A form that is sent and leads back to its own page is read there, not sent again.
+  scripted_server form([](peer& client, int) {
+    for (auto received = client.read_request(); !received.empty(); received = client.read_request())
+      client.send(received.starts_with("POST ") ? redirect(303, "/form") : ok("sent"));
+  });
+  request what;
+  what.method = "POST";
+  what.url = url(form.url("/form"));
+  EXPECT_EQ(follow(std::move(what)).body, "sent");
+}
+
+TEST_F(redirects, are_the_history_of_the_response) {
+  const auto answer = follow({.url = url(server_->url("/301/302/307/end"))});
+  ASSERT_EQ(answer.history.size(), 3u);
+  EXPECT_EQ(answer.history[0].status, 301);
+  EXPECT_EQ(answer.history[0].url.str(), server_->url("/301/302/307/end"));
+  EXPECT_EQ(answer.history[2].status, 307);
+  EXPECT_EQ(answer.history[2].headers["location"], "/end");
+  EXPECT_EQ(answer.url.str(), server_->url("/end"));
+  EXPECT_TRUE(follow({.url = url(server_->url("/end"))}).history.empty());
 }
 
 TEST_F(redirects, without_a_place_to_go_are_answers) {
@@ -138,6 +176,24 @@ TEST_F(redirects, drop_credentials_when_the_origin_changes) {
   what.url = url(to_name.url());
   what.headers = {{"authorization", "Bearer secret"}};
   EXPECT_THAT(follow(what).body, Not(HasSubstr("secret")));
+}
+
+TEST_F(redirects, send_no_user_from_https_to_http) {
+  const issuer trusted;
+  const auto context = trusted.server();
+  const std::string place = "u:secret@127.0.0.1:" + std::to_string(server_->port()) + "/end";
+  scripted_server secure(always(redirect(302, "http://" + place)), context.get());
+  client_options options;
+  options.ca_file = trusted.ca_file();
+  request what;
+  what.url = url(secure.url());
+  what.headers = {{"Authorization", "Bearer secret"}, {"Cookie", "secret=1"}};
+  const auto body = follow(std::move(what), options).body;
+  EXPECT_THAT(body, Not(HasSubstr("Authorization")));
+  EXPECT_THAT(body, Not(HasSubstr("Cookie")));
+  // Between pages of one scheme, who the server names is who it means.
+  scripted_server plain(always(redirect(302, "http://" + place)));
+  EXPECT_THAT(fetch(plain.url()).body, HasSubstr("Authorization: Basic"));
 }
 
 TEST_F(redirects, keep_the_urls_user_on_the_same_origin) {

@@ -16,6 +16,8 @@
 /// The HTTP/1.1 client.
 namespace fanout::http {
 
+class cookie_jar;
+
 enum class tls_version { v1_2, v1_3 };
 
 /// What a client allows and how long it waits. Every deadline fails with kind `timeout` and a message of its own.
@@ -52,6 +54,11 @@ struct client_options {
   std::string key_file = {};          ///< PEM key of `certificate_file`; empty: it is in that file, too
   tls_version min_tls_version = tls_version::v1_2;
   bool resume_tls = true;  ///< whether a connection may take up the TLS session of an earlier one
+
+  // Who asks. `authorization` goes to the origin of the request's own URL, and not where a redirect leads elsewhere. A
+  // request's own Authorization header goes before it, and so does the user its URL names.
+  std::string authorization = {};                 ///< the header's value: `basic_auth`, `bearer_auth`
+  std::shared_ptr<cookie_jar> cookies = nullptr;  ///< null: cookies are neither kept nor sent
 };
 
 /// An HTTP/1.1 client with keep-alive, over http and https.

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <fanout/http/auth.hpp>
 #include <fanout/http/body_source.hpp>
 #include <fanout/http/client.hpp>
+#include <fanout/http/cookies.hpp>
 #include <fanout/http/headers.hpp>
 #include <fanout/http/request.hpp>
 #include <fanout/http/response.hpp>

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 /// \file
 /// What came back.
@@ -29,6 +30,13 @@ struct measurements {
   int redirects = 0;                       ///< how many were followed
 };
 
+/// A redirect that was followed.
+struct hop {
+  int status = 0;
+  http::url url;  ///< the page that redirected
+  http::headers headers;
+};
+
 /// One whole response. A status of 400 or above is not an exception; `raise_for_status` makes it one.
 struct response {
   int status = 0;
@@ -39,6 +47,7 @@ struct response {
   std::uint64_t coded_bytes = 0;  ///< the same with the content coding still on
   http::headers trailers;         ///< fields sent after the body (RFC 9110 section 6.5); never merged into `headers`
   http::url url;                  ///< the page that answered, after redirects
+  std::vector<hop> history;       ///< the redirects that led to it, the first one first
   http::measurements measured;
 
   const std::string& text() const& noexcept { return body; }

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+/// \file
+/// The public suffix list: below which domains do strangers register names?
+namespace fanout::http {
+
+/// Whether strangers register names directly below `domain` (lower case): "com", "co.uk", "github.io", and every name
+/// without a dot. The system's list (package publicsuffix), or else the one libpsl was built with. Thread-safe.
+bool is_public_suffix(const std::string& domain);
+
+/// The domain below a public suffix that `host` belongs to: "example.co.uk" for "www.example.co.uk". `host` itself when
+/// it is a public suffix or an address. Thread-safe.
+std::string registrable_domain(const std::string& host);
+
+/// Whether `host` is an IPv4 or IPv6 address, as `url::host` writes it.
+bool is_address(const std::string& host);
+
+}  // namespace fanout::http

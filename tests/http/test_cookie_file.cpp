@@ -1,0 +1,119 @@
+#include <fanout/http/cookies.hpp>
+
+#include "support/temporary_directory.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <thread>
+
+namespace {
+
+using namespace fanout_test;
+using fanout::http::cookie;
+using fanout::http::cookie_jar;
+using fanout::http::url;
+using std::chrono::seconds;
+using std::chrono::sys_seconds;
+using testing::HasSubstr;
+
+class cookie_file : public testing::Test {
+ protected:
+  std::string failure(const std::string& path) {
+    try {
+      jar_.load(path);
+    } catch (const std::runtime_error& thrown) {
+      return thrown.what();
+    }
+    ADD_FAILURE() << "did not throw";
+    return {};
+  }
+  sys_seconds now_{seconds(1'700'000'000)};
+  cookie_jar jar_{{}, [this] { return now_; }};
+  temporary_directory directory_;
+};
+
+TEST_F(cookie_file, holds_all_that_a_cookie_is) {
+  jar_.store(url("https://www.example.org/a/b"), "one=1; Domain=example.org; Path=/a; Secure; HttpOnly; Max-Age=60");
+  jar_.store(url("http://h.example/x/y"), "session=two words");
+  const std::string path = directory_ / "jar";
+  jar_.save(path);
+  EXPECT_THAT(read_file(path), HasSubstr("#HttpOnly_.example.org\tTRUE\t/a\tTRUE\t1700000060\tone\t1\n"
+                                         "h.example\tFALSE\t/x\tFALSE\t0\tsession\ttwo words\n"));
+  cookie_jar again({}, [this] { return now_; });
+  EXPECT_EQ(again.load(path), 2u);
+  again.save(directory_ / "again");
+  EXPECT_EQ(read_file(directory_ / "again"), read_file(path));
+  now_ += seconds(60);
+  cookie_jar later({}, [this] { return now_; });
+  EXPECT_EQ(later.load(path), 1u) << "one has expired";
+  EXPECT_EQ(later.cookies()[0].expires, std::nullopt);
+}
+
+TEST_F(cookie_file, as_curl_writes_it_is_read) {
+  const std::string path = directory_.write("curl",
+                                            "# Netscape HTTP Cookie File\n# https://curl.se/docs/http-cookies.html\n\n"
+                                            "#HttpOnly_127.0.0.1\tFALSE\t/\tFALSE\t0\ta\t1\r\n"
+                                            ".example.org\tTRUE\t/\tTRUE\t4102444800\tb\t\n");
+  EXPECT_EQ(jar_.load(path), 2u);
+  EXPECT_EQ(jar_.header_for(url("http://127.0.0.1/")), "a=1");
+  EXPECT_EQ(jar_.header_for(url("https://x.example.org/")), "b=");
+}
+
+TEST_F(cookie_file, with_what_no_server_may_set_is_read_without_it) {
+  const std::string path = directory_.write("jar",
+                                            "co.uk\tTRUE\t/\tFALSE\t0\ta\t1\n"
+                                            "h.example\tFALSE\t/\tFALSE\t0\t__Host-a\t1\n"
+                                            "h.example\tFALSE\tx\tFALSE\t0\ta\t1\n"
+                                            "h.example\tFALSE\t/\tFALSE\t0\ta\t1;b\n"
+                                            "127.0.0.1\tTRUE\t/\tFALSE\t0\ta\t1\n"
+                                            "h.example\tFALSE\t/\tFALSE\t1\ta\t1\n"
+                                            "h.example\tFALSE\t/\tFALSE\t-9223372036854775808\tb\t1\n"
+                                            "h.example\tFALSE\t/\tFALSE\t9223372036854775807\tgood\t1\n");
+  EXPECT_EQ(jar_.load(path), 1u);
+  EXPECT_EQ(jar_.header_for(url("http://h.example/")), "good=1");
+}
+
+TEST_F(cookie_file, of_another_format_is_refused_with_its_line) {
+  for (const char* line : {"a=b", "h\tFALSE\t/\tFALSE\t0\ta", "h\tFALSE\t/\tFALSE\t0\ta\t1\t2",
+                           "h\tyes\t/\tFALSE\t0\ta\t1", "h\tFALSE\t/\tFALSE\tsoon\ta\t1", "<html>\x1b[31m"}) {
+    const std::string path = directory_.write("bad", std::string("# comment\n") + line + "\n");
+    EXPECT_THAT(failure(path), testing::AllOf(HasSubstr(path + ": line 2"), HasSubstr("seven fields")));
+    EXPECT_EQ(failure(path).find('\x1b'), std::string::npos);
+  }
+  EXPECT_THAT(failure(directory_ / "none"), HasSubstr("none: No such file"));
+  EXPECT_THAT(failure(directory_.path()), HasSubstr("irectory"));
+}
+
+TEST_F(cookie_file, is_replaced_in_one_step_and_for_its_owner_alone) {
+  const std::string path = directory_.write("jar", "old");
+  jar_.store(url("http://h.example/"), "a=1");
+  jar_.save(path);
+  struct stat status{};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_.path()), {}), 1)
+      << "nothing is left beside it";
+  EXPECT_THROW(jar_.save(directory_ / "no/such/directory"), std::runtime_error);
+  EXPECT_THROW(jar_.save(directory_.path()), std::runtime_error);
+}
+
+TEST_F(cookie_file, jars_are_shared_between_threads) {
+  cookie_jar jar;
+  const auto work = [&](int number) {
+    const url page("http://h" + std::to_string(number % 2) + ".example/");
+    for (int i = 0; i < 300; ++i) {
+      jar.store(page, "c" + std::to_string(i % 20) + "=" + std::to_string(number));
+      EXPECT_FALSE(jar.header_for(page).empty());
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back(work, i);
+  for (auto& each : threads) each.join();
+  EXPECT_EQ(jar.size(), 40u);
+}
+
+}  // namespace
