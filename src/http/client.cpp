@@ -48,13 +48,12 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
   try {
     hops.prepare();
     for (;;) {
-      ex.prepare(what, core->options.user_agent);
-      const tls_context* const tls = what.url.secure() ? core->tls.get() : nullptr;
+      ex.prepare(what, core->options.user_agent, core->transport.to(what.url, core->tls.get()));
       for (step next = step::again; next == step::again;) {
-        if (!ex.take_idle(tls)) {
-          auto opening = open_connection(ex, what.url, tls);
+        if (!ex.take_idle()) {
+          auto opening = open_connection(ex);
           auto fresh = co_await std::move(opening);
-          ex.use(std::move(fresh), tls);
+          ex.use(std::move(fresh));
         }
         next = ex.advance();
         while (is_wait(next)) {
@@ -104,7 +103,9 @@ task<response> failed_task(std::exception_ptr why) {
 }  // namespace
 
 client::core::core(client_options given)
-    : options(std::move(given)), tls(tls_context::shared(tls_settings::of(options))) {
+    : options(std::move(given)),
+      tls(tls_context::shared(tls_settings::of(options))),
+      transport(http::transport::shared(options)) {
   if (options.user_agent.empty()) options.user_agent = "fanout/" FANOUT_VERSION;
 }
 

@@ -3,6 +3,7 @@
 #include <fanout/http/client.hpp>
 
 #include "http/tls_context.hpp"
+#include "http/transport.hpp"
 
 /// \file
 namespace fanout::http {
@@ -13,6 +14,7 @@ struct client::core {
 
   client_options options;
   std::shared_ptr<const tls_context> tls;
+  const http::transport& transport;
 };
 
 }  // namespace fanout::http

@@ -4,13 +4,14 @@
 #include "http/tls.hpp"
 
 #include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <chrono>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 /// \file
@@ -18,7 +19,8 @@
 namespace fanout::http {
 
 namespace asio = boost::asio;
-using tcp_socket = asio::basic_stream_socket<asio::ip::tcp, asio::io_context::executor_type>;
+/// TCP, or a unix socket in its place.
+using tcp_socket = asio::basic_stream_socket<asio::generic::stream_protocol, asio::io_context::executor_type>;
 
 struct host_group;
 
@@ -41,8 +43,10 @@ class connection {
 
   tcp_socket socket;
   std::unique_ptr<tls_session> tls;
+  std::string remote_address;                          ///< "address:port" of the peer, or the path of a unix socket
   host_group* group = nullptr;                         ///< where the pool counts it
   std::chrono::steady_clock::time_point idle_since{};  ///< valid while idle
+  std::chrono::steady_clock::time_point idle_until{};  ///< when it is closed unless it is used before
   bool idle = false;
   bool used = false;  ///< carried an exchange before
 

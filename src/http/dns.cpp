@@ -2,23 +2,36 @@
 
 #include <fanout/base/failure.hpp>
 
+#include "http/hosts_file.hpp"
+
 #include <ares.h>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/deferred.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <fmt/format.h>
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstring>
+#include <deque>
+#include <limits>
 #include <unordered_map>
 
 namespace fanout::http {
 namespace {
 
 using clock = std::chrono::steady_clock;
-constexpr std::size_t most_cached = 16 * 1024;
+
+// A name that does not exist is asked for again soon: it may be about to appear. That a name has no address of one
+// family, mostly IPv6, changes rarely. (RFC 2308 has the zone's own figure, which c-ares does not pass on.)
+constexpr std::chrono::seconds keep_unknown{5};
+constexpr std::chrono::seconds keep_without_address{60};
+constexpr std::chrono::hours keep_at_most{24};
+
+// A socket's default receive buffer holds some 270 small datagrams, and a name server reads them one by one. So this
+// many queries leave at once, and as many again at each tick of the loop's deadlines, whatever has been answered: names
+// whose servers are silent do not hold up the others.
+constexpr int burst = 128;
+constexpr std::chrono::milliseconds tick{5};
 
 asio::ip::address to_address(const sockaddr* from) {
   if (from->sa_family == AF_INET) {
@@ -65,19 +78,16 @@ address_list known_addresses(const std::string& host) {
 
 }  // namespace
 
-/// One query under way or just answered, and who waits for it.
-struct lookup::flight {
+/// One query under way, and who waits for it.
+struct dns_query {
   std::string host;
-  resolver::impl* owner = nullptr;
+  family kind;
+  resolver::impl* owner;
   std::vector<lookup*> waiting;
-  address_list addresses;
-  std::string failed;  ///< why there are none
-  bool done = false;
 };
 
 struct resolver::impl final : deadline_entry {
   using descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
-  using flight = lookup::flight;
 
   /// A socket of c-ares while c-ares wants to know about it. The library opens and closes it; Asio only watches.
   struct watched {
@@ -87,9 +97,11 @@ struct resolver::impl final : deadline_entry {
     bool reading = false, writing = false;
     bool gone = false;
   };
-  struct cached {
-    address_list addresses;
-    clock::time_point until;
+  /// Lets held back queries go, tick by tick.
+  struct pacer final : deadline_entry {
+    explicit pacer(impl& of) : owner(of) {}
+    void on_deadline() override { owner.send_held_back(); }
+    impl& owner;
   };
 
   impl(asio::io_context& used_loop, deadline_list& used_deadlines) : loop(used_loop), deadlines(used_deadlines) {
@@ -98,7 +110,11 @@ struct resolver::impl final : deadline_entry {
       static_cast<impl*>(self)->watch(fd, readable != 0, writable != 0);
     };
     options.sock_state_cb_data = this;
-    const int status = ares_init_options(&channel, &options, ARES_OPT_SOCK_STATE_CB);
+    options.socket_receive_buffer_size = 1024 * 1024;  // the system grants what it allows
+    char only_servers[] = "b";                         // the hosts file is ours: c-ares would read it for every query
+    options.lookups = only_servers;
+    const int status =
+        ares_init_options(&channel, &options, ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_RCVBUF);
     if (status != ARES_SUCCESS)
       throw error(failure_kind::dns, fmt::format("name look-up cannot be set up: {}", ares_strerror(status)));
   }
@@ -108,60 +124,86 @@ struct resolver::impl final : deadline_entry {
     for (auto& [fd, entry] : sockets) forget(*entry);
   }
 
-  std::shared_ptr<flight> join(const std::string& host) {
-    const auto now = clock::now();
-    if (const auto known = cache.find(host); known != cache.end()) {
-      if (now < known->second.until) {
-        auto ready = std::make_shared<flight>();
-        ready->addresses = known->second.addresses;
-        ready->done = true;
-        return ready;
-      }
-      cache.erase(known);
+  /// Fills one family of a look-up, or lets it wait for a query.
+  void join(lookup& who, lookup::one_family& half, family kind) {
+    half.answer = cache.find(who.host_, kind, clock::now());
+    if (half.answer) return;
+    auto& known = queries[key(who.host_, kind)];
+    const bool under_way = known != nullptr;
+    if (!under_way) known = std::make_shared<dns_query>(dns_query{who.host_, kind, this, {}});
+    const std::shared_ptr<dns_query> query = known;
+    query->waiting.push_back(&who);
+    ++waiters;
+    half.query = query;
+    if (!under_way) ask(query);  // may be answered before it returns
+  }
+
+  static std::string key(const std::string& host, family kind) { return host + static_cast<char>(kind); }
+
+  void ask(std::shared_ptr<dns_query> query) {
+    held_back.push_back(std::move(query));
+    if (credit == 0) return;
+    send_one();
+    if (!pace.armed()) deadlines.arm(pace, clock::now() + tick);
+  }
+
+  void send_one() {
+    const std::shared_ptr<dns_query> query = std::move(held_back.front());
+    held_back.pop_front();
+    if (query->waiting.empty()) {  // given up meanwhile
+      queries.erase(key(query->host, query->kind));
+      return;
     }
-    if (const auto under_way = flights.find(host); under_way != flights.end()) return under_way->second;
-    auto started = std::make_shared<flight>();
-    started->host = host;
-    started->owner = this;
-    flights.emplace(host, started);
+    --credit;
     ares_addrinfo_hints hints{};
-    hints.ai_family = AF_UNSPEC;
+    hints.ai_flags = ARES_AI_NOSORT;  // connections are raced; what c-ares would do opens a socket for each address
+    hints.ai_family = query->kind == family::v4 ? AF_INET : AF_INET6;
     hints.ai_socktype = SOCK_STREAM;
-    auto* const argument = new std::shared_ptr<flight>(started);
+    auto* const argument = new std::shared_ptr<dns_query>(query);
     ares_getaddrinfo(
-        channel, host.c_str(), nullptr, &hints,
+        channel, query->host.c_str(), nullptr, &hints,
         [](void* data, int status, int, ares_addrinfo* found) {
-          const std::unique_ptr<std::shared_ptr<flight>> of(static_cast<std::shared_ptr<flight>*>(data));
-          (*of)->owner->answered(*of, status, found);
+          const std::unique_ptr<std::shared_ptr<dns_query>> of(static_cast<std::shared_ptr<dns_query>*>(data));
+          (*of)->owner->answered(**of, status, found);
         },
         argument);
-    set_timeout();
-    return started;
+    // Finding the earliest timeout is a walk over all queries. A new one is never the earliest while others wait.
+    if (!armed()) set_timeout();
   }
 
-  void answered(const std::shared_ptr<flight>& query, int status, ares_addrinfo* found) {
-    int ttl = found && found->nodes ? found->nodes->ai_ttl : 0;
+  void send_held_back() {
+    credit = burst;
+    while (credit > 0 && !held_back.empty()) send_one();
+    if (credit < burst) deadlines.arm(pace, clock::now() + tick);
+  }
+
+  void answered(dns_query& query, int status, ares_addrinfo* found) {
+    auto answer = std::make_shared<dns_answer>();
+    int ttl = std::numeric_limits<int>::max();
     for (const auto* node = found ? found->nodes : nullptr; node; node = node->ai_next) {
       if (node->ai_family != AF_INET && node->ai_family != AF_INET6) continue;
-      query->addresses.push_back(to_address(node->ai_addr));
+      answer->addresses.push_back(to_address(node->ai_addr));
       ttl = std::min(ttl, node->ai_ttl);
     }
+    for (const auto* alias = found ? found->cnames : nullptr; alias; alias = alias->next)
+      ttl = std::min(ttl, alias->ttl);
     if (found) ares_freeaddrinfo(found);
-    if (query->addresses.empty())
-      query->failed = describe(query->host, status == ARES_SUCCESS ? ARES_ENODATA : status);
-    else if (ttl > 0)
-      remember(query->host, query->addresses, std::chrono::seconds(ttl));
-    query->done = true;
-    flights.erase(query->host);
-    waiters -= query->waiting.size();
-    for (lookup* const each : query->waiting) each->wake_.cancel();
-  }
-
-  void remember(const std::string& host, const address_list& addresses, std::chrono::seconds ttl) {
+    if (answer->addresses.empty()) answer->status = status == ARES_SUCCESS ? ARES_ENODATA : status;
     const auto now = clock::now();
-    if (cache.size() >= most_cached) std::erase_if(cache, [&](const auto& entry) { return entry.second.until <= now; });
-    if (cache.size() >= most_cached) cache.clear();
-    cache.insert_or_assign(host, cached{addresses, now + ttl});
+    std::chrono::seconds lifetime{0};
+    if (!answer->addresses.empty())
+      lifetime = std::min<std::chrono::seconds>(std::chrono::seconds(ttl), keep_at_most);
+    else if (answer->status == ARES_ENOTFOUND)
+      lifetime = keep_unknown;
+    else if (answer->status == ARES_ENODATA)
+      lifetime = keep_without_address;
+    cache.keep(query.host, query.kind, answer, now + lifetime, now);
+    waiters -= query.waiting.size();
+    const auto woken = std::move(query.waiting);
+    query.waiting.clear();
+    const family kind = query.kind;
+    queries.erase(key(query.host, kind));
+    for (lookup* const each : woken) each->settle(kind, answer);
   }
 
   // Called by c-ares whenever what it waits for on one of its sockets changes; with neither, it closes the socket next.
@@ -205,7 +247,15 @@ struct resolver::impl final : deadline_entry {
   void process(const std::shared_ptr<watched>& entry, int fd, int readable, int writable) {
     ares_process_fd(channel, readable, writable);
     if (!entry->gone) wait_on(entry, fd);
-    set_timeout();
+    rest();
+  }
+
+  // Nothing is under way: no timer is left behind.
+  void rest() {
+    if (!queries.empty()) return;
+    deadlines.disarm(pace);
+    deadlines.disarm(*this);
+    credit = burst;
   }
 
   void set_timeout() {
@@ -217,58 +267,74 @@ struct resolver::impl final : deadline_entry {
   void on_deadline() override {
     ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     set_timeout();
+    rest();
   }
 
-  void leave(const lookup& gone, flight& query) {
-    std::erase(query.waiting, &gone);
-    if (--waiters != 0) return;
+  void leave(const lookup& gone, dns_query& query) {
+    waiters -= std::erase(query.waiting, &gone);
+    if (waiters != 0) return;
+    held_back.clear();
     ares_cancel(channel);
-    set_timeout();
+    queries.clear();
+    rest();
   }
 
   asio::io_context& loop;
   deadline_list& deadlines;
   ares_channel channel = nullptr;
+  hosts_file hosts;
   std::size_t waiters = 0;  ///< look-ups waiting, over all queries
   std::unordered_map<int, std::shared_ptr<watched>> sockets;
-  std::unordered_map<std::string, std::shared_ptr<flight>> flights;
-  std::unordered_map<std::string, cached> cache;
+  std::unordered_map<std::string, std::shared_ptr<dns_query>> queries;
+  std::deque<std::shared_ptr<dns_query>> held_back;
+  int credit = burst;  ///< queries that may leave before the next tick
+  pacer pace{*this};
+  dns_cache cache;
 };
 
-lookup::lookup(resolver& names, const std::string& host) : names_(names), wake_(names.loop_.get_executor()) {
-  if (address_list known = known_addresses(host); !known.empty()) {
-    flight_ = std::make_shared<flight>();
-    flight_->addresses = std::move(known);
-    flight_->done = true;
+lookup::lookup(resolver& names, const std::string& host, wake_up& wake) : names_(names), host_(host), wake_(wake) {
+  const auto fill = [this](const address_list& known) {
+    auto found4 = std::make_shared<dns_answer>(), found6 = std::make_shared<dns_answer>();
+    found4->status = found6->status = ARES_ENODATA;
+    for (const auto& each : known) (each.is_v4() ? found4 : found6)->addresses.push_back(each);
+    v4_.answer = std::move(found4);
+    v6_.answer = std::move(found6);
+  };
+  if (const address_list known = known_addresses(host); !known.empty()) {
+    fill(known);
     return;
   }
-  flight_ = names.channel().join(host);
-  if (flight_->done) return;
-  flight_->waiting.push_back(this);
-  ++names.impl_->waiters;
+  auto& channel = names.channel();
+  if (const address_list* const named = channel.hosts.find(host, clock::now())) {
+    fill(*named);
+    return;
+  }
+  channel.join(*this, v6_, family::v6);
+  channel.join(*this, v4_, family::v4);
 }
 
 lookup::~lookup() {
-  if (!flight_->done && names_.impl_) names_.impl_->leave(*this, *flight_);
+  for (one_family* const each : {&v4_, &v6_})
+    if (each->query && names_.impl_) names_.impl_->leave(*this, *each->query);
 }
 
-task<void> lookup::wait() {
-  while (!flight_->done && !stopped_) {
-    wake_.expires_at(clock::time_point::max());
-    auto woken = wake_.async_wait(asio::as_tuple(asio::deferred));
-    const auto [failed] = co_await std::move(woken);
-    if (failed && !flight_->done && !stopped_) throw boost::system::system_error(failed);
-  }
+void lookup::settle(family kind, std::shared_ptr<const dns_answer> answer) noexcept {
+  one_family& half = kind == family::v4 ? v4_ : v6_;
+  half.answer = std::move(answer);
+  half.query.reset();
+  wake_.notify();
 }
 
-void lookup::stop() {
-  stopped_ = true;
-  wake_.cancel();
+const address_list& lookup::addresses(family kind) const noexcept {
+  static const address_list none;
+  const auto& answer = half(kind).answer;
+  return answer ? answer->addresses : none;
 }
 
-const address_list& lookup::addresses() const {
-  if (!flight_->failed.empty()) throw error(failure_kind::dns, flight_->failed);
-  return flight_->addresses;
+std::string lookup::failure() const {
+  // Whatever says more than "no such record" is the better explanation.
+  const int status = v4_.answer->status;
+  return describe(host_, status == ARES_ENODATA ? v6_.answer->status : status);
 }
 
 resolver::resolver(asio::io_context& loop, deadline_list& deadlines) : loop_(loop), deadlines_(deadlines) {}
@@ -283,6 +349,14 @@ void resolver::use_servers(const std::string& servers) {
   if (status != ARES_SUCCESS)
     throw error(failure_kind::dns,
                 fmt::format("the name servers '{}' cannot be used: {}", servers, ares_strerror(status)));
+}
+
+void resolver::use_hosts_file(const std::string& path) {
+  channel().hosts = hosts_file(path);
+}
+
+std::size_t resolver::waiting() const noexcept {
+  return impl_ ? impl_->waiters : 0;
 }
 
 void resolver::shut_down() noexcept {

@@ -2,6 +2,7 @@
 
 #include "http/loop_state.hpp"
 #include "http/request_head.hpp"
+#include "http/wake_up.hpp"
 
 #include <fmt/format.h>
 
@@ -43,11 +44,12 @@ void exchange::end() noexcept {
   parser_.reset();
   body_.close();
   opening_socket_ = nullptr;
-  opening_names_ = nullptr;
+  opening_wake_ = nullptr;
 }
 
-void exchange::prepare(const request& what, std::string_view user_agent) {
+void exchange::prepare(const request& what, std::string_view user_agent, const route& via) {
   request_ = &what;
+  via_ = via;
   user_agent_ = user_agent;
   body_.open(what);
   expects_ = what.expect_continue && body_.any();
@@ -58,29 +60,28 @@ void exchange::prepare(const request& what, std::string_view user_agent) {
 void exchange::write_head_again() {
   head_.clear();
   write_head(head_, *request_, user_agent_, options_->decode_content, {body_.any(), body_.length(), expects_});
+  if (via_.in_absolute_form) rewrite_for_proxy(head_, *request_, *via_.proxy);
   body_in_head_ = body_.in_memory() && request_->body.size() <= small_body && !expects_;
   if (body_in_head_) head_.append(request_->body);
 }
 
-bool exchange::take_idle(const void* tls) {
+bool exchange::take_idle() {
   if (sent_before_) return false;
-  connection_ =
-      loop_.pool().take({request_->url.origin(), tls}, limits_.last_moved(), options_->idle_connection_lifetime,
-                        !is_idempotent(request_->method) || !body_.can_be_sent_again());
+  connection_ = loop_.pool().take(via_.key, limits_.last_moved(), options_->idle_connection_lifetime,
+                                  !is_idempotent(request_->method) || !body_.can_be_sent_again());
   if (!connection_) return false;
   opened();
   return true;
 }
 
-void exchange::use(std::unique_ptr<connection> fresh, const void* tls) {
+void exchange::use(std::unique_ptr<connection> fresh) {
   connection_ = std::move(fresh);
-  loop_.pool().adopt(*connection_, {request_->url.origin(), tls});
   opened();
 }
 
 void exchange::opened() {
   opening_socket_ = nullptr;
-  opening_names_ = nullptr;
+  opening_wake_ = nullptr;
   limits_.enter(phase::transfer, limits_.now_in() == phase::none ? limits_.last_moved() : clock::now());
   unsent_ = head_;
   sending_ = sending::head;
@@ -92,16 +93,17 @@ void exchange::opened() {
   if (streaming_) parser_->keep_at_most(most_untaken);
   ++measured_.attempts;
   measured_.connection_reused = connection_->used;
+  measured_.remote_address = connection_->remote_address;
   arm();
 }
 
-void exchange::opening(phase what, tcp_socket* socket, lookup* names) {
+void exchange::opening(phase what, tcp_socket* socket, wake_up* wake) {
   if (limits_.now_in() != what) {
     limits_.enter(what, clock::now());
     arm();
   }
   opening_socket_ = socket;
-  opening_names_ = names;
+  opening_wake_ = wake;
 }
 
 step exchange::advance() {
@@ -323,8 +325,12 @@ void exchange::release_connection() {
     loop_.pool().discard(std::move(connection_));
     return;
   }
-  loop_.pool().put(std::move(connection_), limits_.last_moved(),
-                   {options_->max_idle_connections, options_->max_idle_per_host, options_->idle_connection_lifetime});
+  loop_.pool().put(std::move(connection_), limits_.last_moved(), limits_of_pool());
+}
+
+pool_limits exchange::limits_of_pool() const noexcept {
+  return {options_->max_connections, options_->max_connections_per_host, options_->max_idle_connections,
+          options_->max_idle_per_host, options_->idle_connection_lifetime};
 }
 
 void exchange::resumed(boost::system::error_code waited) {
@@ -354,7 +360,7 @@ void exchange::on_deadline() {
   boost::system::error_code ignored;
   if (connection_) connection_->socket.cancel(ignored);
   if (opening_socket_) opening_socket_->cancel(ignored);
-  if (opening_names_) opening_names_->stop();
+  if (opening_wake_) opening_wake_->notify();
 }
 
 void exchange::raise_expired() const {

@@ -8,6 +8,7 @@
 #include "http/outgoing_body.hpp"
 #include "http/response_parser.hpp"
 #include "http/time_limits.hpp"
+#include "http/transport.hpp"
 
 #include <chrono>
 #include <memory>
@@ -19,7 +20,7 @@
 namespace fanout::http {
 
 class loop_state;
-class lookup;
+class wake_up;
 
 /// What an exchange needs next.
 enum class step {
@@ -54,12 +55,12 @@ class exchange final : public deadline_entry {
   /// Ends it: closes the connection if one is still held, and disarms the deadline.
   void end() noexcept;
 
-  /// Prepares the next hop, to `what.url`: checks and serialises it. `what` must outlive the hop.
-  void prepare(const request& what, std::string_view user_agent);
+  /// Prepares the next hop, to `what.url` on this way: checks and serialises it. `what` must outlive the hop.
+  void prepare(const request& what, std::string_view user_agent, const route& via);
   /// Takes an idle connection if there is one.
-  bool take_idle(const void* tls);
-  /// Uses a connection that was just opened.
-  void use(std::unique_ptr<connection> fresh, const void* tls);
+  bool take_idle();
+  /// Uses a connection that was opened, or handed over.
+  void use(std::unique_ptr<connection> fresh);
   /// Sends and reads until it would have to wait.
   step advance();
   /// Gives the connection back to the pool, or closes it, after `advance` said complete or again.
@@ -94,9 +95,15 @@ class exchange final : public deadline_entry {
 
   /// While a connection is being opened: the deadlines of `what` rule, and end the wait on the other two, which may be
   /// null.
-  void opening(phase what, tcp_socket* socket, lookup* names);
+  void opening(phase what, tcp_socket* socket, wake_up* wake);
   void opened();
 
+  /// Where the hop is to go, and how.
+  const url& target() const noexcept { return request_->url; }
+  const route& via() const noexcept { return via_; }
+  pool_limits limits_of_pool() const noexcept;
+  /// This hop was sent before, on an idle connection that proved dead.
+  bool needs_new_connection() const noexcept { return sent_before_; }
   /// "host:port", for messages.
   std::string peer() const;
   tcp_socket& socket() noexcept { return connection_->socket; }
@@ -126,6 +133,7 @@ class exchange final : public deadline_entry {
   loop_state& loop_;
   const client_options* options_ = nullptr;
   const request* request_ = nullptr;
+  route via_;
   std::unique_ptr<connection> connection_;
   std::optional<response_parser> parser_;
   std::string head_;      ///< the request line and header, and a small body behind it
@@ -147,7 +155,7 @@ class exchange final : public deadline_entry {
   bool sent_before_ = false;  ///< this hop is on its second connection
 
   tcp_socket* opening_socket_ = nullptr;
-  lookup* opening_names_ = nullptr;
+  wake_up* opening_wake_ = nullptr;
   time_limits limits_;
   expiry expired_ = expiry::none;
   measurements measured_;

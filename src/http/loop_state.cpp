@@ -45,6 +45,7 @@ loop_state::loop_state(asio::execution_context& context)
       context_(static_cast<asio::io_context&>(context)),
       deadlines_(context_),
       names_(context_, deadlines_),
+      pool_(context_),
       scratch_(scratch_bytes) {
   spare_.reserve(most_spare);
   // Asio destroys its services in the reverse of the order they were made in; those that ours needs must be older.

@@ -1,22 +1,17 @@
 #include "http/open_connection.hpp"
 
-#include "http/dns.hpp"
+#include "http/address_policy.hpp"
+#include "http/dial.hpp"
 #include "http/loop_state.hpp"
+#include "http/proxy_greeting.hpp"
+#include "http/transport.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
 #include <fmt/format.h>
 
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-
-#include <cerrno>
-
 namespace fanout::http {
 namespace {
-
-using tcp = asio::ip::tcp;
 
 constexpr auto no_throw = asio::as_tuple(asio::deferred);
 
@@ -24,79 +19,126 @@ std::string reason(int error) {
   return boost::system::system_category().message(error);
 }
 
-// A socket that has begun to connect; `error` is 0, EINPROGRESS, or why it did not.
-int begin_connect(tcp_socket& socket, const tcp::endpoint& to, connection_pool& pool) {
-  boost::system::error_code failed;
-  socket.open(to.protocol(), failed);
-  // Out of descriptors: connections that lie idle are the first to go.
-  if (failed == boost::system::errc::too_many_files_open && pool.close_oldest()) socket.open(to.protocol(), failed);
-  if (!failed) socket.native_non_blocking(true, failed);
-  if (failed) return failed.value();
-  const int on = 1;
-  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  while (::connect(socket.native_handle(), to.data(), static_cast<socklen_t>(to.size())) != 0)
-    if (errno != EINTR) return errno;
-  return 0;
+task<void> wait_for(exchange& ex, connection& on, phase what, io_state state) {
+  ex.opening(what, &on.socket, nullptr);
+  const auto event = state == io_state::want_read ? tcp_socket::wait_read : tcp_socket::wait_write;
+  auto ready = on.socket.async_wait(event, no_throw);
+  const auto [failed] = co_await std::move(ready);
+  ex.opening(what, nullptr, nullptr);
+  ex.resumed(failed);
 }
 
-// What became of a connect under way; EINPROGRESS when it still is.
-int connect_result(tcp_socket& socket) {
-  pollfd state{socket.native_handle(), POLLOUT, 0};
-  if (::poll(&state, 1, 0) == 0) return EINPROGRESS;
-  int error = 0;
-  socklen_t size = sizeof error;
-  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
-  return error;
+bool waits(io_state state) {
+  return state == io_state::want_read || state == io_state::want_write;
 }
 
-// The addresses are tried one after another. Whoever replaces this by a race of several (RFC 8305) changes this
-// function alone.
-task<tcp_socket> connect_to_any(exchange& ex, const address_list& addresses, std::uint16_t port) {
-  std::string tried;
-  for (const auto& address : addresses) {
-    tcp_socket socket(ex.loop().context().get_executor());
-    int error = begin_connect(socket, tcp::endpoint(address, port), ex.loop().pool());
-    while (error == EINPROGRESS) {
-      ex.opening(phase::connecting, &socket, nullptr);
-      auto writable = socket.async_wait(tcp_socket::wait_write, no_throw);
-      const auto [failed] = co_await std::move(writable);
-      ex.opening(phase::connecting, nullptr, nullptr);
-      ex.resumed(failed);
-      error = connect_result(socket);
-    }
-    if (error == 0) co_return std::move(socket);
-    tried += fmt::format("{}{}: {}", tried.empty() ? "" : ", ", address.to_string(), reason(error));
+task<void> shake_hands(exchange& ex, connection& on, tls_session& with, std::string peer) {
+  for (;;) {
+    const io_result shaken = with.handshake();
+    if (shaken.state == io_state::done) co_return;
+    if (!waits(shaken.state))
+      throw error(failure_kind::tls, fmt::format("TLS with {} failed: {}", peer, with.failure()));
+    auto ready = wait_for(ex, on, phase::securing, shaken.state);
+    co_await std::move(ready);
   }
-  throw fanout::error(failure_kind::connect, fmt::format("no connection to {} ({})", ex.peer(), tried));
+}
+
+task<void> converse(exchange& ex, connection& on, const proxy_server& proxy, proxy_greeting& greeting) {
+  const auto broken = [&](const std::string& how) {
+    return error(failure_kind::connect,
+                 fmt::format("the proxy {} {} before it had connected to {}", proxy.name, how, ex.peer()));
+  };
+  while (!greeting.done()) {
+    io_result moved{io_state::done};
+    if (std::string& output = greeting.output(); !output.empty()) {
+      moved = on.write_some(output);
+      if (moved.state == io_state::done) output.erase(0, moved.bytes);
+    } else {
+      const auto buffer = ex.loop().scratch(4096);
+      moved = on.read_some(buffer);
+      if (moved.state == io_state::done) greeting.put({buffer.data(), moved.bytes});
+    }
+    if (moved.state == io_state::done) continue;
+    if (!waits(moved.state))
+      throw broken(moved.state == io_state::failed && moved.error != 0 ? "broke down: " + reason(moved.error) + ","
+                                                                       : "closed the connection");
+    auto ready = wait_for(ex, on, phase::connecting, moved.state);
+    co_await std::move(ready);
+  }
+}
+
+// A proxy looks names up itself, so what it connects to cannot be checked here.
+void refuse_unchecked(exchange& ex, const proxy_server& proxy) {
+  throw error(failure_kind::refused_by_policy,
+              fmt::format("the proxy {} would look up the address of {} itself, and only public addresses are allowed; "
+                          "a socks5:// proxy is told an address that was checked",
+                          proxy.name, ex.peer()));
+}
+
+task<std::unique_ptr<connection>> through_proxy(exchange& ex, wake_up& wake) {
+  const route& via = ex.via();
+  const proxy_server& proxy = *via.proxy;
+  const bool checked = via.by->public_only();
+  std::string host(ex.target().host());
+  if (proxy.kind == proxy_kind::socks5) {
+    auto looking_up = first_address(ex, wake, host, ex.target().port(), checked);
+    const asio::ip::address address = co_await std::move(looking_up);
+    host = address.to_string();
+  } else if (checked) {
+    refuse_unchecked(ex, proxy);
+  }
+  // The proxy's own address is the caller's choice.
+  auto dialling = dial(ex, wake, proxy.host, proxy.port, false);
+  auto result = co_await std::move(dialling);
+  if (proxy.kind == proxy_kind::https) {
+    result->tls = std::make_unique<tls_session>(*via.proxy_tls, result->socket.native_handle(), proxy.host, proxy.name);
+    auto shaking = shake_hands(ex, *result, *result->tls, proxy.name);
+    co_await std::move(shaking);
+  }
+  if (!proxy.tunnels(ex.target())) co_return result;
+  const bool socks = proxy.kind == proxy_kind::socks5 || proxy.kind == proxy_kind::socks5h;
+  const auto greeting =
+      socks ? greet_socks5_proxy(proxy, host, ex.target().port()) : greet_http_proxy(proxy, ex.peer());
+  auto talking = converse(ex, *result, proxy, *greeting);
+  co_await std::move(talking);
+  co_return result;
 }
 
 }  // namespace
 
-task<std::unique_ptr<connection>> open_connection(exchange& ex, const url& to, const tls_context* tls) {
-  lookup names(ex.loop().names(), std::string(to.host()));
-  ex.opening(phase::resolving, nullptr, &names);
-  auto found = names.wait();
-  co_await std::move(found);
-  ex.opening(phase::resolving, nullptr, nullptr);
-  ex.resumed({});
-  auto connecting = connect_to_any(ex, names.addresses(), to.port());
-  auto result = std::make_unique<connection>(co_await std::move(connecting));
-  if (!tls) co_return result;
-
-  result->tls =
-      std::make_unique<tls_session>(*tls, result->socket.native_handle(), std::string(to.host()), to.origin());
-  for (;;) {
-    const io_result shaken = result->tls->handshake();
-    if (shaken.state == io_state::done) co_return result;
-    if (shaken.state != io_state::want_read && shaken.state != io_state::want_write)
-      throw error(failure_kind::tls, fmt::format("TLS with {} failed: {}", ex.peer(), result->tls->failure()));
-    ex.opening(phase::securing, &result->socket, nullptr);
-    const auto what = shaken.state == io_state::want_read ? tcp_socket::wait_read : tcp_socket::wait_write;
-    auto ready = result->socket.async_wait(what, no_throw);
-    const auto [failed] = co_await std::move(ready);
-    ex.opening(phase::securing, nullptr, nullptr);
-    ex.resumed(failed);
+task<std::unique_ptr<connection>> open_connection(exchange& ex) {
+  const route& via = ex.via();
+  wake_up wake(ex.loop().context());
+  place mine(ex.loop().pool(), via.key, ex.limits_of_pool(), ex.needs_new_connection(), wake);
+  while (!mine.granted()) {
+    ex.opening(phase::queued, nullptr, &wake);
+    auto woken = wake.wait();
+    co_await std::move(woken);
+    ex.resumed({});
   }
+  if (auto handed = mine.take_handed()) co_return handed;
+
+  std::unique_ptr<connection> result;
+  if (!via.by->unix_socket().empty()) {
+    if (via.by->public_only())
+      throw error(failure_kind::refused_by_policy, "a unix socket is no public address, and only those are allowed");
+    auto dialling = dial_unix(ex, wake, via.by->unix_socket());
+    result = co_await std::move(dialling);
+  } else if (via.proxy) {
+    auto dialling = through_proxy(ex, wake);
+    result = co_await std::move(dialling);
+  } else {
+    auto dialling = dial(ex, wake, std::string(ex.target().host()), ex.target().port(), via.by->public_only());
+    result = co_await std::move(dialling);
+  }
+  if (via.tls) {
+    result->tls = std::make_unique<tls_session>(*via.tls, result->socket.native_handle(),
+                                                std::string(ex.target().host()), ex.target().origin());
+    auto shaking = shake_hands(ex, *result, *result->tls, ex.peer());
+    co_await std::move(shaking);
+  }
+  mine.fill(*result);
+  co_return result;
 }
 
 }  // namespace fanout::http

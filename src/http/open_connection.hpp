@@ -10,9 +10,12 @@
 /// \file
 namespace fanout::http {
 
-/// Opens a connection to `to`, on behalf of `ex` whose connect deadline applies: looks the host up, tries its
-/// addresses in turn, and shakes hands when `tls` is not null. Throws a `fanout::error` of kind `dns`, `connect`, `tls`
-/// or `timeout`. `ex`, `to` and `tls` must outlive the task.
-task<std::unique_ptr<connection>> open_connection(exchange& ex, const url& to, const tls_context* tls);
+/// A connection for `ex`, on the way it is to take: waits for a place if its limits are reached, looks the host up,
+/// connects, talks to the proxy if there is one, and shakes hands for TLS. Mostly it is a new connection; where it had
+/// to wait it may be one that another exchange was done with.
+///
+/// The deadlines of `ex` apply. Throws a `fanout::error` of kind `dns`, `connect`, `tls`, `timeout` or
+/// `refused_by_policy`. `ex` must outlive the task.
+task<std::unique_ptr<connection>> open_connection(exchange& ex);
 
 }  // namespace fanout::http

@@ -9,18 +9,21 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <mutex>
 #include <string>
 #include <thread>
 
 namespace fanout_test {
 
 /// Answers DNS queries on 127.0.0.1, by UDP. Names it was not told have no address (NXDOMAIN); names that begin with
-/// "silent" get no answer at all. AAAA queries get an empty answer.
+/// "silent" get no answer at all, with "mute4" or "mute6" none about that family. Who has no address of a family gets
+/// an empty answer.
 class fake_name_server {
  public:
   struct record {
-    std::string address;
+    std::string address;  ///< empty: none
     std::uint32_t ttl_s;
+    std::string v6 = {};
   };
 
   explicit fake_name_server(std::map<std::string, record> known) : known_(std::move(known)) {
@@ -49,6 +52,11 @@ class fake_name_server {
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   /// Queries for IPv4 addresses so far.
   int queries() const noexcept { return queries_; }
+  /// Changes what is answered from now on.
+  void set(const std::string& name, const record& now) {
+    const std::lock_guard guard(lock_);
+    known_[name] = now;
+  }
 
  private:
   void answer_all() {
@@ -64,27 +72,31 @@ class fake_name_server {
         name.append(name.empty() ? "" : ".").append(reinterpret_cast<char*>(query) + at + 1, query[at]);
       const bool wants_v4 = query[at + 2] == 1;
       if (wants_v4) ++queries_;
-      if (name.starts_with("silent")) continue;
+      if (name.starts_with("silent") || name.starts_with(wants_v4 ? "mute4" : "mute6")) continue;
+      const std::lock_guard guard(lock_);
       std::string answer(reinterpret_cast<char*>(query), at + 5);
       const auto found = known_.find(name);
-      const bool has_answer = found != known_.end() && wants_v4;
+      const bool has_answer = found != known_.end() && !(wants_v4 ? found->second.address : found->second.v6).empty();
       answer[2] = static_cast<char>(0x85);
       answer[3] = static_cast<char>(found == known_.end() ? 0x83 : 0x80);
       answer[7] = has_answer;
       answer[9] = answer[11] = 0;
       answer[8] = answer[10] = 0;
       if (has_answer) {
-        in_addr v4{};
-        ::inet_pton(AF_INET, found->second.address.c_str(), &v4);
+        in6_addr bytes{};
+        ::inet_pton(wants_v4 ? AF_INET : AF_INET6, (wants_v4 ? found->second.address : found->second.v6).c_str(),
+                    &bytes);
         const std::uint32_t ttl = htonl(found->second.ttl_s);
-        answer.append("\xC0\x0C\x00\x01\x00\x01", 6);
-        answer.append(reinterpret_cast<const char*>(&ttl), 4).append("\x00\x04", 2);
-        answer.append(reinterpret_cast<const char*>(&v4), 4);
+        const std::size_t length = wants_v4 ? 4 : 16;
+        answer.append("\xC0\x0C\x00", 3).append(1, wants_v4 ? '\x01' : '\x1c').append("\x00\x01", 2);
+        answer.append(reinterpret_cast<const char*>(&ttl), 4).append(1, '\0').append(1, static_cast<char>(length));
+        answer.append(reinterpret_cast<const char*>(&bytes), length);
       }
       ::sendto(socket_, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
     }
   }
 
+  std::mutex lock_;
   std::map<std::string, record> known_;
   int socket_ = -1;
   std::uint16_t port_ = 0;

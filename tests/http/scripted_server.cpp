@@ -52,6 +52,24 @@ std::string peer::read_until(std::string_view end) {
   return bytes;
 }
 
+std::string peer::read_exactly(std::size_t size) {
+  while (ahead_.size() < size) {
+    char buffer[4096];
+    const std::size_t count = read(buffer, sizeof buffer);
+    if (count == 0) break;
+    ahead_.append(buffer, count);
+  }
+  std::string result = ahead_.substr(0, size);
+  ahead_.erase(0, size);
+  return result;
+}
+
+bool peer::start_tls(SSL_CTX* context) {
+  tls_ = own_tls_ = SSL_new(context);
+  SSL_set_fd(tls_, descriptor_);
+  return SSL_accept(tls_) == 1;
+}
+
 bool peer::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto count = tls_ ? static_cast<ssize_t>(SSL_write(tls_, bytes.data(), static_cast<int>(bytes.size())))

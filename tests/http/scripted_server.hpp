@@ -20,11 +20,17 @@ namespace fanout_test {
 class peer {
  public:
   peer(int descriptor, SSL* tls) : descriptor_(descriptor), tls_(tls) {}
+  peer(const peer&) = delete;
+  ~peer() { SSL_free(own_tls_); }
 
   /// The next request, header and body; empty when the client closed first.
   std::string read_request();
   /// Everything up to `end`; empty when the client closed first.
   std::string read_until(std::string_view end);
+  /// The next bytes, fewer when the client closed first.
+  std::string read_exactly(std::size_t size);
+  /// Goes on in TLS, as what is behind a tunnel does. False when the handshake fails.
+  bool start_tls(SSL_CTX* context);
   /// False when the client closed before it took them all.
   bool send(std::string_view bytes);
   /// Sends `bytes` again and again until the client, and all buffers in between, take no more.
@@ -42,6 +48,7 @@ class peer {
   std::size_t read(char* into, std::size_t size);
   int descriptor_;
   SSL* tls_;
+  SSL* own_tls_ = nullptr;
   std::string ahead_;
 };
 

@@ -1,6 +1,7 @@
 #include "http/fake_name_server.hpp"
 #include "http/loop_state.hpp"
 #include "http/support.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace {
 
@@ -32,6 +33,80 @@ TEST_F(dns, names_are_looked_up_and_kept_as_long_as_their_ttl) {
   EXPECT_EQ(names.queries(), 1);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(get_on(loop, through, server.url("/", "fresh.test")).body, "x");
   EXPECT_EQ(names.queries(), 4);
+}
+
+TEST_F(dns, that_a_host_does_not_exist_is_kept_for_a_short_while) {
+  fake_name_server names({});
+  asio::io_context loop(1);
+  use(loop, names);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(failure_of([&] { get_on(loop, client(options_), "http://nosuch.test/"); }).kind, failure_kind::dns);
+  EXPECT_EQ(names.queries(), 1);
+}
+
+TEST_F(dns, ipv4_does_not_wait_long_for_ipv6) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({{"mute6.test", {"127.0.0.1", 0}}});
+  asio::io_context loop(1);
+  use(loop, names);
+  const auto answer = get_on(loop, client(options_), server.url("/", "mute6.test"));
+  EXPECT_EQ(answer.body, "x");
+  EXPECT_GE(answer.measured.name_lookup, 50ms) << "RFC 8305's resolution delay";
+  EXPECT_LT(answer.measured.name_lookup, 2s) << "and not the name server's";
+}
+
+TEST_F(dns, a_host_with_no_address_at_all) {
+  fake_name_server names({{"empty.test", {"", 0}}});
+  asio::io_context loop(1);
+  use(loop, names);
+  const auto failed = failure_of([&] { get_on(loop, client(options_), "http://empty.test/"); });
+  EXPECT_EQ(failed.kind, failure_kind::dns);
+  EXPECT_THAT(failed.message, HasSubstr("'empty.test' has no address"));
+}
+
+TEST_F(dns, the_hosts_file_comes_first) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({});
+  fanout_test::temporary_directory directory;
+  asio::io_context loop(1);
+  use(loop, names);
+  fanout::http::loop_state::of(loop.get_executor())
+      .names()
+      .use_hosts_file(directory.write("hosts", "127.0.0.1 filed.test\n"));
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "filed.test")).body, "x");
+  EXPECT_EQ(names.queries(), 0);
+}
+
+TEST_F(dns, given_addresses_replace_the_look_up) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({});
+  asio::io_context loop(1);
+  use(loop, names);
+  options_.resolve = {"given.test:" + std::to_string(server.port()) + ":127.0.0.1"};
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "given.test")).body, "x");
+  EXPECT_EQ(names.queries(), 0);
+  EXPECT_EQ(failure_of([&] { get_on(loop, client(options_), "http://given.test:1/"); }).kind, failure_kind::dns)
+      << "they are given for one port";
+}
+
+TEST_F(dns, more_names_than_leave_at_once) {
+  scripted_server server(always(ok("x")));
+  std::map<std::string, fake_name_server::record> known;
+  for (int i = 0; i < 500; ++i) known["host" + std::to_string(i) + ".test"] = {"127.0.0.1", 300};
+  fake_name_server names(known);
+  asio::io_context loop(1);
+  use(loop, names);
+  options_.max_connections = 8;
+  const client through(options_);
+  int done = 0;
+  for (const auto& [name, record] : known)
+    asio::co_spawn(loop, through.get(server.url("/", name)), [&](std::exception_ptr failed, const auto&) {
+      EXPECT_EQ(failed, nullptr);
+      ++done;
+    });
+  loop.run();
+  EXPECT_EQ(done, 500);
+  EXPECT_EQ(names.queries(), 500);
 }
 
 TEST_F(dns, equal_look_ups_under_way_are_one) {

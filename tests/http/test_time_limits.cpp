@@ -14,9 +14,9 @@ using fanout::http::phase;
 using fanout::http::time_limits;
 using testing::HasSubstr;
 
-class limits : public testing::Test {
+class reckoning : public testing::Test {
  protected:
-  limits() {
+  reckoning() {
     options_.connect_timeout = 10s;
     options_.idle_timeout = 20s;
     options_.total_timeout = 100s;
@@ -36,7 +36,7 @@ class limits : public testing::Test {
   const time_limits::time start_{1000s};
 };
 
-TEST_F(limits, opening_covers_look_up_connection_and_handshake) {
+TEST_F(reckoning, opening_covers_look_up_connection_and_handshake) {
   begin();
   reckoning_.enter(phase::resolving, at(1s));
   reckoning_.enter(phase::connecting, at(4s));
@@ -44,7 +44,7 @@ TEST_F(limits, opening_covers_look_up_connection_and_handshake) {
   expect(11s, expiry::connect);
 }
 
-TEST_F(limits, waiting_for_a_place_is_no_part_of_opening) {
+TEST_F(reckoning, waiting_for_a_place_is_no_part_of_opening) {
   begin();
   reckoning_.enter(phase::queued, at(0s));
   EXPECT_EQ(reckoning_.passed(at(99s)), expiry::none) << "only the total limit rules";
@@ -52,7 +52,7 @@ TEST_F(limits, waiting_for_a_place_is_no_part_of_opening) {
   expect(60s, expiry::connect);
 }
 
-TEST_F(limits, each_phase_has_a_limit_of_its_own_if_asked_for) {
+TEST_F(reckoning, each_phase_has_a_limit_of_its_own_if_asked_for) {
   options_.queue_timeout = 1s;
   options_.resolve_timeout = 2s;
   options_.tls_timeout = 3s;
@@ -70,7 +70,7 @@ TEST_F(limits, each_phase_has_a_limit_of_its_own_if_asked_for) {
   expect(27s, expiry::idle);
 }
 
-TEST_F(limits, bytes_that_move_put_the_idle_limit_off_but_never_the_total_one) {
+TEST_F(reckoning, bytes_that_move_put_the_idle_limit_off_but_never_the_total_one) {
   begin();
   reckoning_.enter(phase::transfer, at(0s));
   for (int second = 0; second < 100; second += 10) {
@@ -80,7 +80,7 @@ TEST_F(limits, bytes_that_move_put_the_idle_limit_off_but_never_the_total_one) {
   expect(100s, expiry::total);
 }
 
-TEST_F(limits, low_speed_is_judged_by_whole_windows_of_a_transfer) {
+TEST_F(reckoning, low_speed_is_judged_by_whole_windows_of_a_transfer) {
   options_.low_speed_bytes_per_s = 10;
   options_.low_speed_window = 5s;
   options_.idle_timeout = 60s;
@@ -97,7 +97,7 @@ TEST_F(limits, low_speed_is_judged_by_whole_windows_of_a_transfer) {
               HasSubstr("a.test:80 moved 49 bytes in 5000ms, less than 10 a second (low-speed limit) after 99"));
 }
 
-TEST_F(limits, low_speed_counts_while_a_body_is_sent) {
+TEST_F(reckoning, low_speed_counts_while_a_body_is_sent) {
   options_.low_speed_bytes_per_s = 10;
   options_.low_speed_window = 5s;
   begin();
@@ -106,7 +106,7 @@ TEST_F(limits, low_speed_counts_while_a_body_is_sent) {
   expect(5s, expiry::low_speed);
 }
 
-TEST_F(limits, a_pause_of_the_readers_is_not_held_against_the_server) {
+TEST_F(reckoning, a_pause_of_the_readers_is_not_held_against_the_server) {
   options_.low_speed_bytes_per_s = 10;
   options_.low_speed_window = 5s;
   begin();
@@ -117,7 +117,7 @@ TEST_F(limits, a_pause_of_the_readers_is_not_held_against_the_server) {
   expect(45s, expiry::low_speed);
 }
 
-TEST_F(limits, what_each_phase_took_is_added_up_over_the_hops) {
+TEST_F(reckoning, what_each_phase_took_is_added_up_over_the_hops) {
   begin();
   for (const auto hop : {0s, 20s}) {
     reckoning_.enter(phase::queued, at(hop));
@@ -138,7 +138,7 @@ TEST_F(limits, what_each_phase_took_is_added_up_over_the_hops) {
   EXPECT_EQ(seen.total, 36s);
 }
 
-TEST_F(limits, every_message_names_its_limit) {
+TEST_F(reckoning, every_message_names_its_limit) {
   begin();
   using enum expiry;
   for (const auto& [which, name] : {std::pair{queue, "queue timeout"},

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// \file
 /// The HTTP/1.1 client.
@@ -32,6 +33,15 @@ struct client_options {
   std::chrono::milliseconds first_byte_timeout{0};  ///< from the request's last byte to the response's first
   std::uint64_t low_speed_bytes_per_s = 50;  ///< a transfer that is slower, over a whole window, fails; 0: none does
   std::chrono::milliseconds low_speed_window{60'000};
+  // Where connections lead. Connections are shared only by clients that agree on all of these.
+  bool public_only = false;               ///< refuses addresses that are not public: loopback, private, link-local, ...
+  std::vector<std::string> resolve = {};  ///< "host:port:address[,address]", as curl's --resolve; host "*" is any
+  std::string unix_socket = {};           ///< path of the socket that all connections go to, as curl's --unix-socket
+  std::string proxy = {};                 ///< "[scheme://][user:password@]host[:port]": http, https, socks5, socks5h
+  std::string no_proxy = {};              ///< hosts reached without it: "name,address/bits,..."; "*" is all
+  bool proxy_from_environment = false;    ///< http_proxy, https_proxy, all_proxy and no_proxy, read as curl reads them
+  std::size_t max_connections = 0;        ///< open on each loop, idle ones included; who needs more waits. 0: no limit
+  std::size_t max_connections_per_host = 0;   ///< the same, to one host or proxy
   std::size_t max_header_bytes = 64 * 1024;   ///< names and values of all response headers together
   std::size_t max_header_count = 256;         ///< response header fields
   std::uint64_t max_body_bytes = 1ull << 30;  ///< of one response, coded and decoded

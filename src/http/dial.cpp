@@ -1,0 +1,167 @@
+#include "http/dial.hpp"
+
+#include <fanout/base/failure.hpp>
+
+#include "http/address_order.hpp"
+#include "http/address_policy.hpp"
+#include "http/connection_race.hpp"
+#include "http/loop_state.hpp"
+#include "http/transport.hpp"
+
+#include <fmt/format.h>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace fanout::http {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+// RFC 8305 section 3: how long IPv4 addresses wait for the answer about IPv6.
+constexpr std::chrono::milliseconds resolution_delay{50};
+// A unix socket whose backlog is full says EAGAIN, and nothing tells when it no longer is.
+constexpr std::chrono::milliseconds between_unix_attempts{5};
+
+struct alarm final : deadline_entry {
+  explicit alarm(wake_up& of) : wake(of) {}
+  void on_deadline() override {
+    rang = true;
+    wake.notify();
+  }
+  wake_up& wake;
+  bool rang = false;
+};
+
+std::string_view no_objection(const asio::ip::address&) {
+  return {};
+}
+
+std::string whom(const exchange& ex) {
+  const proxy_server* const proxy = ex.via().proxy;
+  return proxy ? fmt::format("the proxy {} for {}", proxy->name, ex.peer()) : ex.peer();
+}
+
+[[noreturn]] void refuse(const exchange& ex, const std::string& why) {
+  throw error(failure_kind::refused_by_policy,
+              fmt::format("no connection to {}: {}, and only public addresses are allowed", ex.peer(), why));
+}
+
+address_list addresses_of(const lookup& names, std::string_view host) {
+  // This machine's own name means IPv4 first: few servers on it listen on both.
+  if (host.ends_with("localhost") || host.ends_with("localhost.")) {
+    address_list both = names.addresses(family::v4);
+    both.insert(both.end(), names.addresses(family::v6).begin(), names.addresses(family::v6).end());
+    return both;
+  }
+  return in_turn(names.addresses(family::v6), names.addresses(family::v4));
+}
+
+}  // namespace
+
+task<std::unique_ptr<connection>> dial(exchange& ex, wake_up& wake, std::string host, std::uint16_t port,
+                                       bool checked) {
+  loop_state& loop = ex.loop();
+  connection_race race(loop.context(), loop.deadlines(), loop.pool(), port, checked ? why_not_public : no_objection,
+                       wake);
+  const address_list* const given = ex.via().by->given_addresses(host, port);
+  std::optional<lookup> names;
+  alarm delay(wake);
+  if (given) {
+    race.try_in_order(*given);
+  } else {
+    names.emplace(loop.names(), host, wake);
+    ex.opening(phase::resolving, nullptr, &wake);
+  }
+  for (bool racing = given != nullptr;;) {
+    if (names) {
+      const bool v6_settled = names->answered(family::v6) || delay.rang;
+      if (!names->done() && !v6_settled && !names->addresses(family::v4).empty() && !delay.armed())
+        loop.deadlines().arm(delay, clock::now() + resolution_delay);
+      const bool begin = names->done() || !names->addresses(family::v6).empty() ||
+                         (v6_settled && !names->addresses(family::v4).empty());
+      racing = racing || begin;
+      if (racing) race.try_in_order(addresses_of(*names, host));
+    }
+    if (racing) {
+      if (race.step()) break;
+      if (!race.lost()) ex.opening(phase::connecting, nullptr, &wake);
+      const bool no_more = !names || names->done();
+      if (no_more && race.lost()) {
+        if (race.refused_only()) refuse(ex, race.failures());
+        if (names && race.failures().empty()) throw error(failure_kind::dns, names->failure());
+        throw error(failure_kind::connect, fmt::format("no connection to {} ({})", whom(ex), race.failures()));
+      }
+    }
+    auto woken = wake.wait();
+    co_await std::move(woken);
+    ex.resumed({});
+  }
+  auto result = std::make_unique<connection>(race.take_winner());
+  result->remote_address = race.winner_address();
+  co_return result;
+}
+
+task<asio::ip::address> first_address(exchange& ex, wake_up& wake, std::string host, std::uint16_t port, bool checked) {
+  address_list found;
+  if (const address_list* const given = ex.via().by->given_addresses(host, port)) {
+    found = *given;
+  } else {
+    lookup names(ex.loop().names(), host, wake);
+    ex.opening(phase::resolving, nullptr, &wake);
+    while (!names.done()) {
+      auto woken = wake.wait();
+      co_await std::move(woken);
+      ex.resumed({});
+    }
+    found = addresses_of(names, host);
+    if (found.empty()) throw error(failure_kind::dns, names.failure());
+  }
+  std::string why;
+  for (const auto& each : found) {
+    const auto objection = checked ? why_not_public(each) : std::string_view{};
+    if (objection.empty()) co_return each;
+    why += fmt::format("{}{} is {}", why.empty() ? "" : ", ", each.to_string(), objection);
+  }
+  refuse(ex, why);
+}
+
+task<std::unique_ptr<connection>> dial_unix(exchange& ex, wake_up& wake, std::string path) {
+  loop_state& loop = ex.loop();
+  tcp_socket socket(loop.context().get_executor());
+  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int error = descriptor < 0 ? errno : 0;
+  if (error == 0) {
+    boost::system::error_code failed;
+    socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), descriptor, failed);
+    if (failed) ::close(descriptor);
+    error = failed.value();
+  }
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  std::memcpy(to.sun_path, path.data(), path.size());  // transport saw to it that it fits
+  ex.opening(phase::connecting, nullptr, &wake);
+  alarm again(wake);
+  while (error == 0 && ::connect(descriptor, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
+    if (errno != EAGAIN) {
+      error = errno;
+      break;
+    }
+    loop.deadlines().arm(again, clock::now() + between_unix_attempts);
+    auto woken = wake.wait();
+    co_await std::move(woken);
+    ex.resumed({});
+  }
+  if (error != 0)
+    throw fanout::error(failure_kind::connect, fmt::format("no connection to the unix socket {} for {}: {}", path,
+                                                           ex.peer(), boost::system::system_category().message(error)));
+  auto result = std::make_unique<connection>(std::move(socket));
+  result->remote_address = "unix:" + path;
+  co_return result;
+}
+
+}  // namespace fanout::http

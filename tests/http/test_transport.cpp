@@ -1,0 +1,328 @@
+// Where connections lead: unix sockets, proxies, and addresses that are refused.
+#include "http/certificates.hpp"
+#include "http/fake_name_server.hpp"
+#include "http/loop_state.hpp"
+#include "http/support.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <sys/un.h>
+
+namespace {
+
+using namespace fanout_test;
+using namespace std::string_literals;
+using fanout::failure_kind;
+using fanout::http::client;
+using fanout::http::client_options;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+using transports = http_test;
+
+/// Passes what arrives at a unix socket on to a scripted server's port, one connection after another.
+class unix_server {
+ public:
+  explicit unix_server(const std::string& path) {
+    listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener_, 8) != 0)
+      throw std::runtime_error("no unix socket at " + path);
+    thread_ = std::thread([this] { serve(); });
+  }
+  unix_server(const unix_server&) = delete;
+  ~unix_server() {
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+  int connections() const noexcept { return connections_; }
+
+ private:
+  void serve() {
+    for (int descriptor; (descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
+      ++connections_;
+      peer to(descriptor, nullptr);
+      while (!to.read_request().empty()) to.send(ok("from the socket"));
+      ::close(descriptor);
+    }
+  }
+  int listener_;
+  std::atomic<int> connections_{0};
+  std::thread thread_;
+};
+
+TEST_F(transports, a_unix_socket_stands_for_every_host) {
+  temporary_directory directory;
+  unix_server server(directory / "socket");
+  client_options options;
+  options.unix_socket = directory / "socket";
+  asio::io_context loop(1);
+  const client through(options);
+  const auto first = get_on(loop, through, "http://any.test/");
+  EXPECT_EQ(first.body, "from the socket");
+  EXPECT_EQ(first.measured.remote_address, "unix:" + options.unix_socket);
+  EXPECT_TRUE(get_on(loop, through, "http://any.test/").measured.connection_reused);
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(transports, a_unix_socket_that_is_not_there) {
+  client_options options;
+  options.unix_socket = "/nonexistent/socket";
+  const auto failed = failure_of([&] { fetch("http://any.test/", options); });
+  EXPECT_EQ(failed.kind, failure_kind::connect);
+  EXPECT_THAT(failed.message, HasSubstr("/nonexistent/socket"));
+  options.unix_socket = std::string(200, 'x');
+  EXPECT_EQ(failure_of([&] { client{options}; }).kind, failure_kind::invalid_request);
+}
+
+TEST_F(transports, connections_are_not_shared_between_settings) {
+  scripted_server server(always(ok("x")));
+  asio::io_context loop(1);
+  client_options options;
+  get_on(loop, client(options), server.url());
+  options.resolve = {"other.test:1:127.0.0.1"};
+  EXPECT_FALSE(get_on(loop, client(options), server.url()).measured.connection_reused);
+  EXPECT_TRUE(get_on(loop, client(options), server.url()).measured.connection_reused) << "equal settings are one";
+  options.public_only = true;
+  EXPECT_EQ(failure_of([&] { get_on(loop, client(options), server.url()); }).kind, failure_kind::refused_by_policy);
+}
+
+TEST_F(transports, addresses_that_are_given_wrongly) {
+  for (const char* const wrong : {"", "a.test", "a.test:80", "a.test:x:127.0.0.1", "a.test:0:127.0.0.1",
+                                  "a.test:80:", "a.test:80:nonsense", "a.test:80:127.0.0.1,"}) {
+    client_options options;
+    options.resolve = {wrong};
+    EXPECT_EQ(failure_of([&] { client{options}; }).kind, failure_kind::invalid_request) << wrong;
+  }
+}
+
+class public_only : public http_test {
+ protected:
+  public_only() {
+    options_.public_only = true;
+    options_.max_idle_connections = 0;
+  }
+  fanout::failure refusal(asio::io_context& loop, const std::string& url) {
+    return failure_of([&] { get_on(loop, client(options_), url); });
+  }
+  client_options options_;
+};
+
+TEST_F(public_only, refuses_addresses_in_urls) {
+  scripted_server server(always(ok("x")));
+  asio::io_context loop(1);
+  for (const char* const host : {"127.0.0.1", "[::1]", "localhost", "10.0.0.1", "169.254.169.254", "[::ffff:127.0.0.1]",
+                                 "[64:ff9b::7f00:1]", "[fd00::1]", "0.0.0.0", "224.0.0.1"}) {
+    const auto refused = refusal(loop, server.url("/", host));
+    EXPECT_EQ(refused.kind, failure_kind::refused_by_policy) << host << ": " << refused.message;
+    EXPECT_THAT(refused.message, HasSubstr("only public addresses are allowed"));
+  }
+  EXPECT_EQ(server.connections(), 0);
+}
+
+TEST_F(public_only, refuses_what_names_resolve_to_whenever_they_do) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({{"inside.test", {"127.0.0.1", 0}},
+                          {"v6.test", {"", 0, "::1"}},
+                          {"mapped.test", {"", 0, "::ffff:127.0.0.1"}},
+                          {"rebound.test", {"192.0.2.1", 0}}});
+  asio::io_context loop(1);
+  fanout::http::loop_state::of(loop.get_executor()).names().use_servers(names.address());
+  for (const char* const host : {"inside.test", "v6.test", "mapped.test", "rebound.test"})
+    EXPECT_EQ(refusal(loop, server.url("/", host)).kind, failure_kind::refused_by_policy) << host;
+  // The answer changes between two look-ups: it is the address connected to that is checked, not an earlier one.
+  names.set("rebound.test", {"127.0.0.1", 0});
+  const auto refused = refusal(loop, server.url("/", "rebound.test"));
+  EXPECT_EQ(refused.kind, failure_kind::refused_by_policy);
+  EXPECT_THAT(refused.message, HasSubstr("127.0.0.1 is loopback"));
+  EXPECT_EQ(server.connections(), 0);
+}
+
+TEST_F(public_only, refuses_given_addresses_and_sockets) {
+  asio::io_context loop(1);
+  options_.resolve = {"given.test:80:127.0.0.1"};
+  EXPECT_EQ(refusal(loop, "http://given.test/").kind, failure_kind::refused_by_policy);
+  options_.unix_socket = "/nonexistent/socket";
+  EXPECT_EQ(refusal(loop, "http://given.test/").kind, failure_kind::refused_by_policy);
+}
+
+TEST_F(public_only, refuses_proxies_that_look_names_up_themselves) {
+  scripted_server proxy(always(ok("x")));
+  asio::io_context loop(1);
+  for (const std::string scheme : {"http", "https", "socks5h"}) {
+    options_.proxy = scheme + "://127.0.0.1:" + std::to_string(proxy.port());
+    const auto refused = refusal(loop, "http://a.test/");
+    EXPECT_EQ(refused.kind, failure_kind::refused_by_policy);
+    EXPECT_THAT(refused.message, HasSubstr("would look up the address of a.test:80 itself"));
+  }
+  options_.proxy = "socks5://127.0.0.1:" + std::to_string(proxy.port());
+  EXPECT_EQ(refusal(loop, "http://127.0.0.1/").kind, failure_kind::refused_by_policy) << "checked before it is told";
+  EXPECT_EQ(proxy.connections(), 0);
+}
+
+class proxied : public http_test {
+ protected:
+  client_options through(const scripted_server& proxy, const std::string& scheme = "http",
+                         const std::string& user = "") {
+    client_options options;
+    options.proxy = scheme + "://" + user + "127.0.0.1:" + std::to_string(proxy.port());
+    return options;
+  }
+};
+
+TEST_F(proxied, plain_requests_are_in_absolute_form_and_share_connections) {
+  std::mutex lock;
+  std::vector<std::string> requests;
+  scripted_server proxy([&](peer& to, int) {
+    for (std::string request; !(request = to.read_request()).empty(); to.send(ok("via"))) {
+      const std::lock_guard guard(lock);
+      requests.push_back(request);
+    }
+  });
+  asio::io_context loop(1);
+  const client one(through(proxy, "http", "user:secret@"));
+  EXPECT_EQ(get_on(loop, one, "http://a.test/x?y").body, "via");
+  const auto second = get_on(loop, one, "http://b.test:81/");
+  EXPECT_TRUE(second.measured.connection_reused) << "one connection to the proxy serves all hosts";
+  EXPECT_EQ(second.measured.remote_address, "127.0.0.1:" + std::to_string(proxy.port()));
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_THAT(requests[0], StartsWith("GET http://a.test/x?y HTTP/1.1\r\n"));
+  EXPECT_THAT(requests[0], HasSubstr("Host: a.test\r\n"));
+  EXPECT_THAT(requests[0], HasSubstr("Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=\r\n"));
+  EXPECT_THAT(requests[1], StartsWith("GET http://b.test:81/ HTTP/1.1\r\n"));
+  // Another user's connection is another connection.
+  EXPECT_FALSE(get_on(loop, client(through(proxy)), "http://a.test/").measured.connection_reused);
+}
+
+TEST_F(proxied, a_407_is_the_response_to_a_plain_request) {
+  scripted_server proxy(always("HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n"));
+  EXPECT_EQ(fetch("http://a.test/", through(proxy)).status, 407);
+}
+
+TEST_F(proxied, hosts_that_are_excepted_are_reached_directly) {
+  scripted_server proxy(always(ok("via"))), server(always(ok("direct")));
+  auto options = through(proxy);
+  options.no_proxy = "127.0.0.0/8";
+  EXPECT_EQ(fetch(server.url(), options).body, "direct");
+  EXPECT_EQ(fetch("http://a.test/", options).body, "via");
+}
+
+TEST_F(proxied, https_goes_through_a_tunnel) {
+  const issuer trusted;
+  certificate_options names;
+  names.names = "DNS:inside.test";
+  const auto tls = trusted.server(names);
+  std::string asked;
+  scripted_server proxy([&](peer& to, int) {
+    asked = to.read_request();
+    to.send("HTTP/1.1 200 Connection established\r\n\r\n");
+    to.start_tls(tls.get());
+    while (!to.read_request().empty()) to.send(ok("inside"));
+  });
+  auto options = through(proxy, "http", "user:secret@");
+  options.ca_file = trusted.ca_file();
+  asio::io_context loop(1);
+  const client one(options);
+  const auto answer = get_on(loop, one, "https://inside.test/");
+  EXPECT_EQ(answer.body, "inside");
+  EXPECT_TRUE(get_on(loop, one, "https://inside.test/").measured.connection_reused);
+  EXPECT_THAT(asked, StartsWith("CONNECT inside.test:443 HTTP/1.1\r\nHost: inside.test:443\r\n"));
+  EXPECT_THAT(asked, HasSubstr("Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=\r\n"));
+}
+
+TEST_F(proxied, https_to_the_proxy_protects_plain_requests) {
+  const issuer trusted;
+  const auto tls = trusted.server();
+  scripted_server proxy(always(ok("via TLS")), tls.get());
+  auto options = through(proxy, "https");
+  options.ca_file = trusted.ca_file();
+  EXPECT_EQ(fetch("http://a.test/", options).body, "via TLS");
+  const auto failed = failure_of([&] { fetch("https://a.test/", options); });
+  EXPECT_EQ(failed.kind, failure_kind::invalid_request);
+  EXPECT_THAT(failed.message, HasSubstr("TLS within TLS"));
+}
+
+TEST_F(proxied, refusals_of_a_tunnel_are_failures_to_connect) {
+  for (const auto& [answer, message] : {std::pair{"HTTP/1.1 407 Who\r\n\r\n"s, "wants a user name and password"},
+                                        {"HTTP/1.1 403 No\r\n\r\n"s, "refuses to connect to a.test:443 (403 No)"},
+                                        {"HTTP/1.1 302 Go\r\nLocation: http://evil/\r\n\r\n"s, "302"},
+                                        {"garbage\r\n"s, "does not speak HTTP"},
+                                        {"HTTP/1.1 200 OK\r\nX: "s + std::string(100'000, 'x'), "header"},
+                                        {"HTTP/1.1 200 OK\r\n\r\nearly bytes"s, "nobody asked for"},
+                                        {""s, "closed the connection"}}) {
+    scripted_server proxy([&, text = answer](peer& to, int) {
+      to.read_request();
+      to.send(text);
+    });
+    const auto failed = failure_of([&] { fetch("https://a.test/", through(proxy)); });
+    EXPECT_EQ(failed.kind, failure_kind::connect) << failed.message;
+    EXPECT_THAT(failed.message, HasSubstr(message));
+    EXPECT_THAT(failed.message, HasSubstr("http://127.0.0.1:" + std::to_string(proxy.port())));
+  }
+}
+
+TEST_F(proxied, a_proxy_that_is_silent_or_drips_is_a_timeout) {
+  for (const std::string scheme : {"http", "socks5h"}) {
+    scripted_server proxy([](peer& to, int) { to.wait_until_closed(); });
+    auto options = through(proxy, scheme);
+    options.connect_timeout = 40ms;
+    const auto failed = failure_of([&] { fetch("https://a.test/", options); });
+    EXPECT_EQ(failed.kind, failure_kind::timeout);
+    EXPECT_THAT(failed.message, HasSubstr("connect timeout"));
+  }
+}
+
+// Whatever the proxy has said when it hangs up, by an orderly end or a reset: a clear failure, at every byte.
+TEST_F(proxied, tunnels_cut_at_every_byte) {
+  const std::string connect = "HTTP/1.1 200 OK\r\nVia: x\r\n\r\n";
+  const std::string socks = "\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"s;
+  for (const bool reset : {false, true})
+    for (const auto& [scheme, answer] : {std::pair{"http"s, connect}, {"socks5h"s, socks}})
+      for (std::size_t cut = 0; cut < answer.size(); ++cut) {
+        scripted_server proxy([&, text = answer.substr(0, cut), first = scheme == "http"](peer& to, int) {
+          if (first) to.read_request();
+          to.send(text);
+          if (reset) to.reset();
+        });
+        const auto failed = failure_of([&] { fetch("https://a.test/", through(proxy, scheme)); });
+        EXPECT_EQ(failed.kind, failure_kind::connect) << scheme << " cut after " << cut << ": " << failed.message;
+      }
+}
+
+TEST_F(proxied, socks5_tells_the_name_or_the_address) {
+  std::mutex lock;
+  std::string asked;
+  scripted_server proxy([&](peer& to, int) {
+    to.read_exactly(3);
+    to.send("\x05\x00"s);
+    std::string request = to.read_exactly(5);
+    request += to.read_exactly(request[3] == 3 ? static_cast<std::size_t>(request[4]) + 2 : 5);
+    {
+      const std::lock_guard guard(lock);
+      asked = request;
+    }
+    to.send("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"s);
+    while (!to.read_request().empty()) to.send(ok("through socks"));
+  });
+  EXPECT_EQ(fetch("http://a.test:8080/", through(proxy, "socks5h")).body, "through socks");
+  EXPECT_EQ(asked, "\x05\x01\x00\x03\x06"s + "a.test\x1f\x90"s);
+  auto options = through(proxy, "socks5");
+  options.resolve = {"a.test:8080:192.0.2.7"};
+  EXPECT_EQ(fetch("http://a.test:8080/", options).body, "through socks");
+  EXPECT_EQ(asked, "\x05\x01\x00\x01\xc0\x00\x02\x07\x1f\x90"s);
+}
+
+TEST_F(proxied, a_proxy_that_is_not_there_is_named) {
+  client_options options;
+  {
+    scripted_server gone(always(""));
+    options = through(gone);
+  }
+  const auto failed = failure_of([&] { fetch("http://a.test/", options); });
+  EXPECT_EQ(failed.kind, failure_kind::connect);
+  EXPECT_THAT(failed.message, HasSubstr("no connection to the proxy " + options.proxy + " for a.test:80"));
+}
+
+}  // namespace
