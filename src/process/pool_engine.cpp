@@ -244,7 +244,8 @@ remote_callable pool_engine::function(std::uint32_t number) const {
   return functions_.at(number);
 }
 
-pull_status pool_engine::pull_encoded(std::uint64_t& index, std::string& argument, task_terms& terms) {
+pull_status pool_engine::pull_encoded(std::uint64_t& index, encoded_values& inputs, task_terms& terms, std::uint32_t,
+                                      std::size_t) {
   const std::lock_guard lock(mutex_);
   std::uint64_t taken = 0;
   [[maybe_unused]] const auto got = read(source_.value(), &taken, sizeof taken);
@@ -259,7 +260,8 @@ pull_status pool_engine::pull_encoded(std::uint64_t& index, std::string& argumen
   }
   pool_task& next = queue_.front();
   index = next_ticket_++;
-  argument = std::move(next.argument);
+  inputs.open() = std::move(next.argument);
+  inputs.close();
   terms = next.terms;
   under_way_.emplace(index, under_way{std::move(next.client), next.index, terms.function});
   queue_.pop_front();
@@ -282,11 +284,13 @@ pool_engine::under_way pool_engine::take(std::uint64_t ticket) {
   return taken;
 }
 
-void pool_engine::deliver_result(const outcome_facts& facts, std::string_view encoded) {
-  const under_way task = take(facts.index);
-  outcome_facts own = facts;
-  own.index = task.index;
-  task.client->on_result(own, encoded);
+void pool_engine::deliver_results(const result_run& run) {
+  for (std::uint32_t i = 0; i < run.count(); ++i) {
+    outcome_facts own = run.facts(i);
+    const under_way task = take(own.index);
+    own.index = task.index;
+    task.client->on_result(own, run.value(i));
+  }
 }
 
 void pool_engine::deliver_failure(const outcome_facts& facts, failure reason) {

@@ -91,9 +91,10 @@ class pool_engine final : public worker_backend, private remote_job, public std:
 
   remote_callable function(std::uint32_t number) const override;
   bool needs_loops() const override { return options_.shape.in_flight > 1; }
-  pull_status pull_encoded(std::uint64_t& index, std::string& argument, task_terms& terms) override;
+  pull_status pull_encoded(std::uint64_t& index, encoded_values& inputs, task_terms& terms, std::uint32_t most,
+                           std::size_t most_bytes) override;
   int source_handle() override { return source_.value(); }
-  void deliver_result(const outcome_facts& facts, std::string_view encoded) override;
+  void deliver_results(const result_run& run) override;
   void deliver_failure(const outcome_facts& facts, failure reason) override;
 
   const fanout::options options_;

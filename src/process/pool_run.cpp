@@ -59,9 +59,12 @@ void pool_run::fill(const std::shared_ptr<pool_run>& self, report& cost) {
   if (source_waits_ || under_way_ > most / 2 + most / 4) return;  // in batches, not one by one
   while (under_way_ < most && bytes_under_way_ < most_bytes_ahead) {
     pool_task next;
-    const auto status = job_.pull_encoded(next.index, next.argument, next.terms);
+    encoded_values input;
+    const auto status = job_.pull_encoded(next.index, input, next.terms, 1, most_bytes_ahead);
     if (status == pull_status::not_ready) source_waits_ = true;
     if (status != pull_status::item) break;
+    if (input.count() == 0) continue;  // it was too large
+    next.argument = std::move(input.open());
     if (next.argument.size() > large) {
       bytes_.emplace(next.index, next.argument.size());
       bytes_under_way_ += next.argument.size();
@@ -103,7 +106,7 @@ void pool_run::take_arrivals(report& cost) {
     }
     const auto took = std::max(each.facts.elapsed(), std::chrono::nanoseconds(1));
     mean_task_ = mean_task_.count() == 0 ? took : mean_task_ + (took - mean_task_) / 16;
-    job_.deliver_result(each.facts, each.encoded);
+    job_.deliver_results({each.facts, {}, encoded_view(each.encoded)});
   }
   arrived_.clear();
 }

@@ -50,6 +50,36 @@ progress_page::~progress_page() {
   if (memory_) munmap(memory_, bytes_);
 }
 
+bool progress_page::claim(const std::atomic<std::uint32_t>& end, std::uint32_t& ordinal) const noexcept {
+  constexpr std::uint64_t one = std::uint64_t{1} << 32;
+  std::uint64_t seen = load();
+  do {
+    ordinal = claimed_of(seen);
+    // Relaxed: the end of a batch is lowered before anything that takes its place is allowed, and that was seen.
+    if (ordinal == static_cast<std::uint32_t>(seen) || ordinal == end.load(std::memory_order_relaxed)) return false;
+  } while (
+      !header()->tasks.compare_exchange_weak(seen, seen + one, std::memory_order_acq_rel, std::memory_order_acquire));
+  return true;
+}
+
+void progress_page::allow(std::uint32_t end) const noexcept {
+  std::uint64_t seen = load();
+  while (!header()->tasks.compare_exchange_weak(seen, (seen >> 32 << 32) | end, std::memory_order_acq_rel,
+                                                std::memory_order_acquire)) {
+  }
+}
+
+std::uint32_t progress_page::withdraw(std::uint32_t keep) const noexcept {
+  std::uint64_t seen = load();
+  std::uint32_t end;
+  do {
+    const std::uint32_t waiting = static_cast<std::uint32_t>(seen) - claimed_of(seen);
+    end = claimed_of(seen) + (waiting < keep ? waiting : keep);
+  } while (!header()->tasks.compare_exchange_weak(seen, (seen >> 32 << 32) | end, std::memory_order_acq_rel,
+                                                  std::memory_order_acquire));
+  return end;
+}
+
 void progress_page::close_descriptor() noexcept {
   if (descriptor_ >= 0) close(std::exchange(descriptor_, -1));
 }

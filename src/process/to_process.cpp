@@ -84,8 +84,7 @@ class calling_worker final : public child_process {
     out_ += call.context;
     function.close();
     frame_writer tasks(out_, frame_type::tasks);
-    append_raw(out_, tasks_frame{});
-    append_raw(out_, task_header{0, call.argument.size()});
+    append_raw(out_, tasks_frame{.count = 1, .each = static_cast<std::uint32_t>(call.argument.size())});
     out_ += call.argument;
     tasks.close();
   }
@@ -126,12 +125,11 @@ class calling_worker final : public child_process {
         throw error(failure_kind::protocol, "the worker process speaks another protocol");
       }
       case frame_type::results: {
-        const auto header = take_raw<result_header>(payload);
-        const auto bytes = header ? take_bytes(payload, header->bytes) : std::nullopt;
-        if (!bytes || header->ordinal != 0 || answer_)
+        const auto results = take_results(payload);
+        if (!results || results->header.count != 1 || results->header.first_ordinal != 0 || answer_)
           throw error(failure_kind::protocol, "the worker process sent a result that is none");
-        answer_.emplace(*bytes);
-        answered_ok_ = header->ok != 0;
+        answer_.emplace(results->values[0]);
+        answered_ok_ = results->header.ok != 0;
         return;
       }
       case frame_type::bye:
@@ -143,6 +141,8 @@ class calling_worker final : public child_process {
       case frame_type::tasks:
       case frame_type::function:
       case frame_type::forget:
+      case frame_type::recall:
+      case frame_type::returned:
         break;
     }
     throw error(failure_kind::protocol, "the worker process sent a frame that is not a worker's");

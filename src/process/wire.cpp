@@ -13,6 +13,24 @@ std::optional<std::string_view> take_bytes(std::string_view& bytes, std::uint64_
   return taken;
 }
 
+std::optional<received_results> take_results(std::string_view& payload) {
+  std::string_view rest = payload;
+  received_results taken;
+  const auto header = take_raw<results_header>(rest);
+  if (!header || header->count == 0 || (header->count > 1 && !header->ok)) return std::nullopt;
+  taken.header = *header;
+  if (header->count > 1) {
+    const auto ends = take_bytes(rest, std::uint64_t{header->count} * sizeof(std::uint32_t));
+    if (!ends) return std::nullopt;
+    taken.ends = *ends;
+  }
+  const auto values = encoded_view::take(rest, header->count, header->each);
+  if (!values) return std::nullopt;
+  taken.values = *values;
+  payload = rest;
+  return taken;
+}
+
 frame_writer::frame_writer(std::string& bytes, frame_type type) : bytes_(bytes), header_at_(bytes.size()), type_(type) {
   append_raw(bytes_, frame_header{0, type});
 }
@@ -39,16 +57,12 @@ std::optional<frame_reader::frame> frame_reader::next() {
   std::string_view received(buffer_.data() + begin_, end_ - begin_);
   const auto header = take_raw<frame_header>(received);
   if (!header) return std::nullopt;
-  if (header->bytes > max_frame_bytes || header->type < frame_type::hello || header->type > frame_type::forget)
+  if (header->bytes > max_frame_bytes || header->type < frame_type::hello || header->type > frame_type::returned)
     throw error(failure_kind::protocol, "bytes that are no frame came from another process");
   const auto payload = take_bytes(received, header->bytes);
   if (!payload) return std::nullopt;
   begin_ += sizeof(frame_header) + payload->size();
   return frame{header->type, *payload};
-}
-
-failure too_large_to_travel() {
-  return {.kind = failure_kind::too_large, .message = "values of more than 1 GiB cannot travel between processes"};
 }
 
 void encode_failure(const failure& value, std::string& bytes) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/core/encoded_values.hpp>
 #include <fanout/core/outcome.hpp>
 
 #include <cstdint>
@@ -16,6 +17,8 @@
 ///     parent -> worker   function  before the first tasks of each function: its number here, its name and context
 ///     parent -> worker   forget    a function of which nothing is under way: its number is free again
 ///     parent -> worker   tasks     any number, each of one function; then the parent closes its sending side
+///     parent -> worker   recall    give back tasks that have not been started
+///     worker -> parent   returned  once for each recall: which
 ///     worker -> parent   results   any number
 ///     worker -> parent   bye       once, last: what it used
 ///     worker -> parent   refusal   instead of the rest: why it cannot work, as text
@@ -27,12 +30,22 @@ namespace fanout::detail {
 inline constexpr std::uint32_t wire_version = 3;
 inline constexpr std::uint32_t wire_magic = 0x666e7431;  // "fnt1"
 /// A frame beyond this is not one: the stream is corrupt.
-inline constexpr std::uint32_t max_frame_bytes = 1U << 30;
+inline constexpr std::uint32_t max_frame_bytes = (1U << 30) + (1U << 25);
 
-/// What is left in a frame for one value.
-inline constexpr std::size_t max_value_bytes = max_frame_bytes - 4096;
+static_assert(max_value_bytes < max_frame_bytes - (1U << 24), "a frame has room for a full batch and one value");
 
-enum class frame_type : std::uint32_t { hello = 1, setup, tasks, results, bye, refusal, function, forget };
+enum class frame_type : std::uint32_t {
+  hello = 1,
+  setup,
+  tasks,
+  results,
+  bye,
+  refusal,
+  function,
+  forget,
+  recall,
+  returned
+};
 
 struct frame_header {
   std::uint32_t bytes = 0;  ///< of the payload
@@ -62,28 +75,45 @@ struct forget_frame {
   std::uint32_t number = 0;
 };
 
-/// At the front of a `tasks` frame.
+/// A batch of tasks; the encoded inputs follow, as `encoded_view` reads them.
 struct tasks_frame {
+  std::uint64_t first_ordinal = 0;  ///< of the tasks handed to this worker, from 0, in order; the others follow
+  std::int64_t limit_ns = 0;        ///< for each of the tasks; 0 for none
   std::uint32_t function = 0;
+  std::uint32_t count = 0;
+  std::uint32_t each = 0;  ///< size of each input, or `varying_size`
   std::uint32_t unused = 0;
-  std::int64_t limit_ns = 0;  ///< for each of the tasks; 0 for none
 };
 
-/// Each task in a `tasks` frame: this, then the encoded input.
-struct task_header {
-  std::uint64_t ordinal = 0;  ///< of the tasks handed to this worker, from 0, in order
-  std::uint64_t bytes = 0;
+/// Wants back the last tasks that have not been started, but for the first `keep` of them.
+struct recall_frame {
+  std::uint32_t keep = 0;
+  std::uint32_t unused = 0;
 };
 
-/// Each result in a `results` frame: this, then the encoded value, or the encoded failure.
-struct result_header {
-  std::uint64_t ordinal = 0;  ///< of the task
-  std::uint64_t bytes = 0;
+/// Tasks from this ordinal on are the parent's again, and will not be started; the next ones are numbered from here.
+struct returned_frame {
+  std::uint64_t from = 0;
+};
+
+/// Results of tasks that one lane ran one after the other; a `results` frame has any number of these. For more than one
+/// task, the end of each follows, as `result_run` reads it; then the encoded values, or the encoded failure of one.
+struct results_header {
+  std::uint64_t first_ordinal = 0;
   std::int64_t started_ns = 0;  ///< steady clock, which the processes of a machine share
   std::int64_t finished_ns = 0;
   std::int64_t cpu_ns = -1;
+  std::uint32_t count = 0;
   std::uint32_t lane = 0;
+  std::uint32_t each = 0;  ///< size of each value, or `varying_size`
   std::uint32_t ok = 0;
+};
+
+/// One of them, with what follows.
+struct received_results {
+  results_header header;
+  std::string_view ends;
+  encoded_view values;
 };
 
 struct bye_frame {
@@ -106,6 +136,9 @@ std::optional<T> take_raw(std::string_view& bytes) {
   bytes.remove_prefix(sizeof value);
   return value;
 }
+
+/// Takes one run of results off the front of a `results` payload; empty when that is not what it holds.
+std::optional<received_results> take_results(std::string_view& payload);
 
 /// Takes `count` bytes off the front; empty when there are too few.
 std::optional<std::string_view> take_bytes(std::string_view& bytes, std::uint64_t count);
@@ -147,9 +180,6 @@ class frame_reader {
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };
-
-/// The failure of a task whose input or result is over `max_value_bytes`.
-failure too_large_to_travel();
 
 void encode_failure(const failure& value, std::string& bytes);
 failure decode_failure(std::string_view bytes);

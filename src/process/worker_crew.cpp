@@ -23,6 +23,10 @@ std::chrono::nanoseconds to_duration(const timeval& time) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
 }
 
+std::uint32_t place_in(const handed_batch& batch, std::uint64_t ordinal) {
+  return static_cast<std::uint32_t>(ordinal - batch.first_ordinal());
+}
+
 clock::time_point from_ns(std::int64_t ns) {
   return clock::time_point(std::chrono::nanoseconds(ns));
 }
@@ -45,9 +49,9 @@ worker_crew::worker_crew(run_control& control, remote_job& job, const fanout::sh
       cost_(cost),
       workers_(ran.processes),
       frames_(ran.processes),
-      open_frames_(ran.processes),
       told_(ran.processes),
       deadline_timer_(loop_),
+      balance_timer_(loop_),
       interrupt_(loop_, control) {
   cost_.processes = 0;
 }
@@ -68,13 +72,13 @@ void worker_crew::post(std::function<void()> what) {
 void worker_crew::end_tasks(const std::function<bool(std::uint64_t)>& whose) {
   for (const auto& worker : workers_) {
     if (!worker) continue;
-    const std::uint64_t started = worker->page().started();
-    std::uint64_t ordinal = worker->front_ordinal;
+    const std::uint64_t started = worker->started();
     bool some = false;
     bool others = false;
-    for (const handed_task& each : worker->tasks) {
-      if (ordinal++ >= started) break;
-      if (!each.finished) (whose(each.index) ? some : others) = true;
+    for (const handed_batch& batch : worker->batches) {
+      const std::uint64_t end = std::min(started, batch.end_ordinal());
+      for (std::uint64_t ordinal = batch.front_ordinal(); ordinal < end; ++ordinal)
+        if (!batch.finished(ordinal)) (whose(batch.index_of(ordinal)) ? some : others) = true;
     }
     if (some && !others) worker->kill();
   }
@@ -83,7 +87,6 @@ void worker_crew::end_tasks(const std::function<bool(std::uint64_t)>& whose) {
 void worker_crew::forget(std::uint32_t function) {
   for (std::uint32_t number = 0; number < workers_.size(); ++number) {
     if (told_[number].erase(function) == 0 || !workers_[number] || workers_[number]->finishing) continue;
-    close_frame(number);
     frame_writer frame(frames_[number], frame_type::forget);
     append_raw(frames_[number], forget_frame{function});
     frame.close();
@@ -113,69 +116,64 @@ void worker_crew::deal_tasks() {
   for (const auto& worker : workers_)
     if (worker && !worker->finishing) fill_up(*worker);
   flush();
+  balance();
 }
 
 /// One round: a task for each worker that has a free place, so that a short source is shared out evenly.
 bool worker_crew::deal_one_each() {
-  const std::uint32_t places = shape_.threads * shape_.in_flight;
   bool given = false;
   for (std::uint32_t number = 0; number < workers_.size(); ++number) {
     const auto& worker = workers_[number];
-    if (worker ? worker->finishing || worker->unfinished >= places : start_failed_) continue;
-    if (!give(number)) return false;
+    if (worker ? !may_take(*worker) || worker->unfinished >= places() : start_failed_) continue;
+    if (!give(number, 1)) return false;
     given = true;
   }
   return given;
 }
 
+/// While tasks are called back from a worker it gets no others: those would have the same ordinals.
+bool worker_crew::may_take(const worker_process& worker) const {
+  return !worker.finishing && !worker.recalled;
+}
+
 void worker_crew::fill_up(worker_process& worker) {
-  const std::uint32_t places = shape_.threads * shape_.in_flight;
-  const std::uint32_t ahead_places = places_ahead();
-  if (worker.unfinished > places + ahead_places / 2) return;  // in batches, not one by one
-  while (worker.unfinished < places + ahead_places && worker.unfinished_bytes < most_bytes_ahead)
-    if (!give(worker.number())) return;
+  const std::uint32_t most = places() + places_ahead();
+  if (!may_take(worker) || worker.unfinished > most - places_ahead() / 2) return;  // in batches, not one by one
+  if (worker.unfinished >= places() && stands_still(worker)) return;
+  while (worker.unfinished < most && worker.unfinished_bytes < most_bytes_ahead)
+    if (!give(worker.number(), most - worker.unfinished)) return;
 }
 
 std::uint32_t worker_crew::places_ahead() const {
   if (mean_task_.count() <= 0) return 0;
-  const auto places = static_cast<std::int64_t>(shape_.threads) * shape_.in_flight;
-  const std::int64_t tasks = std::chrono::nanoseconds(ahead) / mean_task_ * places;
+  const std::int64_t tasks = std::chrono::nanoseconds(ahead) / mean_task_ * places();
   return static_cast<std::uint32_t>(std::min<std::int64_t>(tasks, most_ahead));
 }
 
-bool worker_crew::give(std::uint32_t number) {
-  auto task = next_task();
-  if (!task) return false;
+bool worker_crew::give(std::uint32_t number, std::uint32_t most) {
+  auto tasks = next_tasks(most);
+  if (!tasks) return false;
   worker_process* const worker = worker_for(number);
   if (!worker) {
-    returned_.push_front(std::move(*task));
+    returned_.push_front(*std::move(tasks));
     return running_ > 0;
   }
-  open_frame(task->terms, number);
-  if (task->terms.limit.count() > 0) watch_deadlines(task->terms.limit);
-  append_raw(frames_[number], task_header{worker->front_ordinal + worker->tasks.size(), task->argument.size()});
-  frames_[number] += task->argument;
-  worker->unfinished += 1;
-  worker->unfinished_bytes += task->argument.size();
-  worker->tasks.push_back(std::move(*task));
-  if (open_frames_[number]->frame.payload_bytes() >= frame_bytes)  // together they may be more than a frame can hold
-    close_frame(number);
+  tell_of(tasks->terms.function, number);
+  if (tasks->terms.limit.count() > 0) watch_deadlines(tasks->terms.limit);
+  frame_writer frame(frames_[number], frame_type::tasks);
+  append_raw(frames_[number], tasks_frame{.first_ordinal = worker->end_ordinal,
+                                          .limit_ns = tasks->terms.limit.count(),
+                                          .function = tasks->terms.function,
+                                          .count = tasks->count(),
+                                          .each = tasks->inputs.each()});
+  tasks->inputs.append_to(frames_[number]);
+  frame.close();
+  worker->unfinished += tasks->count();
+  worker->unfinished_bytes += tasks->inputs.bytes();
+  const std::uint64_t first = worker->end_ordinal;
+  worker->end_ordinal += tasks->count();
+  worker->batches.emplace_back(first, *std::move(tasks));
   return true;
-}
-
-/// Makes the worker's open frame one for tasks on these terms.
-void worker_crew::open_frame(const task_terms& terms, std::uint32_t number) {
-  auto& open = open_frames_[number];
-  if (open && open->terms == terms) return;
-  close_frame(number);
-  tell_of(terms.function, number);
-  open = std::make_unique<open_tasks>(terms, frames_[number]);
-  append_raw(frames_[number], tasks_frame{.function = terms.function, .limit_ns = terms.limit.count()});
-}
-
-void worker_crew::close_frame(std::uint32_t number) {
-  if (open_frames_[number]) open_frames_[number]->frame.close();
-  open_frames_[number].reset();
 }
 
 void worker_crew::tell_of(std::uint32_t function, std::uint32_t number) {
@@ -190,33 +188,30 @@ void worker_crew::tell_of(std::uint32_t function, std::uint32_t number) {
   frame.close();
 }
 
-std::optional<handed_task> worker_crew::next_task() {
+std::optional<task_bundle> worker_crew::next_tasks(std::uint32_t most) {
   if (!returned_.empty()) {
-    handed_task task = std::move(returned_.front());
-    returned_.pop_front();
-    return task;
-  }
-  while (!waiting_for_source_) {
-    handed_task task;
-    switch (job_.pull_encoded(task.index, task.argument, task.terms)) {
-      case pull_status::item:
-        if (task.argument.size() <= max_value_bytes) return task;
-        refuse_too_large(task.index);
-        break;
-      case pull_status::end:
-        return std::nullopt;
-      case pull_status::not_ready:
-        wait_for_source();
+    task_bundle& front = returned_.front();
+    const std::uint32_t share = std::min(most, front.count() / std::max(running_, 1U) + 1);
+    if (share < front.count()) {
+      task_bundle tasks = front.part(0, share);
+      front = front.part(share, front.count());
+      return tasks;
     }
+    task_bundle tasks = std::move(front);
+    returned_.pop_front();
+    return tasks;
+  }
+  if (waiting_for_source_) return std::nullopt;
+  task_bundle tasks;
+  switch (job_.pull_encoded(tasks.first_index, tasks.inputs, tasks.terms, most, most_bytes_ahead)) {
+    case pull_status::item:
+      return tasks;
+    case pull_status::end:
+      break;
+    case pull_status::not_ready:
+      wait_for_source();
   }
   return std::nullopt;
-}
-
-void worker_crew::refuse_too_large(std::uint64_t index) {
-  outcome_facts facts;
-  facts.index = index;
-  facts.finished = facts.started = clock::now();
-  job_.deliver_failure(facts, too_large_to_travel());
 }
 
 worker_process* worker_crew::worker_for(std::uint32_t number) {
@@ -249,7 +244,6 @@ worker_process* worker_crew::worker_for(std::uint32_t number) {
 void worker_crew::flush() {
   for (std::size_t number = 0; number < workers_.size(); ++number) {
     if (frames_[number].empty()) continue;
-    close_frame(static_cast<std::uint32_t>(number));
     if (workers_[number]) workers_[number]->send(frames_[number]);
     frames_[number].clear();
   }
@@ -264,6 +258,7 @@ void worker_crew::finish_when_done() {
   for (const auto& worker : workers_)
     if (worker && !worker->finishing) worker->finish_sending();
   deadline_timer_.cancel();
+  balance_timer_.cancel();
   interrupt_.stop();
 }
 
@@ -276,6 +271,73 @@ void worker_crew::wait_for_source() {
     deal();
     finish_when_done();
   });
+}
+
+// Evening out -------------------------------------------------------------------------------------------------------
+
+/// When a worker has nothing to do and there is nothing to give it, the one that has most waiting gives half of it
+/// back, if that is worth a round trip. Tasks that are not worth it are soon done, unless one of them turns out long;
+/// so this looks again a little later.
+void worker_crew::balance() {
+  if (control_.aborted() || !returned_.empty()) return;
+  const auto idle = [&](const auto& worker) { return worker && may_take(*worker) && worker->unfinished < places(); };
+  if (std::none_of(workers_.begin(), workers_.end(), idle)) return;
+  worker_process* fullest = nullptr;
+  std::uint64_t most_waiting = 0;
+  for (const auto& worker : workers_) {
+    if (!worker || !may_take(*worker) || worker->unfinished <= places()) continue;
+    const std::uint64_t waiting = worker->end_ordinal - worker->started();
+    if (waiting <= most_waiting) continue;
+    most_waiting = waiting;
+    fullest = worker.get();
+  }
+  if (!fullest) return;
+  if (mean_task_ * static_cast<std::int64_t>(most_waiting) / places() > worth_recalling || stands_still(*fullest))
+    return recall(*fullest, static_cast<std::uint32_t>(most_waiting / 2));
+  balance_timer_.expires_after(worth_recalling);
+  balance_timer_.async_wait([this](boost::system::error_code cancelled) {
+    if (!cancelled) balance();
+  });
+}
+
+/// Whether all lanes of a worker have been at their tasks for long enough that what waits behind them is held up.
+bool worker_crew::stands_still(const worker_process& worker) const {
+  const auto now = clock::now();
+  for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
+    const auto& state = worker.page().lane(lane);
+    if (state.task.load(std::memory_order_acquire) == 0) return false;
+    if (now - from_ns(state.started_ns.load(std::memory_order_relaxed)) < worth_recalling) return false;
+  }
+  return true;
+}
+
+void worker_crew::recall(worker_process& worker, std::uint32_t keep) {
+  worker.recalled = true;
+  std::string bytes;
+  frame_writer frame(bytes, frame_type::recall);
+  append_raw(bytes, recall_frame{.keep = keep});
+  frame.close();
+  worker.send(bytes);
+}
+
+void worker_crew::on_returned(worker_process& worker, std::string_view payload) {
+  const auto returned = take_raw<returned_frame>(payload);
+  if (!returned || !worker.recalled || returned->from > worker.end_ordinal || returned->from < worker.front_ordinal())
+    throw error(failure_kind::protocol, "the worker process gave back tasks that it was not asked for");
+  worker.recalled = false;
+  std::deque<task_bundle> taken;
+  while (!worker.batches.empty() && worker.batches.back().end_ordinal() > returned->from) {
+    handed_batch& last = worker.batches.back();
+    taken.push_front(last.cut(std::max(returned->from, last.first_ordinal())));
+    worker.unfinished -= taken.front().count();
+    worker.unfinished_bytes -= taken.front().inputs.bytes();
+    if (last.tasks().count() > 0) break;
+    worker.batches.pop_back();
+  }
+  worker.end_ordinal = returned->from;
+  returned_.insert(returned_.end(), std::make_move_iterator(taken.begin()), std::make_move_iterator(taken.end()));
+  deal();
+  finish_when_done();
 }
 
 // Taking back -------------------------------------------------------------------------------------------------------
@@ -309,7 +371,10 @@ void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& fr
       refusal_ = payload;
       worker.ready = false;
       return;
+    case frame_type::returned:
+      return on_returned(worker, payload);
     case frame_type::setup:
+    case frame_type::recall:
     case frame_type::tasks:
     case frame_type::function:
     case frame_type::forget:
@@ -320,44 +385,49 @@ void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& fr
 
 void worker_crew::on_results(worker_process& worker, std::string_view payload) {
   while (!payload.empty()) {
-    const auto header = take_raw<result_header>(payload);
-    const auto bytes = header ? take_bytes(payload, header->bytes) : std::nullopt;
-    if (!bytes) throw error(failure_kind::protocol, "the worker process sent a result that ends too soon");
-    const std::uint64_t place = header->ordinal - worker.front_ordinal;
-    if (header->ordinal < worker.front_ordinal || place >= worker.tasks.size() || worker.tasks[place].finished)
-      throw error(failure_kind::protocol, "the worker process sent a result of a task it does not have");
-    failure reason;  // read before anything is booked: it may be corrupt
-    if (!header->ok) reason = decode_failure(*bytes);
-    handed_task& task = worker.tasks[place];
-    outcome_facts facts;
-    facts.index = task.index;
-    task.finished = true;
-    worker.unfinished -= 1;
-    worker.unfinished_bytes -= task.argument.size();
-    task.argument = std::string();
-    while (!worker.tasks.empty() && worker.tasks.front().finished) {
-      worker.tasks.pop_front();
-      ++worker.front_ordinal;
-    }
-    failed_starts_ = 0;
-
-    facts.lane = header->lane;
-    facts.started = from_ns(header->started_ns);
-    facts.finished = from_ns(header->finished_ns);
-    facts.cpu = std::chrono::nanoseconds(header->cpu_ns);
-    const auto took = std::max(facts.elapsed(), std::chrono::nanoseconds(1));
-    mean_task_ = mean_task_.count() == 0 ? took : mean_task_ + (took - mean_task_) / 16;
-    try {
-      if (header->ok)
-        job_.deliver_result(facts, *bytes);
-      else
-        job_.deliver_failure(facts, std::move(reason));
-    } catch (...) {  // not the worker's doing
-      control_.break_off(std::current_exception());
-    }
+    const auto results = take_results(payload);
+    if (!results) throw error(failure_kind::protocol, "the worker process sent a result that ends too soon");
+    on_run(worker, *results);
   }
   deal();
   finish_when_done();
+}
+
+void worker_crew::on_run(worker_process& worker, const received_results& results) {
+  const results_header& header = results.header;
+  handed_batch* const batch = worker.batch_of(header.first_ordinal);
+  if (!batch || header.count > batch->end_ordinal() - header.first_ordinal)
+    throw error(failure_kind::protocol, "the worker process sent a result of a task it does not have");
+  failure reason;  // read before anything is booked: it may be corrupt
+  if (!header.ok) reason = decode_failure(results.values[0]);
+  if (!batch->finish(header.first_ordinal, header.first_ordinal + header.count))
+    throw error(failure_kind::protocol, "the worker process sent a result of a task it has finished");
+  outcome_facts facts;
+  facts.index = batch->index_of(header.first_ordinal);
+  facts.lane = header.lane;
+  facts.started = from_ns(header.started_ns);
+  facts.finished = from_ns(header.finished_ns);
+  facts.cpu = std::chrono::nanoseconds(header.cpu_ns);
+  worker.unfinished -= header.count;
+  for (std::uint32_t i = 0; i < header.count && batch->tasks().inputs.each() == varying_size; ++i)
+    worker.unfinished_bytes -= batch->tasks().inputs[place_in(*batch, header.first_ordinal) + i].size();
+  if (batch->tasks().inputs.each() != varying_size)
+    worker.unfinished_bytes -= std::size_t{header.count} * batch->tasks().inputs.each();
+  while (!worker.batches.empty() && worker.batches.front().unfinished() == 0) worker.batches.pop_front();
+  failed_starts_ = 0;
+
+  const std::int64_t count = header.count;
+  const auto took = std::max<std::chrono::nanoseconds>(facts.elapsed() / count, std::chrono::nanoseconds(1));
+  mean_task_ =
+      mean_task_.count() == 0 ? took : mean_task_ + (took - mean_task_) * std::min<std::int64_t>(count, 16) / 16;
+  try {
+    if (header.ok)
+      job_.deliver_results({facts, results.ends, results.values});
+    else
+      job_.deliver_failure(facts, std::move(reason));
+  } catch (...) {  // not the worker's doing
+    control_.break_off(std::current_exception());
+  }
 }
 
 void worker_crew::on_end(worker_process& worker, const worker_end& end) {
@@ -366,28 +436,15 @@ void worker_crew::on_end(worker_process& worker, const worker_end& end) {
   if (!expected && !control_.aborted()) {
     ++cost_.restarts;
     // One that dies before it has begun any of its tasks would be replaced for ever.
-    const bool useless = !worker.ready || (worker.page().started() == 0 && worker.unfinished > 0);
+    const bool useless = !worker.ready || (worker.started() == 0 && worker.unfinished > 0);
     if (useless && ++failed_starts_ >= most_failed_starts)
       control_.break_off(std::make_exception_ptr(
           std::runtime_error(fmt::format("worker processes do not get ready: the last one {}{}{}", end.text(),
                                          refusal_.empty() ? "" : ", saying: ", refusal_))));
   }
-  const std::uint64_t started = worker.page().started();
-  std::uint64_t ordinal = worker.front_ordinal;
-  std::deque<handed_task> not_started;
-  for (handed_task& task : worker.tasks) {
-    const std::uint64_t own = ordinal++;
-    if (task.finished) continue;
-    if (own < started || control_.aborted())
-      settle(worker, end, task, own);
-    else
-      not_started.push_back(std::move(task));
-  }
-  returned_.insert(returned_.begin(), std::make_move_iterator(not_started.begin()),
-                   std::make_move_iterator(not_started.end()));
+  take_back(worker, end);
   const std::uint32_t number = worker.number();
   frames_[number].clear();
-  open_frames_[number].reset();
   --running_;
   // Its socket was closed with a write perhaps still waiting; that coroutine ends first, then the object.
   asio::post(loop_, [gone = std::shared_ptr<worker_process>(std::move(workers_[number]))] {});
@@ -397,11 +454,25 @@ void worker_crew::on_end(worker_process& worker, const worker_end& end) {
   finish_when_done();
 }
 
+/// What a worker leaves behind: tasks that it had started end with it, the others go to other workers.
+void worker_crew::take_back(worker_process& worker, const worker_end& end) {
+  const std::uint64_t started = control_.aborted() ? worker.end_ordinal : worker.started();
+  std::deque<task_bundle> not_started;
+  for (handed_batch& batch : worker.batches) {
+    const std::uint64_t from = std::max(started, batch.first_ordinal());
+    if (from < batch.end_ordinal()) not_started.push_back(batch.cut(from));
+    for (std::uint64_t ordinal = batch.front_ordinal(); ordinal < batch.end_ordinal(); ++ordinal)
+      if (!batch.finished(ordinal)) settle(worker, end, batch, ordinal);
+  }
+  returned_.insert(returned_.begin(), std::make_move_iterator(not_started.begin()),
+                   std::make_move_iterator(not_started.end()));
+}
+
 /// The outcome of a task whose worker is gone.
-void worker_crew::settle(worker_process& worker, const worker_end& end, const handed_task& task,
+void worker_crew::settle(worker_process& worker, const worker_end& end, const handed_batch& batch,
                          std::uint64_t ordinal) {
   outcome_facts facts;
-  facts.index = task.index;
+  facts.index = batch.index_of(ordinal);
   facts.lane = worker.number() * shape_.threads;
   facts.finished = facts.started = clock::now();
   for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
@@ -413,7 +484,7 @@ void worker_crew::settle(worker_process& worker, const worker_end& end, const ha
   }
   failure reason;
   if (worker.killed_for_time && ordinal >= worker.overdue_from && ordinal < worker.overdue_to) {
-    reason = control_.timed_out(task.terms.limit, "; its worker process was killed");
+    reason = control_.timed_out(batch.tasks().terms.limit, "; its worker process was killed");
   } else if (control_.aborted()) {
     reason = control_.cancelled();
   } else {
@@ -438,13 +509,13 @@ void worker_crew::book(const worker_process& worker, const worker_end& end) {
 }
 
 void worker_crew::cancel_returned() {
-  while (!returned_.empty()) {
-    outcome_facts facts;
-    facts.index = returned_.front().index;
-    facts.finished = facts.started = clock::now();
-    returned_.pop_front();
-    job_.deliver_failure(facts, control_.cancelled());
-  }
+  for (; !returned_.empty(); returned_.pop_front())
+    for (std::uint32_t i = 0; i < returned_.front().count(); ++i) {
+      outcome_facts facts;
+      facts.index = returned_.front().first_index + i;
+      facts.finished = facts.started = clock::now();
+      job_.deliver_failure(facts, control_.cancelled());
+    }
 }
 
 void worker_crew::on_change() {
@@ -500,9 +571,9 @@ bool worker_crew::over_limit(worker_process& worker, clock::time_point now) cons
     const auto under_way = state.task.load(std::memory_order_acquire);
     if (under_way == 0) continue;
     const auto started = from_ns(state.started_ns.load(std::memory_order_relaxed));
-    const std::uint64_t place = under_way - 1 - worker.front_ordinal;
-    if (under_way <= worker.front_ordinal || place >= worker.tasks.size()) continue;
-    const auto limit = worker.tasks[place].terms.limit;
+    const handed_batch* const batch = worker.batch_of(under_way - 1);
+    if (!batch || batch->finished(under_way - 1)) continue;
+    const auto limit = batch->tasks().terms.limit;
     if (limit.count() <= 0 || now - started < limit) continue;
     if (state.task.load(std::memory_order_acquire) != under_way) continue;  // the time was the next task's
     worker.killed_for_time = true;
@@ -518,18 +589,19 @@ bool worker_crew::over_limit(worker_process& worker, clock::time_point now) cons
 /// oldest one, so it has been under way for as long as it has been at the front; and so has, for longer than its limit,
 /// each one that had been started when that age was no more than the grace.
 bool worker_crew::stuck(worker_process& worker, std::chrono::nanoseconds since_last_check) const {
-  if (worker.tasks.empty() || !worker.ready || worker.seen_front != worker.front_ordinal) {
-    worker.seen_front = worker.front_ordinal;
+  if (worker.batches.empty() || !worker.ready || worker.seen_front != worker.front_ordinal()) {
+    worker.seen_front = worker.front_ordinal();
     worker.front_age = {};
   } else {
     worker.front_age += since_last_check;
   }
-  if (worker.front_age <= stuck_grace) worker.seen_started = worker.page().started();
-  if (worker.tasks.empty() || worker.tasks.front().terms.limit.count() <= 0) return false;
-  if (worker.front_age < worker.tasks.front().terms.limit + stuck_grace) return false;
+  if (worker.front_age <= stuck_grace) worker.seen_started = worker.started();
+  if (worker.batches.empty()) return false;
+  const auto limit = worker.batches.front().tasks().terms.limit;
+  if (limit.count() <= 0 || worker.front_age < limit + stuck_grace) return false;
   worker.killed_for_time = true;
-  worker.overdue_from = worker.front_ordinal;
-  worker.overdue_to = std::max(worker.seen_started, worker.front_ordinal + 1);
+  worker.overdue_from = worker.front_ordinal();
+  worker.overdue_to = std::max(worker.seen_started, worker.front_ordinal() + 1);
   return true;
 }
 

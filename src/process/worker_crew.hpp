@@ -50,18 +50,12 @@ class worker_crew {
   /// @}
 
  private:
-  /// A frame of tasks that is being written.
-  struct open_tasks {
-    open_tasks(const task_terms& of_all, std::string& bytes) : terms(of_all), frame(bytes, frame_type::tasks) {}
-    task_terms terms;  ///< of all of them
-    frame_writer frame;
-  };
-
   static constexpr std::chrono::milliseconds ahead{4};
-  static constexpr std::uint32_t most_ahead = 16'384;        ///< tasks waiting at one worker
+  static constexpr std::uint32_t most_ahead = 65'536;        ///< tasks waiting at one worker
   static constexpr std::size_t most_bytes_ahead = 1U << 20;  ///< their inputs, together
-  static constexpr std::size_t frame_bytes = 1U << 20;       ///< a frame of tasks is closed at this size
-  static constexpr int most_failed_starts = 3;               ///< in a row
+  /// Less work than this is not called back from a worker, and a worker at one task for longer holds others up.
+  static constexpr std::chrono::milliseconds worth_recalling{2};
+  static constexpr int most_failed_starts = 3;  ///< in a row
   /// What a worker gets beyond the limit of a task to cancel it itself.
   static constexpr std::chrono::seconds stuck_grace{2};
 
@@ -70,23 +64,30 @@ class worker_crew {
   void deal_tasks();
   bool deal_one_each();
   void fill_up(worker_process& worker);
-  bool give(std::uint32_t number);  ///< one task, starting the worker if need be; false when there is none
-  std::optional<handed_task> next_task();
-  void refuse_too_large(std::uint64_t index);
+  bool may_take(const worker_process& worker) const;
+  /// At most so many tasks, starting the worker if need be; false when there are none.
+  bool give(std::uint32_t number, std::uint32_t most);
+  std::optional<task_bundle> next_tasks(std::uint32_t most);
   worker_process* worker_for(std::uint32_t number);
   void tell_of(std::uint32_t function, std::uint32_t number);
-  void open_frame(const task_terms& terms, std::uint32_t number);
-  void close_frame(std::uint32_t number);
+  std::uint32_t places() const noexcept { return shape_.threads * shape_.in_flight; }
   std::uint32_t places_ahead() const;
   void flush();
   void finish_when_done();
   void wait_for_source();
 
+  void balance();
+  bool stands_still(const worker_process& worker) const;
+  void recall(worker_process& worker, std::uint32_t keep);
+  void on_returned(worker_process& worker, std::string_view payload);
+
   task<void> attend(worker_process& worker);
   void on_frame(worker_process& worker, const frame_reader::frame& frame);
   void on_results(worker_process& worker, std::string_view payload);
+  void on_run(worker_process& worker, const received_results& results);
   void on_end(worker_process& worker, const worker_end& end);
-  void settle(worker_process& worker, const worker_end& end, const handed_task& task, std::uint64_t ordinal);
+  void take_back(worker_process& worker, const worker_end& end);
+  void settle(worker_process& worker, const worker_end& end, const handed_batch& batch, std::uint64_t ordinal);
   void book(const worker_process& worker, const worker_end& end);
   void cancel_returned();
   void on_change();
@@ -103,9 +104,8 @@ class worker_crew {
   asio::io_context loop_{1};
   std::vector<std::unique_ptr<worker_process>> workers_;  ///< null where none runs
   std::vector<std::string> frames_;                       ///< tasks for each worker, not yet sent
-  std::vector<std::unique_ptr<open_tasks>> open_frames_;
-  std::vector<std::set<std::uint32_t>> told_;  ///< the functions each worker was told of
-  std::deque<handed_task> returned_;           ///< handed to a worker that died before it started them
+  std::vector<std::set<std::uint32_t>> told_;             ///< the functions each worker was told of
+  std::deque<task_bundle> returned_;  ///< given back, or handed to a worker that died before it started them
   std::uint32_t running_ = 0;
   int failed_starts_ = 0;
   std::string refusal_;  ///< what the last worker that refused said
@@ -114,6 +114,7 @@ class worker_crew {
   bool waiting_for_source_ = false;
   std::optional<asio::posix::stream_descriptor> source_;
   asio::steady_timer deadline_timer_;
+  asio::steady_timer balance_timer_;
   interrupt_watch interrupt_;
   std::chrono::steady_clock::time_point deadlines_checked_;
   std::chrono::nanoseconds shortest_limit_{0};  ///< of the tasks under way; 0 while no deadline is watched

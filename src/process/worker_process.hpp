@@ -20,15 +20,55 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace fanout::detail {
 
-/// A task handed to a worker, whole, so that it can be handed to another.
-struct handed_task {
-  std::uint64_t index = 0;
-  std::string argument;
+/// Tasks on their way through the workers, whole, so that they can be handed to another.
+struct task_bundle {
+  std::uint64_t first_index = 0;  ///< in the job; the others follow
   task_terms terms;
-  bool finished = false;
+  encoded_values inputs;
+
+  std::uint32_t count() const noexcept { return inputs.count(); }
+  /// Those from position `from` up to before `to`.
+  task_bundle part(std::uint32_t from, std::uint32_t to) const {
+    return {first_index + from, terms, inputs.slice(from, to)};
+  }
+};
+
+/// Tasks handed to a worker together.
+class handed_batch {
+ public:
+  handed_batch(std::uint64_t first_ordinal, task_bundle&& tasks)
+      : first_ordinal_(first_ordinal), tasks_(std::move(tasks)), unfinished_(tasks_.count()) {}
+
+  std::uint64_t first_ordinal() const noexcept { return first_ordinal_; }
+  std::uint64_t end_ordinal() const noexcept { return first_ordinal_ + tasks_.count(); }
+  std::uint64_t index_of(std::uint64_t ordinal) const noexcept {
+    return tasks_.first_index + (ordinal - first_ordinal_);
+  }
+  const task_bundle& tasks() const noexcept { return tasks_; }
+  std::uint32_t unfinished() const noexcept { return unfinished_; }
+
+  bool finished(std::uint64_t ordinal) const noexcept {
+    const auto place = static_cast<std::uint32_t>(ordinal - first_ordinal_);
+    return place < front_ || (place < out_of_order_.size() && out_of_order_[place]);
+  }
+  /// Books those up to before `end` as finished. False when one of them is already.
+  bool finish(std::uint64_t first, std::uint64_t end);
+  /// The first that is not finished; `end_ordinal()` when all are.
+  std::uint64_t front_ordinal() const noexcept { return first_ordinal_ + front_; }
+  /// Takes those from `ordinal` on, none of which is finished, out of it.
+  task_bundle cut(std::uint64_t ordinal);
+
+ private:
+  std::uint64_t first_ordinal_;
+  task_bundle tasks_;
+  std::uint32_t unfinished_;
+  std::uint32_t front_ = 0;         ///< all before are finished
+  std::vector<bool> out_of_order_;  ///< those beyond that are; as long as need be
 };
 
 /// How a worker process ended.
@@ -69,19 +109,28 @@ class worker_process {
   std::uint64_t bytes_sent() const noexcept { return sent_; }
   std::uint64_t bytes_received() const noexcept { return received_; }
 
-  // Booked by the run: in the order of handing over, finished ones taken off the front. A task's ordinal is its place
-  // in that order.
-  std::deque<handed_task> tasks;
-  std::uint64_t front_ordinal = 0;  ///< of tasks.front()
+  // Booked by the run: what was handed over, in that order, without what is finished at the front. A task's ordinal is
+  // its place in that order.
+  std::deque<handed_batch> batches;
+  std::uint64_t end_ordinal = 0;  ///< of the next task
+  /// The oldest task that is not finished; `end_ordinal` when all are.
+  std::uint64_t front_ordinal() const noexcept {
+    return batches.empty() ? end_ordinal : batches.front().front_ordinal();
+  }
+  /// The batch the task is in; null when it has none such.
+  handed_batch* batch_of(std::uint64_t ordinal);
+  /// How many it has started; exact once it has ended.
+  std::uint64_t started() const noexcept { return page_.started(front_ordinal()); }
   std::uint32_t unfinished = 0;
   std::size_t unfinished_bytes = 0;
-  bool ready = false;  ///< said hello
+  bool recalled = false;  ///< it was asked to give tasks back, and has not answered
+  bool ready = false;     ///< said hello
   bool said_bye = false;
   bool finishing = false;                 ///< its sending side is closed
   bool killed_for_time = false;           ///< some of its tasks are over their limit
   std::uint64_t overdue_from = 0;         ///< those are the unfinished ones of these ordinals …
   std::uint64_t overdue_to = 0;           ///< … up to before this one
-  std::uint64_t seen_front = 0;           ///< front_ordinal when deadlines were last checked
+  std::uint64_t seen_front = 0;           ///< front_ordinal() when deadlines were last checked
   std::uint64_t seen_started = 0;         ///< tasks it had started then, or longer ago than their limit by now
   std::chrono::nanoseconds front_age{0};  ///< for how long the front has been that task
 

@@ -92,7 +92,7 @@ TEST(wire, what_is_no_frame_is_refused) {
   };
   refused({max_frame_bytes + 1, frame_type::tasks});
   refused({10, static_cast<frame_type>(0)});
-  refused({10, static_cast<frame_type>(9)});
+  refused({10, static_cast<frame_type>(11)});
   frame_reader reader;
   feed(reader, "GET / HTTP/1.1\r\n\r\n");
   EXPECT_THROW(reader.next(), error);

@@ -9,6 +9,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <bit>
 #include <chrono>
 #include <mutex>
 #include <optional>
@@ -157,52 +158,69 @@ class pipeline final : public lane_work, public remote_job {
 
   bool needs_loops() const override { return coroutine; }
 
-  pull_status pull_encoded([[maybe_unused]] std::uint64_t& index, [[maybe_unused]] std::string& bytes,
-                           task_terms& terms) override {
+  pull_status pull_encoded([[maybe_unused]] std::uint64_t& index, [[maybe_unused]] encoded_values& inputs,
+                           task_terms& terms, [[maybe_unused]] std::uint32_t most,
+                           [[maybe_unused]] std::size_t most_bytes) override {
     terms.limit = how_.task_timeout;
     if constexpr (remote) {
-      std::optional<item> input;
-      const auto status = pull(input, index);
-      if (status != pull_status::item) return status;
-      try {
-        task_.encode(*input, bytes);
-      } catch (...) {
-        control_.break_off(std::current_exception());
-        return pull_status::end;
+      const std::lock_guard lock(source_mutex_);
+      const auto begun = outcome_facts::clock::now();
+      while (inputs.count() < most && inputs.bytes() < most_bytes) {
+        // A source may be slow: what it has given is not to wait for the rest. The clock is read ever more rarely.
+        if (std::has_single_bit(inputs.count()) && outcome_facts::clock::now() - begun > longest_pull) break;
+        std::optional<item> input;
+        std::uint64_t own = 0;
+        const auto status = pull_locked(input, own);
+        if (status != pull_status::item) return inputs.count() > 0 ? pull_status::item : status;
+        if (inputs.count() == 0) index = own;
+        if (!encode_next(*input, inputs)) return pull_status::end;
+        if constexpr (sink_takes_input) inputs_under_way_.emplace(own, std::move(*input));
+        if (inputs.close()) continue;
+        refuse_too_large(own);
+        if (inputs.count() > 0) break;  // the indices of those together have no gap
       }
-      if constexpr (sink_takes_input) inputs_under_way_.emplace(index, std::move(*input));
       return pull_status::item;
     } else {
       return pull_status::end;
     }
   }
 
-  void deliver_result([[maybe_unused]] const outcome_facts& facts, [[maybe_unused]] std::string_view encoded) override {
+  void deliver_results([[maybe_unused]] const result_run& run) override {
     if constexpr (remote) {
-      outcome_type out = with_facts(facts);
-      try {
-        if constexpr (std::is_void_v<result>)
-          out.succeed();
-        else
-          out.succeed(task_.decode_result(encoded));
-      } catch (...) {
-        out.fail(current_failure());
+      const std::lock_guard lock(sink_mutex_);
+      for (std::uint32_t i = 0; i < run.count(); ++i) {
+        outcome_type out = with_facts(run.facts(i));
+        try {
+          if constexpr (std::is_void_v<result>)
+            out.succeed();
+          else
+            out.succeed(task_.decode_result(run.value(i)));
+        } catch (...) {
+          out.fail(current_failure());
+        }
+        deliver_remote(std::move(out));
       }
-      deliver_remote(std::move(out));
     }
   }
 
   void deliver_failure(const outcome_facts& facts, failure reason) override {
     outcome_type out = with_facts(facts);
     out.fail(std::move(reason));
+    const std::lock_guard lock(sink_mutex_);
     deliver_remote(std::move(out));
   }
 
  private:
   using puller = puller_t<Source>;
 
+  static constexpr std::chrono::milliseconds longest_pull{1};
+
   pull_status pull(std::optional<item>& input, std::uint64_t& index) {
     const std::lock_guard lock(source_mutex_);
+    return pull_locked(input, index);
+  }
+
+  pull_status pull_locked(std::optional<item>& input, std::uint64_t& index) {
     control_.follow_interrupt();
     if (!control_.pulling()) return pull_status::end;
     try {
@@ -227,6 +245,24 @@ class pipeline final : public lane_work, public remote_job {
     return pull_status::item;
   }
 
+  bool encode_next(const item& input, encoded_values& inputs) {
+    try {
+      task_.encode(input, inputs.open());
+      return true;
+    } catch (...) {
+      control_.break_off(std::current_exception());
+      inputs.abandon();
+      return false;
+    }
+  }
+
+  void refuse_too_large(std::uint64_t index) {
+    outcome_facts facts;
+    facts.index = index;
+    facts.finished = facts.started = outcome_facts::clock::now();
+    deliver_failure(facts, too_large_to_travel());
+  }
+
   /// The task may take its input apart, unless the sink is to see it afterwards.
   static decltype(auto) argument(item& input) {
     if constexpr (sink_takes_input && std::is_invocable_v<Task&, const item&>)
@@ -236,8 +272,12 @@ class pipeline final : public lane_work, public remote_job {
   }
 
   /// `input` may be null where the sink does not take it.
-  void deliver(outcome_type&& out, [[maybe_unused]] const item* input) {
+  void deliver(outcome_type&& out, const item* input) {
     const std::lock_guard lock(sink_mutex_);
+    deliver_locked(std::move(out), input);
+  }
+
+  void deliver_locked(outcome_type&& out, [[maybe_unused]] const item* input) {
     if (!out.ok() && out.error().elapsed.count() == 0) out.error().elapsed = out.elapsed();
     control_.count(out, out.ok());
     if (control_.broken()) return;  // the sink threw before, or the source: that is what run() reports
@@ -251,12 +291,13 @@ class pipeline final : public lane_work, public remote_job {
     }
   }
 
+  /// With sink_mutex_ held.
   void deliver_remote(outcome_type&& out) {
     if constexpr (sink_takes_input) {
       const auto input = inputs_under_way_.extract(out.index);
-      deliver(std::move(out), &input.mapped());
+      deliver_locked(std::move(out), &input.mapped());
     } else {
-      deliver(std::move(out), nullptr);
+      deliver_locked(std::move(out), nullptr);
     }
   }
 

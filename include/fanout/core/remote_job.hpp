@@ -1,12 +1,15 @@
 #pragma once
 
 #include <fanout/core/control.hpp>
+#include <fanout/core/encoded_values.hpp>
 #include <fanout/core/lanes.hpp>
 #include <fanout/core/outcome.hpp>
 #include <fanout/core/report.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -27,6 +30,37 @@ struct task_terms {
   friend bool operator==(const task_terms&, const task_terms&) = default;
 };
 
+/// What a lane returned for tasks that it ran one after the other, each starting as the one before it ended.
+class result_run {
+ public:
+  /// `ends` has the end of each task as nanoseconds from the start of the first, unaligned, unless there is only one.
+  result_run(const outcome_facts& first, std::string_view ends, const encoded_view& values)
+      : facts_(first), ends_(ends), values_(values) {}
+
+  std::uint32_t count() const noexcept { return values_.count(); }
+  /// The encoded result of the first, second and so on.
+  std::string_view value(std::uint32_t position) const noexcept { return values_[position]; }
+  outcome_facts facts(std::uint32_t position) const noexcept {
+    outcome_facts own = facts_;
+    if (ends_.empty()) return own;
+    own.index += position;
+    if (position > 0) own.started = facts_.started + end_of(position - 1);
+    own.finished = facts_.started + end_of(position);
+    return own;
+  }
+
+ private:
+  std::chrono::nanoseconds end_of(std::uint32_t position) const noexcept {
+    std::uint32_t ns;
+    std::memcpy(&ns, ends_.data() + std::size_t{position} * sizeof ns, sizeof ns);
+    return std::chrono::nanoseconds(ns);
+  }
+
+  outcome_facts facts_;
+  std::string_view ends_;
+  encoded_view values_;
+};
+
 /// A run as the carrier of its tasks sees it: inputs and results are bytes.
 ///
 /// Thread safety: one thread at a time.
@@ -36,12 +70,15 @@ class remote_job {
   /// Whether tasks are coroutines that share a lane's event loop.
   virtual bool needs_loops() const = 0;
 
-  /// Takes the next input: sets `index` and `terms` and appends the encoded input to `argument` when it returns `item`.
-  virtual pull_status pull_encoded(std::uint64_t& index, std::string& argument, task_terms& terms) = 0;
+  /// Takes the next inputs, at most `most`, and no more once they have `most_bytes`: appends them, encoded, to
+  /// `inputs`, sets the index of the first, which the others follow, and the terms they have in common. `item` if it
+  /// took any.
+  virtual pull_status pull_encoded(std::uint64_t& index, encoded_values& inputs, task_terms& terms, std::uint32_t most,
+                                   std::size_t most_bytes) = 0;
   virtual int source_handle() = 0;
 
   /// Exactly one of these for each index that was pulled.
-  virtual void deliver_result(const outcome_facts& facts, std::string_view encoded) = 0;
+  virtual void deliver_results(const result_run& run) = 0;
   virtual void deliver_failure(const outcome_facts& facts, failure reason) = 0;
 
  protected:

@@ -116,16 +116,30 @@ inline constexpr bool can_travel =
     std::conjunction_v<std::is_default_constructible<T>, cereal::traits::is_output_serializable<T, wire_output>,
                        cereal::traits::is_input_serializable<T, wire_input>>;
 
+/// Numbers and enumerations go past the archive, which costs ten times as much to make as they do to copy.
+template <class T>
+inline constexpr bool travels_as_is = (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) || std::is_enum_v<T>;
+
 template <class T>
 void encode_value(const T& value, std::string& bytes) {
-  wire_output archive(bytes);
-  archive(value);
+  if constexpr (travels_as_is<T>) {
+    bytes.append(reinterpret_cast<const char*>(std::addressof(value)), sizeof value);
+  } else {
+    wire_output archive(bytes);
+    archive(value);
+  }
 }
 
 /// Throws `fanout::error` of kind `protocol` for bytes that are not a whole `T`.
 template <class T>
 T decode_value(std::string_view bytes) {
   T value{};
+  if constexpr (travels_as_is<T>) {
+    if (bytes.size() != sizeof value)
+      throw error(failure_kind::protocol, "a number from another process has another size");
+    std::memcpy(std::addressof(value), bytes.data(), sizeof value);
+    return value;
+  }
   wire_input archive(bytes);
   try {
     archive(value);

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <fanout/base/failure.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// \file
+/// Many encoded values as one run of bytes: what travels between processes is laid out once, not value by value. Not
+/// for users.
+namespace fanout::detail {
+
+/// No encoded value may have more.
+inline constexpr std::size_t max_value_bytes = (std::size_t{1} << 30) - 4096;
+/// The failure of a task whose input or result has.
+failure too_large_to_travel();
+
+/// In place of the size of each value, where sizes differ.
+inline constexpr std::uint32_t varying_size = ~std::uint32_t{0};
+
+/// Values in bytes that belong to somebody else: back to back, with the end of each in front of them where sizes
+/// differ. A plain value; as thread-safe as the bytes.
+class encoded_view {
+ public:
+  encoded_view() = default;
+  encoded_view(std::uint32_t count, std::uint32_t each, const char* ends, std::string_view bytes)
+      : count_(count), each_(each), ends_(ends), bytes_(bytes) {}
+  explicit encoded_view(std::string_view only)
+      : count_(1), each_(static_cast<std::uint32_t>(only.size())), bytes_(only) {}
+
+  /// Takes `count` values off the front of `payload`; empty where that is not what the bytes hold.
+  static std::optional<encoded_view> take(std::string_view& payload, std::uint32_t count, std::uint32_t each);
+
+  std::uint32_t count() const noexcept { return count_; }
+  std::string_view operator[](std::uint32_t position) const noexcept {
+    if (each_ != varying_size) return {bytes_.data() + std::size_t{position} * each_, each_};
+    const std::size_t begin = position == 0 ? 0 : end_of(position - 1);
+    return {bytes_.data() + begin, end_of(position) - begin};
+  }
+
+ private:
+  std::uint32_t end_of(std::uint32_t position) const noexcept {
+    std::uint32_t end;
+    std::memcpy(&end, ends_ + std::size_t{position} * sizeof end, sizeof end);
+    return end;
+  }
+
+  std::uint32_t count_ = 0;
+  std::uint32_t each_ = 0;
+  const char* ends_ = nullptr;  ///< as they came, so not aligned
+  std::string_view bytes_;
+};
+
+/// Values encoded here. A plain value.
+class encoded_values {
+ public:
+  /// What is appended becomes the next value when it is closed. Together they must stay under 4 GiB.
+  std::string& open() noexcept { return bytes_; }
+  /// False for a value over the limit, which is forgotten.
+  bool close();
+  /// Forgets what was appended since the last `close`.
+  void abandon() { bytes_.resize(end()); }
+
+  std::uint32_t count() const noexcept { return count_; }
+  std::size_t bytes() const noexcept { return end(); }
+  std::uint32_t each() const noexcept { return ends_.empty() ? each_ : varying_size; }
+  std::string_view operator[](std::uint32_t position) const noexcept;
+  /// The values from `from` up to before `to`.
+  encoded_values slice(std::uint32_t from, std::uint32_t to) const;
+  /// Appends what `encoded_view::take` reads.
+  void append_to(std::string& payload) const;
+
+ private:
+  std::size_t end() const noexcept { return ends_.empty() ? std::size_t{count_} * each_ : ends_.back(); }
+
+  std::string bytes_;
+  std::uint32_t count_ = 0;
+  std::uint32_t each_ = 0;           ///< while all are of one size
+  std::vector<std::uint32_t> ends_;  ///< of each, where they are not
+};
+
+}  // namespace fanout::detail

@@ -1,0 +1,76 @@
+#include <fanout/core/encoded_values.hpp>
+
+#include <utility>
+
+namespace fanout::detail {
+
+std::optional<encoded_view> encoded_view::take(std::string_view& payload, std::uint32_t count, std::uint32_t each) {
+  const char* ends = nullptr;
+  std::uint64_t size = std::uint64_t{count} * each;
+  std::string_view rest = payload;
+  if (each == varying_size) {
+    const std::uint64_t table = std::uint64_t{count} * sizeof(std::uint32_t);
+    if (count == 0 || rest.size() < table) return std::nullopt;
+    ends = rest.data();
+    rest.remove_prefix(table);
+    std::uint32_t last = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      std::uint32_t end;
+      std::memcpy(&end, ends + std::size_t{i} * sizeof end, sizeof end);
+      if (end < last) return std::nullopt;
+      last = end;
+    }
+    size = last;
+  }
+  if (rest.size() < size) return std::nullopt;
+  encoded_view taken(count, each, ends, rest.substr(0, size));
+  rest.remove_prefix(size);
+  payload = rest;
+  return taken;
+}
+
+failure too_large_to_travel() {
+  return {.kind = failure_kind::too_large, .message = "values of more than 1 GiB cannot travel between processes"};
+}
+
+bool encoded_values::close() {
+  const std::size_t size = bytes_.size() - end();
+  if (size > max_value_bytes) {
+    abandon();
+    return false;
+  }
+  if (count_ == 0) {
+    each_ = static_cast<std::uint32_t>(size);
+  } else if (ends_.empty() && size != each_) {
+    ends_.reserve(std::size_t{count_} * 2);
+    for (std::uint32_t i = 1; i <= count_; ++i) ends_.push_back(i * each_);
+  }
+  if (!ends_.empty()) ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
+  ++count_;
+  return true;
+}
+
+std::string_view encoded_values::operator[](std::uint32_t position) const noexcept {
+  if (ends_.empty()) return std::string_view(bytes_).substr(std::size_t{position} * each_, each_);
+  const std::size_t begin = position == 0 ? 0 : ends_[position - 1];
+  return std::string_view(bytes_).substr(begin, ends_[position] - begin);
+}
+
+encoded_values encoded_values::slice(std::uint32_t from, std::uint32_t to) const {
+  encoded_values part;
+  const std::size_t begin = ends_.empty() || from == 0 ? std::size_t{from} * each_ : ends_[from - 1];
+  const std::size_t stop = ends_.empty() ? std::size_t{to} * each_ : to == 0 ? 0 : ends_[to - 1];
+  part.bytes_.assign(bytes_, begin, stop - begin);
+  part.count_ = to - from;
+  part.each_ = each_;
+  for (std::uint32_t i = from; !ends_.empty() && i < to; ++i)
+    part.ends_.push_back(ends_[i] - static_cast<std::uint32_t>(begin));
+  return part;
+}
+
+void encoded_values::append_to(std::string& payload) const {
+  if (!ends_.empty()) payload.append(reinterpret_cast<const char*>(ends_.data()), ends_.size() * sizeof(std::uint32_t));
+  payload.append(bytes_, 0, end());
+}
+
+}  // namespace fanout::detail

@@ -1,0 +1,71 @@
+#include "process/attendant.hpp"
+
+#include "process/worker.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+namespace fanout::detail {
+
+attendant::attendant(run_control& control, task_queue& queue, result_sender& results)
+    : control_(control), queue_(queue), results_(results), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "cannot start a worker");
+}
+
+attendant::~attendant() {
+  stop();
+  close(wake_);
+}
+
+void attendant::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = write(wake_, &one, sizeof one);
+  const std::lock_guard lock(starting_);
+  if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { attend(stop); });
+}
+
+void attendant::stop() {
+  const std::lock_guard lock(starting_);
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = write(wake_, &one, sizeof one);
+  thread_.join();
+}
+
+/// Looks once a millisecond while something moves. When tasks wait and none is started, a lane is at a long one: then
+/// the parent may call them back, and nobody else listens.
+void attendant::attend(const std::stop_token& stop) {
+  bool look_again = true;
+  bool listen = false;
+  std::uint32_t last_next = queue_.next();
+  while (!stop.stop_requested()) {
+    std::array<pollfd, 2> waited{pollfd{wake_, POLLIN, 0}, pollfd{worker_socket, POLLIN, 0}};
+    constexpr int tick_ms = std::chrono::milliseconds(result_sender::flush_interval).count();
+    poll(waited.data(), listen ? 2 : 1, look_again ? tick_ms : -1);
+    if (waited[0].revents != 0) {
+      std::uint64_t count = 0;
+      [[maybe_unused]] const auto got = read(wake_, &count, sizeof count);
+    }
+    try {
+      if (listen && waited[1].revents != 0) queue_.read_meanwhile();
+    } catch (...) {  // the parent does not speak our language
+      return control_.break_off(std::current_exception());
+    }
+    wanted_.store(false);  // before looking: what comes later asks again
+    results_.flush_due();
+    const std::uint32_t next = queue_.next();
+    const bool stands_still = queue_.backlog() && next == last_next;
+    look_again = results_.waiting() || (queue_.backlog() && !stands_still);
+    listen = stands_still && queue_.more();
+    last_next = next;
+    if (look_again) wanted_.store(true);
+  }
+}
+
+}  // namespace fanout::detail

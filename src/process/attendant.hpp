@@ -1,0 +1,48 @@
+#pragma once
+
+#include "process/result_sender.hpp"
+#include "process/task_queue.hpp"
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+
+namespace fanout::detail {
+
+/// A thread that does what the lanes of a worker cannot do while they are busy: it sends results that wait behind a
+/// task that turns out long, and gives back tasks that wait there. Started when first wanted, so that a worker whose
+/// tasks are long, and therefore handed over one by one, has no thread besides its lanes. Otherwise it sleeps, and
+/// while tiny tasks stream it looks after them once a millisecond.
+///
+/// Thread safety: any thread.
+class attendant {
+ public:
+  attendant(run_control& control, task_queue& queue, result_sender& results);
+  attendant(const attendant&) = delete;
+  attendant& operator=(const attendant&) = delete;
+  ~attendant();
+
+  /// Results or tasks wait.
+  void want() {
+    if (wanted_.load(std::memory_order_relaxed) || wanted_.exchange(true)) return;
+    wake();
+  }
+  /// Ends the thread, if there is one.
+  void stop();
+
+ private:
+  void wake();
+  void attend(const std::stop_token& stop);
+
+  run_control& control_;
+  task_queue& queue_;
+  result_sender& results_;
+  std::atomic<bool> wanted_{false};
+  int wake_;  ///< an event descriptor
+  std::mutex starting_;
+  std::jthread thread_;
+};
+
+}  // namespace fanout::detail

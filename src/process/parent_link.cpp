@@ -1,0 +1,39 @@
+#include "process/parent_link.hpp"
+
+#include "process/worker.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace fanout::detail {
+
+bool parent_link::fill(frame_reader& reader) {
+  constexpr std::size_t chunk = 256 * 1024;
+  for (;;) {
+    const auto got = recv(worker_socket, reader.prepare(chunk), chunk, MSG_DONTWAIT);
+    if (got > 0) {
+      reader.added(static_cast<std::size_t>(got));
+      return true;
+    }
+    if (got < 0 && errno == EINTR) continue;
+    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  }
+}
+
+void parent_link::wait_readable() {
+  pollfd waited{worker_socket, POLLIN, 0};
+  poll(&waited, 1, -1);
+}
+
+void parent_link::send_all(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto sent = send(worker_socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return;  // the parent is gone, and this process is about to be
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
+}  // namespace fanout::detail
