@@ -22,7 +22,7 @@ std::string program_to_test_against() {
   const char* const given = std::getenv("FANOUT_NGINX");
   const std::string program = given && *given ? given : FANOUT_NGINX;
   if (program.empty())
-    throw std::runtime_error("no nginx to test against: set FANOUT_NGINX to its path (tools/nginx prints one)");
+    throw std::runtime_error("no nginx to test against: set FANOUT_NGINX to its path (tools/server nginx prints one)");
   return program;
 }
 
