@@ -4,84 +4,28 @@
 #include <fanout/fetch/exchange.hpp>
 #include <fanout/fetch/record_text.hpp>
 #include <fanout/fetch/request_source.hpp>
+#include <fanout/http/cookies.hpp>
 #include <fanout/process/remote.hpp>
 
 #include "cli/command.hpp"
 #include "cli/ctrl_c.hpp"
+#include "cli/fetch_options.hpp"
+#include "cli/fetch_request.hpp"
 #include "cli/fetch_summary.hpp"
 #include "cli/output.hpp"
-#include "cli/units.hpp"
-#include "http/text.hpp"
 
 #include <fmt/format.h>
 
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <memory>
 #include <optional>
 
 namespace fanout::cli {
 namespace {
-
-struct fetch_options {
-  std::vector<std::string> urls;
-  std::string list;
-  std::string destination;
-  std::string summary_file;
-  std::string shape = "auto";
-  std::uint64_t in_flight = 0;
-  std::chrono::milliseconds timeout{300'000};
-  std::chrono::milliseconds connect_timeout{30'000};
-  std::string method;
-  std::vector<std::string> headers;
-  std::optional<std::string> body;
-  std::string ca_file;
-  std::uint64_t max_redirects = 10;
-  std::uint64_t max_bytes = 1ULL << 30;
-  bool insecure = false;
-  bool with_headers = false;
-  bool with_bodies = false;
-  bool quiet = false;
-};
-
-/// Something is wrong with the command line as a whole: exit status 2.
-class usage_error : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-fetch::header_list parse_headers(const std::vector<std::string>& lines) {
-  fetch::header_list headers;
-  for (const std::string& line : lines) {
-    const auto colon = line.find(':');
-    const bool fits = colon != line.npos && http::is_token(std::string_view(line).substr(0, colon)) &&
-                      std::none_of(line.begin(), line.end(), [](char c) { return http::is_control(c) && c != '\t'; });
-    if (!fits) throw usage_error(fmt::format("-H: '{}' is not a header; use 'Name: value'", http::printable(line)));
-    const auto value = line.find_first_not_of(" \t", colon + 1);
-    headers.emplace_back(line.substr(0, colon), value == line.npos ? "" : line.substr(value));
-  }
-  return headers;
-}
-
-/// `-d`: the text, or with @ the contents of a file, as curl reads it.
-std::string read_body(const std::string& argument) {
-  if (!argument.starts_with('@')) return argument;
-  const std::string path = argument.substr(1);
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text;
-  char part[64 * 1024];
-  while (file.read(part, sizeof part) || file.gcount() > 0) text.append(part, static_cast<std::size_t>(file.gcount()));
-  if (!file.eof()) throw usage_error(fmt::format("-d: cannot read {}: {}", path, std::strerror(errno)));
-  return text;
-}
 
 /// As much of `asked` as the limit of open files allows: every task in flight is a connection, and every lane has a
 /// loop and what it watches.
@@ -128,19 +72,6 @@ shape shape_of(const fetch_options& given) {
   return fitted(named("-j", [&] { return with_tasks(asked, tasks); }));
 }
 
-/// `-X`, or POST where `-d` gives an empty body, which would not show otherwise.
-std::string method_of(const fetch_options& given) {
-  if (!given.method.empty() && !http::is_token(given.method))
-    throw usage_error(fmt::format("-X: '{}' is not a request method", http::printable(given.method)));
-  return given.method.empty() && given.body && given.body->empty() ? "POST" : given.method;
-}
-
-void check_limits(const fetch_options& given) {
-  if (given.timeout.count() == 0) throw usage_error("--timeout: 0 leaves no time for a fetch; give at least 1ms");
-  if (given.connect_timeout.count() == 0)
-    throw usage_error("--connect-timeout: 0 leaves no time for a connection; give at least 1ms");
-}
-
 bool names_directory(const std::string& path) {
   struct stat status{};
   return path.ends_with('/') || (stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode));
@@ -150,7 +81,11 @@ bool names_directory(const std::string& path) {
 class fetch_sink {
  public:
   fetch_sink(const fetch_options& given, bool one_page)
-      : one_page_(one_page), bodies_in_records_(given.with_bodies), out_(open_output(given)) {
+      : one_page_(one_page),
+        heads_(given.head),
+        headers_in_records_(given.with_headers),
+        bodies_in_records_(given.with_bodies),
+        out_(open_output(given)) {
     if (!given.destination.empty() && names_directory(given.destination))
       directory_ = std::make_unique<body_directory>(given.destination);
     readable_ = out_.is_terminal() && !bodies_in_records_;
@@ -166,6 +101,7 @@ class fetch_sink {
     if (directory_ && result.status != 0) file = directory_->store(index, body_of(result));
     if (one_page_) return write_page(asked, result);
     if (!bodies_in_records_) result.body.reset();
+    if (!headers_in_records_) result.headers.clear();
     line_.clear();
     if (readable_)
       fetch::append_readable(line_, asked, result);
@@ -187,9 +123,11 @@ class fetch_sink {
     return to_file ? output::create(given.destination) : output::standard();
   }
 
-  /// One URL: its body is the output, as with curl, and what went wrong is a message.
+  /// One URL: its body is the output, as with curl, or after HEAD its header; what went wrong is a message.
   void write_page(const fetch::request& asked, const fetch::record& result) {
-    if (!directory_) out_.write(body_of(result));
+    line_.clear();
+    if (heads_ && result.status != 0) fetch::append_head(line_, result);
+    if (!directory_) out_.write(heads_ ? std::string_view(line_) : body_of(result));
     if (!result.error) return;
     line_.clear();
     fetch::append_readable(line_, asked, result);
@@ -197,6 +135,8 @@ class fetch_sink {
   }
 
   bool one_page_;
+  bool heads_;
+  bool headers_in_records_;
   bool bodies_in_records_;
   bool readable_ = false;
   output out_;
@@ -205,22 +145,25 @@ class fetch_sink {
   std::string line_;
 };
 
-fetch::settings settings_of(const fetch_options& given, bool keep_body) {
-  fetch::settings how;
-  how.timeout_ms = given.timeout.count();
-  how.connect_timeout_ms = given.connect_timeout.count();
-  how.max_body_bytes = given.max_bytes;
-  how.max_redirects = static_cast<std::int32_t>(given.max_redirects);
-  how.verify_tls = !given.insecure;
-  how.ca_file = given.ca_file;
-  how.keep_body = keep_body;
-  how.keep_headers = given.with_headers;
-  return how;
+/// The cookies of a run that keeps them; what is wrong with their file is known before the first request.
+std::shared_ptr<http::cookie_jar> jar_of(const fetch::settings& how) {
+  try {
+    return fetch::cookie_jar_of(how);
+  } catch (const std::runtime_error& refused) {
+    throw usage_error(fmt::format("--cookie: {}", refused.what()));
+  }
+}
+
+void save_cookies(const http::cookie_jar& jar, const std::string& file) {
+  try {
+    jar.save(file);
+  } catch (const std::runtime_error& failed) {
+    throw output_error(fmt::format("--cookie-jar: {}", failed.what()));
+  }
 }
 
 int run_fetch(const fetch_options& given) {
   turn_write_signals_into_errors();
-  check_limits(given);
   options how(shape_of(given));
   how.on_error = on_error::collect;
 
@@ -230,22 +173,25 @@ int run_fetch(const fetch_options& given) {
       throw usage_error("no URL; give URLs, or a list of them with -i FILE, or on standard input");
     list = "-";
   }
-  const bool one_page = given.urls.size() == 1 && list.empty() && !given.with_bodies && !given.with_headers;
-  if (!given.ca_file.empty() && access(given.ca_file.c_str(), R_OK) != 0)
-    throw usage_error(fmt::format("--cacert: cannot read {}: {}", given.ca_file, std::strerror(errno)));
+  const bool one_page =
+      given.urls.size() == 1 && list.empty() && !given.with_bodies && !given.with_headers && !given.timings;
+  const common_request common = request_of(given);
   fetch::request_source source(given.urls, list);
-  source.set_defaults(method_of(given), parse_headers(given.headers), read_body(given.body.value_or("")));
+  source.set_defaults(common.method, common.headers, common.body, common.content_type);
   fetch_sink sink(given, one_page);
+  const fetch::settings settings = settings_of(given, how.shape, sink.wants_bodies());
+  const auto jar = jar_of(settings);
   std::optional<output> summary;  // opened now: after a long run it is late to learn that it cannot be
   if (!given.summary_file.empty()) summary.emplace(output::create(given.summary_file));
 
   how.interrupt = &catch_ctrl_c(first_ctrl_c::drains);
   const bool live = !given.quiet && !one_page && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) != 1;
   if (live) how.on_progress = [&sink](const progress& now) { show_progress(now, sink.counts()); };
-  const auto task = remote<fetch::exchange>.with(settings_of(given, sink.wants_bodies()));
+  const auto task = remote<fetch::exchange>.with(settings);
   const report cost = run(how, source, task, sink);
   if (live) clear_progress();
   sink.close();
+  if (!given.cookie_jar.empty()) save_cookies(*jar, given.cookie_jar);
 
   if (summary) {
     summary->write(summary_json(cost, sink.counts()));
@@ -277,36 +223,7 @@ void add_fetch(CLI::App& app, std::function<int()>& chosen) {
       "One URL: its body goes to standard output. Several: JSON Lines records, or readable lines on a terminal.\n"
       "Exit status: 0 all succeeded, 1 some failed, 2 usage or input error, 3 output could not be written,\n"
       "130 interrupted (the first Ctrl-C lets what is under way finish, for at most 5 s; the second stops it).");
-  command->add_option("URL", given->urls, "What to fetch");
-  command->add_option(
-      "-i,--input", given->list,
-      "List of URLs, one a line, or JSON Lines {\"url\",\"id\"?,\"method\"?,\"headers\"?,\"body\"?}; plain, "
-      "gzip or zstd; - for standard input");
-  command->add_option("-o,--output", given->destination,
-                      "One URL: the file for its body. Several: the file for the records; or a directory (existing, or "
-                      "with a / at its end) for the bodies, named by index");
-  command
-      ->add_option("-s,--shape", given->shape,
-                   "sync, threads:N, async:N, processes:N, hybrid:N, auto, or PxTxC (processes x threads x tasks in "
-                   "flight on each thread)")
-      ->capture_default_str();
-  add_count(*command, "-j,--jobs", given->in_flight, {1, shape_limits::in_flight}, "Tasks in flight altogether");
-  add_duration(*command, "--timeout", given->timeout, "Limit for each URL, redirects included");
-  add_duration(*command, "--connect-timeout", given->connect_timeout,
-               "Limit for look-up, connection and TLS handshake");
-  command->add_option("-X,--request", given->method, "Method (default GET, with -d POST)");
-  command->add_option("-H,--header", given->headers, "Header to send, 'Name: value'; may be repeated")
-      ->expected(1)
-      ->take_all();
-  command->add_option("-d,--data", given->body, "Body to send; @FILE reads it from a file");
-  command->add_option("--cacert", given->ca_file, "PEM file of the issuers to trust, instead of the system's");
-  command->add_flag("-k,--insecure", given->insecure, "Accept any TLS certificate");
-  add_count(*command, "--max-redirects", given->max_redirects, {0, 1000}, "Redirects to follow; 0 for none");
-  add_size(*command, "--max-bytes", given->max_bytes, "Largest body accepted, such as 10MiB");
-  command->add_flag("--with-headers", given->with_headers, "Put the response's headers into the record");
-  command->add_flag("--with-bodies", given->with_bodies, "Put the body into the record, as text or base64");
-  command->add_option("--summary", given->summary_file, "Write a summary of the run to this file, as JSON");
-  command->add_flag("-q,--quiet", given->quiet, "No progress and no summary on standard error");
+  add_fetch_options(*command, *given);
   command->callback([given, &chosen] { chosen = [given] { return guarded(*given); }; });
 }
 

@@ -1,31 +1,33 @@
 #include <fanout/fetch/exchange.hpp>
 #include <fanout/http/client.hpp>
+#include <fanout/http/cookies.hpp>
 
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 namespace fanout::fetch {
 namespace {
 
-bool same_client(const settings& a, const settings& b) {
-  return a.timeout_ms == b.timeout_ms && a.connect_timeout_ms == b.connect_timeout_ms &&
-         a.max_body_bytes == b.max_body_bytes && a.max_redirects == b.max_redirects && a.verify_tls == b.verify_tls &&
-         a.ca_file == b.ca_file;
-}
-
 http::client make_client(const settings& how) {
   http::client_options options;
   options.total_timeout = std::chrono::milliseconds(how.timeout_ms);
-  options.idle_timeout = options.total_timeout;
+  options.idle_timeout = std::chrono::milliseconds(std::min(how.idle_timeout_ms, how.timeout_ms));
   options.connect_timeout = std::chrono::milliseconds(std::min(how.connect_timeout_ms, how.timeout_ms));
   options.max_body_bytes = how.max_body_bytes;
   options.max_redirects = how.max_redirects;
   options.verify_tls = how.verify_tls;
   options.ca_file = how.ca_file;
+  options.certificate_file = how.certificate_file;
+  options.key_file = how.key_file;
+  options.decode_content = how.decode_content;
+  options.authorization = how.authorization;
+  options.cookies = cookie_jar_of(how);
   return http::client(std::move(options));
 }
 
@@ -36,8 +38,7 @@ const http::client& client_for(const settings& how) {
     http::client client;
   };
   thread_local std::unique_ptr<remembered> last;
-  if (!last || !same_client(last->made_for, how))
-    last = std::make_unique<remembered>(remembered{how, make_client(how)});
+  if (!last || last->made_for != how) last = std::make_unique<remembered>(remembered{how, make_client(how)});
   return last->client;
 }
 
@@ -47,7 +48,25 @@ http::request make_request(const settings& how, const request& what) {
   made.url = http::url(what.url);
   for (const auto& [name, value] : what.headers) made.headers.add(name, value);
   made.body = what.body;
+  if (what.body.empty() && !how.body_file.empty()) made.body_from = http::body_source::file(how.body_file);
+  made.without = how.without_headers;
   made.keep_body = how.keep_body;
+  return made;
+}
+
+timings timings_of(const http::measurements& measured) {
+  timings made;
+  made.queued_ns = measured.queued.count();
+  made.name_lookup_ns = measured.name_lookup.count();
+  made.connect_ns = measured.connect.count();
+  made.tls_ns = measured.tls.count();
+  made.first_byte_ns = measured.first_byte.count();
+  made.total_ns = measured.total.count();
+  made.bytes_sent = measured.bytes_sent;
+  made.bytes_received = measured.bytes_received;
+  made.remote_address = measured.remote_address;
+  made.connection_reused = measured.connection_reused;
+  made.redirects = measured.redirects;
   return made;
 }
 
@@ -58,6 +77,7 @@ void take_response(const settings& how, http::response&& response, record& resul
   if (response.measured.redirects > 0) result.final_url = response.url.str();
   if (how.keep_headers)
     for (const auto& [name, value] : response.headers) result.headers.emplace_back(name, value);
+  if (how.keep_timings) result.measured = timings_of(response.measured);
   if (how.keep_body) result.body = std::move(response.body);
   if (response.status < 400) return;
   result.error = failure_kind::status;
@@ -66,6 +86,20 @@ void take_response(const settings& how, http::response&& response, record& resul
 }
 
 }  // namespace
+
+std::shared_ptr<http::cookie_jar> cookie_jar_of(const settings& how) {
+  if (!how.use_cookies) return nullptr;
+  static std::mutex lock;
+  static std::map<std::string, std::shared_ptr<http::cookie_jar>> jars;
+  const std::lock_guard guard(lock);
+  auto& jar = jars[how.cookie_file];
+  if (!jar) {
+    auto made = std::make_shared<http::cookie_jar>();
+    if (!how.cookie_file.empty()) made->load(how.cookie_file);
+    jar = std::move(made);
+  }
+  return jar;
+}
 
 record record_of(const failure& lost) {
   record result;

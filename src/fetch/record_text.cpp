@@ -77,6 +77,20 @@ std::string printable(std::string_view bytes) {
   return text;
 }
 
+void append_timings(std::string& text, const timings& of) {
+  text += ",\"timings\":{";
+  for (const auto& [name, took] : {std::pair("queued_ms", of.queued_ns), std::pair("name_lookup_ms", of.name_lookup_ns),
+                                   std::pair("connect_ms", of.connect_ns), std::pair("tls_ms", of.tls_ns),
+                                   std::pair("first_byte_ms", of.first_byte_ns), std::pair("total_ms", of.total_ns)})
+    fmt::format_to(std::back_inserter(text), "\"{}\":{}.{:03},", name, took / 1'000'000, took / 1'000 % 1'000);
+  fmt::format_to(
+      std::back_inserter(text),
+      "\"bytes_sent\":{},\"bytes_received\":{},\"connection_reused\":{},\"redirects\":{},\"remote_address\":",
+      of.bytes_sent, of.bytes_received, of.connection_reused, of.redirects);
+  append_json_string(text, of.remote_address);
+  text += '}';
+}
+
 void append_body(std::string& text, const std::string& body) {
   if (is_utf8(body)) {
     text += ",\"body\":";
@@ -155,6 +169,7 @@ void append_json(std::string& text, std::uint64_t index, const request& asked, c
     }
     text += ']';
   }
+  if (result.measured) append_timings(text, *result.measured);
   if (result.body) append_body(text, *result.body);
   text += "}\n";
 }
@@ -166,6 +181,13 @@ void append_readable(std::string& text, const request& asked, const record& resu
   if (!result.final_url.empty()) fmt::format_to(std::back_inserter(text), " -> {}", printable(result.final_url));
   if (result.error)
     fmt::format_to(std::back_inserter(text), "  [{}] {}", to_string(*result.error), printable(result.message));
+  text += '\n';
+}
+
+void append_head(std::string& text, const record& result) {
+  fmt::format_to(std::back_inserter(text), "HTTP/1.1 {}\n", result.status);
+  for (const auto& [name, value] : result.headers)
+    fmt::format_to(std::back_inserter(text), "{}: {}\n", printable(name), printable(value));
   text += '\n';
 }
 

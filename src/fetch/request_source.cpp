@@ -163,7 +163,8 @@ request_source::request_source(request_source&&) noexcept = default;
 request_source& request_source::operator=(request_source&&) noexcept = default;
 request_source::~request_source() = default;
 
-void request_source::set_defaults(std::string method, header_list headers, std::string body) {
+void request_source::set_defaults(std::string method, header_list headers, std::string body, std::string content_type) {
+  content_type_ = std::move(content_type);
   defaults_.method = std::move(method);
   defaults_.headers = std::move(headers);
   defaults_.body = std::move(body);
@@ -184,11 +185,15 @@ int request_source::handle() {
 }
 
 request request_source::finish(request what) const {
-  if (what.body.empty()) what.body = defaults_.body;
+  const bool default_body = what.body.empty() && !defaults_.body.empty();
+  if (default_body) what.body = defaults_.body;
   if (what.method.empty()) what.method = defaults_.method;
   if (what.method.empty()) what.method = what.body.empty() ? "GET" : "POST";
-  if (defaults_.headers.empty()) return what;
+  const bool default_type = default_body && !content_type_.empty() && !has_header(what.headers, "content-type") &&
+                            !has_header(defaults_.headers, "content-type");
+  if (defaults_.headers.empty() && !default_type) return what;
   header_list headers;
+  if (default_type) headers.emplace_back("Content-Type", content_type_);
   for (const auto& each : defaults_.headers)
     if (!has_header(what.headers, each.first)) headers.push_back(each);
   headers.insert(headers.end(), std::make_move_iterator(what.headers.begin()),

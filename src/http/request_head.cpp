@@ -37,6 +37,13 @@ struct given_fields {
   bool content_length = false;
 };
 
+void leave_out(std::string_view name, given_fields& given) {
+  given.user_agent |= equal_ignoring_case(name, "user-agent");
+  given.accept |= equal_ignoring_case(name, "accept");
+  given.accept_encoding |= equal_ignoring_case(name, "accept-encoding");
+  given.authorization |= equal_ignoring_case(name, "authorization");
+}
+
 given_fields add_given(std::string& out, const request& what, const body_announcement& body) {
   given_fields given;
   for (const auto each : what.headers) {
@@ -85,6 +92,7 @@ void write_head(std::string& out, const request& what, std::string_view user_age
     given = add_given(out, what, body);
     if (!given.host) out.insert(host_at, fmt::format("Host: {}\r\n", what.url.authority()));
   }
+  for (const std::string& name : what.without) leave_out(name, given);
   if (!given.user_agent) add_field(out, "User-Agent", user_agent);
   if (!given.accept) add_field(out, "Accept", "*/*");
   // A range of a coded body is a range of its coded bytes, which is hardly ever meant.

@@ -134,7 +134,7 @@ TEST_F(fetch_output, the_request_can_be_given) {
   EXPECT_EQ(text_of(echoed({"-d", "x", "-X", "PUT"}), "method"), "PUT");
   EXPECT_EQ(text_of(echoed({"-d", "x"}), "body"), "x");
   EXPECT_EQ(text_of(echoed({"-d", "@/dev/null"}), "body"), "");
-  const json::object sent = echoed({"-H", "A: 1", "-H", "B:2", "-H", "Empty:"});
+  const json::object sent = echoed({"-H", "A: 1", "-H", "B:2", "-H", "Empty;"});
   EXPECT_EQ(sent.at("headers").at("A").as_string(), "1");
   EXPECT_EQ(sent.at("headers").at("B").as_string(), "2");
   EXPECT_EQ(sent.at("headers").at("Empty").as_string(), "");

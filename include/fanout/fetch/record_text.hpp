@@ -16,14 +16,19 @@ namespace fanout::fetch {
 ///      "final_url":"http://…"}
 ///
 /// `status` and `final_url` are null when no response came; `error` is null or `{"kind","message"}`. `id` follows
-/// `index` where the request had one, `file` names where the body was stored, `headers` is a list of [name, value], and
-/// a kept body is `body`, or `body_base64` where it is no UTF-8. Bytes that are no UTF-8 elsewhere become U+FFFD.
+/// `index` where the request had one, `file` names where the body was stored, `headers` is a list of [name, value],
+/// `timings` an object of what the phases took, and a kept body is `body`, or `body_base64` where it is no UTF-8. Bytes
+/// that are no UTF-8 elsewhere become U+FFFD.
 void append_json(std::string& text, std::uint64_t index, const request& asked, const record& result,
                  std::string_view file = {});
 
 /// Appends the record as a line for a person at a terminal. Control characters, which a server might have sent to
 /// drive the terminal, are shown as `\x1b`.
 void append_readable(std::string& text, const request& asked, const record& result);
+
+/// Appends the status and the header of a response, a line each, and an empty line, as `curl --head` prints them; in
+/// the same way fit for a terminal.
+void append_head(std::string& text, const record& result);
 
 /// Appends `value` as a JSON string.
 void append_json_string(std::string& text, std::string_view value);

@@ -38,7 +38,8 @@ class request_source {
   ~request_source();
 
   /// What every request gets that does not say otherwise. Without a method anywhere it is GET, or POST with a body.
-  void set_defaults(std::string method, header_list headers, std::string body);
+  /// `content_type` is for this body alone.
+  void set_defaults(std::string method, header_list headers, std::string body, std::string content_type = {});
 
   std::optional<request> next();
   bool ready();
@@ -53,6 +54,7 @@ class request_source {
   std::size_t next_url_ = 0;
   std::unique_ptr<line_reader> list_;
   request defaults_;
+  std::string content_type_;
 };
 
 }  // namespace fanout::fetch

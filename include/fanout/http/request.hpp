@@ -5,6 +5,7 @@
 #include <fanout/http/url.hpp>
 
 #include <string>
+#include <vector>
 
 /// \file
 /// What is sent.
@@ -17,6 +18,7 @@ struct request {
   std::string method = "GET";
   http::url url;
   http::headers headers = {};
+  std::vector<std::string> without = {};  ///< names of headers that the client would add and shall not; Host it must
   std::string body = {};
   /// Instead of `body`: a file, or a coroutine that yields the body piece by piece.
   body_source body_from = {};

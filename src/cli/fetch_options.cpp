@@ -1,0 +1,160 @@
+#include "cli/fetch_options.hpp"
+
+#include <fanout/http/auth.hpp>
+
+#include "cli/fetch_request.hpp"
+#include "cli/units.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace fanout::cli {
+namespace {
+
+void add_lists(CLI::App& command, fetch_options& into) {
+  command.add_option("URL", into.urls, "What to fetch");
+  command.add_option(
+      "-i,--input", into.list,
+      "List of URLs, one a line, or JSON Lines {\"url\",\"id\"?,\"method\"?,\"headers\"?,\"body\"?}; plain, "
+      "gzip or zstd; - for standard input");
+  command.add_option("-o,--output", into.destination,
+                     "One URL: the file for its body. Several: the file for the records; or a directory (existing, or "
+                     "with a / at its end) for the bodies, named by index");
+  command
+      .add_option("-s,--shape", into.shape,
+                  "sync, threads:N, async:N, processes:N, hybrid:N, auto, or PxTxC (processes x threads x tasks in "
+                  "flight on each thread)")
+      ->capture_default_str();
+  add_count(command, "-j,--jobs", into.in_flight, {1, shape_limits::in_flight}, "Tasks in flight altogether");
+}
+
+void add_request(CLI::App& command, fetch_options& into) {
+  const auto repeated = [&](const std::string& names, std::vector<std::string>& values, const std::string& help) {
+    command.add_option(names, values, help)->expected(1)->allow_extra_args(false)->take_all();
+  };
+  command.add_option("-X,--request", into.method, "Method (default GET, with a body POST)");
+  repeated("-H,--header", into.headers,
+           "Header to send, 'Name: value'; 'Name;' for one without a value; 'Name:' to leave out one that is sent "
+           "otherwise; may be repeated");
+  repeated("-d,--data", into.data,
+           "Body to send, as a form; @FILE reads it from a file, as it is; several are joined with &");
+  repeated("--json", into.json, "Body to send, as JSON; @FILE reads it from a file; several are joined");
+  command.add_option("--data-file", into.data_file, "File to send as the body, read while it is sent");
+  command.add_flag("--head", into.head, "Send HEAD; one URL: print the response's header");
+  command.add_option("-u,--user", into.user, "user:password for Basic authentication, for the URL's own host alone");
+  repeated("--cookie", into.cookies,
+           "Cookies to send: 'name=value; ...', or a file of them in the Netscape format, to which those that servers "
+           "set are added in memory ('' for an empty one); may be repeated");
+  command.add_option("--cookie-jar", into.cookie_jar,
+                     "Keep the cookies that servers set, and write them to this file in the end");
+}
+
+void add_exchange(CLI::App& command, fetch_options& into) {
+  add_duration(command, "--timeout", into.timeout, "Limit for each URL, redirects included");
+  add_duration(command, "--connect-timeout", into.connect_timeout, "Limit for look-up, connection and TLS handshake");
+  add_duration(command, "--idle-timeout", into.idle_timeout, "Limit for the time in which no byte moves");
+  auto* const most =
+      add_count(command, "--max-redirects", into.max_redirects, {0, 1000}, "Redirects to follow; 0 for none");
+  command.add_flag("--no-redirects", into.no_redirects, "Follow none: a redirect is the response")->excludes(most);
+  auto* const raw = command.add_flag("--raw", into.raw, "Ask for no compression, and decode nothing");
+  command.add_flag("--compressed", into.compressed, "Ask for compression and undo it, which is the default")
+      ->excludes(raw);
+  add_size(command, "--max-bytes", into.max_bytes, "Largest body accepted, such as 10MiB");
+  command.add_flag("-k,--insecure", into.insecure, "Accept any TLS certificate");
+  command.add_option("--cacert", into.ca_file, "PEM file of the issuers to trust, instead of the system's");
+  command.add_option("--cert", into.certificate, "PEM file of the client certificate, for servers that ask for one");
+  command.add_option("--key", into.key, "PEM file of its key, if that is not in the same file");
+}
+
+void add_output(CLI::App& command, fetch_options& into) {
+  command.add_flag("--with-headers", into.with_headers, "Put the response's headers into the record");
+  command.add_flag("--with-bodies", into.with_bodies, "Put the body into the record, as text or base64");
+  command.add_flag("--timings", into.timings, "Put what each phase took, and bytes on the wire, into the record");
+  command.add_option("--summary", into.summary_file, "Write a summary of the run to this file, as JSON");
+  command.add_flag("-q,--quiet", into.quiet, "No progress and no summary on standard error");
+}
+
+void check_limits(const fetch_options& given) {
+  if (given.timeout.count() == 0) throw usage_error("--timeout: 0 leaves no time for a fetch; give at least 1ms");
+  if (given.connect_timeout.count() == 0)
+    throw usage_error("--connect-timeout: 0 leaves no time for a connection; give at least 1ms");
+  if (given.idle_timeout.count() == 0)
+    throw usage_error("--idle-timeout: 0 leaves no time between two bytes; give at least 1ms");
+}
+
+void check_readable(std::string_view option, const std::string& file) {
+  if (!file.empty() && access(file.c_str(), R_OK) != 0)
+    throw usage_error(fmt::format("{}: cannot read {}: {}", option, file, std::strerror(errno)));
+}
+
+std::string authorization_of(const std::string& user) {
+  if (user.empty()) return {};
+  const auto colon = user.find(':');
+  if (colon == user.npos) throw usage_error(fmt::format("-u: '{}' has no password; use 'user:password'", user));
+  try {
+    return http::basic_auth(user.substr(0, colon), user.substr(colon + 1));
+  } catch (const error& refused) {
+    throw usage_error(fmt::format("-u: {}", refused.what()));
+  }
+}
+
+void set_cookies(const fetch_options& given, const shape& how, fetch::settings& into) {
+  const auto files = cookie_files(given);
+  if (files.size() > 1)
+    throw usage_error(fmt::format("--cookie: {} and {} are two files; give one", files[0], files[1]));
+  into.use_cookies = !files.empty() || !given.cookie_jar.empty();
+  if (!given.cookie_jar.empty() && how.uses_workers())
+    throw usage_error(
+        fmt::format("--cookie-jar: -s {} runs in worker processes, each with cookies of its own, which end with it; "
+                    "use sync, threads:N, async:N, hybrid:N or auto",
+                    given.shape));
+  if (files.empty()) return;
+  into.cookie_file = files.front();
+  // A jar that is read and written begins empty.
+  if (into.cookie_file == given.cookie_jar && access(into.cookie_file.c_str(), F_OK) != 0) into.cookie_file.clear();
+  check_readable("--cookie", into.cookie_file);
+}
+
+}  // namespace
+
+void add_fetch_options(CLI::App& command, fetch_options& into) {
+  add_lists(command, into);
+  add_request(command, into);
+  add_exchange(command, into);
+  add_output(command, into);
+}
+
+fetch::settings settings_of(const fetch_options& given, const shape& how, bool keep_body) {
+  check_limits(given);
+  check_readable("--cacert", given.ca_file);
+  check_readable("--cert", given.certificate);
+  check_readable("--key", given.key);
+  check_readable("--data-file", given.data_file);
+  if (!given.key.empty() && given.certificate.empty())
+    throw usage_error("--key: there is no certificate it is the key of; give --cert FILE, too");
+  fetch::settings made;
+  made.timeout_ms = given.timeout.count();
+  made.connect_timeout_ms = given.connect_timeout.count();
+  made.idle_timeout_ms = given.idle_timeout.count();
+  made.max_body_bytes = given.max_bytes;
+  made.max_redirects = given.no_redirects ? 0 : static_cast<std::int32_t>(given.max_redirects);
+  made.decode_content = !given.raw;
+  made.verify_tls = !given.insecure;
+  made.ca_file = given.ca_file;
+  made.certificate_file = given.certificate;
+  made.key_file = given.key;
+  made.authorization = authorization_of(given.user);
+  set_cookies(given, how, made);
+  made.body_file = given.data_file;
+  made.without_headers = request_of(given).without;
+  made.keep_body = keep_body;
+  made.keep_headers = given.with_headers || given.head;
+  made.keep_timings = given.timings;
+  return made;
+}
+
+}  // namespace fanout::cli

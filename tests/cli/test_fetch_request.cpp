@@ -1,0 +1,214 @@
+// The options that make the request, with curl's habits, and what they come to at a server.
+
+#include <fanout/origin/background.hpp>
+
+#include "cli/fetch_support.hpp"
+#include "http/certificates.hpp"
+#include "support/nginx.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace {
+
+using namespace fanout::cli::testing;
+using fanout_test::nginx;
+using fanout_test::read_file;
+using fanout_test::temporary_directory;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class fetch_request : public ::testing::Test {
+ protected:
+  /// The request as the origin received it.
+  json::object echoed(std::vector<std::string> options) {
+    options.push_back(origin_.url("/echo"));
+    const ended result = fetch(std::move(options));
+    EXPECT_EQ(result.status, 0) << result.errors;
+    return json::parse(result.output).as_object();
+  }
+  std::string refused(std::vector<std::string> options) {
+    options.push_back(origin_.url("/echo"));
+    const ended result = fetch(std::move(options));
+    EXPECT_EQ(result.status, 2) << result.output;
+    return result.errors;
+  }
+  static std::string header(const json::object& request, std::string_view name) {
+    const auto& headers = request.at("headers").as_object();
+    const auto found = headers.find(name);
+    return found == headers.end() ? "(none)" : std::string(found->value().as_string());
+  }
+  fanout::origin::background origin_;
+  temporary_directory directory_;
+};
+
+TEST_F(fetch_request, forms) {
+  const std::string file = directory_.write("form", "c=3\n");
+  const auto sent = echoed({"-d", "a=1", "--data", "b=2", "-d", "@" + file});
+  EXPECT_EQ(text_of(sent, "method"), "POST");
+  EXPECT_EQ(text_of(sent, "body"), "a=1&b=2&c=3\n");
+  EXPECT_EQ(header(sent, "Content-Type"), "application/x-www-form-urlencoded");
+  EXPECT_EQ(header(echoed({"-d", "x", "-H", "Content-Type: text/csv"}), "Content-Type"), "text/csv");
+  EXPECT_EQ(header(echoed({}), "Content-Type"), "(none)");
+}
+
+TEST_F(fetch_request, json) {
+  const auto sent = echoed({"--json", R"({"a":)", "--json", "1}"});
+  EXPECT_EQ(text_of(sent, "method"), "POST");
+  EXPECT_EQ(text_of(sent, "body"), R"({"a":1})");
+  EXPECT_EQ(header(sent, "Content-Type"), "application/json");
+  EXPECT_EQ(header(sent, "Accept"), "application/json");
+  EXPECT_EQ(header(echoed({"--json", "1", "-H", "Accept: text/x"}), "Accept"), "text/x");
+}
+
+TEST_F(fetch_request, a_file_that_is_read_while_it_is_sent) {
+  std::string bytes;
+  for (int i = 0; i < 300'000; ++i) bytes += static_cast<char>('a' + i % 26);
+  const std::string file = directory_.write("data", bytes);
+  const auto sent = echoed({"--data-file", file, "-X", "PUT"});
+  EXPECT_EQ(text_of(sent, "method"), "PUT");
+  EXPECT_TRUE(text_of(sent, "body") == bytes);
+  EXPECT_EQ(text_of(echoed({"--data-file", file}), "method"), "POST");
+  EXPECT_EQ(header(sent, "Content-Length"), "300000");
+}
+
+TEST_F(fetch_request, headers_added_emptied_and_left_out) {
+  const auto sent = echoed({"-H", "X-One: 1", "-H", "X-Empty;", "-H", "Accept:", "-H", "User-Agent:"});
+  EXPECT_EQ(header(sent, "X-One"), "1");
+  EXPECT_EQ(header(sent, "X-Empty"), "");
+  EXPECT_EQ(header(sent, "Accept"), "(none)");
+  EXPECT_EQ(header(sent, "User-Agent"), "(none)");
+  EXPECT_THAT(refused({"-H", "Host:"}), AllOf(HasSubstr("-H: 'Host:'"), HasSubstr("give it a value")));
+  EXPECT_THAT(refused({"-H", "A; b"}), HasSubstr("-H: 'A; b' is not a header"));
+}
+
+TEST_F(fetch_request, one_body_at_a_time) {
+  EXPECT_THAT(refused({"-d", "x", "--json", "1"}), HasSubstr("use one of them"));
+  EXPECT_THAT(refused({"--head", "-d", "x"}), HasSubstr("HEAD request has no body"));
+  EXPECT_THAT(refused({"--head", "-X", "GET"}), HasSubstr("--head asks for HEAD and -X for GET"));
+  EXPECT_THAT(refused({"--data-file", "/no/such"}), HasSubstr("--data-file: cannot read /no/such: No such file"));
+}
+
+TEST_F(fetch_request, lists_keep_their_own_bodies_and_types) {
+  const std::string line = R"({"url":")" + origin_.url("/echo") + R"(")";
+  const ended result =
+      fetch({"--with-bodies", "-d", "all=1", "-i", "-"}, line + "}\n" + line + R"(,"body":"own"})" + "\n" + line +
+                                                             R"(,"headers":{"Content-Type":"text/own"}})" + "\n");
+  EXPECT_EQ(result.status, 0) << result.errors;
+  const auto all = records(result.output);
+  const auto sent = [&](std::uint64_t index) { return json::parse(text_of(all.at(index), "body")).as_object(); };
+  EXPECT_EQ(text_of(sent(0), "body"), "all=1");
+  EXPECT_EQ(header(sent(0), "Content-Type"), "application/x-www-form-urlencoded");
+  EXPECT_EQ(text_of(sent(1), "body"), "own");
+  EXPECT_EQ(header(sent(1), "Content-Type"), "(none)") << "the type is that of the common body";
+  EXPECT_EQ(header(sent(2), "Content-Type"), "text/own");
+}
+
+// Everything here is known to worker processes as well.
+class fetch_from_nginx : public ::testing::TestWithParam<const char*> {
+ protected:
+  ended run(std::vector<std::string> options) {
+    options.insert(options.end(), {"-s", GetParam()});
+    return fetch(std::move(options));
+  }
+  temporary_directory directory_;
+};
+
+INSTANTIATE_TEST_SUITE_P(shapes, fetch_from_nginx, ::testing::Values("async", "threads:2", "processes:1"),
+                         [](const auto& of) {
+                           return std::string(of.param).substr(0, std::string(of.param).find(':'));
+                         });
+
+TEST_P(fetch_from_nginx, basic_authentication) {
+  const std::string users = directory_.write("users", "user:{PLAIN}secret\n");
+  const nginx server(directory_.path(), "location / { auth_basic x; auth_basic_user_file " + users +
+                                            "; try_files /none @in; }\nlocation @in { return 200 in; }\n");
+  EXPECT_EQ(run({"-u", "user:secret", server.url("/a")}).output, "in");
+  EXPECT_EQ(run({"-u", "user:wrong", server.url("/a")}).status, 1);
+  EXPECT_EQ(run({server.url("/a")}).status, 1);
+  EXPECT_THAT(run({"-u", "user", server.url("/a")}).errors,
+              HasSubstr("-u: 'user' has no password; use 'user:password'"));
+}
+
+TEST_P(fetch_from_nginx, cookies_given_and_read) {
+  const nginx server(directory_.path(), "location / { return 200 \"$http_cookie\"; }\n");
+  EXPECT_EQ(run({"--cookie", "a=1", "--cookie", "b=2", server.url("/")}).output, "a=1; b=2");
+  const std::string file = directory_.write("jar", "127.0.0.1\tFALSE\t/\tFALSE\t0\tread\t1\n");
+  EXPECT_EQ(run({"--cookie", file, "--cookie", "a=1", server.url("/")}).output, "read=1; a=1");
+  EXPECT_THAT(run({"--cookie", directory_.path() + "/none", server.url("/")}).errors,
+              HasSubstr("--cookie: cannot read " + directory_.path() + "/none"));
+  EXPECT_THAT(run({"--cookie", directory_.write("bad", "x\n"), server.url("/")}).errors,
+              AllOf(HasSubstr("--cookie: "), HasSubstr("line 1")));
+}
+
+TEST_P(fetch_from_nginx, a_client_certificate) {
+  const fanout_test::issuer trusted;
+  const auto server_files = trusted.files(directory_, "server");
+  const auto mine = trusted.files(directory_, "client");
+  const nginx server(directory_.path(), "ssl_certificate " + server_files.certificate + "; ssl_certificate_key " +
+                                            server_files.key + "; ssl_client_certificate " + trusted.ca_file() +
+                                            "; ssl_verify_client on;\nlocation / { return 200 in; }\n");
+  EXPECT_EQ(run({"--cacert", trusted.ca_file(), "--cert", mine.certificate, "--key", mine.key, server.url("/")}).output,
+            "in");
+  EXPECT_EQ(run({"-k", "--cert", mine.certificate, "--key", mine.key, server.url("/")}).output, "in");
+  EXPECT_EQ(run({"--cacert", trusted.ca_file(), server.url("/")}).status, 1);
+  EXPECT_THAT(run({"--key", mine.key, server.url("/")}).errors, HasSubstr("--key: there is no certificate"));
+  EXPECT_THAT(run({"--cert", "/no/such", server.url("/")}).errors, HasSubstr("--cert: cannot read /no/such"));
+}
+
+TEST_F(fetch_request, a_cookie_jar_is_kept_from_run_to_run) {
+  const nginx server(directory_.path(),
+                     "location /set { add_header Set-Cookie \"id=7; Max-Age=3600\"; return 200 \"$http_cookie\"; }\n");
+  const std::string jar = directory_.path() + "/jar";
+  const std::vector<std::string> both{"--cookie", jar, "--cookie-jar", jar, server.url("/set")};
+  EXPECT_EQ(fetch(both).output, "") << "the first run finds no file";
+  EXPECT_THAT(read_file(jar), HasSubstr("127.0.0.1\tFALSE\t/\tFALSE\t"));
+  EXPECT_EQ(fetch(both).output, "id=7");
+  EXPECT_EQ(fetch({"--cookie-jar", "/no/such/jar", server.url("/set")}).status, 3);
+  const ended workers = fetch({"--cookie-jar", jar, "-s", "processes:2", server.url("/set")});
+  EXPECT_EQ(workers.status, 2);
+  EXPECT_THAT(workers.errors, AllOf(HasSubstr("--cookie-jar: -s processes:2"), HasSubstr("async:N")));
+}
+
+TEST_F(fetch_request, head_prints_the_header) {
+  const ended one = fetch({"--head", origin_.url("/bytes/5")});
+  EXPECT_EQ(one.status, 0) << one.errors;
+  EXPECT_THAT(one.output, AllOf(StartsWith("HTTP/1.1 200\n"), HasSubstr("ontent-"), Not(HasSubstr("ABCDE"))));
+  const auto all = records(fetch({"--head", origin_.url("/bytes/5"), origin_.url("/bytes/6")}).output);
+  EXPECT_EQ(number_of(all.at(1), "bytes"), 0u);
+  EXPECT_FALSE(all.at(1).contains("headers"));
+}
+
+TEST_F(fetch_request, redirects_and_codings_can_be_left_alone) {
+  EXPECT_THAT(fetch({"--no-redirects", origin_.url("/redirect/3")}).output, HasSubstr("3 redirects to go"));
+  EXPECT_THAT(refused({"--no-redirects", "--max-redirects", "2"}), HasSubstr("--max-redirects"));
+  EXPECT_NE(header(echoed({"--compressed"}), "Accept-Encoding"), "(none)");
+  EXPECT_EQ(header(echoed({"--raw"}), "Accept-Encoding"), "(none)");
+  EXPECT_THAT(refused({"--raw", "--compressed"}), HasSubstr("--raw"));
+}
+
+TEST_F(fetch_request, an_idle_timeout_of_its_own) {
+  const ended result = fetch({"--idle-timeout", "50ms", origin_.url("/never")});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.errors, HasSubstr("idle timeout"));
+  EXPECT_THAT(refused({"--idle-timeout", "0"}), HasSubstr("--idle-timeout: 0"));
+}
+
+TEST_F(fetch_request, timings_are_in_the_record) {
+  for (const char* shape : {"async", "processes:1"}) {
+    const auto all = records(fetch({"--timings", "-s", shape, origin_.url("/delay/20")}).output);
+    ASSERT_EQ(all.size(), 1u);
+    const json::object& took = all.at(0).at("timings").as_object();
+    EXPECT_GE(took.at("first_byte_ms").to_number<double>(), 20.0);
+    EXPECT_GE(took.at("total_ms").to_number<double>(), took.at("first_byte_ms").to_number<double>());
+    EXPECT_GT(number_of(took, "bytes_sent"), 20u);
+    EXPECT_GT(number_of(took, "bytes_received"), 20u);
+    EXPECT_FALSE(took.at("connection_reused").as_bool());
+    EXPECT_EQ(text_of(took, "remote_address"), "127.0.0.1:" + std::to_string(origin_.port()));
+  }
+}
+
+}  // namespace
