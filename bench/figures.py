@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 
+import tls_figures
+
 FETCHES = 200_000
 CONNECTIONS = 64
 
@@ -194,7 +196,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fanout", required=True, help="the release binary")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("only", nargs="*", choices=["shapes", "fetch", "async", []], help="which parts; all by default")
+    parser.add_argument("only", nargs="*", choices=["shapes", "fetch", "async", "tls", []], help="which parts; all by default")
     given = parser.parse_args()
     if len(os.sched_getaffinity(0)) < 2:
         fail("needs two cores: one for the server, one for the client")
@@ -209,6 +211,8 @@ def main():
         measure_fetch(given.fanout, given.rounds, figures)
     if not given.only or "async" in given.only:
         measure_async(given.fanout, figures)
+    if not given.only or "tls" in given.only:
+        tls_figures.measure(given.fanout, given.rounds, figures, run, pinned)
     figures.print()
     sys.exit(1 if figures.missed else 0)
 

@@ -1,0 +1,104 @@
+"""TLS handshakes a second, beside `openssl s_time`, against one nginx: one connection after another, each with a GET,
+the certificate verified, in full and resumed. Client and server have a core each.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+
+SECONDS = 2
+
+CONFIGURATION = """
+daemon off; master_process off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; keepalive_timeout 0;
+  client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
+  uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
+  server {{
+    listen 127.0.0.1:{port} ssl backlog=4096; ssl_protocols {protocol};
+    ssl_certificate {directory}/server.pem; ssl_certificate_key {directory}/server.key;
+    ssl_session_cache builtin:1000; ssl_session_tickets on;
+    location / {{ return 200 "$ssl_session_reused"; }}
+  }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def nginx(run, pinned, protocol):
+    """Its address, and the file of its certificate, which is its own issuer."""
+    with tempfile.TemporaryDirectory() as directory:
+        certificate = pathlib.Path(directory, "server.pem")
+        run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+             "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1",
+             "-keyout", pathlib.Path(directory, "server.key"), "-out", certificate])
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        configuration = pathlib.Path(directory, "nginx.conf")
+        configuration.write_text(CONFIGURATION.format(directory=directory, port=port, protocol=protocol))
+        server = subprocess.Popen(
+            pinned(1, [os.environ["FANOUT_NGINX"], "-p", directory, "-c", configuration]),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 10
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                    break
+                except OSError:
+                    if server.poll() is not None or time.monotonic() > deadline:
+                        raise SystemExit("bench: nginx did not start: " +
+                                         pathlib.Path(directory, "error.log").read_text())
+                    time.sleep(0.02)
+            yield f"127.0.0.1:{port}", certificate
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def openssl_rate(run, pinned, address, certificate, mode):
+    """s_time counts whole seconds, so its run is timed from outside; its start-up takes some 10 ms of it."""
+    started = time.perf_counter()
+    printed = run(pinned(0, ["openssl", "s_time", "-connect", address, "-www", "/", f"-{mode}", "-time", SECONDS,
+                             "-CAfile", certificate, "-verify", "3"])).stdout
+    took = time.perf_counter() - started
+    # The run of -reuse is preceded by one connection; both print each connection as a letter, r for a resumed one.
+    count = int(re.search(r"^(\d+) connections in \d+ real seconds", printed, re.M)[1])
+    resumed = printed.count("r" * 10) * 10
+    if mode == "reuse" and resumed < count / 2:
+        raise SystemExit("bench: openssl s_time -reuse did not resume")
+    return count / took
+
+
+def our_rate(run, pinned, program, address, certificate, mode, in_flight=1):
+    printed = run(pinned(0, [program, f"https://{address}/", certificate, mode, SECONDS, in_flight])).stdout
+    return float(printed.split()[0])
+
+
+def measure(fanout, rounds, figures, run, pinned):
+    program = pathlib.Path(fanout).parent / "bench_tls_handshakes"
+    for protocol in ("TLSv1.3", "TLSv1.2"):
+        new_ratios, gain_ratios = [], []
+        print(f"\n{protocol} handshakes/s with nginx on the other core, one after another, each with a GET")
+        with nginx(run, pinned, protocol) as (address, certificate):
+            for _ in range(rounds):
+                theirs = {mode: openssl_rate(run, pinned, address, certificate, mode) for mode in ("new", "reuse")}
+                ours = {mode: our_rate(run, pinned, program, address, certificate, mode) for mode in ("new", "reuse")}
+                new_ratios.append(ours["new"] / theirs["new"])
+                gain_ratios.append((ours["reuse"] / ours["new"]) / (theirs["reuse"] / theirs["new"]))
+                print(f"  s_time new {theirs['new']:>7.0f} reuse {theirs['reuse']:>7.0f} "
+                      f"({theirs['reuse'] / theirs['new']:.2f} x)   fanout new {ours['new']:>7.0f} "
+                      f"reuse {ours['reuse']:>7.0f} ({ours['reuse'] / ours['new']:.2f} x)")
+            together = our_rate(run, pinned, program, address, certificate, "new", 64)
+            print(f"  fanout new, 64 at once {together:>7.0f}")
+        new, gain = statistics.median(new_ratios), statistics.median(gain_ratios)
+        figures.add(f"{protocol}: new handshakes / openssl s_time -new", new, ">= 0.9", new >= 0.9)
+        figures.add(f"{protocol}: gain by resumption / that of s_time", gain, ">= 1", gain >= 1)
