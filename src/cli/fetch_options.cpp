@@ -64,6 +64,19 @@ void add_exchange(CLI::App& command, fetch_options& into) {
   command.add_flag("--compressed", into.compressed, "Ask for compression and undo it, which is the default")
       ->excludes(raw);
   add_size(command, "--max-bytes", into.max_bytes, "Largest body accepted, such as 10MiB");
+  command.add_flag("--public-only", into.public_only,
+                   "Refuse addresses that are not public (loopback, private, link-local), on every hop");
+  command
+      .add_option("--resolve", into.resolve,
+                  "HOST:PORT:ADDRESS[,ADDRESS]: connect there instead of looking the host up; * is any host; may be "
+                  "repeated")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->take_all();
+  command.add_option(
+      "--proxy", into.proxy,
+      "[SCHEME://][user:password@]HOST[:PORT], by http, https, socks5 or socks5h; without it, http_proxy, "
+      "https_proxy, all_proxy and no_proxy of the environment are read as curl reads them");
   command.add_flag("-k,--insecure", into.insecure, "Accept any TLS certificate");
   command.add_option("--cacert", into.ca_file, "PEM file of the issuers to trust, instead of the system's");
   command.add_option("--cert", into.certificate, "PEM file of the client certificate, for servers that ask for one");
@@ -99,6 +112,15 @@ std::string authorization_of(const std::string& user) {
     return http::basic_auth(user.substr(0, colon), user.substr(colon + 1));
   } catch (const error& refused) {
     throw usage_error(fmt::format("-u: {}", refused.what()));
+  }
+}
+
+/// What only the client can judge is told before the first request, and once.
+void check_client(const fetch::settings& made) {
+  try {
+    fetch::check(made);
+  } catch (const error& refused) {
+    throw usage_error(refused.what());
   }
 }
 
@@ -150,10 +172,15 @@ fetch::settings settings_of(const fetch_options& given, const shape& how, bool k
   made.authorization = authorization_of(given.user);
   set_cookies(given, how, made);
   made.body_file = given.data_file;
+  made.public_only = given.public_only;
+  made.resolve = given.resolve;
+  made.proxy = given.proxy;
+  made.proxy_from_environment = given.proxy.empty();
   made.without_headers = request_of(given).without;
   made.keep_body = keep_body;
   made.keep_headers = given.with_headers || given.head;
   made.keep_timings = given.timings;
+  check_client(made);
   return made;
 }
 

@@ -44,6 +44,9 @@ struct fetch_options {
   bool no_redirects = false;
   bool compressed = false;
   bool raw = false;
+  bool public_only = false;
+  std::vector<std::string> resolve;
+  std::string proxy;
   bool insecure = false;
   std::string ca_file;
   std::string certificate;

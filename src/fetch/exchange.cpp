@@ -28,6 +28,10 @@ http::client make_client(const settings& how) {
   options.decode_content = how.decode_content;
   options.authorization = how.authorization;
   options.cookies = cookie_jar_of(how);
+  options.public_only = how.public_only;
+  options.resolve = how.resolve;
+  options.proxy = how.proxy;
+  options.proxy_from_environment = how.proxy_from_environment;
   return http::client(std::move(options));
 }
 
@@ -99,6 +103,12 @@ std::shared_ptr<http::cookie_jar> cookie_jar_of(const settings& how) {
     jar = std::move(made);
   }
   return jar;
+}
+
+void check(const settings& how) {
+  settings without_cookies = how;  // what is wrong with their file is another's to say
+  without_cookies.use_cookies = false;
+  static_cast<void>(make_client(without_cookies));
 }
 
 record record_of(const failure& lost) {

@@ -132,8 +132,11 @@ task<std::unique_ptr<connection>> open_connection(exchange& ex) {
     result = co_await std::move(dialling);
   }
   if (via.tls) {
-    result->tls = std::make_unique<tls_session>(*via.tls, result->socket.native_handle(),
-                                                std::string(ex.target().host()), ex.target().origin());
+    // Sessions are found by what the pool's key holds: one that was made through a proxy would tell the server, when it
+    // is resumed without it, that both are the same client.
+    result->tls =
+        std::make_unique<tls_session>(*via.tls, result->socket.native_handle(), std::string(ex.target().host()),
+                                      fmt::format("{} {}", ex.target().origin(), static_cast<const void*>(via.by)));
     auto shaking = shake_hands(ex, *result, *result->tls, ex.peer());
     co_await std::move(shaking);
   }

@@ -190,6 +190,26 @@ TEST_F(fetch_request, redirects_and_codings_can_be_left_alone) {
   EXPECT_THAT(refused({"--raw", "--compressed"}), HasSubstr("--raw"));
 }
 
+TEST_F(fetch_request, where_connections_lead) {
+  for (const char* shape : {"async", "processes:1"}) {
+    const ended refused_address = fetch({"--public-only", "-s", shape, origin_.url("/bytes/5")});
+    EXPECT_EQ(refused_address.status, 1);
+    EXPECT_THAT(refused_address.errors, HasSubstr("refused_by_policy")) << shape;
+    const std::string port = std::to_string(origin_.port());
+    EXPECT_EQ(fetch({"--resolve", "nowhere.test:" + port + ":127.0.0.1", "-s", shape,
+                     "http://nowhere.test:" + port + "/bytes/5"})
+                  .output,
+              "ABCDE");
+    // The origin answers a target in absolute form, so it can pass for a proxy.
+    EXPECT_EQ(fetch({"--proxy", "http://127.0.0.1:" + port, "-s", shape, "http://nowhere.test/bytes/5"}).output,
+              "ABCDE");
+  }
+  EXPECT_THAT(fetch({"--public-only", "http://0x7f.1:" + std::to_string(origin_.port()) + "/"}).errors,
+              HasSubstr("refused_by_policy"));
+  EXPECT_THAT(refused({"--proxy", "gopher://x"}), HasSubstr("gopher"));
+  EXPECT_THAT(refused({"--resolve", "nonsense"}), HasSubstr("nonsense"));
+}
+
 TEST_F(fetch_request, an_idle_timeout_of_its_own) {
   const ended result = fetch({"--idle-timeout", "50ms", origin_.url("/never")});
   EXPECT_EQ(result.status, 1);

@@ -35,6 +35,10 @@ struct settings {
   bool use_cookies = false;                  ///< keep cookies and send them back; every process has a jar of its own
   std::string cookie_file;                   ///< which the jar begins with; empty: it begins empty
   std::string body_file;                     ///< sent where a request has no body of its own
+  bool public_only = false;                  ///< refuse addresses that are not public
+  std::vector<std::string> resolve;          ///< "host:port:address[,address]"
+  std::string proxy;                         ///< "[scheme://][user:password@]host[:port]"
+  bool proxy_from_environment = false;       ///< of the process that sends
   std::vector<std::string> without_headers;  ///< which the client would send by itself
   bool keep_body = false;                    ///< otherwise bytes are counted and dropped
   bool keep_headers = false;                 ///< of the response
@@ -45,8 +49,8 @@ struct settings {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(timeout_ms, connect_timeout_ms, max_body_bytes, idle_timeout_ms, max_redirects, decode_content, verify_tls,
-            ca_file, certificate_file, key_file, authorization, use_cookies, cookie_file, body_file, without_headers,
-            keep_body, keep_headers, keep_timings);
+            ca_file, certificate_file, key_file, authorization, use_cookies, cookie_file, body_file, public_only,
+            resolve, proxy, proxy_from_environment, without_headers, keep_body, keep_headers, keep_timings);
   }
 };
 
@@ -110,6 +114,10 @@ struct record {
 /// The jar of exchanges with these settings in this process; null when they use no cookies. Settings that begin with
 /// the same file share one. Throws `std::runtime_error` when the file cannot be read.
 std::shared_ptr<http::cookie_jar> cookie_jar_of(const settings& how);
+
+/// Throws the `fanout::error` of every exchange with these settings that no exchange is needed to find: a proxy or an
+/// address of `resolve` that cannot be read.
+void check(const settings& how);
 
 /// The record of a request whose task did not finish: its worker died, the run was stopped.
 record record_of(const failure& lost);
