@@ -192,11 +192,35 @@ def measure_async(fanout, figures):
             figures.add(f"{name}, faster than uvloop", theirs[of_theirs] / ours, ">= 10", theirs[of_theirs] >= 10 * ours)
 
 
+def measure_processes(fanout, figures):
+    """Worker processes beside Python's pools, a raw socketpair and /bin/true."""
+    directory = pathlib.Path(fanout).parent
+    printed = run([directory / "bench_processes", fanout]).stdout
+    peer = run([sys.executable, pathlib.Path(__file__).with_name("process_peer.py")]).stdout
+    ours = {line[:52].strip(): float(line[52:].split()[0]) for line in printed.splitlines()}
+    theirs = {name: float(value) for name, value in (line.split() for line in peer.splitlines())}
+    print(f"\nworker processes\n{printed}")
+    print("the same in Python: multiprocessing.Pool, ProcessPoolExecutor, joblib's loky")
+    for name, value in theirs.items():
+        print(f"  {name:<20} {value:>10.2f}")
+    call = ours["one call there and back, process_pool"] / ours["raw socketpair round trip"]
+    figures.add("one call there and back, of a raw round trip", call, "<= 1.3", call <= 1.3)
+    tiny = min(ours["map of a trivial function, processes:1"], ours["map of a trivial function, processes:2"])
+    figures.add("map of a trivial function, a task", tiny, "<= 50 ns", tiny <= 50, " ns")
+    large = max(ours["arguments of 1 MiB, processes:1"], ours["arguments of 1 MiB, processes:2"])
+    figures.add("arguments of 1 MiB", large, ">= 3 GB/s", large >= 3, " GB/s")
+    start = ours["five workers of the tool, ready"] / ours["five times /bin/true"]
+    figures.add("five workers ready, of five times /bin/true", start, "<= 3", start <= 3)
+    cpu = ours["computing, processes:2, of two cores"]
+    figures.add("computing in two workers, of two cores", cpu, ">= 0.97", cpu >= 0.97)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fanout", required=True, help="the release binary")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("only", nargs="*", choices=["shapes", "fetch", "async", "tls", []], help="which parts; all by default")
+    parser.add_argument("only", nargs="*", choices=["shapes", "fetch", "async", "tls", "processes", []],
+                        help="which parts; all by default")
     given = parser.parse_args()
     if len(os.sched_getaffinity(0)) < 2:
         fail("needs two cores: one for the server, one for the client")
@@ -213,6 +237,8 @@ def main():
         measure_async(given.fanout, figures)
     if not given.only or "tls" in given.only:
         tls_figures.measure(given.fanout, given.rounds, figures, run, pinned)
+    if not given.only or "processes" in given.only:
+        measure_processes(given.fanout, figures)
     figures.print()
     sys.exit(1 if figures.missed else 0)
 

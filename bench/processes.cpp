@@ -64,6 +64,73 @@ std::uint64_t compute(std::uint64_t seed) {
   return seed;
 }
 
+template <class Measure>
+double best_of(int rounds, Measure measure) {
+  double best = std::numeric_limits<double>::max();
+  for (int round = 0; round < rounds; ++round) best = std::min(best, measure());
+  return best;
+}
+
+// One call ------------------------------------------------------------------------------------------------------------
+
+/// The limit: eight bytes to another process over a socketpair, and back.
+class echo_process {
+ public:
+  echo_process() {
+    std::array<int, 2> pair{};
+    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) == 0, "no socketpair");
+    socket_ = pair[0];
+    pid_ = fork();
+    check(pid_ >= 0, "no process");
+    if (pid_ == 0) {
+      close(pair[0]);
+      std::array<char, 8> bytes{};
+      while (read(pair[1], bytes.data(), bytes.size()) == 8)
+        if (write(pair[1], bytes.data(), bytes.size()) != 8) break;
+      _exit(0);
+    }
+    close(pair[1]);
+  }
+  echo_process(const echo_process&) = delete;
+  echo_process& operator=(const echo_process&) = delete;
+  ~echo_process() {
+    close(socket_);
+    waitpid(pid_, nullptr, 0);
+  }
+
+  double trips(int count) {
+    std::array<char, 8> bytes{};
+    const auto start = clock_type::now();
+    for (int i = 0; i < count; ++i)
+      check(write(socket_, bytes.data(), 8) == 8 && read(socket_, bytes.data(), 8) == 8, "the echo ended");
+    return seconds_since(start) / count * 1e6;
+  }
+
+ private:
+  int socket_ = -1;
+  pid_t pid_ = -1;
+};
+
+double single_calls(int count) {
+  process_pool pool({.processes = 1});
+  check(pool.submit(remote<increment>, 1).get() == 2, "a result is wrong");
+  const auto start = clock_type::now();
+  for (int i = 0; i < count; ++i) check(pool.submit(remote<increment>, i).get() == i + 1, "a result is wrong");
+  return seconds_since(start) / count * 1e6;
+}
+
+void measure_calls(echo_process& echo) {
+  constexpr int count = 5'000;
+  double raw = std::numeric_limits<double>::max();
+  double ours = raw;
+  for (int round = 0; round < 5; ++round) {
+    raw = std::min(raw, echo.trips(count));
+    ours = std::min(ours, single_calls(count));
+  }
+  say("raw socketpair round trip", raw, "us");
+  say("one call there and back, process_pool", ours, "us");
+}
+
 // Tiny tasks in bulk --------------------------------------------------------------------------------------------------
 
 double map_tiny(std::uint32_t processes, int count) {
@@ -75,15 +142,122 @@ double map_tiny(std::uint32_t processes, int count) {
   return took / count * 1e9;
 }
 
+// Large arguments -----------------------------------------------------------------------------------------------------
+
+double large_arguments(std::uint32_t processes) {
+  constexpr int count = 1'000;
+  const std::string megabyte(1U << 20, 'x');
+  const auto inputs =
+      std::views::iota(0, count) | std::views::transform([&](int) { return std::string_view(megabyte); });
+  const auto start = clock_type::now();
+  const auto results = map(fanout::processes(processes), remote<length>, inputs);
+  const double took = seconds_since(start);
+  check(results.size() == count && results.back() == megabyte.size(), "a large argument was lost");
+  return -(count * static_cast<double>(megabyte.size()) / took / 1e9);  // the best is the greatest
+}
+
+// Starting ------------------------------------------------------------------------------------------------------------
+
+constexpr int starts = 5;
+
+double true_five_times() {
+  const auto start = clock_type::now();
+  std::array<pid_t, starts> pids{};
+  const std::array<const char*, 2> arguments{"/bin/true", nullptr};
+  for (pid_t& pid : pids)
+    check(posix_spawn(&pid, "/bin/true", nullptr, nullptr, const_cast<char**>(arguments.data()), environ) == 0,
+          "/bin/true does not start");
+  for (const pid_t pid : pids) waitpid(pid, nullptr, 0);
+  return seconds_since(start) * 1e3;
+}
+
+/// Five workers of the tool, until each has said that it is ready.
+double five_workers(const char* tool) {
+  constexpr int worker_socket = 3;  // where a worker finds what it inherits
+  constexpr int worker_page = 4;
+  const int page = memfd_create("page", MFD_CLOEXEC);
+  check(page >= 0 && ftruncate(page, 4096) == 0, "no memory file");
+  const std::string mode = fmt::format("--fanout-worker={}", getpid());
+  const std::array<const char*, 3> arguments{tool, mode.c_str(), nullptr};
+  std::array<pid_t, starts> pids{};
+  std::array<int, starts> sockets{};
+  const auto start = clock_type::now();
+  for (int i = 0; i < starts; ++i) {
+    std::array<int, 2> pair{};
+    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) == 0, "no socketpair");
+    const int theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, 64);
+    const int shared = fcntl(page, F_DUPFD_CLOEXEC, 64);
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, theirs, worker_socket);
+    posix_spawn_file_actions_adddup2(&files, shared, worker_page);
+    check(posix_spawn(&pids[static_cast<std::size_t>(i)], tool, &files, nullptr, const_cast<char**>(arguments.data()),
+                      environ) == 0,
+          "the tool does not start");
+    posix_spawn_file_actions_destroy(&files);
+    for (const int descriptor : {theirs, shared, pair[1]}) close(descriptor);
+    sockets[static_cast<std::size_t>(i)] = pair[0];
+  }
+  for (const int socket : sockets) {
+    std::array<char, 8> header{};  // of its first frame, hello
+    check(read(socket, header.data(), header.size()) == 8 && header[4] == 1, "a worker did not get ready");
+  }
+  const double took = seconds_since(start) * 1e3;
+  for (const int socket : sockets) close(socket);
+  for (const pid_t pid : pids) waitpid(pid, nullptr, 0);
+  close(page);
+  return took;
+}
+
+void measure_starts(const char* tool) {
+  double theirs = std::numeric_limits<double>::max();
+  double ours = theirs;
+  for (int round = 0; round < 40; ++round) {
+    theirs = std::min(theirs, true_five_times());
+    ours = std::min(ours, five_workers(tool));
+  }
+  say("five times /bin/true", theirs, "ms");
+  say("five workers of the tool, ready", ours, "ms");
+}
+
+// Computing -----------------------------------------------------------------------------------------------------------
+
+/// How much of two cores two workers use: the same work on one thread, by twice the time it takes them.
+double efficiency() {
+  constexpr int count = 300;
+  const auto inputs = std::views::iota(std::uint64_t{0}, std::uint64_t{count});
+  const auto run_on = [&](const options& how) {
+    return [&inputs, how] {
+      const auto start = clock_type::now();
+      check(map(how, remote<compute>, inputs).size() == count, "results are missing");
+      return seconds_since(start);
+    };
+  };
+  double alone = std::numeric_limits<double>::max();
+  double shared = alone;
+  for (int round = 0; round < 3; ++round) {
+    alone = std::min(alone, run_on(fanout::sync())());
+    shared = std::min(shared, run_on(processes(2))());
+  }
+  return alone / (2 * shared);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   init(argc, argv);
   check(argc >= 2, "usage: bench_processes FANOUT [COUNT]");
   const int count = argc > 2 ? std::atoi(argv[2]) : 10'000'000;
-  for (const std::uint32_t processes : {1U, 2U}) {
-    double best = std::numeric_limits<double>::max();
-    for (int round = 0; round < 3; ++round) best = std::min(best, map_tiny(processes, count));
-    say(fmt::format("map of a trivial function, processes:{}", processes), best, "ns");
+  {
+    echo_process echo;  // before there are threads
+    measure_calls(echo);
   }
+  for (const std::uint32_t processes : {1U, 2U})
+    say(fmt::format("map of a trivial function, processes:{}", processes),
+        best_of(3, [&] { return map_tiny(processes, count); }), "ns");
+  for (const std::uint32_t processes : {1U, 2U})
+    say(fmt::format("arguments of 1 MiB, processes:{}", processes),
+        -best_of(3, [&] { return large_arguments(processes); }), "GB/s");
+  measure_starts(argv[1]);
+  say("computing, processes:2, of two cores", efficiency(), "");
 }

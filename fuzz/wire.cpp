@@ -1,10 +1,12 @@
 #include "process/wire.hpp"
 
+#include <fanout/core/remote_job.hpp>
 #include <fanout/fetch/exchange.hpp>
 #include <fanout/process/codec.hpp>
 
 #include "check.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -65,6 +67,46 @@ void decode_as_failure(std::string_view bytes) {
   }
 }
 
+/// Whatever a frame claims to hold, no value of it lies outside the frame.
+void check_inside(std::string_view outer, std::string_view inner) {
+  check(inner.empty() || (inner.data() >= outer.data() && inner.data() + inner.size() <= outer.data() + outer.size()),
+        "a value lies in its frame");
+}
+
+void read_results(std::string_view payload) {
+  std::string_view rest = payload;
+  while (const auto results = detail::take_results(rest)) {
+    check(results->header.count > 0 && results->values.count() == results->header.count, "a run has results");
+    const detail::result_run run({}, results->ends, results->values);
+    for (std::uint32_t i = 0; i < std::min(run.count(), 4096U); ++i) {
+      check_inside(payload, run.value(i));
+      check(results->ends.empty() || run.facts(i).index == i, "a task of a run has its index");
+    }
+    check_inside(payload, rest);
+  }
+}
+
+/// The inputs of a batch, as a worker reads them; what it has read can be written and read again.
+void read_batch(std::string_view payload) {
+  std::string_view rest = payload;
+  const auto header = detail::take_raw<detail::tasks_frame>(rest);
+  if (!header) return;
+  const auto inputs = detail::encoded_view::take(rest, header->count, header->each);
+  if (!inputs || inputs->count() > 4096) return;
+  detail::encoded_values again;
+  for (std::uint32_t i = 0; i < inputs->count(); ++i) {
+    check_inside(payload, (*inputs)[i]);
+    again.open() += (*inputs)[i];
+    check(again.close(), "what came in a frame is not too large for one");
+  }
+  std::string written;
+  again.append_to(written);
+  std::string_view bytes = written;
+  const auto reread = detail::encoded_view::take(bytes, again.count(), again.each());
+  check(reread && bytes.empty(), "a batch survives the way");
+  for (std::uint32_t i = 0; i < inputs->count(); ++i) check((*reread)[i] == (*inputs)[i], "and so does each input");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -79,6 +121,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   payloads.emplace_back(detail::frame_type::hello, bytes);  // values that are not in frames, which are easier to hit
   for (const auto& [type, payload] : payloads) {
     decode_as_failure(payload);
+    read_results(payload);
+    read_batch(payload);
     decode<std::string>(payload);
     decode<std::vector<std::string>>(payload);
     decode<std::vector<std::pair<std::uint64_t, double>>>(payload);

@@ -16,7 +16,10 @@
 #include <cereal/types/variant.hpp>
 #include <cereal/types/vector.hpp>
 
+#include <cstddef>
 #include <cstring>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -31,6 +34,8 @@
 ///       int status;
 ///       template <class Archive> void serialize(Archive& archive) { archive(url, status); }
 ///     };
+///
+/// A function whose input is a `std::string_view` or a `std::span<const std::byte>` reads it where it arrived.
 ///
 /// The bytes are the machine's own representation: both ends are the same build of the same program.
 namespace fanout::detail {
@@ -109,10 +114,16 @@ void CEREAL_LOAD_FUNCTION_NAME(wire_input& archive, cereal::SizeTag<T>& tag) {
   if (tag.size > archive.left()) throw error(failure_kind::protocol, "a container from another process is corrupt");
 }
 
+/// Inputs that refer to the bytes that came, without a copy: those belong to the worker and stay for as long as the
+/// call of the function, or its coroutine, lasts. Nothing that contains one can travel, nor can a result be one.
+template <class T>
+inline constexpr bool is_borrowed =
+    std::is_same_v<T, std::string_view> || std::is_same_v<T, std::span<const std::byte>>;
+
 /// Whether values of type `T` can travel.
 template <class T>
 inline constexpr bool can_travel =
-    std::is_void_v<T> ||
+    std::is_void_v<T> || is_borrowed<T> ||
     std::conjunction_v<std::is_default_constructible<T>, cereal::traits::is_output_serializable<T, wire_output>,
                        cereal::traits::is_input_serializable<T, wire_input>>;
 
@@ -124,6 +135,8 @@ template <class T>
 void encode_value(const T& value, std::string& bytes) {
   if constexpr (travels_as_is<T>) {
     bytes.append(reinterpret_cast<const char*>(std::addressof(value)), sizeof value);
+  } else if constexpr (is_borrowed<T>) {
+    bytes.append(reinterpret_cast<const char*>(value.data()), value.size());
   } else {
     wire_output archive(bytes);
     archive(value);
@@ -133,20 +146,23 @@ void encode_value(const T& value, std::string& bytes) {
 /// Throws `fanout::error` of kind `protocol` for bytes that are not a whole `T`.
 template <class T>
 T decode_value(std::string_view bytes) {
+  if constexpr (std::is_same_v<T, std::string_view>) return bytes;
+  if constexpr (std::is_same_v<T, std::span<const std::byte>>) return std::as_bytes(std::span(bytes));
   T value{};
   if constexpr (travels_as_is<T>) {
     if (bytes.size() != sizeof value)
       throw error(failure_kind::protocol, "a number from another process has another size");
     std::memcpy(std::addressof(value), bytes.data(), sizeof value);
     return value;
+  } else if constexpr (!is_borrowed<T>) {
+    wire_input archive(bytes);
+    try {
+      archive(value);
+    } catch (const cereal::Exception& why) {  // such as a variant with an alternative it has not
+      throw error(failure_kind::protocol, std::string("a value from another process is corrupt: ") + why.what());
+    }
+    if (archive.left() != 0) throw error(failure_kind::protocol, "a value from another process has bytes left over");
   }
-  wire_input archive(bytes);
-  try {
-    archive(value);
-  } catch (const cereal::Exception& why) {  // such as a variant with an alternative it has not
-    throw error(failure_kind::protocol, std::string("a value from another process is corrupt: ") + why.what());
-  }
-  if (archive.left() != 0) throw error(failure_kind::protocol, "a value from another process has bytes left over");
   return value;
 }
 

@@ -66,6 +66,9 @@ struct remote_traits {
   static_assert(can_travel<std::remove_cvref_t<result>>,
                 "the result of this remote function cannot travel between processes: give its type a member "
                 "template <class Archive> void serialize(Archive& archive) { archive(every, member); }");
+  static_assert(!is_borrowed<std::remove_cvref_t<result>> && !is_borrowed<context>,
+                "the result and the first parameter of a remote function have to own what they refer to: a "
+                "std::string or a std::vector<std::byte>");
   static_assert(can_travel<context>,
                 "the first parameter of this remote function cannot travel to another process: give its type a member "
                 "template <class Archive> void serialize(Archive& archive) { archive(every, member); }");
