@@ -28,11 +28,11 @@ io_result connection::write_some(std::string_view bytes) {
 }
 
 bool connection::is_quiet() {
+  // A TLS server may send session tickets at any time, and what it sent last may have been read already.
+  if (tls) return tls->peek().state == io_state::want_read;
   char byte;
-  const auto count = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (count < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
-  // A TLS server may send session tickets at any time.
-  return count > 0 && tls && tls->peek().state == io_state::want_read;
+  return ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+         (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 }  // namespace fanout::http

@@ -70,6 +70,9 @@ tls_session::tls_session(const tls_context& context, int descriptor, const std::
   BIO_set_init(bio, 1);
   SSL_set_bio(native_, bio, bio);
   SSL_set_connect_state(native_);
+  // While shaking hands, one read takes all records of a flight; each costs two otherwise. Later it must not: what lies
+  // in OpenSSL's buffer makes no socket readable.
+  SSL_set_read_ahead(native_, 1);
   if (context.settings().resume) {
     sessions_ = {&context.sessions(), std::string(key)};
     SSL_set_app_data(native_, &sessions_);
@@ -109,7 +112,10 @@ bool tls_session::resumed() const noexcept {
 io_result tls_session::handshake() {
   ERR_clear_error();
   const int result = SSL_do_handshake(native_);
-  if (result == 1) return {io_state::done};
+  if (result == 1) {
+    SSL_set_read_ahead(native_, 0);
+    return {io_state::done};
+  }
   const io_result concluded = conclude(result, true);
   if (concluded.state == io_state::failed && sessions_.cache) sessions_.cache->forget(sessions_.key);
   return concluded;
