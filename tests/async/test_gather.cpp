@@ -138,13 +138,13 @@ task<int> nested_echo(int x) {
   co_return value* one;
 }
 
-TEST_F(gathering, a_million_children_that_end_at_once_take_no_stack) {
-  for (const std::size_t limit : {1U, 1'000'000U}) {
+TEST_F(gathering, children_that_end_at_once_take_no_stack) {
+  for (const std::size_t limit : {1U, 200'000U}) {
     std::vector<task<int>> children;
-    for (int i = 0; i < 1'000'000; ++i) children.push_back(i % 100'000 == 0 ? nested_echo(i) : test::echo(i));
+    for (int i = 0; i < 200'000; ++i) children.push_back(i % 20'000 == 0 ? nested_echo(i) : test::echo(i));
     const auto values = run_to_end(gather(std::move(children), concurrency_limit(limit)));
     EXPECT_EQ(values.front(), 0);
-    EXPECT_EQ(values.back(), 999'999);
+    EXPECT_EQ(values.back(), 199'999);
   }
 }
 
