@@ -1,10 +1,10 @@
 #include "async/alarm_clock.hpp"
 
 #include <boost/asio/execution/context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 namespace fanout::detail {
@@ -17,6 +17,7 @@ alarm_clock::alarm_clock(asio::io_context& context) : service(context), timer_(c
 
 void alarm_clock::set(alarm& fresh, clock::time_point when) {
   const std::lock_guard lock(mutex_);
+  count_as_work();
   heap_.emplace_back();
   rise(heap_.size(), {when, &fresh});
   if (when < wake_) wake_at(when);
@@ -26,8 +27,15 @@ bool alarm_clock::stop(alarm& set) noexcept {
   const std::lock_guard lock(mutex_);
   if (set.place_ == 0) return false;
   remove(set.place_);
-  if (heap_.empty() && !std::exchange(resting_, true)) asio::post(timer_.get_executor(), [this] { rest_if_empty(); });
+  if (heap_.empty() && pending_) {
+    idle_ = true;
+    timer_.get_executor().on_work_finished();
+  }
   return true;
+}
+
+void alarm_clock::count_as_work() noexcept {
+  if (std::exchange(idle_, false)) timer_.get_executor().on_work_started();
 }
 
 // Whatever is destroyed here may stop others, so each is taken off the heap before.
@@ -77,6 +85,7 @@ void alarm_clock::remove(std::size_t place) noexcept {
 
 void alarm_clock::wake_at(clock::time_point when) {
   wake_ = when;
+  pending_ = true;
   timer_.expires_at(when);
   timer_.async_wait([this](boost::system::error_code failed) {
     if (!failed) ring_all_due();
@@ -94,19 +103,17 @@ alarm* alarm_clock::next_due(clock::time_point now) noexcept {
 // An alarm that rings may set, stop and destroy others, so they are taken one by one, and the time is read once: those
 // that are set for now wait for the next turn.
 void alarm_clock::ring_all_due() {
+  {
+    const std::lock_guard lock(mutex_);
+    pending_ = false;
+    count_as_work();  // it does until this returns
+  }
   const auto now = clock::now();
-  while (alarm* const due = next_due(now)) due->ring();
+  while (alarm* const due = next_due(now))
+    if (!due->ring()) break;
   const std::lock_guard lock(mutex_);
   wake_ = clock::time_point::max();
   if (!heap_.empty()) wake_at(heap_.front().when);
-}
-
-void alarm_clock::rest_if_empty() {
-  const std::lock_guard lock(mutex_);
-  resting_ = false;
-  if (!heap_.empty() || wake_ == clock::time_point::max()) return;
-  wake_ = clock::time_point::max();
-  timer_.cancel();
 }
 
 // --- alarm

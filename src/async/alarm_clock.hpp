@@ -1,13 +1,13 @@
 #pragma once
 
 #include <fanout/async/alarm.hpp>
+#include <fanout/async/brief_mutex.hpp>
 
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
 #include <cstddef>
-#include <mutex>
 #include <vector>
 
 namespace fanout::detail {
@@ -17,9 +17,9 @@ namespace fanout::detail {
 /// A heap with four children to a node: most alarms are set for later than those before them, which costs one step, and
 /// most are stopped before they ring. (A wheel of lists would do both in constant time, but rings on its ticks only.)
 /// The timer is set anew when an alarm is earlier than all others; when that one is stopped, the timer fires for
-/// nothing once. A timer that is set keeps the context's `run` from returning, so it is cancelled when the last alarm
-/// is gone: in a turn of its own, as most often another alarm has been set by then, and setting a timer is a system
-/// call.
+/// nothing once. A timer that is set keeps the context's `run` from returning; while there is no alarm left that is
+/// balanced by one unit of work less, since to cancel it and set it again is two system calls, and most often another
+/// alarm is set at once.
 ///
 /// Thread safety: all members, from the threads that run the context.
 class alarm_clock final : public asio::execution_context::service {
@@ -50,13 +50,14 @@ class alarm_clock final : public asio::execution_context::service {
 
   alarm* next_due(clock::time_point now) noexcept;
   void ring_all_due();
-  void rest_if_empty();
+  void count_as_work() noexcept;
 
-  std::mutex mutex_;
+  brief_mutex mutex_;
   std::vector<entry> heap_;
   asio::basic_waitable_timer<clock, asio::wait_traits<clock>, asio::io_context::executor_type> timer_;
   clock::time_point wake_ = clock::time_point::max();  ///< when the timer fires; max while it is not set
-  bool resting_ = false;  ///< a turn has been asked for, to see whether it may be cancelled
+  bool pending_ = false;                               ///< the timer is set and has not fired
+  bool idle_ = false;                                  ///< it is, for nobody, and does not count as work
 };
 
 }  // namespace fanout::detail

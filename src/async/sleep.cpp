@@ -65,7 +65,10 @@ class sleeper final : public alarm {
     const asio::io_context::executor_type executor = *loop_;  // this may be gone before the post returns
     asio::post(executor, parked_turn(parked_, with));
   }
-  void ring() override { wake({}); }
+  bool ring() override {
+    wake({});
+    return true;
+  }
   void clock_ends() noexcept override {
     rung();
     parked_.drop();

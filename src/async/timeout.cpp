@@ -21,13 +21,19 @@ void timed_child::on_started() {
   set(executor(), deadline_);
 }
 
-void timed_child::ring() {
+// Of two time limits, one inside the other, that have both passed, the inner one hears of the cancellation by the outer
+// before it rings.
+bool timed_child::ring() {
   rung();
   armed_ = false;
-  if (ended_) return let_go();
+  if (ended_) {
+    let_go();
+    return true;
+  }
   expired_ = !parent_cancelled();
   cancel_all();
   drop();
+  return false;
 }
 
 void timed_child::on_end(child& ended, const std::exception_ptr& failed) {

@@ -114,6 +114,21 @@ TEST_F(alarms, a_clock_that_has_come_to_rest_goes_on) {
   run_to_end(set_stop_and_set_again());
 }
 
+TEST_F(alarms, a_loop_that_has_returned_may_be_run_again) {
+  asio::io_context loop;
+  for (int i = 0; i < 3; ++i) {
+    bool done = false;
+    asio::co_spawn(loop, timeout(1h, yield()), [&done](std::exception_ptr) { done = true; });
+    loop.run();
+    EXPECT_TRUE(done);
+    asio::co_spawn(loop, sleep(1ms), [&done](std::exception_ptr) { done = false; });
+    loop.restart();
+    loop.run();
+    EXPECT_FALSE(done);
+    loop.restart();
+  }
+}
+
 task<std::size_t> one_by_one() {
   std::vector<task<void>> naps;
   for (int i = 0; i < 5; ++i) naps.push_back(sleep(4ms));

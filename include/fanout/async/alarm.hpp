@@ -44,7 +44,8 @@ class alarm {
 
  private:
   friend class alarm_clock;
-  virtual void ring() = 0;
+  /// False: what it has begun is to be heard of in a turn of the loop before the next one rings.
+  virtual bool ring() = 0;
   /// The context is being destroyed; this will not ring.
   virtual void clock_ends() noexcept {}
 

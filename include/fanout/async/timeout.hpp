@@ -57,7 +57,7 @@ class timed_child : public single_child, private alarm {
 
  private:
   void disarm() noexcept;
-  void ring() override;
+  bool ring() override;
 
   std::chrono::steady_clock::time_point begun_;
   std::chrono::steady_clock::time_point deadline_;
