@@ -2,6 +2,7 @@
 #include <fanout/async/exception_group.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace fanout::detail {
 
@@ -44,6 +45,7 @@ void all_must_succeed::settle(std::size_t index, const std::exception_ptr& faile
   if (!failed) {
     ++succeeded_;
   } else if (!first_failure_) {
+    first_failed_ = index;
     first_failure_ = failed;
     cancel();
   } else {
@@ -51,8 +53,8 @@ void all_must_succeed::settle(std::size_t index, const std::exception_ptr& faile
   }
 }
 
-void all_must_succeed::check() const {
-  if (first_failure_) std::rethrow_exception(first_failure_);
+void all_must_succeed::check() {
+  if (first_failure_) std::rethrow_exception(std::exchange(first_failure_, nullptr));
   if (succeeded_ < size()) std::rethrow_exception(cancellation());  // cancelled before the last ones had begun
 }
 

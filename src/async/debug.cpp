@@ -2,6 +2,9 @@
 #include <fanout/async/observation.hpp>
 #include <fanout/base/failure.hpp>
 
+#include "async/task_record.hpp"
+#include "async/watchdog.hpp"
+
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -13,16 +16,6 @@
 
 namespace fanout {
 namespace detail {
-
-/// What the books say of one task. All but what it waits for is fixed when it is opened.
-class task_record {
- public:
-  std::uint64_t id = 0;
-  std::uint64_t parent = 0;
-  std::string name = {};
-  std::source_location spawned_at = {};
-  std::atomic<const char*> waits_for = nullptr;  ///< a literal, so nothing is published along with it
-};
 
 namespace {
 
@@ -72,14 +65,6 @@ class task_registry {
   std::uint64_t last_id_ = 0;
 };
 
-void report_about(const task_record& record, debug_report about) {
-  const auto options = task_registry::instance().options();
-  if (!options->enabled || !options->on_report) return;
-  about.task = record.name;
-  about.spawned_at = record.spawned_at;
-  options->on_report(about);
-}
-
 void write_to_standard_error(const debug_report& report) {
   fmt::print(stderr, "fanout: {}\n", report.text());
 }
@@ -105,14 +90,25 @@ std::string message_of(const std::exception_ptr& failed) {
 
 }  // namespace
 
+void report_about(const task_record& record, debug_report about) {
+  const auto options = task_registry::instance().options();
+  if (!options->enabled || !options->on_report) return;
+  about.task = record.name;
+  about.spawned_at = record.spawned_at;
+  options->on_report(about);
+}
+
+std::chrono::nanoseconds stall_threshold() {
+  return task_registry::instance().options()->stall_threshold;
+}
+
 std::atomic<bool> debugging_on = false;
 [[maybe_unused]] const bool environment_read = read_environment();
 
-thread_local running_mark* running_mark::current = nullptr;
-
 void waiting_for::set(const char* what) noexcept {
-  if (!running_mark::current) return;
-  record_ = running_mark::current->record_.get();
+  const running_mark* const turn = watched_thread::mine().current();
+  if (!turn) return;
+  record_ = turn->record_.get();
   before_ = record_->waits_for.exchange(what, std::memory_order_relaxed);
 }
 
@@ -148,15 +144,13 @@ void task_observation::report(const std::exception_ptr& failed) const {
 }
 
 running_mark::running_mark(std::shared_ptr<task_record> record) noexcept
-    : record_(std::move(record)), outer_(std::exchange(current, this)), started_(std::chrono::steady_clock::now()) {}
+    : record_(std::move(record)), started_(std::chrono::steady_clock::now()) {
+  watched_thread::mine().enter(*this);
+}
 
 running_mark::~running_mark() {
-  current = outer_;
-  const auto total = std::chrono::steady_clock::now() - started_;
-  if (outer_) outer_->inner_ += total;
-  const auto held = total - inner_;
-  if (held >= task_registry::instance().options()->stall_threshold)
-    report_about(*record_, {.what = debug_report::kind::stalled, .held = held});
+  const auto held = watched_thread::mine().leave(*this);
+  if (held >= stall_threshold()) report_about(*record_, {.what = debug_report::kind::stalled, .held = held});
 }
 
 }  // namespace detail
@@ -164,6 +158,9 @@ running_mark::~running_mark() {
 std::string debug_report::text() const {
   std::string whose = task + detail::place_of(spawned_at);
   switch (what) {
+    case kind::stalling:
+      return fmt::format("{} has been holding its loop for {:.1f} ms", whose,
+                         std::chrono::duration<double, std::milli>(held).count());
     case kind::stalled:
       return fmt::format("{} held its loop for {:.1f} ms", whose,
                          std::chrono::duration<double, std::milli>(held).count());
@@ -177,6 +174,7 @@ std::string debug_report::text() const {
 
 void set_debug(debug_options options) {
   detail::task_registry::instance().set(std::move(options));
+  detail::watchdog::instance().stop();  // the next turn of a watched task starts another
 }
 
 std::vector<task_state> dump_tasks() {

@@ -15,9 +15,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <mutex>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -45,6 +48,15 @@ class debugging : public test::leak_checked {
     leak_checked::TearDown();
   }
 
+  /// What was told, but for what the watchdog saw: how often it looks is for the system's scheduler to say.
+  std::vector<debug_report> reports() {
+    const std::lock_guard lock(mutex_);
+    std::vector<debug_report> some;
+    for (const debug_report& each : reports_)
+      if (each.what != kind::stalling) some.push_back(each);
+    return some;
+  }
+
   std::mutex mutex_;
   std::vector<debug_report> reports_;
 };
@@ -64,12 +76,53 @@ TEST_F(debugging, a_task_that_holds_its_loop_is_named) {
     group.spawn(sleep(1ms), "a quick one");
     co_return;
   }));
-  ASSERT_EQ(reports_.size(), 1U);
-  EXPECT_EQ(reports_[0].what, kind::stalled);
-  EXPECT_EQ(reports_[0].task, "the slow one");
-  EXPECT_GE(reports_[0].held, 30ms);
-  EXPECT_THAT(reports_[0].spawned_at.file_name(), HasSubstr("test_debug.cpp"));
-  EXPECT_THAT(reports_[0].text(), testing::AllOf(HasSubstr("the slow one (spawned at "), HasSubstr("held its loop")));
+  const auto told = reports();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].what, kind::stalled);
+  EXPECT_EQ(told[0].task, "the slow one");
+  EXPECT_GE(told[0].held, 30ms);
+  EXPECT_THAT(told[0].spawned_at.file_name(), HasSubstr("test_debug.cpp"));
+  EXPECT_THAT(told[0].text(), testing::AllOf(HasSubstr("the slow one (spawned at "), HasSubstr("held its loop")));
+}
+
+/// Holds its loop until somebody else has said so.
+task<void> hold_until(std::atomic<bool>& told) {
+  const auto give_up = std::chrono::steady_clock::now() + 60s;
+  while (!told && std::chrono::steady_clock::now() < give_up) {
+  }
+  co_return;
+}
+
+TEST_F(debugging, a_task_is_named_while_it_holds_its_loop) {
+  std::atomic<bool> told = false;
+  std::vector<debug_report> seen;
+  set_debug({.enabled = true, .stall_threshold = 20ms, .on_report = [&](const debug_report& each) {
+               const std::lock_guard lock(mutex_);
+               seen.push_back(each);
+               if (each.what == kind::stalling) told = true;
+             }});
+  run_to_end(timeout(1h, hold_until(told)));
+  set_debug({});
+  ASSERT_EQ(seen.size(), 2U) << "once while it lasts, and once when it is over";
+  EXPECT_EQ(seen[0].what, kind::stalling);
+  EXPECT_EQ(seen[0].task, "timeout");
+  EXPECT_THAT(seen[0].spawned_at.file_name(), HasSubstr("test_debug.cpp"));
+  EXPECT_GE(seen[0].held, 20ms);
+  EXPECT_THAT(seen[0].text(), HasSubstr("has been holding its loop for"));
+  EXPECT_EQ(seen[1].what, kind::stalled);
+  EXPECT_GE(seen[1].held, seen[0].held);
+}
+
+TEST_F(debugging, may_be_turned_off_by_who_is_told) {
+  std::atomic<bool> told = false;
+  set_debug({.enabled = true, .stall_threshold = 5ms, .on_report = [&](const debug_report& each) {
+               if (each.what == kind::stalling) {
+                 set_debug({});
+                 told = true;
+               }
+             }});
+  run_to_end(timeout(1h, hold_until(told)));
+  EXPECT_TRUE(told);
 }
 
 task<void> parent_of_a_slow_one() {
@@ -81,8 +134,9 @@ task<void> parent_of_a_slow_one() {
 
 TEST_F(debugging, a_parent_is_not_blamed_for_its_child) {
   run_to_end(timeout(1h, parent_of_a_slow_one()));
-  ASSERT_EQ(reports_.size(), 1U);
-  EXPECT_EQ(reports_[0].task, "gather[0]");
+  const auto told = reports();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].task, "gather[0]");
 }
 
 task<void> fail(std::string message) {
@@ -104,10 +158,44 @@ task<void> two_that_fail() {
 
 TEST_F(debugging, a_failure_that_nobody_is_thrown_is_reported) {
   EXPECT_THROW(run_to_end(two_that_fail()), std::runtime_error);
-  ASSERT_EQ(reports_.size(), 1U);
-  EXPECT_EQ(reports_[0].what, kind::failure_unobserved);
-  EXPECT_EQ(reports_[0].task, "gather[1]");
-  EXPECT_THAT(reports_[0].text(), HasSubstr("second"));
+  const auto told = reports();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].what, kind::failure_unobserved);
+  EXPECT_EQ(told[0].task, "gather[1]");
+  EXPECT_THAT(told[0].text(), HasSubstr("second"));
+}
+
+task<void> fail_beside_a_stubborn_one() {
+  std::vector<task<void>> both;
+  both.push_back(fail("first"));
+  both.push_back(shield(sleep(1h)));
+  auto all = gather(std::move(both));
+  co_await std::move(all);
+}
+
+TEST_F(debugging, a_failure_whose_loop_is_destroyed_before_it_is_thrown_is_reported) {
+  {
+    asio::io_context loop;
+    asio::co_spawn(loop, fail_beside_a_stubborn_one(), asio::detached);
+    for (int i = 0; i < 10; ++i) loop.run_one_for(100ms);
+  }
+  const auto told = reports();
+  const auto unobserved = std::count_if(told.begin(), told.end(), [](const debug_report& each) {
+    return each.what == kind::failure_unobserved && each.task == "gather[0]" &&
+           each.text().find("first") != std::string::npos;
+  });
+  EXPECT_EQ(unobserved, 1);
+}
+
+TEST_F(debugging, separate_arguments_can_be_given_their_place) {
+  run_to_end(gather(std::source_location::current(), hold_loop(30ms), test::echo(1)));
+  run_to_end(race_to_finish(std::source_location::current(), hold_loop(30ms), sleep(1h)));
+  run_to_end(gather(hold_loop(30ms), test::echo(1)));
+  const auto told = reports();
+  ASSERT_EQ(told.size(), 3U);
+  EXPECT_THAT(told[0].text(), HasSubstr("gather[0] (spawned at "));
+  EXPECT_THAT(told[1].text(), HasSubstr("race_to_finish[0] (spawned at "));
+  EXPECT_THAT(told[2].text(), testing::StartsWith("gather[0] held"));
 }
 
 TEST_F(debugging, a_task_destroyed_in_the_middle_is_reported) {
@@ -117,9 +205,10 @@ TEST_F(debugging, a_task_destroyed_in_the_middle_is_reported) {
     loop.poll();
     EXPECT_EQ(dump_tasks().size(), 1U);
   }
-  ASSERT_EQ(reports_.size(), 1U);
-  EXPECT_EQ(reports_[0].what, kind::destroyed_pending);
-  EXPECT_EQ(reports_[0].task, "timeout");
+  const auto told = reports();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].what, kind::destroyed_pending);
+  EXPECT_EQ(told[0].task, "timeout");
 }
 
 TEST_F(debugging, the_tree_of_live_tasks_says_what_each_waits_for) {
@@ -175,6 +264,34 @@ task<void> everything(test::census& seen) {
 TEST_F(debugging, tasks_that_are_watched_can_be_cancelled_at_every_step) {
   test::cancel_at_every_step(everything);
   test::destroy_at_every_step(everything);
+}
+
+/// Run by the test below, in a program of its own that has FANOUT_DEBUG in its environment.
+TEST(debug_environment, DISABLED_child) {
+  EXPECT_THROW(run_to_end(two_that_fail()), std::runtime_error);
+  run_to_end(timeout(1h, hold_loop(150ms)));
+}
+
+/// What that program writes to standard error.
+std::string errors_with(const std::string& variable) {
+  const auto got = run_to_end(run_program({
+      .arguments = {"/proc/self/exe", "--gtest_filter=debug_environment.DISABLED_child",
+                    "--gtest_also_run_disabled_tests"},
+      .environment = std::vector<std::string>{"PATH=/usr/bin:/bin", variable},
+  }));
+  EXPECT_TRUE(got.ok()) << got.output;
+  return got.errors;
+}
+
+TEST(debug_environment, a_variable_turns_it_on_for_a_whole_program) {
+  const std::string told = errors_with("FANOUT_DEBUG=1");
+  EXPECT_THAT(told,
+              testing::ContainsRegex("fanout: gather\\[1\\] \\(spawned at [^\n]*test_debug.cpp:[0-9]+\\) failed, and "
+                                     "nobody was told: second\n"));
+  EXPECT_THAT(told,
+              testing::ContainsRegex("fanout: timeout \\(spawned at [^\n]*\\) held its loop for [0-9]+.[0-9] ms\n"));
+  EXPECT_EQ(errors_with("FANOUT_DEBUG=0"), "");
+  EXPECT_EQ(errors_with("FANOUT_DEBUG="), "");
 }
 
 }  // namespace

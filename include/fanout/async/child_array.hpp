@@ -8,7 +8,6 @@
 #include <optional>
 #include <source_location>
 #include <stdexcept>
-#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -73,16 +72,18 @@ class child_array : public child_scope {
 class all_must_succeed : public child_array {
  public:
   /// Throws unless every child has a value.
-  void check() const;
+  void check();
 
  protected:
   using child_array::child_array;
-  ~all_must_succeed() = default;
+  /// A failure that was never thrown, because the loop was destroyed before the last child had ended, is told of.
+  ~all_must_succeed() { report_unobserved(first_failed_, first_failure_); }
   void settle(std::size_t index, const std::exception_ptr& failed) override;
 
  private:
   std::size_t succeeded_ = 0;
-  std::exception_ptr first_failure_;
+  std::size_t first_failed_ = 0;
+  std::exception_ptr first_failure_;  ///< until it is thrown
 };
 
 /// Failures are kept beside the values.
@@ -160,8 +161,8 @@ class children_of_range final : public Rule {
 template <class Rule, class... T>
 class children_of_pack final : public Rule {
  public:
-  children_of_pack(asio::any_io_executor executor, std::string_view name, task<T>... work)
-      : Rule(std::move(executor), sizeof...(T), concurrency_limit(), unknown_place(name)), work_(std::move(work)...) {}
+  children_of_pack(asio::any_io_executor executor, spawn_site site, task<T>... work)
+      : Rule(std::move(executor), sizeof...(T), concurrency_limit(), site), work_(std::move(work)...) {}
 
   template <std::size_t I>
   auto& value() {
@@ -175,9 +176,6 @@ class children_of_pack final : public Rule {
   }
 
  private:
-  /// A default argument cannot follow a pack, so nobody can say where they were spawned.
-  static spawn_site unknown_place(std::string_view name) { return {.name = name}; }
-
   void start_child(std::size_t index) override { start_child(index, std::index_sequence_for<T...>()); }
   template <std::size_t... I>
   void start_child(std::size_t index, std::index_sequence<I...>) {

@@ -28,9 +28,9 @@ namespace fanout {
 namespace detail {
 
 template <std::size_t... I, class... T>
-task<std::tuple<gathered_t<T>...>> gather_pack(std::index_sequence<I...>, task<T>... work) {
+task<std::tuple<gathered_t<T>...>> gather_pack(std::index_sequence<I...>, spawn_site site, task<T>... work) {
   const auto executor = co_await asio::this_coro::executor;
-  children_of_pack<all_must_succeed, T...> children(executor, "gather", std::move(work)...);
+  children_of_pack<all_must_succeed, T...> children(executor, site, std::move(work)...);
   task<void> all = children.run();
   co_await std::move(all);
   children.check();
@@ -38,9 +38,9 @@ task<std::tuple<gathered_t<T>...>> gather_pack(std::index_sequence<I...>, task<T
 }
 
 template <std::size_t... I, class... T>
-task<std::tuple<settled<T>...>> gather_pack_settled(std::index_sequence<I...>, task<T>... work) {
+task<std::tuple<settled<T>...>> gather_pack_settled(std::index_sequence<I...>, spawn_site site, task<T>... work) {
   const auto executor = co_await asio::this_coro::executor;
-  children_of_pack<all_settle, T...> children(executor, "gather_settled", std::move(work)...);
+  children_of_pack<all_settle, T...> children(executor, site, std::move(work)...);
   task<void> all = children.run();
   co_await std::move(all);
   co_return std::tuple<settled<T>...>(children.template take<T, I>()...);
@@ -51,7 +51,15 @@ task<std::tuple<settled<T>...>> gather_pack_settled(std::index_sequence<I...>, t
 /// Runs all `children` and returns their values as a tuple, `std::monostate` for one without a value.
 template <class... T>
 task<std::tuple<detail::gathered_t<T>...>> gather(task<T>... children) {
-  return detail::gather_pack(std::index_sequence_for<T...>(), std::move(children)...);
+  return detail::gather_pack(std::index_sequence_for<T...>(), {.name = "gather"}, std::move(children)...);
+}
+
+/// The same, for whoever wants reports of debugging to say where: `gather(std::source_location::current(), a(), b())`.
+/// After a pack of arguments there can be no default one, which finds that out by itself for a range.
+template <class... T>
+task<std::tuple<detail::gathered_t<T>...>> gather(std::source_location where, task<T>... children) {
+  return detail::gather_pack(std::index_sequence_for<T...>(), {.name = "gather", .where = where},
+                             std::move(children)...);
 }
 
 /// Runs all `children` and returns their values in order; for `task<void>`, a vector of `std::monostate`.
@@ -74,7 +82,15 @@ task<std::vector<detail::gathered_t<T>>> gather(std::vector<task<T>> children, c
 /// awaiting coroutine is cancelled so are the children; what they made of it is returned all the same.
 template <class... T>
 task<std::tuple<settled<T>...>> gather_settled(task<T>... children) {
-  return detail::gather_pack_settled(std::index_sequence_for<T...>(), std::move(children)...);
+  return detail::gather_pack_settled(std::index_sequence_for<T...>(), {.name = "gather_settled"},
+                                     std::move(children)...);
+}
+
+/// The same with the place, as for `gather`.
+template <class... T>
+task<std::tuple<settled<T>...>> gather_settled(std::source_location where, task<T>... children) {
+  return detail::gather_pack_settled(std::index_sequence_for<T...>(), {.name = "gather_settled", .where = where},
+                                     std::move(children)...);
 }
 
 /// The same for a range, in order. A child that never began, because of the limit, is settled as cancelled.

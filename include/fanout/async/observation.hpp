@@ -59,7 +59,7 @@ class waiting_for {
   const char* before_ = nullptr;
 };
 
-/// Marks the calling thread as running a task, and measures for how long.
+/// Marks the calling thread as running a task, and measures for how long. A watchdog looks at it from another thread.
 class running_mark {
  public:
   explicit running_mark(std::shared_ptr<task_record> record) noexcept;
@@ -69,12 +69,13 @@ class running_mark {
 
  private:
   friend class waiting_for;
-  static thread_local running_mark* current;
+  friend class watched_thread;
 
   std::shared_ptr<task_record> record_;
-  running_mark* outer_;
+  running_mark* outer_ = nullptr;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::duration inner_{};  ///< spent in tasks that ran inside this one's turn
+  bool told_ = false;                            ///< the watchdog has said that it goes on
 };
 
 /// A task's share in the books. Empty while debugging is off.

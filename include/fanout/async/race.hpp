@@ -53,9 +53,9 @@ Result variant_at(std::size_t winner, Children& children, std::index_sequence<I.
 }
 
 template <class Rule, class... T>
-task<std::variant<gathered_t<T>...>> race_of_pack(std::string_view name, task<T>... work) {
+task<std::variant<gathered_t<T>...>> race_of_pack(spawn_site site, task<T>... work) {
   const auto executor = co_await asio::this_coro::executor;
-  children_of_pack<Rule, T...> children(executor, name, std::move(work)...);
+  children_of_pack<Rule, T...> children(executor, site, std::move(work)...);
   task<void> all = children.run();
   co_await std::move(all);
   co_return variant_at<std::variant<gathered_t<T>...>>(children.winner(), children, std::index_sequence_for<T...>());
@@ -68,7 +68,15 @@ task<std::variant<gathered_t<T>...>> race_of_pack(std::string_view name, task<T>
 template <class... T>
   requires(sizeof...(T) > 0)
 task<std::variant<detail::gathered_t<T>...>> race_to_finish(task<T>... children) {
-  return detail::race_of_pack<detail::first_to_finish, T...>("race_to_finish", std::move(children)...);
+  return detail::race_of_pack<detail::first_to_finish, T...>({.name = "race_to_finish"}, std::move(children)...);
+}
+
+/// The same with the place, as for `gather`.
+template <class... T>
+  requires(sizeof...(T) > 0)
+task<std::variant<detail::gathered_t<T>...>> race_to_finish(std::source_location where, task<T>... children) {
+  return detail::race_of_pack<detail::first_to_finish, T...>({.name = "race_to_finish", .where = where},
+                                                             std::move(children)...);
 }
 
 /// The same for a range; throws `std::invalid_argument` for an empty one.
@@ -84,7 +92,15 @@ task<race_winner<T>> race_to_finish(std::vector<task<T>> children, concurrency_l
 template <class... T>
   requires(sizeof...(T) > 0)
 task<std::variant<detail::gathered_t<T>...>> race_to_succeed(task<T>... children) {
-  return detail::race_of_pack<detail::first_to_succeed, T...>("race_to_succeed", std::move(children)...);
+  return detail::race_of_pack<detail::first_to_succeed, T...>({.name = "race_to_succeed"}, std::move(children)...);
+}
+
+/// The same with the place, as for `gather`.
+template <class... T>
+  requires(sizeof...(T) > 0)
+task<std::variant<detail::gathered_t<T>...>> race_to_succeed(std::source_location where, task<T>... children) {
+  return detail::race_of_pack<detail::first_to_succeed, T...>({.name = "race_to_succeed", .where = where},
+                                                              std::move(children)...);
 }
 
 /// The same for a range; throws `std::invalid_argument` for an empty one.
