@@ -23,12 +23,12 @@ async def trivial(value):
     return value
 
 
-async def gather(count, slice_size=10_000):
+async def gather(count, slice_size=1_000):
     for start in range(0, count, slice_size):
         await asyncio.gather(*(trivial(i) for i in range(start, start + slice_size)))
 
 
-async def spawn_and_join(count, slice_size=10_000):
+async def spawn_and_join(count, slice_size=1_000):
     for start in range(0, count, slice_size):
         async with asyncio.TaskGroup() as group:
             for i in range(start, start + slice_size):
@@ -64,7 +64,7 @@ async def hand_over_between_threads(count, capacity=64):
 
 
 async def semaphore(count, waiters=1_000):
-    permits = asyncio.Semaphore(1)
+    permits = asyncio.Semaphore(10)
 
     async def take_turns():
         for _ in range(count // waiters):
@@ -77,7 +77,7 @@ async def semaphore(count, waiters=1_000):
 async def timers(count):
     for _ in range(count):
         async with asyncio.timeout(3600):
-            pass
+            await asyncio.sleep(0)  # a task that has to wait, so that the timer is of use
 
 
 def nanoseconds(work, count):

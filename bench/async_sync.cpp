@@ -175,7 +175,7 @@ void compare(const char* name, int rounds, std::size_t capacity, measured ours, 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::atoi(argv[1]) : 5;
+  const int rounds = argc > 1 ? std::atoi(argv[1]) : 3;
   for (const std::size_t capacity : {0u, 1u, 64u}) {
     const std::string with = ", capacity " + std::to_string(capacity);
     compare(("channel, one loop" + with + ", beside channel").c_str(), rounds, capacity, ours_in_one_loop,

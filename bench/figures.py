@@ -13,6 +13,7 @@ import os
 import pathlib
 import platform
 import re
+import shutil
 import socket
 import statistics
 import subprocess
@@ -160,11 +161,11 @@ def measure_fetch(fanout, rounds, figures):
         figures.add("its peak memory", max(peaks), "< 40 MB", max(peaks) < 40, " MB")
 
 
-# What the C++ benchmarks call a figure, and bench/async_peer.py.
+# What the C++ benchmarks call a figure, and bench/async_peer.py and async_peer.go.
 ASYNC_FIGURES = {
     "gather of trivial coroutines": "gather",
     "spawn and join in a task group": "spawn_and_join",
-    "timeout of a task that ends at once": "timers",
+    "timeout, set and cancelled": "timers",
     "channel, one loop, capacity 64, beside channel": "channel_one_loop",
     "channel, two threads, capacity 64": "channel_two_threads",
     "semaphore, 1,000 waiters, beside channel": "semaphore",
@@ -172,24 +173,45 @@ ASYNC_FIGURES = {
 }
 
 
+def peer_figures(command):
+    """What one of the peers printed: a name and a number a line."""
+    return {name: float(value) for name, value in (line.split() for line in run(command).stdout.splitlines())}
+
+
+def measure_go():
+    """The same figures for Go; empty where it is not installed."""
+    go = shutil.which("go")
+    if not go:
+        print("\nGo is not installed (Debian's golang-go), so it is not measured")
+        return {}
+    with tempfile.TemporaryDirectory() as directory:
+        program = pathlib.Path(directory, "async_peer")
+        source = pathlib.Path(__file__).with_name("async_peer.go")
+        run([go, "build", "-o", program, source], env={**os.environ, "GOFLAGS": "", "GO111MODULE": "off"})
+        return peer_figures([program])
+
+
 def measure_async(fanout, figures):
-    """asyncio's vocabulary beside plain Asio, and beside asyncio on uvloop: ns an operation, bytes for the memory."""
+    """asyncio's vocabulary beside plain Asio, asyncio on uvloop, and Go: ns an operation, bytes for the memory."""
     directory = pathlib.Path(fanout).parent
     printed = "".join(run([directory / name]).stdout for name in ("bench_async_tasks", "bench_async_sync"))
-    peer = run([sys.executable, pathlib.Path(__file__).with_name("async_peer.py")]).stdout
-    theirs = {name: float(value) for name, value in (line.split() for line in peer.splitlines())}
+    uvloop = peer_figures([sys.executable, pathlib.Path(__file__).with_name("async_peer.py")])
+    go = measure_go()
     print(f"\ncoroutines, beside plain Asio\n{printed}")
-    print("the same under asyncio on uvloop")
-    for name, value in theirs.items():
-        print(f"  {name:<20} {value:>8.0f}")
+    print(f"{'ns an operation, bytes a task':<48} {'ours':>8} {'plain Asio':>12} {'uvloop':>8} {'Go':>8}")
     for name, of_theirs in ASYNC_FIGURES.items():
         found = re.search(rf"^{re.escape(name)} +(?:ours +)?([\d.]+) \S+ +(?:plain Asio +)?([\d.]+)", printed, re.M)
         ours, plain = float(found[1]), float(found[2])
+        theirs = uvloop[of_theirs]
+        beside = f"{go[of_theirs]:8.0f}" if go else f"{'-':>8}"
+        print(f"{name:<48} {ours:8.0f} {plain:12.0f} {theirs:8.0f} {beside}")
         figures.add(f"{name}, of plain Asio", ours / plain, "<= 1.2", ours <= 1.2 * plain)
         if of_theirs == "idle_task":
             figures.add(name, ours, "<= 1024 B", ours <= 1024, " B")
         else:
-            figures.add(f"{name}, faster than uvloop", theirs[of_theirs] / ours, ">= 10", theirs[of_theirs] >= 10 * ours)
+            figures.add(f"{name}, faster than uvloop", theirs / ours, ">= 10", theirs >= 10 * ours)
+    off = float(re.search(r"^debugging, off: for each child +([\d.]+) ns", printed, re.M)[1])
+    figures.add("debugging while it is off, for each child", off, "<= 5 ns", off <= 5, " ns")
 
 
 def measure_processes(fanout, figures):
