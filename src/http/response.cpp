@@ -1,11 +1,26 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/http/response.hpp>
 
+#include "http/charset.hpp"
 #include "http/text.hpp"
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace fanout::http {
+
+std::string_view response::charset() const noexcept {
+  return charset_of(headers["content-type"]);
+}
+
+std::string response::text() const& {
+  return to_utf8(body, charset());
+}
+
+std::string response::text() && {
+  return to_utf8(std::move(body), charset());
+}
 
 void response::raise_for_status() const {
   if (ok()) return;

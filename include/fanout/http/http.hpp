@@ -4,6 +4,7 @@
 #include <fanout/http/body_source.hpp>
 #include <fanout/http/client.hpp>
 #include <fanout/http/cookies.hpp>
+#include <fanout/http/forms.hpp>
 #include <fanout/http/headers.hpp>
 #include <fanout/http/request.hpp>
 #include <fanout/http/response.hpp>

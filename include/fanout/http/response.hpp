@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 /// \file
@@ -50,8 +50,12 @@ struct response {
   std::vector<hop> history;       ///< the redirects that led to it, the first one first
   http::measurements measured;
 
-  const std::string& text() const& noexcept { return body; }
-  std::string text() && noexcept { return std::move(body); }
+  /// The body as UTF-8. A byte order mark decides its charset, else Content-Type, else it is UTF-8; what is malformed
+  /// becomes U+FFFD, as the WHATWG Encoding Standard says. `body` has the bytes as they came.
+  std::string text() const&;
+  std::string text() &&;
+  /// The charset that Content-Type names, as the server spelled it; empty without one.
+  std::string_view charset() const noexcept;
   bool ok() const noexcept { return status < 400; }
   /// Throws a `fanout::error` of kind `status` when the status is 400 or above.
   void raise_for_status() const;
