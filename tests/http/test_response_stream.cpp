@@ -181,9 +181,9 @@ TEST_F(response_streams, that_break_say_so_once_they_are_read_so_far) {
             "RFC 9112 section 7.1"},
            {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b", failure_kind::protocol,
             "cut off"}}) {
-    scripted_server server([&, bytes = bytes](peer& client, int) {
+    scripted_server server([sent = bytes](peer& client, int) {
       client.read_request();
-      client.send(bytes);
+      client.send(sent);
     });
     const auto failed = failure_of([&] { run_on(loop_, read_in_pieces(client(), get(server.url()))); });
     EXPECT_EQ(failed.kind, kind) << message;
