@@ -159,6 +159,19 @@ TEST_F(dns, a_name_server_that_never_answers_is_a_timeout_and_keeps_no_loop_runn
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 4s) << "the look-up itself would go on for longer";
 }
 
+TEST_F(dns, a_look_up_has_a_limit_of_its_own) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({{"fine.test", {"127.0.0.1", 0}}});
+  asio::io_context loop(1);
+  use(loop, names);
+  options_.resolve_timeout = 30ms;
+  const auto failed = failure_of([&] { get_on(loop, client(options_), "http://silent.test/"); });
+  EXPECT_EQ(failed.kind, failure_kind::timeout);
+  EXPECT_THAT(failed.message, HasSubstr("silent.test:80 took longer than 30ms (resolve timeout)"));
+  options_.resolve_timeout = 60s;
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "fine.test")).body, "x");
+}
+
 TEST_F(dns, one_that_gives_up_does_not_disturb_the_others) {
   scripted_server server(always(ok("x")));
   fake_name_server names({{"fine.test", {"127.0.0.1", 0}}});
