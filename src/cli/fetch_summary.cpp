@@ -4,6 +4,7 @@
 
 #include "cli/output.hpp"
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
@@ -37,6 +38,15 @@ void fetch_counts::add(const fetch::record& result) {
 std::string summary_json(const report& cost, const fetch_counts& counts) {
   boost::json::object failures;
   for (const auto& [kind, count] : counts.by_kind) failures[to_string(kind)] = count;
+  boost::json::array workers;
+  for (const worker_report& each : cost.workers)
+    workers.push_back(boost::json::object{{"tasks", each.tasks},
+                                          {"starts", each.starts},
+                                          {"restarts", each.restarts},
+                                          {"cpu_s", seconds(each.cpu)},
+                                          {"peak_rss_bytes", each.peak_rss_bytes},
+                                          {"bytes_sent", each.bytes_sent},
+                                          {"bytes_received", each.bytes_received}});
   const boost::json::object all{
       {"tasks", cost.tasks},
       {"succeeded", counts.succeeded},
@@ -57,6 +67,7 @@ std::string summary_json(const report& cost, const fetch_counts& counts) {
       {"threads", cost.threads},
       {"restarts", cost.restarts},
       {"ipc_bytes", cost.ipc_bytes},
+      {"workers", workers},
   };
   return boost::json::serialize(all) + "\n";
 }

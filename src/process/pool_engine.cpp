@@ -22,6 +22,7 @@ fanout::options options_of(const process_pool_options& how) {
   made.shape.model = model::processes;  // one worker is one, too
   made.on_error = on_error::collect;
   made.task_timeout = how.task_timeout;
+  made.workers = how.workers;
   return made;
 }
 
@@ -43,6 +44,16 @@ outcome_facts facts_of(std::uint64_t index) {
   return facts;
 }
 
+void add(const worker_report& some, worker_report& total) {
+  total.tasks += some.tasks;
+  total.starts += some.starts;
+  total.restarts += some.restarts;
+  total.cpu += some.cpu;
+  total.peak_rss_bytes = std::max(total.peak_rss_bytes, some.peak_rss_bytes);
+  total.bytes_sent += some.bytes_sent;
+  total.bytes_received += some.bytes_received;
+}
+
 void add(const fanout::report& some, fanout::report& total) {
   total.tasks += some.tasks;
   total.failures += some.failures;
@@ -54,6 +65,8 @@ void add(const fanout::report& some, fanout::report& total) {
   total.processes = std::max(total.processes, some.processes);
   total.restarts += some.restarts;
   total.ipc_bytes += some.ipc_bytes;
+  total.workers.resize(std::max(total.workers.size(), some.workers.size()));
+  for (std::size_t i = 0; i < some.workers.size(); ++i) add(some.workers[i], total.workers[i]);
 }
 
 /// No signal of the program is handled on the thread started meanwhile.

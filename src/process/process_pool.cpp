@@ -49,7 +49,7 @@ class single_call final : public detail::pool_client {
 
 }  // namespace
 
-process_pool::process_pool(process_pool_options how) {
+process_pool::process_pool(const process_pool_options& how) {
   detail::installed_worker_backend();  // throws without fanout::init
   engine_ = std::make_shared<detail::pool_engine>(how);
 }

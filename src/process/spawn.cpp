@@ -15,9 +15,13 @@
 
 #include <array>
 #include <cerrno>
+#include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace fanout::detail {
 namespace {
@@ -25,6 +29,21 @@ namespace {
 std::string& program_name() {
   static std::string name = "fanout-worker";
   return name;
+}
+
+/// This process's environment with changes; `kept` holds the new ones.
+std::vector<char*> changed_environment(const std::map<std::string, std::optional<std::string>>& changes,
+                                       std::vector<std::string>& kept) {
+  std::vector<char*> all;
+  for (char** each = environ; *each; ++each) {
+    const std::string_view entry = *each;
+    if (!changes.contains(std::string(entry.substr(0, entry.find('='))))) all.push_back(*each);
+  }
+  for (const auto& [name, value] : changes)
+    if (value) kept.push_back(fmt::format("{}={}", name, *value));
+  for (std::string& each : kept) all.push_back(each.data());
+  all.push_back(nullptr);
+  return all;
 }
 
 }  // namespace
@@ -47,7 +66,7 @@ void remember_program(const char* name) {
   program_name() = name;
 }
 
-spawned_worker spawn_worker(int page) {
+spawned_worker spawn_worker(int page, const worker_surroundings& surroundings) {
   std::array<int, 2> pair{};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0)
     throw std::system_error(errno, std::generic_category(), "cannot make the socket to a worker process");
@@ -62,6 +81,24 @@ spawned_worker spawn_worker(int page) {
   sigemptyset(&blocked);
   sigaddset(&blocked, SIGINT);
   how.open(STDIN_FILENO, "/dev/null", O_RDONLY);
+  owned_descriptor output;  // above what is overwritten, as the others
+  owned_descriptor error;
+  if (surroundings.output >= 0) {
+    output = copied_above(surroundings.output, worker_page + 1);
+    how.duplicate(output.value(), STDOUT_FILENO);
+  }
+  if (surroundings.error >= 0) {
+    error = copied_above(surroundings.error, worker_page + 1);
+    how.duplicate(error.value(), STDERR_FILENO);
+  }
+  if (surroundings.directory && !surroundings.directory->empty()) how.change_directory(surroundings.directory->c_str());
+  std::vector<std::string> kept;
+  std::vector<char*> changed;
+  char** environment = environ;
+  if (surroundings.environment && !surroundings.environment->empty()) {
+    changed = changed_environment(*surroundings.environment, kept);
+    environment = changed.data();
+  }
   how.duplicate(socket.value(), worker_socket);
   how.duplicate(shared.value(), worker_page);
   how.close_from(worker_page + 1);
@@ -71,7 +108,7 @@ spawned_worker spawn_worker(int page) {
   std::array<char*, 3> arguments{program_name().data(), const_cast<char*>(mode.c_str()), nullptr};
   spawned_worker child;
   spawn_settings::check(
-      posix_spawn(&child.pid, "/proc/self/exe", how.files(), how.attributes(), arguments.data(), environ));
+      posix_spawn(&child.pid, "/proc/self/exe", how.files(), how.attributes(), arguments.data(), environment));
   // By number: glibc 2.36 declares pidfd_open() without C linkage.
   child.pidfd = static_cast<int>(syscall(SYS_pidfd_open, child.pid, 0));
   if (child.pidfd < 0) throw std::system_error(errno, std::generic_category(), "cannot watch a worker process");

@@ -2,6 +2,10 @@
 
 #include <sys/types.h>
 
+#include <map>
+#include <optional>
+#include <string>
+
 namespace fanout::detail {
 
 /// A child process and the descriptors that lead to it. Whoever takes one over sets it to -1 here; the rest is closed,
@@ -17,12 +21,20 @@ struct spawned_worker {
   int socket = -1;  ///< our end of the socketpair; non-blocking
 };
 
+/// What a worker finds itself in.
+struct worker_surroundings {
+  const std::string* directory = nullptr;  ///< null or empty for this process's own
+  const std::map<std::string, std::optional<std::string>>* environment = nullptr;  ///< changes to it
+  int output = -1;  ///< for its standard output; -1 for this process's own
+  int error = -1;
+};
+
 /// Starts this program as a worker: `posix_spawn` of its own executable, never `fork`, which is not safe in a process
 /// with threads. The child starts with SIGINT blocked, until it has seen to it that Ctrl-C, which reaches the whole
 /// process group, does not end it before its parent has decided what it means; other signals are unblocked and have
 /// their default effect. It inherits its end of the socket, the descriptor `page`, stdout and stderr, an empty stdin,
-/// and nothing else. Throws `std::system_error`.
-spawned_worker spawn_worker(int page);
+/// and nothing else, but for what `how` says. Throws `std::system_error`.
+spawned_worker spawn_worker(int page, const worker_surroundings& how);
 
 /// What `init` remembers of how this program was started.
 void remember_program(const char* name);

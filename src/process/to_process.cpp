@@ -7,6 +7,7 @@
 #include "process/spawn.hpp"
 #include "process/wire.hpp"
 #include "process/worker_process.hpp"
+#include "process/worker_settings.hpp"
 
 #include <fmt/format.h>
 
@@ -31,7 +32,7 @@ class calling_worker final : public child_process {
  public:
   explicit calling_worker(const process_call& call) : limit_(call.how.timeout), page_(progress_page::create(1)) {
     encode(call);
-    spawned_worker child = spawn_worker(page_.descriptor());
+    spawned_worker child = spawn_worker(page_.descriptor(), {});
     page_.close_descriptor();
     const pid_t pid = std::exchange(child.pid, -1);
     socket_ = owned_descriptor(std::exchange(child.socket, -1));
@@ -76,7 +77,9 @@ class calling_worker final : public child_process {
   void encode(const process_call& call) {
     if (call.argument.size() > max_value_bytes) throw error(too_large_to_travel());
     frame_writer setup(out_, frame_type::setup);
+    append_raw(out_, hello_frame{});
     append_raw(out_, setup_frame{});
+    worker_settings().encode(out_);
     setup.close();
     frame_writer function(out_, frame_type::function);
     append_raw(out_, function_frame{.name_bytes = static_cast<std::uint32_t>(call.function.size())});
@@ -121,8 +124,9 @@ class calling_worker final : public child_process {
     switch (frame.type) {
       case frame_type::hello: {
         const auto hello = take_raw<hello_frame>(payload);
-        if (hello && hello->magic == wire_magic && hello->version == wire_version) return;
-        throw error(failure_kind::protocol, "the worker process speaks another protocol");
+        const std::string why = hello ? mismatch(*hello, "worker process") : "the worker process said no hello";
+        if (why.empty()) return;
+        throw error(failure_kind::protocol, why);
       }
       case frame_type::results: {
         const auto results = take_results(payload);

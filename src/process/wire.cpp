@@ -2,6 +2,8 @@
 
 #include <fanout/process/codec.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace fanout::detail {
@@ -63,6 +65,15 @@ std::optional<frame_reader::frame> frame_reader::next() {
   if (!payload) return std::nullopt;
   begin_ += sizeof(frame_header) + payload->size();
   return frame{header->type, *payload};
+}
+
+std::string mismatch(const hello_frame& said, std::string_view peer) {
+  if (said.magic != wire_magic || said.version != wire_version)
+    return fmt::format("the {} speaks another protocol", peer);
+  if (said.build != own_build())
+    return fmt::format("the {} is another build of the program: {}, and this one is {}", peer, to_string(said.build),
+                       to_string(own_build()));
+  return {};
 }
 
 void encode_failure(const failure& value, std::string& bytes) {

@@ -3,6 +3,8 @@
 #include <fanout/core/encoded_values.hpp>
 #include <fanout/core/outcome.hpp>
 
+#include "process/build_identity.hpp"
+
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -12,8 +14,8 @@
 /// \file
 /// What a process and its workers say to each other, over any byte stream: frames of a length, a type and a payload.
 ///
+///     parent -> worker   setup     once, first: who it is, how many lanes, limits
 ///     worker -> parent   hello     once, when it is ready
-///     parent -> worker   setup     once, first: how many lanes
 ///     parent -> worker   function  before the first tasks of each function: its number here, its name and context
 ///     parent -> worker   forget    a function of which nothing is under way: its number is free again
 ///     parent -> worker   tasks     any number, each of one function; then the parent closes its sending side
@@ -27,7 +29,7 @@
 namespace fanout::detail {
 
 /// Raised whenever the meaning of a frame changes.
-inline constexpr std::uint32_t wire_version = 3;
+inline constexpr std::uint32_t wire_version = 4;
 inline constexpr std::uint32_t wire_magic = 0x666e7431;  // "fnt1"
 /// A frame beyond this is not one: the stream is corrupt.
 inline constexpr std::uint32_t max_frame_bytes = (1U << 30) + (1U << 25);
@@ -52,11 +54,17 @@ struct frame_header {
   frame_type type = frame_type::hello;
 };
 
+/// What each end says of itself first: the worker in its hello, the parent at the front of its set-up.
 struct hello_frame {
   std::uint32_t magic = wire_magic;
   std::uint32_t version = wire_version;
+  build_identity build = own_build();
 };
 
+/// Why the two ends must not work together; empty when they may. `peer` is what this end calls the other.
+std::string mismatch(const hello_frame& said, std::string_view peer);
+
+/// After a hello; the encoded `worker_settings` follow.
 struct setup_frame {
   std::uint32_t threads = 1;
   std::uint32_t in_flight = 1;

@@ -5,6 +5,7 @@
 #include "process/parent_link.hpp"
 #include "process/wire.hpp"
 #include "process/worker_run.hpp"
+#include "process/worker_settings.hpp"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -28,7 +29,6 @@ void refuse(parent_link& parent, std::string_view why) {
 }
 
 void serve(parent_link& parent) {
-  send_frame(parent, frame_type::hello, hello_frame{});
   frame_reader reader;
   std::optional<frame_reader::frame> first;
   while (!(first = reader.next())) {
@@ -36,10 +36,17 @@ void serve(parent_link& parent) {
     if (!parent.fill(reader)) return;  // the run ended before it needed this worker
   }
   auto payload = first->payload;
+  const auto said = take_raw<hello_frame>(payload);
+  if (first->type != frame_type::setup || !said) throw error(failure_kind::protocol, "the parent sent no set-up");
+  if (const std::string why = mismatch(*said, "parent"); !why.empty()) throw error(failure_kind::protocol, why);
   const auto setup = take_raw<setup_frame>(payload);
-  if (first->type != frame_type::setup || !setup) throw error(failure_kind::protocol, "the parent sent no set-up");
+  if (!setup) throw error(failure_kind::protocol, "the parent sent a set-up that ends too soon");
+  const auto settings = worker_settings::decode(payload);
+  settings.enter();
+  send_frame(parent, frame_type::hello, hello_frame{});
   worker_run run(parent, *setup, reader);
   run.run();
+  settings.leave();
   send_frame(parent, frame_type::bye, bye_frame{peak_rss_bytes()});
 }
 

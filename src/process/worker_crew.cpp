@@ -3,6 +3,8 @@
 #include <fanout/core/pipeline.hpp>
 
 #include "process/worker_runner.hpp"
+#include "process/worker_settings.hpp"
+#include "process/worker_usage.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -50,10 +52,13 @@ worker_crew::worker_crew(run_control& control, remote_job& job, const fanout::sh
       workers_(ran.processes),
       frames_(ran.processes),
       told_(ran.processes),
+      quarantine_(control.options().workers.quarantine_after),
       deadline_timer_(loop_),
       balance_timer_(loop_),
       interrupt_(loop_, control) {
   cost_.processes = 0;
+  cost_.workers.resize(ran.processes);
+  for (std::uint32_t number = 0; number < ran.processes; ++number) start_timers_.emplace_back(loop_);
 }
 
 void worker_crew::run() {
@@ -96,7 +101,17 @@ void worker_crew::forget(std::uint32_t function) {
 
 void worker_crew::add_running(report& cost) const {
   for (const auto& worker : workers_)
-    if (worker) cost.ipc_bytes += worker->bytes_sent() + worker->bytes_received();
+    if (worker) {
+      auto& own = cost.workers[worker->number()];
+      own.bytes_sent += worker->bytes_sent();
+      own.bytes_received += worker->bytes_received();
+      cost.ipc_bytes += worker->bytes_sent() + worker->bytes_received();
+      const auto [cpu, peak] = usage_of(worker->pid());
+      own.cpu += cpu;
+      cost.cpu_user += cpu;
+      own.peak_rss_bytes = std::max(own.peak_rss_bytes, peak);
+      cost.peak_rss_bytes += peak;
+    }
 }
 
 // Handing out -------------------------------------------------------------------------------------------------------
@@ -111,6 +126,7 @@ void worker_crew::deal() {
 }
 
 void worker_crew::deal_tasks() {
+  if (!suspects_.empty()) deal_suspects();
   while (deal_one_each()) {
   }
   for (const auto& worker : workers_)
@@ -133,7 +149,46 @@ bool worker_crew::deal_one_each() {
 
 /// While tasks are called back from a worker it gets no others: those would have the same ordinals.
 bool worker_crew::may_take(const worker_process& worker) const {
-  return !worker.finishing && !worker.recalled;
+  return !worker.finishing && !worker.recalled && !worker.alone && !worker.reserved && !worn(worker);
+}
+
+/// A task that may have killed its worker is tried again by itself: so it takes no other along, and if it does it
+/// again, there is no doubt that it was it. When no worker is idle, one gets nothing more until it is.
+void worker_crew::deal_suspects() {
+  worker_process* least = nullptr;
+  for (std::uint32_t number = 0; number < workers_.size() && !suspects_.empty(); ++number) {
+    worker_process* const worker = workers_[number].get();
+    if (worker) {
+      if (worker->finishing || worker->recalled || worker->alone || worn(*worker)) continue;
+      if (worker->unfinished > 0) {
+        if (!least || worker->reserved || worker->unfinished < least->unfinished) least = worker;
+        continue;
+      }
+      worker->reserved = false;
+    } else if (start_failed_) {
+      continue;
+    }
+    task_bundle suspect = std::move(suspects_.front());
+    suspects_.pop_front();
+    if (!hand_over(number, std::move(suspect))) return;
+    workers_[number]->alone = true;
+  }
+  if (!suspects_.empty() && least) least->reserved = true;
+}
+
+bool worker_crew::worn(const worker_process& worker) const {
+  const auto most = control_.options().workers.max_tasks;
+  return most > 0 && worker.end_ordinal >= most;
+}
+
+/// Lets workers go that are done with as many tasks as they may have.
+void worker_crew::retire_worn() {
+  for (const auto& worker : workers_) {
+    if (!worker || worker->unfinished > 0) continue;
+    worker->alone = false;
+    if (suspects_.empty()) worker->reserved = false;
+    if (worn(*worker) && !worker->finishing && !worker->recalled) worker->finish_sending();
+  }
 }
 
 void worker_crew::fill_up(worker_process& worker) {
@@ -151,28 +206,36 @@ std::uint32_t worker_crew::places_ahead() const {
 }
 
 bool worker_crew::give(std::uint32_t number, std::uint32_t most) {
+  if (const auto life = control_.options().workers.max_tasks; life > 0) {
+    const std::uint64_t had = workers_[number] ? workers_[number]->end_ordinal : 0;
+    most = static_cast<std::uint32_t>(std::min<std::uint64_t>(most, life - had));
+    if (most == 0) return false;
+  }
   auto tasks = next_tasks(most);
-  if (!tasks) return false;
+  return tasks && hand_over(number, *std::move(tasks));
+}
+
+bool worker_crew::hand_over(std::uint32_t number, task_bundle tasks) {
   worker_process* const worker = worker_for(number);
   if (!worker) {
-    returned_.push_front(*std::move(tasks));
-    return running_ > 0;
+    (tasks.deaths > 0 ? suspects_ : returned_).push_front(std::move(tasks));
+    return running_ > 0 && !start_failed_;
   }
-  tell_of(tasks->terms.function, number);
-  if (tasks->terms.limit.count() > 0) watch_deadlines(tasks->terms.limit);
+  tell_of(tasks.terms.function, number);
+  if (tasks.terms.limit.count() > 0) watch_deadlines(tasks.terms.limit);
   frame_writer frame(frames_[number], frame_type::tasks);
   append_raw(frames_[number], tasks_frame{.first_ordinal = worker->end_ordinal,
-                                          .limit_ns = tasks->terms.limit.count(),
-                                          .function = tasks->terms.function,
-                                          .count = tasks->count(),
-                                          .each = tasks->inputs.each()});
-  tasks->inputs.append_to(frames_[number]);
+                                          .limit_ns = tasks.terms.limit.count(),
+                                          .function = tasks.terms.function,
+                                          .count = tasks.count(),
+                                          .each = tasks.inputs.each()});
+  tasks.inputs.append_to(frames_[number]);
   frame.close();
-  worker->unfinished += tasks->count();
-  worker->unfinished_bytes += tasks->inputs.bytes();
+  worker->unfinished += tasks.count();
+  worker->unfinished_bytes += tasks.inputs.bytes();
   const std::uint64_t first = worker->end_ordinal;
-  worker->end_ordinal += tasks->count();
-  worker->batches.emplace_back(first, *std::move(tasks));
+  worker->end_ordinal += tasks.count();
+  worker->batches.emplace_back(first, std::move(tasks));
   return true;
 }
 
@@ -203,7 +266,7 @@ std::optional<task_bundle> worker_crew::next_tasks(std::uint32_t most) {
   }
   if (waiting_for_source_) return std::nullopt;
   task_bundle tasks;
-  switch (job_.pull_encoded(tasks.first_index, tasks.inputs, tasks.terms, most, most_bytes_ahead)) {
+  switch (pull(tasks, most)) {
     case pull_status::item:
       return tasks;
     case pull_status::end:
@@ -214,11 +277,28 @@ std::optional<task_bundle> worker_crew::next_tasks(std::uint32_t most) {
   return std::nullopt;
 }
 
+/// What is in quarantine goes no further.
+pull_status worker_crew::pull(task_bundle& tasks, std::uint32_t most) {
+  for (;;) {
+    if (quarantine_.any_held()) most = 1;
+    const auto status = job_.pull_encoded(tasks.first_index, tasks.inputs, tasks.terms, most, most_bytes_ahead);
+    if (status != pull_status::item || !quarantine_.any_held() || tasks.count() != 1 ||
+        !quarantine_.holds(tasks.terms.function, tasks.inputs[0]))
+      return status;
+    outcome_facts facts;
+    facts.index = tasks.first_index;
+    facts.finished = facts.started = clock::now();
+    job_.deliver_failure(facts, {.kind = failure_kind::refused_by_policy,
+                                 .message = "the input is in quarantine: workers have died of it"});
+    tasks = {};
+  }
+}
+
 worker_process* worker_crew::worker_for(std::uint32_t number) {
   if (workers_[number]) return workers_[number].get();
   if (start_failed_) return nullptr;
   try {
-    workers_[number] = std::make_unique<worker_process>(loop_, number, shape_.threads);
+    workers_[number] = std::make_unique<worker_process>(loop_, number, shape_.threads, control_.options().workers);
   } catch (const std::runtime_error&) {  // what the system refuses: std::system_error, or Boost's
     start_failed_ = true;                // the workers there are will have to do
     if (running_ == 0) control_.break_off(std::current_exception());
@@ -226,19 +306,41 @@ worker_process* worker_crew::worker_for(std::uint32_t number) {
   }
   ++running_;
   cost_.processes = std::max(cost_.processes, running_);
+  ++cost_.workers[number].starts;
   worker_process& worker = *workers_[number];
-
   told_[number].clear();
-  frame_writer setup(frames_[number], frame_type::setup);
-  append_raw(frames_[number], setup_frame{.threads = shape_.threads,
-                                          .in_flight = shape_.in_flight,
-                                          .first_lane = number * shape_.threads,
-                                          .loops = job_.needs_loops() ? 1U : 0U});
-  setup.close();
+  set_up(worker);
+  watch_start(worker);
   asio::co_spawn(loop_, attend(worker), [this](std::exception_ptr failed) {
     if (failed) control_.break_off(failed);
   });
   return &worker;
+}
+
+void worker_crew::set_up(worker_process& worker) {
+  std::string& frames = frames_[worker.number()];
+  frame_writer setup(frames, frame_type::setup);
+  append_raw(frames, hello_frame{});
+  append_raw(frames, setup_frame{.threads = shape_.threads,
+                                 .in_flight = shape_.in_flight,
+                                 .first_lane = worker.number() * shape_.threads,
+                                 .loops = job_.needs_loops() ? 1U : 0U});
+  worker_settings::of(control_.options().workers, worker.number()).encode(frames);
+  setup.close();
+}
+
+/// A worker that is stopped, or hangs, before it is ready has no task whose limit could tell.
+void worker_crew::watch_start(worker_process& worker) {
+  const auto limit = control_.options().workers.start_timeout;
+  if (limit.count() <= 0) return;
+  auto& timer = start_timers_[worker.number()];
+  timer.expires_after(limit);
+  timer.async_wait([this, number = worker.number(), pid = worker.pid(), limit](boost::system::error_code cancelled) {
+    worker_process* const late = workers_[number].get();
+    if (cancelled || !late || late->pid() != pid || late->ready) return;
+    refusal_ = fmt::format("nothing within {:g} s", std::chrono::duration<double>(limit).count());
+    late->kill();
+  });
 }
 
 void worker_crew::flush() {
@@ -251,7 +353,7 @@ void worker_crew::flush() {
 
 /// Workers end together, when nothing can be left for any of them: until then one that dies may leave tasks behind.
 void worker_crew::finish_when_done() {
-  if (!returned_.empty() || (control_.pulling() && !control_.aborted())) return;
+  if (!returned_.empty() || !suspects_.empty() || (control_.pulling() && !control_.aborted())) return;
   for (const auto& worker : workers_)
     if (worker && worker->unfinished > 0) return;
   finished_ = true;
@@ -336,6 +438,7 @@ void worker_crew::on_returned(worker_process& worker, std::string_view payload) 
   }
   worker.end_ordinal = returned->from;
   returned_.insert(returned_.end(), std::make_move_iterator(taken.begin()), std::make_move_iterator(taken.end()));
+  retire_worn();
   deal();
   finish_when_done();
 }
@@ -353,9 +456,10 @@ void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& fr
   switch (frame.type) {
     case frame_type::hello: {
       const auto hello = take_raw<hello_frame>(payload);
-      if (!hello || hello->magic != wire_magic || hello->version != wire_version)
-        throw error(failure_kind::protocol, "the worker process speaks another protocol");
+      const std::string why = hello ? mismatch(*hello, "worker process") : "the worker process said no hello";
+      if (!why.empty()) throw error(failure_kind::protocol, why);
       worker.ready = true;
+      start_timers_[worker.number()].cancel();
       return;
     }
     case frame_type::results:
@@ -365,6 +469,8 @@ void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& fr
       if (!bye) throw error(failure_kind::protocol, "the worker process took its leave in too few bytes");
       worker.said_bye = true;
       cost_.peak_rss_bytes += bye->peak_rss_bytes;
+      auto& own = cost_.workers[worker.number()];
+      own.peak_rss_bytes = std::max(own.peak_rss_bytes, bye->peak_rss_bytes);
       return;
     }
     case frame_type::refusal:
@@ -389,6 +495,7 @@ void worker_crew::on_results(worker_process& worker, std::string_view payload) {
     if (!results) throw error(failure_kind::protocol, "the worker process sent a result that ends too soon");
     on_run(worker, *results);
   }
+  retire_worn();
   deal();
   finish_when_done();
 }
@@ -415,6 +522,7 @@ void worker_crew::on_run(worker_process& worker, const received_results& results
     worker.unfinished_bytes -= std::size_t{header.count} * batch->tasks().inputs.each();
   while (!worker.batches.empty() && worker.batches.front().unfinished() == 0) worker.batches.pop_front();
   failed_starts_ = 0;
+  cost_.workers[worker.number()].tasks += header.count;
 
   const std::int64_t count = header.count;
   const auto took = std::max<std::chrono::nanoseconds>(facts.elapsed() / count, std::chrono::nanoseconds(1));
@@ -432,9 +540,11 @@ void worker_crew::on_run(worker_process& worker, const received_results& results
 
 void worker_crew::on_end(worker_process& worker, const worker_end& end) {
   book(worker, end);
+  start_timers_[worker.number()].cancel();
   const bool expected = worker.finishing && worker.unfinished == 0;
   if (!expected && !control_.aborted()) {
     ++cost_.restarts;
+    ++cost_.workers[worker.number()].restarts;
     // One that dies before it has begun any of its tasks would be replaced for ever.
     const bool useless = !worker.ready || (worker.started() == 0 && worker.unfinished > 0);
     if (useless && ++failed_starts_ >= most_failed_starts)
@@ -458,14 +568,30 @@ void worker_crew::on_end(worker_process& worker, const worker_end& end) {
 void worker_crew::take_back(worker_process& worker, const worker_end& end) {
   const std::uint64_t started = control_.aborted() ? worker.end_ordinal : worker.started();
   std::deque<task_bundle> not_started;
+  std::uint64_t under_way = 0;
   for (handed_batch& batch : worker.batches) {
     const std::uint64_t from = std::max(started, batch.first_ordinal());
-    if (from < batch.end_ordinal()) not_started.push_back(batch.cut(from));
-    for (std::uint64_t ordinal = batch.front_ordinal(); ordinal < batch.end_ordinal(); ++ordinal)
-      if (!batch.finished(ordinal)) settle(worker, end, batch, ordinal);
+    if (from < batch.end_ordinal()) (batch.tasks().deaths > 0 ? suspects_ : not_started).push_back(batch.cut(from));
+    under_way += batch.unfinished();
   }
+  for (const handed_batch& batch : worker.batches)
+    for (std::uint64_t ordinal = batch.front_ordinal(); ordinal < batch.end_ordinal(); ++ordinal)
+      if (!batch.finished(ordinal) && !try_again(worker, batch, ordinal, under_way == 1))
+        settle(worker, end, batch, ordinal);
   returned_.insert(returned_.begin(), std::make_move_iterator(not_started.begin()),
                    std::make_move_iterator(not_started.end()));
+}
+
+/// Whether a task whose worker died at it gets another.
+bool worker_crew::try_again(worker_process& worker, const handed_batch& batch, std::uint64_t ordinal, bool alone) {
+  if (control_.aborted() || (worker.killed_for_time && ordinal >= worker.overdue_from && ordinal < worker.overdue_to))
+    return false;
+  const std::uint32_t place = place_in(batch, ordinal);
+  const bool held = alone && quarantine_.note(batch.tasks().terms.function, batch.tasks().inputs[place]);
+  if (held || batch.tasks().deaths >= control_.options().workers.retries) return false;
+  suspects_.push_back(batch.tasks().part(place, place + 1));
+  ++suspects_.back().deaths;
+  return true;
 }
 
 /// The outcome of a task whose worker is gone.
@@ -497,6 +623,7 @@ void worker_crew::settle(worker_process& worker, const worker_end& end, const ha
     else
       reason.message = fmt::format("its worker process {} in mid-task", end.text());
   }
+  reason.attempts = static_cast<int>(batch.tasks().deaths) + 1;
   job_.deliver_failure(facts, std::move(reason));
 }
 
@@ -506,9 +633,16 @@ void worker_crew::book(const worker_process& worker, const worker_end& end) {
   cost_.voluntary_switches += static_cast<std::uint64_t>(end.used.ru_nvcsw);
   cost_.involuntary_switches += static_cast<std::uint64_t>(end.used.ru_nivcsw);
   cost_.ipc_bytes += worker.bytes_sent() + worker.bytes_received();
+  auto& own = cost_.workers[worker.number()];
+  own.cpu += to_duration(end.used.ru_utime) + to_duration(end.used.ru_stime);
+  own.bytes_sent += worker.bytes_sent();
+  own.bytes_received += worker.bytes_received();
 }
 
 void worker_crew::cancel_returned() {
+  returned_.insert(returned_.end(), std::make_move_iterator(suspects_.begin()),
+                   std::make_move_iterator(suspects_.end()));
+  suspects_.clear();
   for (; !returned_.empty(); returned_.pop_front())
     for (std::uint32_t i = 0; i < returned_.front().count(); ++i) {
       outcome_facts facts;

@@ -3,6 +3,7 @@
 #include <fanout/core/remote_job.hpp>
 
 #include "core/interrupt_watch.hpp"
+#include "process/quarantine.hpp"
 #include "process/worker_process.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -68,7 +69,15 @@ class worker_crew {
   /// At most so many tasks, starting the worker if need be; false when there are none.
   bool give(std::uint32_t number, std::uint32_t most);
   std::optional<task_bundle> next_tasks(std::uint32_t most);
+  pull_status pull(task_bundle& tasks, std::uint32_t most);
+  bool hand_over(std::uint32_t number, task_bundle tasks);
+  void deal_suspects();
+  void retire_worn();
+  bool worn(const worker_process& worker) const;
+  bool try_again(worker_process& worker, const handed_batch& batch, std::uint64_t ordinal, bool alone);
   worker_process* worker_for(std::uint32_t number);
+  void set_up(worker_process& worker);
+  void watch_start(worker_process& worker);
   void tell_of(std::uint32_t function, std::uint32_t number);
   std::uint32_t places() const noexcept { return shape_.threads * shape_.in_flight; }
   std::uint32_t places_ahead() const;
@@ -106,6 +115,8 @@ class worker_crew {
   std::vector<std::string> frames_;                       ///< tasks for each worker, not yet sent
   std::vector<std::set<std::uint32_t>> told_;             ///< the functions each worker was told of
   std::deque<task_bundle> returned_;  ///< given back, or handed to a worker that died before it started them
+  std::deque<task_bundle> suspects_;  ///< single tasks to be tried again after their worker died
+  quarantine quarantine_;
   std::uint32_t running_ = 0;
   int failed_starts_ = 0;
   std::string refusal_;  ///< what the last worker that refused said
@@ -113,6 +124,7 @@ class worker_crew {
   bool finished_ = false;  ///< nothing is left to do but to wait for the workers to end
   bool waiting_for_source_ = false;
   std::optional<asio::posix::stream_descriptor> source_;
+  std::deque<asio::steady_timer> start_timers_;  ///< of each worker, until it is ready
   asio::steady_timer deadline_timer_;
   asio::steady_timer balance_timer_;
   interrupt_watch interrupt_;

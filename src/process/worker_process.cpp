@@ -31,20 +31,26 @@ std::string worker_end::text() const {
   return fmt::format("was killed by SIG{} ({})", name ? name : "?", signal());
 }
 
-worker_process::worker_process(asio::io_context& loop, std::uint32_t number, std::uint32_t lanes)
+worker_process::worker_process(asio::io_context& loop, std::uint32_t number, std::uint32_t lanes,
+                               const worker_options& how)
     : loop_(loop),
       number_(number),
       page_(progress_page::create(lanes)),
+      output_(loop, how, number),
       socket_(loop),
       exit_(loop),
       grace_(loop, asio::steady_timer::time_point::max()) {
-  spawned_worker child = spawn_worker(page_.descriptor());
+  spawned_worker child = spawn_worker(page_.descriptor(), {.directory = &how.directory,
+                                                           .environment = &how.environment,
+                                                           .output = output_.output(),
+                                                           .error = output_.error()});
   page_.close_descriptor();
   socket_.assign(asio::local::stream_protocol(), child.socket);
   child.socket = -1;
   exit_.assign(child.pidfd);
   child.pidfd = -1;
   pid_ = std::exchange(child.pid, -1);
+  output_.begin();
 }
 
 worker_process::~worker_process() {
@@ -177,6 +183,7 @@ task<worker_end> worker_process::watch(std::function<void(const frame_reader::fr
   while (wait4(pid_, &end.status, 0, &end.used) < 0 && errno == EINTR) {
   }
   reaped_ = true;
+  output_.finish();
   socket_.close();
   co_return end;
 }

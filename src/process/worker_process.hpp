@@ -6,6 +6,7 @@
 #include "process/progress_page.hpp"
 #include "process/spawn.hpp"
 #include "process/wire.hpp"
+#include "process/worker_output.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -30,11 +31,12 @@ struct task_bundle {
   std::uint64_t first_index = 0;  ///< in the job; the others follow
   task_terms terms;
   encoded_values inputs;
+  std::uint32_t deaths = 0;  ///< workers that died at it; then it is a single one, which gets a worker to itself
 
   std::uint32_t count() const noexcept { return inputs.count(); }
   /// Those from position `from` up to before `to`.
   task_bundle part(std::uint32_t from, std::uint32_t to) const {
-    return {first_index + from, terms, inputs.slice(from, to)};
+    return {first_index + from, terms, inputs.slice(from, to), deaths};
   }
 };
 
@@ -85,7 +87,7 @@ struct worker_end {
 /// Thread safety: none; it belongs to the loop it was made for. Destroying it kills and reaps a child that still runs.
 class worker_process {
  public:
-  worker_process(asio::io_context& loop, std::uint32_t number, std::uint32_t lanes);
+  worker_process(asio::io_context& loop, std::uint32_t number, std::uint32_t lanes, const worker_options& how);
   worker_process(const worker_process&) = delete;
   worker_process& operator=(const worker_process&) = delete;
   ~worker_process();
@@ -124,6 +126,8 @@ class worker_process {
   std::uint32_t unfinished = 0;
   std::size_t unfinished_bytes = 0;
   bool recalled = false;  ///< it was asked to give tasks back, and has not answered
+  bool alone = false;     ///< its task may have killed another worker
+  bool reserved = false;  ///< it gets nothing more, and such a task when it is done
   bool ready = false;     ///< said hello
   bool said_bye = false;
   bool finishing = false;                 ///< its sending side is closed
@@ -146,6 +150,7 @@ class worker_process {
   asio::io_context& loop_;
   std::uint32_t number_;
   progress_page page_;
+  worker_output_reader output_;
   pid_t pid_ = -1;
   asio::local::stream_protocol::socket socket_;
   asio::posix::stream_descriptor exit_;

@@ -101,6 +101,15 @@ int run(std::string_view what) {
     say(std::to_string(fanout::map(fanout::processes(1), fanout::remote<hang_at_exit>, inputs).size()) + " done");
   } else if (what == "descriptors-processes") {
     with_few_descriptors([&] { fanout::map(fanout::processes(1), fanout::remote<identity>, inputs); });
+  } else if (what == "descriptors-pool") {
+    with_few_descriptors([&] {
+      fanout::process_pool pool({.processes = 1});
+      pool.submit(fanout::remote<identity>, 1).get();
+      pool.map(fanout::remote<identity>, inputs);
+    });
+  } else if (what == "endless-pool") {
+    fanout::process_pool pool({.processes = 3});
+    pool.map(fanout::remote<forever>, inputs);
   } else if (what == "descriptors-hybrid") {
     with_few_descriptors([&] { fanout::map(fanout::hybrid(8), identity_async, inputs); });
   } else {

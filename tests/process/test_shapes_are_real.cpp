@@ -223,8 +223,11 @@ class process_watch {
   int descriptor_;
 };
 
-TEST_F(real_shape, workers_die_with_their_parent) {
-  cli::testing::child parent(FANOUT_HELPER, {"endless"});
+class parent_of_workers : public real_shape, public testing::WithParamInterface<const char*> {};
+INSTANTIATE_TEST_SUITE_P(of, parent_of_workers, testing::Values("endless", "endless-pool"));
+
+TEST_P(parent_of_workers, takes_them_along_when_it_is_killed) {
+  cli::testing::child parent(FANOUT_HELPER, {GetParam()});
   std::vector<std::unique_ptr<process_watch>> workers;
   for (int i = 0; i < 3; ++i) workers.push_back(std::make_unique<process_watch>(std::stoi(parent.read_line())));
   for (const auto& worker : workers) EXPECT_FALSE(worker->ends_within(0ms));
@@ -271,7 +274,7 @@ TEST_F(real_shape, a_program_without_init_is_told_so) {
 }
 
 TEST_F(real_shape, too_few_descriptors_are_a_clear_error_and_leak_nothing) {
-  for (const char* const what : {"descriptors-processes", "descriptors-hybrid"}) {
+  for (const char* const what : {"descriptors-processes", "descriptors-pool", "descriptors-hybrid"}) {
     cli::testing::child program(FANOUT_HELPER, {what});
     int refused = 0;
     std::string said;

@@ -2,6 +2,7 @@
 
 #include <fanout/core/interrupt.hpp>
 #include <fanout/core/shape.hpp>
+#include <fanout/core/worker_options.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -49,6 +50,9 @@ struct options {
 
   /// The two stages of Ctrl-C, for a signal handler to raise; may be null. It must outlive the run.
   const fanout::interrupt* interrupt = nullptr;
+
+  /// For shapes with worker processes; a pool has its own.
+  worker_options workers;
 
   /// Set by `process_pool::with`: the pool whose workers run the tasks.
   detail::worker_backend* pool = nullptr;

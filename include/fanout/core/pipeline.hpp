@@ -319,6 +319,7 @@ class pipeline final : public lane_work, public remote_job {
     total.peak_rss_bytes = cost.peak_rss_bytes;
     total.ipc_bytes = cost.ipc_bytes;
     total.restarts = cost.restarts;
+    total.workers = std::move(cost.workers);
     meter.add_to(total);
     return total;
   }

@@ -21,6 +21,17 @@ struct task_span {
   bool ok = false;
 };
 
+/// What one worker did, all processes together that had its number, one after the other. A plain value.
+struct worker_report {
+  std::uint64_t tasks = 0;     ///< outcomes it brought, failures among them
+  std::uint32_t starts = 0;    ///< processes
+  std::uint32_t restarts = 0;  ///< of these, how many died and were replaced
+  std::chrono::nanoseconds cpu{0};
+  std::uint64_t peak_rss_bytes = 0;  ///< highest resident set of any of its processes; of one that died, as last seen
+  std::uint64_t bytes_sent = 0;      ///< to it
+  std::uint64_t bytes_received = 0;  ///< from it
+};
+
 /// The cost of one run, all of its processes together. A plain value.
 struct report {
   fanout::shape shape;      ///< what ran; for `automatic`, what was chosen
@@ -39,6 +50,7 @@ struct report {
   std::uint32_t threads = 1;               ///< threads that ran tasks, over all processes
   std::uint32_t restarts = 0;              ///< worker processes that died and were replaced
   std::uint64_t ipc_bytes = 0;             ///< bytes between processes, both ways
+  std::vector<worker_report> workers;      ///< by their numbers; empty without workers, and for a run on a pool
   std::vector<task_span> timeline;         ///< in order of completion; empty unless asked for
 
   std::chrono::nanoseconds cpu() const noexcept { return cpu_user + cpu_system; }

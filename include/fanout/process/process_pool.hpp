@@ -35,6 +35,7 @@ struct process_pool_options {
   std::uint32_t in_flight = 1;
   /// For each task without a limit of its own; zero or less for none. The worker of a task over its limit is killed.
   std::chrono::nanoseconds task_timeout{0};
+  worker_options workers = {};
 };
 
 /// Options of one call of `process_pool::submit`.
@@ -57,7 +58,7 @@ class process_pool {
  public:
   /// Starts one thread, which sees to the workers, and no worker yet. Throws `std::invalid_argument` for absurd counts,
   /// `std::logic_error` without `fanout::init`, and `std::system_error` when the system refuses.
-  explicit process_pool(process_pool_options how = {});
+  explicit process_pool(const process_pool_options& how = {});
   process_pool(const process_pool&) = delete;
   process_pool& operator=(const process_pool&) = delete;
   ~process_pool();

@@ -2,6 +2,7 @@
 
 #include <fanout/base/task.hpp>
 #include <fanout/core/traits.hpp>
+#include <fanout/core/worker_options.hpp>
 #include <fanout/process/codec.hpp>
 #include <fanout/process/registry.hpp>
 
@@ -166,6 +167,12 @@ class bound_remote_function : public detail::remote_base<F> {
     detail::encode_value(context_, bytes);
     return bytes;
   }
+  /// The function with its input, for `worker_options`.
+  worker_call call(const typename traits::input& input) const {
+    worker_call made{std::string(this->name()), context(), {}};
+    this->encode(input, made.argument);
+    return made;
+  }
 
  private:
   typename traits::context context_;
@@ -189,6 +196,14 @@ class remote_function : public detail::remote_base<F> {
     return F(std::move(input));
   }
   std::string context() const { return {}; }
+  /// The function with its input, for `worker_options`.
+  worker_call call(const typename traits::input& input) const
+    requires(!traits::has_context)
+  {
+    worker_call made{std::string(this->name()), {}, {}};
+    this->encode(input, made.argument);
+    return made;
+  }
 
   /// Binds the first parameter: sent to each worker process once, not with each input.
   template <class Context>

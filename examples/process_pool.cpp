@@ -1,0 +1,95 @@
+// A pool of worker processes; the code of docs/processes.md.
+
+#include <fanout/fanout.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+using namespace std::chrono_literals;
+
+struct page {
+  std::string text;
+  int words = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(text, words);
+  }
+};
+
+int count_words(const page& one) {
+  int words = 0;
+  bool inside = false;
+  for (const char c : one.text) {
+    if (c != ' ' && !inside) ++words;
+    inside = c != ' ';
+  }
+  return words;
+}
+
+int slow(int x) {
+  while (x > 0) std::raise(SIGSTOP);  // a task that does not end
+  return x;
+}
+
+int crash(int x) {
+  if (x == 1) std::raise(SIGKILL);
+  return x;
+}
+
+void warm_up(const std::string&) {}
+
+fanout::task<int> count_later(fanout::process_pool& pool, page one) {
+  auto pending = pool.submit(fanout::remote<count_words>, one).async_get();
+  co_return co_await std::move(pending);
+}
+
+int main(int argc, char** argv) {
+  fanout::init(argc, argv);
+  const std::vector<page> pages{{"one two", 0}, {"three", 0}, {"four five six", 0}};
+
+  fanout::process_pool pool({.processes = 2});
+  std::vector<int> words = pool.map(fanout::remote<count_words>, pages);
+  auto one = pool.submit(fanout::remote<count_words>, pages[2]);
+  std::printf("%d words, then %d\n", words[0] + words[1] + words[2], one.get());
+
+  fanout::asio::io_context loop;
+  auto counted = fanout::asio::co_spawn(loop, count_later(pool, pages[0]), fanout::asio::use_future);
+  loop.run();
+  std::printf("awaited: %d\n", counted.get());
+
+  try {
+    pool.submit(fanout::remote<slow>, 1, {.timeout = 200ms}).get();
+  } catch (const fanout::error& late) {
+    std::printf("%s\n", late.what());
+  }
+
+  fanout::options how;
+  how.on_error = fanout::on_error::collect;
+  pool.for_each_completed(
+      fanout::remote<crash>, std::vector{0, 1, 2},
+      [](const fanout::outcome<int>& out) {
+        if (!out.ok()) std::printf("%s\n", out.error().message.c_str());
+      },
+      how);
+  pool.close();
+
+  fanout::process_pool careful({
+      .processes = 2,
+      .task_timeout = 10s,
+      .workers = {.retries = 1,
+                  .quarantine_after = 2,
+                  .max_tasks = 1'000,
+                  .initializer = fanout::remote<warm_up>.call("names.db"),
+                  .niceness = 5},
+  });
+  std::printf("careful: %d\n", careful.submit(fanout::remote<count_words>, pages[0]).get());
+  for (const fanout::worker_report& each : careful.report().workers)
+    if (each.starts > 0) std::printf("a worker made %d of them\n", static_cast<int>(each.tasks));
+}

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace fanout::detail {
+
+/// Tells builds of a program apart. A plain value.
+using build_identity = std::array<std::uint8_t, 20>;
+
+/// Of this program: the build id that the linker left in it, or where there is none, what the file system knows of the
+/// file. Read once.
+const build_identity& own_build();
+
+/// The beginning of it, in hexadecimal.
+std::string to_string(const build_identity& build);
+
+}  // namespace fanout::detail
