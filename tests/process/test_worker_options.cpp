@@ -14,7 +14,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -135,7 +134,9 @@ TEST_F(worker, cannot_have_more_memory_than_it_may) {
 int compute_for_ever(int x) {
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
-  while (x == 1) std::atomic_signal_fence(std::memory_order_seq_cst);
+  const volatile int watched = x;  // a loop without it may be left out
+  while (watched == 1) {
+  }
   return x;
 }
 
