@@ -187,13 +187,13 @@ bool url::parse_plain(std::string_view text) {
   const std::size_t target = i;
   if (i == text.size() || text[i] != '/') return false;
   for (; i < text.size() && text[i] != '#'; ++i) {
+    // After a slash, perhaps a dot segment, in plain or percent-encoded.
     if (is(text[i], in_target)) {
-      if (text[i] == '.' && text[i - 1] == '/') return false;  // perhaps a dot segment
-    } else if (text[i] != '%' || i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) {
-      return false;
-    } else if (text[i - 1] == '/' && text[i + 1] == '2') {
-      return false;  // perhaps a dot segment, percent-encoded
+      if (text[i] == '.' && text[i - 1] == '/') return false;
+      continue;
     }
+    if (text[i] != '%' || i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return false;
+    if (text[i - 1] == '/' && text[i + 1] == '2') return false;
   }
   for (std::size_t k = i; k < text.size(); ++k)
     if (is_control(text[k])) return false;

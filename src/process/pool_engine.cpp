@@ -30,10 +30,12 @@ failure cancelled(const char* why) {
   return {.kind = failure_kind::cancelled, .message = why};
 }
 
-/// Of the exception being handled, which ended a crew.
+/// Of the exception being handled, which ended a crew. Every caller who waits gets a failure of its own: the exception
+/// itself stays with the crew's thread.
 failure no_workers() {
   failure reason = current_failure();
   reason.kind = failure_kind::worker_died;
+  reason.exception = nullptr;
   return reason;
 }
 

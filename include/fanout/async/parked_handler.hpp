@@ -54,7 +54,8 @@ class parked_turn {
  public:
   explicit parked_turn(parked_handler<Args...>& parked, std::type_identity_t<Args>... with) noexcept
       : parked_(&parked), with_(with...) {}
-  parked_turn(parked_turn&& other) noexcept : parked_(std::exchange(other.parked_, nullptr)), with_(other.with_) {}
+  parked_turn(parked_turn&& other) noexcept
+      : parked_(std::exchange(other.parked_, nullptr)), with_(std::move(other.with_)) {}
   parked_turn& operator=(parked_turn&&) = delete;
   ~parked_turn() {
     if (parked_) parked_->drop();

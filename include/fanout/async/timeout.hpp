@@ -47,7 +47,7 @@ class timed_child : public single_child, private alarm {
  protected:
   timed_child(asio::any_io_executor executor, std::chrono::steady_clock::time_point begun,
               std::chrono::steady_clock::time_point deadline);
-  ~timed_child() = default;
+  ~timed_child() override = default;
 
   /// Throws what the child threw, or the timeout in place of the cancellation that it was answered with.
   [[noreturn]] void rethrow() const;
