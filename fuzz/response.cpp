@@ -90,8 +90,8 @@ void compare_with_beast(std::string_view bytes, bool head, const outcome& ours) 
     theirs.skip(head);
     boost::system::error_code failed;
     left.remove_prefix(theirs.put(boost::asio::const_buffer(left.data(), left.size()), failed));
-    // Beast has an opinion of what Connection may hold, which is nothing to us.
-    if (failed == beast::error::bad_value) return;
+    // Beast has an opinion of what Connection and the extensions of chunks may hold, which is nothing to us.
+    if (failed == beast::error::bad_value || failed == beast::error::bad_chunk_extension) return;
     check(!failed, "another reader takes it too");
     if (theirs.get().result_int() / 100 == 1) continue;
     if (!theirs.is_done()) theirs.put_eof(failed);
@@ -111,13 +111,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool head = (data[0] & 1U) != 0;
   const bool keep = (data[0] & 2U) != 0;
   fuzz::pieces cut(fuzz::text_of(data + 1, size - 1));
-  std::string_view whole = cut.all();
+  const std::string_view all = cut.all();
+  std::string_view whole = all;
   const auto at_once = read(head, keep, [&] { return std::exchange(whole, {}); });
   const auto in_pieces = read(head, keep, [&] { return cut.next(); });
 
   check(at_once.has_value() == in_pieces.has_value(), "whether it is a response does not depend on the cut");
   if (!at_once) return 0;
-  compare_with_beast(cut.all(), head, *at_once);
+  compare_with_beast(all, head, *at_once);
   const auto& a = at_once->response;
   const auto& b = in_pieces->response;
   check(at_once->used == in_pieces->used, "nor does where it ends");

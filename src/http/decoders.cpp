@@ -134,6 +134,9 @@ class brotli_decoder final : public decoder {
 
 class zstd_decoder final : public decoder {
  public:
+  // The first byte of a frame and of a skippable one (RFC 8878 sections 3.1.1 and 3.1.2).
+  static bool begins_frame(char first) noexcept { return first == '\x28' || (first & '\xf0') == '\x50'; }
+
   zstd_decoder() : stream_(ZSTD_createDStream(), ZSTD_freeDStream) {
     if (!stream_) throw std::bad_alloc();
     // 8 MiB: what RFC 9659 allows a sender to make a receiver keep.
@@ -147,9 +150,14 @@ class zstd_decoder final : public decoder {
     // the next frame, which may not exist.
     while (out.pos < out.size && (in.pos < in.size || filled_)) {
       const std::size_t before = out.pos;
+      // The library also reads what zstd wrote before it was a standard, and that depends on how it is cut.
+      if (between_frames_ && in.pos < in.size && !begins_frame(coded[in.pos]))
+        throw coding_error("no frame of zstd where one should begin");
+      between_frames_ = false;
       wanted_ = ZSTD_decompressStream(stream_.get(), &out, &in);
       if (ZSTD_isError(wanted_)) throw coding_error(ZSTD_getErrorName(wanted_));
       filled_ = out.pos == out.size && wanted_ != 0;
+      between_frames_ = wanted_ == 0;
       if (out.pos == before && in.pos == in.size) break;
     }
     coded.remove_prefix(in.pos);
@@ -160,8 +168,9 @@ class zstd_decoder final : public decoder {
 
  private:
   std::unique_ptr<ZSTD_DStream, std::size_t (*)(ZSTD_DStream*)> stream_;
-  std::size_t wanted_ = 1;  ///< 0 between frames
-  bool filled_ = false;     ///< the last buffer was too small for what there was
+  std::size_t wanted_ = 1;      ///< 0 between frames
+  bool between_frames_ = true;  ///< the next byte is the first of a frame
+  bool filled_ = false;         ///< the last buffer was too small for what there was
 };
 
 }  // namespace

@@ -160,7 +160,10 @@ bool response_parser::read_field(std::string_view line) {
   fields.add(name, value);
   if (fields.bytes() > options_.max_header_bytes || fields.size() > options_.max_header_count)
     return fail(problem::header_limit);
-  return state_ == state::trailers || read_framing_field(name, value);
+  if (state_ != state::trailers) return read_framing_field(name, value);
+  if (equal_ignoring_case(name, "content-length") || equal_ignoring_case(name, "transfer-encoding"))
+    return fail(problem::malformed, "a length in the trailer (RFC 9110 section 6.5.1)");
+  return true;
 }
 
 bool response_parser::read_framing_field(std::string_view name, std::string_view value) {

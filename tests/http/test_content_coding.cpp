@@ -87,6 +87,11 @@ TEST(decoder, cut_off_at_any_byte_it_is_not_whole) {
   }
 }
 
+TEST(decoder, zstd_from_before_the_standard_is_refused) {
+  EXPECT_THROW(decoded(*make_decoder("zstd"), "\x26\xb5\x2f\xfd", 1, 5), coding_error);
+  EXPECT_THROW(decoded(*make_decoder("zstd"), coded("a", "zstd") + "\x26\xb5\x2f\xfd", 1, 5), coding_error);
+}
+
 TEST(decoder, zstd_keeps_no_more_than_a_sender_may_ask_for) {
   EXPECT_THROW(decoded(*make_decoder("zstd"), zstded(text(), 24), 100'000, 1000), coding_error);
   EXPECT_EQ(decoded(*make_decoder("zstd"), zstded(text(), 23), 100'000, 1000), text());
