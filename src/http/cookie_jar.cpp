@@ -163,8 +163,8 @@ bool cookie_jar::store(const url& from, std::string_view header) {
   if (!parsed || from.empty() || (parsed->secure && !from.secure())) return false;
   cookie made;
   made.domain = from.host();
-  if (parsed->domain) {
-    const parsed_host domain = parse_host(*parsed->domain);
+  if (!parsed->domain.empty()) {
+    const parsed_host domain = parse_host(parsed->domain);
     const std::string host(from.host());
     // A trailing dot would not be on the list of public suffixes.
     if (!domain.problem.empty() || domain.text.ends_with('.') || !domain_matches(host, domain.text)) return false;

@@ -114,8 +114,7 @@ void take_attributes(std::string_view rest, sys_seconds now, set_cookie& into) {
       if (const auto expiry = expiry_of(value, now)) by_age = expiry;
     } else if (equal_ignoring_case(name, "domain")) {
       if (value.starts_with('.')) value.remove_prefix(1);
-      into.domain.reset();
-      if (!value.empty()) into.domain = value;
+      into.domain = value;
     } else if (equal_ignoring_case(name, "path")) {
       into.path = value.starts_with('/') ? value : std::string_view{};
     } else if (equal_ignoring_case(name, "secure")) {

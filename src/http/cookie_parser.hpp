@@ -14,8 +14,8 @@ namespace fanout::http {
 struct set_cookie {
   std::string name;
   std::string value;
-  std::optional<std::string> domain;  ///< as written, without one leading dot; empty when there is none
-  std::string path;                   ///< empty: the default, from the page's path
+  std::string domain;  ///< as written, without one leading dot; empty when there is none
+  std::string path;    ///< empty: the default, from the page's path
   bool secure = false;
   bool http_only = false;
   std::optional<std::chrono::sys_seconds> expires;
