@@ -55,6 +55,7 @@ std::string read_argument(std::string_view option, const std::string& argument) 
 
 std::string joined(std::string_view option, const std::vector<std::string>& arguments, std::string_view between) {
   std::vector<std::string> parts;
+  parts.reserve(arguments.size());
   for (const auto& each : arguments) parts.push_back(read_argument(option, each));
   return fmt::format("{}", fmt::join(parts, between));
 }

@@ -2,6 +2,7 @@
 
 #include "http/pool.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
 #include <fmt/format.h>
 
 #include <netinet/in.h>

@@ -79,7 +79,12 @@ void take_token(std::string_view token, date_parts& into) noexcept {
       return;
     }
   }
-  if (into.month < 0 && (into.month = month_of(token)) >= 0) return;
+  if (into.month < 0) {
+    if (const int month = month_of(token); month >= 0) {
+      into.month = month;
+      return;
+    }
+  }
   if (std::string_view rest = token; into.year < 0) into.year = cut_number(rest, 2, 4);
 }
 
