@@ -7,11 +7,16 @@
 
 #include <fanout/fanout.hpp>
 
+#include "process/build_identity.hpp"
+#include "process/progress_page.hpp"
+#include "process/spawn.hpp"
+#include "process/wire.hpp"
+#include "process/worker_settings.hpp"
+
 #include <fmt/format.h>
 
-#include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -171,50 +176,48 @@ double true_five_times() {
   return seconds_since(start) * 1e3;
 }
 
-/// Five workers of the tool, until each has said that it is ready.
-double five_workers(const char* tool) {
-  constexpr int worker_socket = 3;  // where a worker finds what it inherits
-  constexpr int worker_page = 4;
-  const int page = memfd_create("page", MFD_CLOEXEC);
-  check(page >= 0 && ftruncate(page, 4096) == 0, "no memory file");
-  const std::string mode = fmt::format("--fanout-worker={}", getpid());
-  const std::array<const char*, 3> arguments{tool, mode.c_str(), nullptr};
-  std::array<pid_t, starts> pids{};
-  std::array<int, starts> sockets{};
+/// Five workers of the tool, as a run starts them, until each has said that it is ready.
+double five_workers(const char* tool, const std::string& setup) {
   const auto start = clock_type::now();
+  std::vector<detail::progress_page> pages;
+  std::vector<detail::spawned_worker> workers;
   for (int i = 0; i < starts; ++i) {
-    std::array<int, 2> pair{};
-    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) == 0, "no socketpair");
-    const int theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, 64);
-    const int shared = fcntl(page, F_DUPFD_CLOEXEC, 64);
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, theirs, worker_socket);
-    posix_spawn_file_actions_adddup2(&files, shared, worker_page);
-    check(posix_spawn(&pids[static_cast<std::size_t>(i)], tool, &files, nullptr, const_cast<char**>(arguments.data()),
-                      environ) == 0,
-          "the tool does not start");
-    posix_spawn_file_actions_destroy(&files);
-    for (const int descriptor : {theirs, shared, pair[1]}) close(descriptor);
-    sockets[static_cast<std::size_t>(i)] = pair[0];
+    pages.push_back(detail::progress_page::create(1));
+    workers.push_back(detail::spawn_worker(pages.back().descriptor(), {.program = tool}));
+    check(send(workers.back().socket, setup.data(), setup.size(), MSG_NOSIGNAL) == std::ssize(setup), "no set-up");
   }
-  for (const int socket : sockets) {
-    std::array<char, 8> header{};  // of its first frame, hello
-    check(read(socket, header.data(), header.size()) == 8 && header[4] == 1, "a worker did not get ready");
+  for (const auto& worker : workers) {
+    pollfd answered{worker.socket, POLLIN, 0};
+    detail::frame_header header;  // of its first frame
+    check(poll(&answered, 1, 10'000) == 1 && read(worker.socket, &header, sizeof header) == sizeof header &&
+              header.type == detail::frame_type::hello,
+          "a worker did not get ready");
   }
-  const double took = seconds_since(start) * 1e3;
-  for (const int socket : sockets) close(socket);
-  for (const pid_t pid : pids) waitpid(pid, nullptr, 0);
-  close(page);
-  return took;
+  return seconds_since(start) * 1e3;
+}
+
+/// What a parent of the same build would say first.
+std::string setup_for(const char* tool) {
+  detail::hello_frame hello;
+  const auto build = detail::build_of(tool);
+  check(build.has_value(), "the tool has no build id");
+  hello.build = *build;
+  std::string bytes;
+  detail::frame_writer setup(bytes, detail::frame_type::setup);
+  detail::append_raw(bytes, hello);
+  detail::append_raw(bytes, detail::setup_frame{});
+  detail::worker_settings().encode(bytes);
+  setup.close();
+  return bytes;
 }
 
 void measure_starts(const char* tool) {
   double theirs = std::numeric_limits<double>::max();
   double ours = theirs;
+  const std::string setup = setup_for(tool);
   for (int round = 0; round < 40; ++round) {
     theirs = std::min(theirs, true_five_times());
-    ours = std::min(ours, five_workers(tool));
+    ours = std::min(ours, five_workers(tool, setup));
   }
   say("five times /bin/true", theirs, "ms");
   say("five workers of the tool, ready", ours, "ms");

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <fstream>
 
 namespace fanout::detail {
 namespace {
@@ -58,6 +59,26 @@ build_identity read_build() {
 const build_identity& own_build() {
   static const build_identity build = read_build();
   return build;
+}
+
+std::optional<build_identity> build_of(const char* program) {
+  std::ifstream file(program, std::ios::binary);
+  ElfW(Ehdr) header{};
+  if (!file.read(reinterpret_cast<char*>(&header), sizeof header) ||
+      std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(ElfW(Phdr)))
+    return std::nullopt;
+  for (unsigned i = 0; i < header.e_phnum; ++i) {
+    ElfW(Phdr) segment{};
+    file.seekg(static_cast<std::streamoff>(header.e_phoff + i * sizeof segment));
+    if (!file.read(reinterpret_cast<char*>(&segment), sizeof segment)) return std::nullopt;
+    if (segment.p_type != PT_NOTE || segment.p_filesz > 65'536) continue;
+    std::string notes(segment.p_filesz, '\0');
+    file.seekg(static_cast<std::streamoff>(segment.p_offset));
+    build_identity build{};
+    if (!file.read(notes.data(), static_cast<std::streamsize>(notes.size()))) return std::nullopt;
+    if (find_build_id(notes.data(), notes.size(), build)) return build;
+  }
+  return std::nullopt;
 }
 
 std::string to_string(const build_identity& build) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace fanout::detail {
@@ -12,6 +13,9 @@ using build_identity = std::array<std::uint8_t, 20>;
 /// Of this program: the build id that the linker left in it, or where there is none, what the file system knows of the
 /// file. Read once.
 const build_identity& own_build();
+
+/// The build id of another program's file; empty where it has none, or is no such file.
+std::optional<build_identity> build_of(const char* program);
 
 /// The beginning of it, in hexadecimal.
 std::string to_string(const build_identity& build);

@@ -23,13 +23,14 @@ struct spawned_worker {
 
 /// What a worker finds itself in.
 struct worker_surroundings {
+  const char* program = nullptr;           ///< null for this program's own file, whatever became of its name
   const std::string* directory = nullptr;  ///< null or empty for this process's own
   const std::map<std::string, std::optional<std::string>>* environment = nullptr;  ///< changes to it
   int output = -1;  ///< for its standard output; -1 for this process's own
   int error = -1;
 };
 
-/// Starts this program as a worker: `posix_spawn` of its own executable, never `fork`, which is not safe in a process
+/// Starts this program, or the one that `how` names, as a worker: `posix_spawn` of the executable, never `fork`, which is not safe in a process
 /// with threads. The child starts with SIGINT blocked, until it has seen to it that Ctrl-C, which reaches the whole
 /// process group, does not end it before its parent has decided what it means; other signals are unblocked and have
 /// their default effect. It inherits its end of the socket, the descriptor `page`, stdout and stderr, an empty stdin,
