@@ -51,6 +51,9 @@ class worker_crew {
   /// @}
 
  private:
+  using clock = std::chrono::steady_clock;
+  static clock::time_point from_ns(std::int64_t ns) { return clock::time_point(std::chrono::nanoseconds(ns)); }
+
   static constexpr std::chrono::milliseconds ahead{4};
   static constexpr std::uint32_t most_ahead = 65'536;        ///< tasks waiting at one worker
   static constexpr std::size_t most_bytes_ahead = 1U << 20;  ///< their inputs, together

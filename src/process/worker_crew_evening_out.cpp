@@ -1,0 +1,74 @@
+#include "process/worker_crew.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace fanout::detail {
+
+/// When a worker has nothing to do and there is nothing to give it, the one that has most waiting gives half of it
+/// back, if that is worth a round trip. Tasks that are not worth it are soon done, unless one of them turns out long;
+/// so this looks again a little later.
+void worker_crew::balance() {
+  if (control_.aborted() || !returned_.empty()) return;
+  const auto idle = [&](const auto& worker) { return worker && may_take(*worker) && worker->unfinished < places(); };
+  if (std::none_of(workers_.begin(), workers_.end(), idle)) return;
+  worker_process* fullest = nullptr;
+  std::uint64_t most_waiting = 0;
+  for (const auto& worker : workers_) {
+    if (!worker || !may_take(*worker) || worker->unfinished <= places()) continue;
+    const std::uint64_t waiting = worker->end_ordinal - worker->started();
+    if (waiting <= most_waiting) continue;
+    most_waiting = waiting;
+    fullest = worker.get();
+  }
+  if (!fullest) return;
+  if (mean_task_ * static_cast<std::int64_t>(most_waiting) / places() > worth_recalling || stands_still(*fullest))
+    return recall(*fullest, static_cast<std::uint32_t>(most_waiting / 2));
+  balance_timer_.expires_after(worth_recalling);
+  balance_timer_.async_wait([this](boost::system::error_code cancelled) {
+    if (!cancelled) balance();
+  });
+}
+
+/// Whether all lanes of a worker have been at their tasks for long enough that what waits behind them is held up.
+bool worker_crew::stands_still(const worker_process& worker) const {
+  const auto now = clock::now();
+  for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
+    const auto& state = worker.page().lane(lane);
+    if (state.task.load(std::memory_order_acquire) == 0) return false;
+    if (now - from_ns(state.started_ns.load(std::memory_order_relaxed)) < worth_recalling) return false;
+  }
+  return true;
+}
+
+void worker_crew::recall(worker_process& worker, std::uint32_t keep) {
+  worker.recalled = true;
+  std::string bytes;
+  frame_writer frame(bytes, frame_type::recall);
+  append_raw(bytes, recall_frame{.keep = keep});
+  frame.close();
+  worker.send(bytes);
+}
+
+void worker_crew::on_returned(worker_process& worker, std::string_view payload) {
+  const auto returned = take_raw<returned_frame>(payload);
+  if (!returned || !worker.recalled || returned->from > worker.end_ordinal || returned->from < worker.front_ordinal())
+    throw error(failure_kind::protocol, "the worker process gave back tasks that it was not asked for");
+  worker.recalled = false;
+  std::deque<task_bundle> taken;
+  while (!worker.batches.empty() && worker.batches.back().end_ordinal() > returned->from) {
+    handed_batch& last = worker.batches.back();
+    taken.push_front(last.cut(std::max(returned->from, last.first_ordinal())));
+    worker.unfinished -= taken.front().count();
+    worker.unfinished_bytes -= taken.front().inputs.bytes();
+    if (last.tasks().count() > 0) break;
+    worker.batches.pop_back();
+  }
+  worker.end_ordinal = returned->from;
+  returned_.insert(returned_.end(), std::make_move_iterator(taken.begin()), std::make_move_iterator(taken.end()));
+  retire_worn();
+  deal();
+  finish_when_done();
+}
+
+}  // namespace fanout::detail
