@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 
+import http_figures
 import tls_figures
 
 FETCHES = 200_000
@@ -293,7 +294,7 @@ def main():
     parser.add_argument("--fanout", required=True, help="the release binary")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("only", nargs="*",
-                        choices=["shapes", "fetch", "async", "tls", "processes", "dns", "idle", []],
+                        choices=["shapes", "fetch", "http", "async", "tls", "processes", "dns", "idle", []],
                         help="which parts; all by default")
     given = parser.parse_args()
     if len(os.sched_getaffinity(0)) < 2:
@@ -307,6 +308,8 @@ def main():
         measure_shapes(given.fanout, given.rounds, figures)
     if not given.only or "fetch" in given.only:
         measure_fetch(given.fanout, given.rounds, figures)
+    if not given.only or "http" in given.only:
+        http_figures.measure(given.fanout, given.rounds, figures, run, pinned)
     if not given.only or "async" in given.only:
         measure_async(given.fanout, figures)
     if not given.only or "tls" in given.only:
