@@ -1,10 +1,13 @@
 #pragma once
 
 #include <fanout/async/observation.hpp>
+#include <fanout/async/other_side.hpp>
 #include <fanout/async/wait_queue.hpp>
 
 #include <boost/asio/this_coro.hpp>
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -114,6 +117,7 @@ class channel {
   // threads is all there is to pay for.
   static task<void> send_to(state& to, T value) {
     step taken = to.offer(value, nullptr);
+    if (taken == step::would_wait && to.room_soon()) taken = to.offer(value, nullptr);
     if (taken == step::would_wait) {
       auto accepted = wait_to_send(to.shared(), value);
       taken = co_await std::move(accepted);
@@ -126,9 +130,11 @@ class channel {
     detail::coroutine_waiter me(*to, std::move(executor));
     step taken = to->offer(value, &me);
     if (taken == step::enlisted) {
-      const detail::waiting_for mark("room in a channel");
-      auto accepted = me.wait();
-      co_await std::move(accepted);
+      if (!to->accepted_soon(me)) {
+        const detail::waiting_for mark("room in a channel");
+        auto accepted = me.wait();
+        co_await std::move(accepted);
+      }
       taken = me.expect_granted() ? step::done : step::closed;
     }
     co_return taken;
@@ -136,7 +142,9 @@ class channel {
 
   static task<std::optional<T>> receive_from(state& from) {
     std::optional<T> value;
-    if (from.take(value, nullptr) == step::would_wait) {
+    step taken = from.take(value, nullptr);
+    if (taken == step::would_wait && from.values_soon()) taken = from.take(value, nullptr);
+    if (taken == step::would_wait) {
       auto handed_over = wait_to_receive(from.shared(), value);
       co_await std::move(handed_over);
     }
@@ -147,9 +155,11 @@ class channel {
     auto executor = co_await asio::this_coro::executor;
     detail::coroutine_waiter me(*from, std::move(executor));
     if (from->take(value, &me) != step::enlisted) co_return;
-    const detail::waiting_for mark("a value from a channel");
-    auto handed_over = me.wait();
-    co_await std::move(handed_over);
+    if (!from->handed_over_soon(me)) {
+      const detail::waiting_for mark("a value from a channel");
+      auto handed_over = me.wait();
+      co_await std::move(handed_over);
+    }
     me.expect_granted();
   }
 
@@ -169,6 +179,7 @@ class channel<T>::state final : public detail::waitable {
   step offer(T& value, detail::waiter* sender) {
     detail::woken resumed;
     const std::lock_guard lock(mutex_);
+    sending_.note();
     if (closed_) return step::closed;
     if (!receivers_.empty()) {
       hand_to_receiver(value, resumed);
@@ -176,6 +187,7 @@ class channel<T>::state final : public detail::waitable {
     }
     if (values_.size() < capacity_) {
       values_.push_back(std::move(value));
+      note_count();
       return step::done;
     }
     if (!sender) return step::would_wait;
@@ -187,10 +199,12 @@ class channel<T>::state final : public detail::waitable {
   step take(std::optional<T>& place, detail::waiter* receiver) {
     detail::woken resumed;
     const std::lock_guard lock(mutex_);
+    receiving_.note();
     if (!values_.empty()) {
       place.emplace(std::move(values_.front()));
       values_.pop_front();
       if (!senders_.empty() && values_.size() < capacity_) values_.push_back(accept(resumed));
+      note_count();
       return step::done;
     }
     if (!senders_.empty()) {
@@ -202,6 +216,31 @@ class channel<T>::state final : public detail::waitable {
     receiver->place = &place;
     enlist(*receiver, receivers_);
     return step::enlisted;
+  }
+
+  // Where the other side is at work on another thread, a wait may be over before a coroutine is suspended for it. In a
+  // channel with room for several values, who waits lets the other side work undisturbed until half of them are through
+  // or it pauses: each value then costs its own work, and not the way of a lock from one core to another.
+  bool room_soon() noexcept {
+    if (capacity_ < several) return false;
+    return receiving_.serves_soon(pause_between_looks, [this, before = capacity_]() mutable noexcept {
+      const std::size_t now = count_.load(std::memory_order_relaxed);
+      return now <= capacity_ / 2 || (now == std::exchange(before, now) && now < capacity_);
+    });
+  }
+  bool values_soon() noexcept {
+    if (capacity_ < several) return false;
+    return sending_.serves_soon(pause_between_looks, [this, before = std::size_t{0}]() mutable noexcept {
+      const std::size_t now = count_.load(std::memory_order_relaxed);
+      return now > capacity_ / 2 || (now == std::exchange(before, now) && now > 0);
+    });
+  }
+  // With room for fewer, values are handed over one by one, and to look disturbs nobody.
+  bool accepted_soon(const detail::coroutine_waiter& sender) noexcept {
+    return capacity_ < several && receiving_.serves_soon({}, [&]() noexcept { return sender.over(); });
+  }
+  bool handed_over_soon(const detail::coroutine_waiter& receiver) noexcept {
+    return capacity_ < several && sending_.serves_soon({}, [&]() noexcept { return receiver.over(); });
   }
 
   void close() noexcept {
@@ -223,6 +262,11 @@ class channel<T>::state final : public detail::waitable {
   std::size_t capacity() const noexcept { return capacity_; }
 
  private:
+  static constexpr std::size_t several = 4;
+  static constexpr std::chrono::microseconds pause_between_looks{1};
+
+  void note_count() noexcept { count_.store(values_.size(), std::memory_order_relaxed); }
+
   void hand_to_receiver(T& value, detail::woken& resumed) noexcept {
     detail::waiter& first = receivers_.front();
     static_cast<std::optional<T>*>(first.place)->emplace(std::move(value));
@@ -245,6 +289,7 @@ class channel<T>::state final : public detail::waitable {
       hand_to_receiver(*value, resumed);
     else
       values_.push_front(std::move(*value));
+    note_count();
     value.reset();
     return true;
   }
@@ -254,6 +299,9 @@ class channel<T>::state final : public detail::waitable {
   detail::wait_list senders_;
   detail::wait_list receivers_;
   bool closed_ = false;
+  std::atomic<std::size_t> count_ = 0;  ///< of `values_`; relaxed: who looks at it without the lock looks again with it
+  detail::other_side sending_;
+  detail::other_side receiving_;
 };
 
 }  // namespace fanout

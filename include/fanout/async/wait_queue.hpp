@@ -150,6 +150,9 @@ class coroutine_waiter final : public waiter {
   /// The same, deaf to cancellation. `asio::this_coro::throw_if_cancelled(false)` belongs before it.
   auto wait_uncancelled() { return wait_with<false>(); }
 
+  /// Whether the wait is over already; then there is nothing to await. Before `wait` only.
+  bool over() const noexcept { return state_.load(std::memory_order_acquire) == settled; }
+
   using waiter::finish;
   /// Ends the wait; throws `operation_aborted` unless it was granted or refused. True: granted.
   bool expect_granted();
