@@ -18,20 +18,28 @@ task<void> spawned_child::join() {
   if (failed_) std::rethrow_exception(failed_);
 }
 
+// Those that are left were thrown at nobody: the loop was destroyed before the last child had ended.
+group_scope::~group_scope() {
+  for (const kept_failure& each : failures_)
+    (each.of ? each.of->observed() : body_.observed()).report_unobserved(each.what);
+}
+
 // A child that says it was cancelled is no failure once it has been. Neither is the body's, but without a value of the
 // body's there is nothing to return.
 void group_scope::on_end(child& ended, const std::exception_ptr& failed) {
   const bool expected = cancelled() && is_cancellation(failed);
+  std::shared_ptr<spawned_child> spawned;
   if (&ended == &body_) {
     if (expected) body_cancelled_ = failed;
   } else {
     auto& self = static_cast<spawned_child&>(ended);
-    const std::shared_ptr<spawned_child> kept = std::move(self.self_);
+    spawned = std::move(self.self_);
     self.end(failed);
   }
   if (!failed || expected) return;
   // The body may have been thrown the failure of a child that it awaited.
-  if (std::find(failures_.begin(), failures_.end(), failed) == failures_.end()) failures_.push_back(failed);
+  const bool known = std::ranges::find(failures_, failed, &kept_failure::what) != failures_.end();
+  if (!known) failures_.push_back({std::move(spawned), failed});
   cancel_all();
 }
 
@@ -43,7 +51,10 @@ void group_scope::on_abandoned(child* holder) noexcept {
 }
 
 void group_scope::check() {
-  throw_together(std::move(failures_));
+  std::vector<std::exception_ptr> thrown;
+  for (kept_failure& each : failures_) thrown.push_back(std::move(each.what));
+  failures_.clear();
+  throw_together(std::move(thrown));
   if (body_cancelled_) std::rethrow_exception(body_cancelled_);
 }
 

@@ -187,6 +187,31 @@ TEST_F(debugging, a_failure_whose_loop_is_destroyed_before_it_is_thrown_is_repor
   EXPECT_EQ(unobserved, 1);
 }
 
+task<void> spawn_one_that_fails_and_a_stubborn_one(task_group& group) {
+  group.spawn(fail("first"));
+  group.spawn(shield(sleep(1h)));
+  co_return;
+}
+
+task<void> group_that_never_ends() {
+  auto all = with_task_group(spawn_one_that_fails_and_a_stubborn_one);
+  co_await std::move(all);
+}
+
+TEST_F(debugging, a_failure_that_a_group_kept_when_its_loop_was_destroyed_is_reported) {
+  {
+    asio::io_context loop;
+    asio::co_spawn(loop, group_that_never_ends(), asio::detached);
+    for (int i = 0; i < 10; ++i) loop.run_one_for(100ms);
+  }
+  const auto told = reports();
+  const auto unobserved = std::count_if(told.begin(), told.end(), [](const debug_report& each) {
+    return each.what == kind::failure_unobserved && each.task == "task_group" &&
+           each.text().find("first") != std::string::npos;
+  });
+  EXPECT_EQ(unobserved, 1);
+}
+
 TEST_F(debugging, separate_arguments_can_be_given_their_place) {
   run_to_end(gather(std::source_location::current(), hold_loop(30ms), test::echo(1)));
   run_to_end(race_to_finish(std::source_location::current(), hold_loop(30ms), sleep(1h)));

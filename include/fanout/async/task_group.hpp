@@ -80,16 +80,21 @@ class group_scope : public child_scope {
 
  protected:
   explicit group_scope(asio::any_io_executor executor) : child_scope(std::move(executor)) {}
-  ~group_scope() = default;
+  ~group_scope();
 
   child& body() noexcept { return body_; }
   void on_end(child& ended, const std::exception_ptr& failed) override;
   void on_abandoned(child* holder) noexcept override;
 
  private:
+  struct kept_failure {
+    std::shared_ptr<spawned_child> of;  ///< null: the body's
+    std::exception_ptr what;
+  };
+
   child body_;
   std::exception_ptr body_cancelled_;
-  std::vector<std::exception_ptr> failures_;
+  std::vector<kept_failure> failures_;  ///< until they are thrown
 };
 
 template <class T>
