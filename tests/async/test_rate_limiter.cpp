@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <limits>
 #include <memory>
@@ -134,6 +135,38 @@ TEST_F(rate_limiters, sleep_on_a_real_timer_on_any_executor) {
     all.push_back(asio::co_spawn(asio::make_strand(pool), limit.acquire(), asio::use_future));
   for (auto& each : all) each.get();
   EXPECT_GE(std::chrono::steady_clock::now() - started, 20ms) << "40 of them had to wait, half a millisecond each";
+  pool.join();
+}
+
+task<void> acquire_often(rate_limiter& limit, int times) {
+  for (int i = 0; i < times; ++i) {
+    task<void> turn = limit.acquire();
+    co_await std::move(turn);
+  }
+}
+
+int take_often(rate_limiter& limit, int times) {
+  int taken = 0;
+  for (int i = 0; i < times; ++i) taken += limit.try_acquire() ? 1 : 0;
+  return taken;
+}
+
+// Time stands still, so what is taken in all is what was there: a token that two threads take shows.
+TEST_F(rate_limiters, hand_out_each_token_once_to_many_threads) {
+  constexpr int tokens = 8000;
+  const auto stopped = rate_limiter_options::time_point() + 1h;
+  rate_limiter limit({.per_second = 1, .burst = tokens, .now = [=] { return stopped; }});
+  asio::thread_pool pool(3);
+  std::vector<std::future<void>> waiting;
+  for (int i = 0; i < 6; ++i)
+    waiting.push_back(asio::co_spawn(asio::make_strand(pool), acquire_often(limit, 1000), asio::use_future));
+  std::vector<std::future<int>> trying;
+  for (int i = 0; i < 2; ++i) trying.push_back(std::async(std::launch::async, take_often, std::ref(limit), 1000));
+  for (auto& each : waiting) each.get();
+  int taken = 6000;
+  for (auto& each : trying) taken += each.get();
+  while (limit.try_acquire()) ++taken;
+  EXPECT_EQ(taken, tokens);
   pool.join();
 }
 
