@@ -57,7 +57,11 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
         }
         next = ex.advance();
         while (is_wait(next)) {
-          if (next == step::want_read || next == step::want_write) {
+          if (next == step::want_read && ex.receives()) {
+            auto receiving = ex.socket().async_receive(ex.landing(), no_throw);
+            const auto [failed, bytes] = co_await std::move(receiving);
+            ex.received(failed, bytes);
+          } else if (next == step::want_read || next == step::want_write) {
             const auto event = next == step::want_read ? tcp_socket::wait_read : tcp_socket::wait_write;
             auto ready = ex.socket().async_wait(event, no_throw);
             const auto [failed] = co_await std::move(ready);

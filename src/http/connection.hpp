@@ -49,6 +49,7 @@ class connection {
   std::chrono::steady_clock::time_point idle_until{};  ///< when it is closed unless it is used before
   bool idle = false;
   bool used = false;  ///< carried an exchange before
+  bool brief = true;  ///< the last read fitted into an exchange's own room: see `exchange::receives`
 
   boost::intrusive::list_member_hook<> in_group;  ///< among the idle ones of its group, latest first
   boost::intrusive::list_member_hook<> in_pool;   ///< among all idle ones of its loop, latest first

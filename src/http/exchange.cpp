@@ -4,8 +4,10 @@
 #include "http/request_head.hpp"
 #include "http/wake_up.hpp"
 
+#include <boost/asio/error.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <stdexcept>
 #include <utility>
@@ -87,6 +89,7 @@ void exchange::opened() {
   sending_ = sending::head;
   if (body_.any()) body_.rewind();
   leftover_.clear();
+  landed_.reset();
   write_broken_ = unasked_bytes_ = was_blocked_ = header_told_ = held_too_long_ = woken_ = false;
   held_until_.reset();
   parser_.emplace(*options_, request_->method == "HEAD", request_->keep_body || streaming_);
@@ -195,7 +198,8 @@ step exchange::read_some() {
   for (int reads = 0; reads < most_reads; ++reads) {
     const std::span<char> buffer = loop_.scratch(leftover_.size() + 16 * 1024);
     std::copy(leftover_.begin(), leftover_.end(), buffer.begin());
-    const io_result result = connection_->read_some(buffer.subspan(leftover_.size()));
+    bool emptied = false;
+    const io_result result = read_into(buffer.subspan(leftover_.size()), emptied);
     if (result.state == io_state::want_read) return step::want_read;
     if (result.state == io_state::want_write) return step::want_write;
     if (result.state == io_state::failed) return broken(result);
@@ -215,10 +219,23 @@ step exchange::read_some() {
     if (leftover_.size() > options_->max_header_bytes)  // a chunk's extension may be one endless line
       throw error(failure_kind::too_large,
                   fmt::format("{} sent a line of more than {} bytes", peer(), options_->max_header_bytes));
-    // A plain read that did not fill the buffer emptied the socket; TLS may hold more than it gave.
-    if (!connection_->tls && bytes.size() < buffer.size()) return step::want_read;
+    if (emptied) return step::want_read;
   }
   return step::want_read;
+}
+
+// `emptied`: a plain read that did not fill its buffer emptied the socket; TLS may hold more than it gave.
+io_result exchange::read_into(std::span<char> buffer, bool& emptied) {
+  if (!landed_) {
+    const io_result result = connection_->read_some(buffer);
+    emptied = !connection_->tls && result.bytes < buffer.size();
+    connection_->brief = result.bytes <= landing_.size();
+    return result;
+  }
+  const io_result result = *std::exchange(landed_, std::nullopt);
+  std::copy_n(landing_.begin(), result.bytes, buffer.begin());
+  emptied = result.bytes < landing_.size();
+  return result;
 }
 
 step exchange::at_end(io_state how) {
@@ -341,6 +358,16 @@ void exchange::resumed(boost::system::error_code waited) {
   if (expired_ != expiry::none) raise_expired();
   if (std::exchange(woken_, false)) return;
   if (waited) throw boost::system::system_error(waited);
+}
+
+void exchange::received(boost::system::error_code failed, std::size_t bytes) {
+  if (bytes > 0)
+    landed_ = io_result{io_state::done, bytes};
+  else if (failed == asio::error::eof)
+    landed_ = io_result{io_state::end};
+  else if (failed && failed != asio::error::operation_aborted)
+    landed_ = io_result{io_state::failed, 0, failed.value()};
+  resumed(landed_ ? boost::system::error_code{} : failed);
 }
 
 void exchange::arm() {
