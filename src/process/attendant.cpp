@@ -12,8 +12,12 @@
 
 namespace fanout::detail {
 
-attendant::attendant(run_control& control, task_queue& queue, result_sender& results)
-    : control_(control), queue_(queue), results_(results), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+attendant::attendant(parent_link& parent, run_control& control, task_queue& queue, result_sender& results)
+    : parent_(parent),
+      control_(control),
+      queue_(queue),
+      results_(results),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "cannot start a worker");
 }
 
@@ -55,7 +59,8 @@ void attendant::attend(const std::stop_token& stop) {
     try {
       if (listen && waited[1].revents != 0) queue_.read_meanwhile();
     } catch (...) {  // the parent does not speak our language
-      return control_.break_off(std::current_exception());
+      control_.break_off(std::current_exception());
+      return parent_.stop_reading();  // a lane may wait for more
     }
     wanted_.store(false);  // before looking: what comes later asks again
     results_.flush_due();

@@ -19,7 +19,7 @@ namespace fanout::detail {
 /// Thread safety: any thread.
 class attendant {
  public:
-  attendant(run_control& control, task_queue& queue, result_sender& results);
+  attendant(parent_link& parent, run_control& control, task_queue& queue, result_sender& results);
   attendant(const attendant&) = delete;
   attendant& operator=(const attendant&) = delete;
   ~attendant();
@@ -36,6 +36,7 @@ class attendant {
   void wake();
   void attend(const std::stop_token& stop);
 
+  parent_link& parent_;
   run_control& control_;
   task_queue& queue_;
   result_sender& results_;

@@ -10,9 +10,16 @@
 namespace fanout::detail {
 
 bool parent_link::fill(frame_reader& reader) {
+  return fill(reader, MSG_DONTWAIT);
+}
+bool parent_link::wait_and_fill(frame_reader& reader) {
+  return fill(reader, 0);
+}
+
+bool parent_link::fill(frame_reader& reader, int flags) {
   constexpr std::size_t chunk = 256 * 1024;
   for (;;) {
-    const auto got = recv(worker_socket, reader.prepare(chunk), chunk, MSG_DONTWAIT);
+    const auto got = recv(worker_socket, reader.prepare(chunk), chunk, flags);
     if (got > 0) {
       reader.added(static_cast<std::size_t>(got));
       return true;
@@ -25,6 +32,10 @@ bool parent_link::fill(frame_reader& reader) {
 void parent_link::wait_readable() {
   pollfd waited{worker_socket, POLLIN, 0};
   poll(&waited, 1, -1);
+}
+
+void parent_link::stop_reading() {
+  shutdown(worker_socket, SHUT_RD);
 }
 
 void parent_link::send_all(std::string_view bytes) {

@@ -13,8 +13,15 @@ class parent_link {
  public:
   /// Reads what there is, without waiting. False when the parent will send no more.
   bool fill(frame_reader& reader);
+  /// The same, waiting until there is something.
+  bool wait_and_fill(frame_reader& reader);
   void wait_readable();
   void send_all(std::string_view bytes);
+  /// Whoever waits, or comes to wait, is told that the parent will send no more.
+  void stop_reading();
+
+ private:
+  bool fill(frame_reader& reader, int flags);
 };
 
 /// Sends a frame of `parts`, each as it is in memory.

@@ -126,6 +126,24 @@ bool pool_engine::submit(std::vector<pool_task>& tasks) {
   return true;
 }
 
+void pool_engine::give_back(direct_line& line) {
+  if (lines_.give_back(line)) return;
+  const std::lock_guard lock(mutex_);  // the crew does not end before it has it
+  crew_->post([this, &line] { crew_->give_back(line, nullptr); });
+}
+
+void pool_engine::give_back(direct_line& line, pool_task task) {
+  const std::lock_guard lock(mutex_);
+  crew_->post([this, &line, given = std::make_shared<pool_task>(std::move(task))] {
+    task_bundle unanswered;
+    unanswered.first_index = book(*given);
+    unanswered.terms = given->terms;
+    unanswered.inputs.open() = std::move(given->argument);
+    unanswered.inputs.close();
+    crew_->give_back(line, &unanswered);
+  });
+}
+
 void pool_engine::cancel(const pool_client& client) {
   std::vector<pool_task> dropped;
   {
@@ -222,6 +240,7 @@ void pool_engine::run_crew() {
   run_control control(options_);
   fanout::report cost;
   worker_crew crew(control, *this, options_.shape, cost);
+  crew.lend_to(lines_);
   {
     const std::lock_guard lock(mutex_);
     if (closing_ == closing::kill) control.abort();
@@ -274,13 +293,18 @@ pull_status pool_engine::pull_encoded(std::uint64_t& index, encoded_values& inpu
     return pull_status::not_ready;
   }
   pool_task& next = queue_.front();
-  index = next_ticket_++;
   inputs.open() = std::move(next.argument);
   inputs.close();
   terms = next.terms;
-  under_way_.emplace(index, under_way{std::move(next.client), next.index, terms.function});
+  index = book(next);
   queue_.pop_front();
   return pull_status::item;
+}
+
+std::uint64_t pool_engine::book(pool_task& task) {
+  const std::uint64_t ticket = next_ticket_++;
+  under_way_.emplace(ticket, under_way{std::move(task.client), task.index, task.terms.function});
+  return ticket;
 }
 
 failure pool_engine::broken_off() const {

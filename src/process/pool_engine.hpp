@@ -5,6 +5,7 @@
 #include <fanout/process/process_pool.hpp>
 
 #include "async/owned_descriptor.hpp"
+#include "process/direct_line.hpp"
 #include "process/known_functions.hpp"
 
 #include <condition_variable>
@@ -66,6 +67,11 @@ class pool_engine final : public worker_backend, private remote_job, public std:
 
   /// Hands tasks over, and leaves `tasks` empty. False, and they stay, when the pool is closed.
   bool submit(std::vector<pool_task>& tasks);
+  /// A line to a worker for one call on the calling thread; null when there is none, and the call has to be submitted.
+  direct_line* borrow_line() { return lines_.borrow(); }
+  void give_back(direct_line& line);
+  /// The same for a line whose call, of `task`, is still under way.
+  void give_back(direct_line& line, pool_task task);
   /// Ends the tasks of `client`: see `process_future::cancel`.
   void cancel(const pool_client& client);
 
@@ -88,6 +94,7 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   static void end_unstarted(std::vector<pool_task> tasks);
   void wake();
   under_way take(std::uint64_t ticket);
+  std::uint64_t book(pool_task& task);
 
   remote_callable function(std::uint32_t number) const override;
   bool needs_loops() const override { return options_.shape.in_flight > 1; }
@@ -100,6 +107,7 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   const fanout::options options_;
   owned_descriptor source_;  ///< readable when there is something to pull, or the pool closes
   known_functions functions_;
+  direct_lines lines_;
   std::uint64_t next_ticket_ = 0;  ///< the crew's thread only, as the next
   std::unordered_map<std::uint64_t, under_way> under_way_;
 

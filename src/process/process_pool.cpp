@@ -64,22 +64,61 @@ options process_pool::with(options how) {
   return how;
 }
 
-std::shared_ptr<detail::pool_call> process_pool::start(detail::remote_callable function, bool coroutine,
-                                                       std::string argument, submit_options how) {
-  detail::check_shape(engine_->shape(), coroutine, true);
-  if (argument.size() > detail::max_value_bytes) throw error(detail::too_large_to_travel());
-  const std::weak_ptr<detail::pool_engine> pool = engine_;
-  const auto client = std::make_shared<single_call>(pool, engine_->acquire(std::move(function)));
+namespace {
+
+std::shared_ptr<single_call> make_single_call(const std::shared_ptr<detail::pool_engine>& engine,
+                                              std::uint32_t function) {
+  const std::weak_ptr<detail::pool_engine> pool = engine;
+  const auto client = std::make_shared<single_call>(pool, function);
   client->call = std::make_shared<detail::pool_call>([pool, whose = std::weak_ptr(client)](detail::pool_call&) {
     const auto found = pool.lock();
     const auto own = whose.lock();
     if (found && own) found->cancel(*own);
   });
+  return client;
+}
+
+}  // namespace
+
+std::shared_ptr<detail::pool_call> process_pool::start(const callee& function, std::string argument,
+                                                       submit_options how) {
+  detail::check_shape(engine_->shape(), function.coroutine, true);
+  if (argument.size() > detail::max_value_bytes) throw error(detail::too_large_to_travel());
+  const auto client =
+      make_single_call(engine_, engine_->acquire({std::string(function.name), std::string(function.context)}));
   const auto limit = how.timeout.count() > 0 ? how.timeout : engine_->default_limit();
   std::vector<detail::pool_task> tasks;
   tasks.push_back({client, 0, std::move(argument), {client->function(), limit}});
   if (!engine_->submit(tasks)) throw error(failure_kind::refused_by_policy, "the pool of worker processes was closed");
   return client->call;
+}
+
+std::string process_pool::call_and_wait(const callee& function, std::string argument, submit_options how) {
+  detail::direct_line* const line =
+      argument.size() <= detail::direct_line::most_argument_bytes ? engine_->borrow_line() : nullptr;
+  if (!line) {
+    const auto call = start(function, std::move(argument), how);
+    call->wait();
+    return call->result();
+  }
+  const auto started = outcome_facts::clock::now();
+  const auto number = engine_->acquire({std::string(function.name), std::string(function.context)});
+  if (!line->knows(number)) line->tell_of(number, {std::string(function.name), std::string(function.context)});
+  const detail::task_terms terms{number, how.timeout.count() > 0 ? how.timeout : engine_->default_limit()};
+  std::string result;
+  const auto answer = line->call(terms, argument, result);
+  if (answer == detail::direct_line::answer::none) {
+    const auto client = make_single_call(engine_, number);
+    engine_->give_back(*line, {client, 0, std::move(argument), terms});
+    client->call->wait();
+    return client->call->result();
+  }
+  engine_->give_back(*line);
+  engine_->release(number);
+  if (answer == detail::direct_line::answer::value) return result;
+  failure reason = detail::decode_failure(result);
+  if (reason.elapsed.count() == 0) reason.elapsed = outcome_facts::clock::now() - started;
+  throw error(std::move(reason));
 }
 
 void process_pool::close() {

@@ -30,11 +30,11 @@ struct worker_surroundings {
   int error = -1;
 };
 
-/// Starts this program, or the one that `how` names, as a worker: `posix_spawn` of the executable, never `fork`, which is not safe in a process
-/// with threads. The child starts with SIGINT blocked, until it has seen to it that Ctrl-C, which reaches the whole
-/// process group, does not end it before its parent has decided what it means; other signals are unblocked and have
-/// their default effect. It inherits its end of the socket, the descriptor `page`, stdout and stderr, an empty stdin,
-/// and nothing else, but for what `how` says. Throws `std::system_error`.
+/// Starts this program, or the one that `how` names, as a worker: `posix_spawn` of the executable, never `fork`, which
+/// is not safe in a process with threads. The child starts with SIGINT blocked, until it has seen to it that Ctrl-C,
+/// which reaches the whole process group, does not end it before its parent has decided what it means; other signals
+/// are unblocked and have their default effect. It inherits its end of the socket, the descriptor `page`, stdout and
+/// stderr, an empty stdin, and nothing else, but for what `how` says. Throws `std::system_error`.
 spawned_worker spawn_worker(int page, const worker_surroundings& how);
 
 /// What `init` remembers of how this program was started.

@@ -18,6 +18,7 @@ std::uint32_t low(std::uint64_t ordinal) {
 pull_status task_queue::claim(claimed_task& task) {
   const std::lock_guard lock(mutex_);
   if (!claim_queued(task)) {
+    if (one_lane_) return wait_and_claim(task);
     if (more()) read_frames();
     if (!claim_queued(task)) {
       results_.flush();  // whoever waits for these results must not wait for the next task as well
@@ -31,6 +32,23 @@ pull_status task_queue::claim(claimed_task& task) {
   }
   if (backlog()) control_.wake_waiting();
   return pull_status::item;
+}
+
+/// Waits in the very call that reads: a task costs its worker one system call to get and one to answer. Whether more
+/// has come is asked before only if it was there the last time. The mutex is held; nobody else reads meanwhile.
+pull_status task_queue::wait_and_claim(claimed_task& task) {
+  for (bool wait = waited_;; wait = true) {
+    if (wait || !more()) results_.flush();  // whoever waits for these results must not wait for the next task as well
+    if (!more()) {
+      control_.exhaust();
+      return pull_status::end;
+    }
+    more_.store(wait ? parent_.wait_and_fill(reader_) : parent_.fill(reader_), std::memory_order_relaxed);
+    handle_frames();
+    if (!claim_queued(task)) continue;
+    waited_ = wait;
+    return pull_status::item;
+  }
 }
 
 bool task_queue::claim_queued(claimed_task& task) {
@@ -53,14 +71,18 @@ bool task_queue::claim_next(claimed_task& task) const noexcept {
 }
 
 void task_queue::read_meanwhile() {
-  const std::lock_guard lock(mutex_);
-  if (!more()) return;
+  const std::unique_lock lock(mutex_, std::try_to_lock);  // who has it reads
+  if (!lock || !more()) return;
   read_frames();
   if (backlog()) control_.wake_waiting();
 }
 
 void task_queue::read_frames() {
   more_.store(parent_.fill(reader_), std::memory_order_relaxed);
+  handle_frames();
+}
+
+void task_queue::handle_frames() {
   while (const auto frame = reader_.next()) {
     switch (frame->type) {
       case frame_type::tasks:

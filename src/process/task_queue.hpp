@@ -47,10 +47,11 @@ struct claimed_task {
 class task_queue {
  public:
   task_queue(parent_link& parent, const progress_page& page, frame_reader& reader, run_control& control,
-             result_sender& results)
-      : parent_(parent), page_(page), reader_(reader), control_(control), results_(results) {}
+             result_sender& results, bool one_lane)
+      : parent_(parent), page_(page), reader_(reader), control_(control), results_(results), one_lane_(one_lane) {}
 
-  /// Claims a task, after reading what the parent has sent if there is none.
+  /// Claims a task, after reading what the parent has sent if there is none. The one lane that takes all tasks waits
+  /// here; others are told `not_ready`.
   pull_status claim(claimed_task& task);
   /// For the one lane that takes all tasks: claims the next one of the same batch, without a lock. False at its end.
   bool claim_next(claimed_task& task) const noexcept;
@@ -66,7 +67,9 @@ class task_queue {
 
  private:
   bool claim_queued(claimed_task& task);
+  pull_status wait_and_claim(claimed_task& task);
   void read_frames();
+  void handle_frames();
   void add_batch(std::string_view payload);
   void give_back(std::string_view payload);
   void learn(std::string_view payload);
@@ -77,6 +80,8 @@ class task_queue {
   frame_reader& reader_;
   run_control& control_;
   result_sender& results_;
+  const bool one_lane_;
+  bool waited_ = false;  ///< that lane, for the last task it did not find here
 
   std::mutex mutex_;                                    ///< guards reader_ and what follows
   std::map<std::uint32_t, served_function> functions_;  ///< stable addresses; tasks of one that is forgotten have ended

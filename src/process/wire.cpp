@@ -55,7 +55,29 @@ char* frame_reader::prepare(std::size_t bytes) {
   return buffer_.data() + end_;
 }
 
+void append_function(std::string& bytes, std::uint32_t number, const remote_callable& function) {
+  frame_writer told(bytes, frame_type::function);
+  append_raw(bytes, function_frame{.number = number,
+                                   .name_bytes = static_cast<std::uint32_t>(function.name.size()),
+                                   .vital = number == 0 ? 1U : 0U});
+  bytes += function.name;
+  bytes += function.context;
+  told.close();
+}
+
 std::optional<frame_reader::frame> frame_reader::next() {
+  const auto seen = peek();
+  if (seen) pop();
+  return seen;
+}
+
+void frame_reader::pop() {
+  frame_header header;
+  std::memcpy(&header, buffer_.data() + begin_, sizeof header);
+  begin_ += sizeof header + header.bytes;
+}
+
+std::optional<frame_reader::frame> frame_reader::peek() const {
   std::string_view received(buffer_.data() + begin_, end_ - begin_);
   const auto header = take_raw<frame_header>(received);
   if (!header) return std::nullopt;
@@ -63,7 +85,6 @@ std::optional<frame_reader::frame> frame_reader::next() {
     throw error(failure_kind::protocol, "bytes that are no frame came from another process");
   const auto payload = take_bytes(received, header->bytes);
   if (!payload) return std::nullopt;
-  begin_ += sizeof(frame_header) + payload->size();
   return frame{header->type, *payload};
 }
 

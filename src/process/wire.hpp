@@ -2,6 +2,7 @@
 
 #include <fanout/core/encoded_values.hpp>
 #include <fanout/core/outcome.hpp>
+#include <fanout/core/remote_job.hpp>
 
 #include "process/build_identity.hpp"
 
@@ -167,6 +168,9 @@ class frame_writer {
   frame_type type_;
 };
 
+/// Appends the frame that tells of a function.
+void append_function(std::string& bytes, std::uint32_t number, const remote_callable& function);
+
 /// Received bytes, frame by frame.
 class frame_reader {
  public:
@@ -181,6 +185,9 @@ class frame_reader {
 
   /// The next whole frame, if it is there. Throws `fanout::error` of kind `protocol` for what cannot be a frame.
   std::optional<frame> next();
+  /// The same, but it stays until `pop`.
+  std::optional<frame> peek() const;
+  void pop();
   bool empty() const noexcept { return begin_ == end_; }
 
  private:

@@ -73,7 +73,9 @@ void worker_crew::end_tasks(const std::function<bool(std::uint64_t)>& whose) {
 }
 
 void worker_crew::forget(std::uint32_t function) {
+  if (lent_ > 0) forgotten_.push_back(function);  // some may be told when they are back
   for (std::uint32_t number = 0; number < workers_.size(); ++number) {
+    if (workers_[number] && workers_[number]->line) continue;
     if (told_[number].erase(function) == 0 || !workers_[number] || workers_[number]->finishing) continue;
     frame_writer frame(frames_[number], frame_type::forget);
     append_raw(frames_[number], forget_frame{function});
@@ -86,6 +88,7 @@ void worker_crew::add_running(report& cost) const {
   for (const auto& worker : workers_)
     if (worker) {
       auto& own = cost.workers[worker->number()];
+      if (worker->line) own.tasks += worker->line->tasks();
       own.bytes_sent += worker->bytes_sent();
       own.bytes_received += worker->bytes_received();
       cost.ipc_bytes += worker->bytes_sent() + worker->bytes_received();
@@ -196,7 +199,7 @@ void worker_crew::on_change() {
   if (source_) source_->cancel();
   if (control_.aborted())
     for (const auto& worker : workers_)
-      if (worker && worker->unfinished > 0) worker->kill();
+      if (worker && (worker->unfinished > 0 || worker->line)) worker->kill();
   if (control_.aborted()) cancel_returned();
   finish_when_done();
 }

@@ -3,6 +3,7 @@
 #include <fanout/core/remote_job.hpp>
 
 #include "core/interrupt_watch.hpp"
+#include "process/direct_line.hpp"
 #include "process/quarantine.hpp"
 #include "process/worker_process.hpp"
 
@@ -36,6 +37,8 @@ class worker_crew {
   worker_crew(const worker_crew&) = delete;
   worker_crew& operator=(const worker_crew&) = delete;
 
+  /// Before `run`: workers that are idle may be lent to `callers`.
+  void lend_to(direct_lines& callers);
   void run();
 
   /// Calls `what` on the crew's thread, while it runs. May be called from any thread.
@@ -46,6 +49,8 @@ class worker_crew {
   void end_tasks(const std::function<bool(std::uint64_t index)>& whose);
   /// Tells the workers of a function's end. No task of it may be left.
   void forget(std::uint32_t function);
+  /// A line that was lent, and the task that is under way on it, or null.
+  void give_back(direct_line& line, task_bundle* under_way);
   /// What the workers that run have cost so far.
   void add_running(report& cost) const;
   /// @}
@@ -88,6 +93,12 @@ class worker_crew {
   void finish_when_done();
   void wait_for_source();
 
+  void think_of_lending();
+  bool may_lend() const;
+  void lend(worker_process& worker);
+  void reclaim_lent();
+  void take_in(worker_process& worker, task_bundle* under_way);
+
   void balance();
   bool stands_still(const worker_process& worker) const;
   void recall(worker_process& worker, std::uint32_t keep);
@@ -122,7 +133,11 @@ class worker_crew {
   quarantine quarantine_;
   std::uint32_t running_ = 0;
   int failed_starts_ = 0;
-  std::string refusal_;  ///< what the last worker that refused said
+  std::string refusal_;              ///< what the last worker that refused said
+  direct_lines* callers_ = nullptr;  ///< null where nothing is lent
+  std::uint32_t lent_ = 0;           ///< workers that are
+  bool lending_posted_ = false;
+  std::vector<std::uint32_t> forgotten_;  ///< functions, while workers were lent
   bool start_failed_ = false;
   bool finished_ = false;  ///< nothing is left to do but to wait for the workers to end
   bool waiting_for_source_ = false;

@@ -17,6 +17,7 @@ void worker_crew::deal() {
 }
 
 void worker_crew::deal_tasks() {
+  reclaim_lent();
   if (!suspects_.empty()) deal_suspects();
   while (deal_one_each()) {
   }
@@ -24,6 +25,7 @@ void worker_crew::deal_tasks() {
     if (worker && !worker->finishing) fill_up(*worker);
   flush();
   balance();
+  think_of_lending();
 }
 
 /// One round: a task for each worker that has a free place, so that a short source is shared out evenly.
@@ -40,7 +42,7 @@ bool worker_crew::deal_one_each() {
 
 /// While tasks are called back from a worker it gets no others: those would have the same ordinals.
 bool worker_crew::may_take(const worker_process& worker) const {
-  return !worker.finishing && !worker.recalled && !worker.alone && !worker.reserved && !worn(worker);
+  return !worker.finishing && !worker.line && !worker.recalled && !worker.alone && !worker.reserved && !worn(worker);
 }
 
 /// A task that may have killed its worker is tried again by itself: so it takes no other along, and if it does it
@@ -50,7 +52,7 @@ void worker_crew::deal_suspects() {
   for (std::uint32_t number = 0; number < workers_.size() && !suspects_.empty(); ++number) {
     worker_process* const worker = workers_[number].get();
     if (worker) {
-      if (worker->finishing || worker->recalled || worker->alone || worn(*worker)) continue;
+      if (worker->finishing || worker->line || worker->recalled || worker->alone || worn(*worker)) continue;
       if (worker->unfinished > 0) {
         if (!least || worker->reserved || worker->unfinished < least->unfinished) least = worker;
         continue;
@@ -132,14 +134,7 @@ bool worker_crew::hand_over(std::uint32_t number, task_bundle tasks) {
 
 void worker_crew::tell_of(std::uint32_t function, std::uint32_t number) {
   if (!told_[number].insert(function).second) return;
-  const remote_callable told = job_.function(function);
-  frame_writer frame(frames_[number], frame_type::function);
-  append_raw(frames_[number], function_frame{.number = function,
-                                             .name_bytes = static_cast<std::uint32_t>(told.name.size()),
-                                             .vital = function == 0 ? 1U : 0U});
-  frames_[number] += told.name;
-  frames_[number] += told.context;
-  frame.close();
+  append_function(frames_[number], function, job_.function(function));
 }
 
 std::optional<task_bundle> worker_crew::next_tasks(std::uint32_t most) {
@@ -197,7 +192,7 @@ void worker_crew::flush() {
 void worker_crew::finish_when_done() {
   if (!returned_.empty() || !suspects_.empty() || (control_.pulling() && !control_.aborted())) return;
   for (const auto& worker : workers_)
-    if (worker && worker->unfinished > 0) return;
+    if (worker && (worker->unfinished > 0 || worker->line)) return;
   finished_ = true;
   for (const auto& worker : workers_)
     if (worker && !worker->finishing) worker->finish_sending();

@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -81,6 +82,40 @@ void worker_process::finish_sending() {
   if (!writing_) start_writing();
 }
 
+// A caller waits in recv(), without asking anybody else; so the socket blocks, for as long as a caller has patience. In
+// the loop it never does, whatever it is asked.
+void worker_process::lend(std::set<std::uint32_t> told, std::function<void(worker_process&)> when_gone) {
+  lent_socket_ = socket_.release();
+  const int flags = fcntl(lent_socket_, F_GETFL);
+  fcntl(lent_socket_, F_SETFL, flags & ~O_NONBLOCK);
+  timeval patience{};
+  patience.tv_usec = std::chrono::microseconds(direct_line::patience).count();
+  setsockopt(lent_socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  when_gone_ = std::move(when_gone);
+  line.emplace(number_, lent_socket_, reader_, end_ordinal, std::move(told));
+}
+
+void worker_process::take_in() {
+  sent_ += line->bytes_sent();
+  received_ += line->bytes_received();
+  const std::string unsent(line->unsent());
+  line.reset();
+  const int flags = fcntl(lent_socket_, F_GETFL);
+  fcntl(lent_socket_, F_SETFL, flags | O_NONBLOCK);
+  socket_.assign(asio::local::stream_protocol(), std::exchange(lent_socket_, -1));
+  if (!unsent.empty()) send(unsent);
+  grace_.cancel();
+}
+
+task<void> worker_process::wait_while_lent() {
+  boost::system::error_code ignored;
+  while (line) {
+    grace_.expires_at(asio::steady_timer::time_point::max());
+    auto wait = grace_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await std::move(wait);
+  }
+}
+
 // A worker takes tasks nearly always at once, so writing is tried before waiting.
 void worker_process::start_writing() {
   while (written_ < out_.size()) {
@@ -116,7 +151,8 @@ task<void> worker_process::write_rest() {
 worker_process::input worker_process::read_frames(const std::function<void(const frame_reader::frame&)>& on_frame) {
   constexpr std::size_t chunk = 256 * 1024;
   received_more_ = false;
-  for (int turn = 0; turn < 4; ++turn) {  // then it is the other workers' turn
+  if (!reader_.empty() && !hand_frames(on_frame)) return input::closed;  // what came while it was lent
+  for (int turn = 0; turn < 4; ++turn) {                                 // then it is the other workers' turn
     const auto got = ::recv(socket_.native_handle(), reader_.prepare(chunk), chunk, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return input::waiting;
@@ -124,14 +160,19 @@ worker_process::input worker_process::read_frames(const std::function<void(const
     reader_.added(static_cast<std::size_t>(got));
     received_ += static_cast<std::uint64_t>(got);
     received_more_ = true;
-    try {
-      while (const auto frame = reader_.next()) on_frame(*frame);
-    } catch (const error& what) {
-      complaint_ = what.what();
-      return input::closed;
-    }
+    if (!hand_frames(on_frame)) return input::closed;
   }
   return input::waiting;
+}
+
+bool worker_process::hand_frames(const std::function<void(const frame_reader::frame&)>& on_frame) {
+  try {
+    while (const auto frame = reader_.next()) on_frame(*frame);
+    return true;
+  } catch (const error& what) {
+    complaint_ = what.what();
+    return false;
+  }
 }
 
 /// Whether it has ended, and can be reaped without waiting.
@@ -151,8 +192,10 @@ task<void> worker_process::watch_exit() {
   }
   if (failed) kill();  // it cannot be watched, so it must end now
   exited_ = true;
-  socket_.cancel();
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
   grace_.cancel();
+  if (line) when_gone_(*this);
 }
 
 // The socket ends the conversation; the pidfd, which no grandchild can hold open, ends the process.
@@ -162,6 +205,8 @@ task<worker_end> worker_process::watch(std::function<void(const frame_reader::fr
   while (!exited_ && read_frames(on_frame) == input::waiting && !exited_ && !said_bye) {
     auto wait = socket_.async_wait(asio::socket_base::wait_read, asio::redirect_error(asio::use_awaitable, ignored));
     co_await std::move(wait);
+    auto lent = wait_while_lent();
+    co_await std::move(lent);
   }
   if (!exited_) {
     if (said_bye)

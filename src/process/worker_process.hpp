@@ -3,6 +3,7 @@
 #include <fanout/base/task.hpp>
 #include <fanout/core/remote_job.hpp>
 
+#include "process/direct_line.hpp"
 #include "process/progress_page.hpp"
 #include "process/spawn.hpp"
 #include "process/wire.hpp"
@@ -19,6 +20,8 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -102,14 +105,21 @@ class worker_process {
   void finish_sending();
   void kill();
 
+  /// Takes the socket out of the loop, and makes `line` of it. Not while a frame of this worker is being read, and only
+  /// when all was sent. `when_gone` is called when the process ends while it is lent.
+  void lend(std::set<std::uint32_t> told, std::function<void(worker_process&)> when_gone);
+  /// The opposite; frames that came meanwhile are read now.
+  void take_in();
+  bool sent_all() const noexcept { return out_.empty() && !writing_; }
+
   /// Runs until the process has ended and been reaped: calls `on_frame` for each frame it sent. A worker that sends
   /// what is no frame is killed; `corrupt()` then tells.
   task<worker_end> watch(std::function<void(const frame_reader::frame&)> on_frame);
   bool corrupt() const noexcept { return !complaint_.empty(); }
   const std::string& complaint() const noexcept { return complaint_; }
 
-  std::uint64_t bytes_sent() const noexcept { return sent_; }
-  std::uint64_t bytes_received() const noexcept { return received_; }
+  std::uint64_t bytes_sent() const noexcept { return sent_ + (line ? line->bytes_sent() : 0); }
+  std::uint64_t bytes_received() const noexcept { return received_ + (line ? line->bytes_received() : 0); }
 
   // Booked by the run: what was handed over, in that order, without what is finished at the front. A task's ordinal is
   // its place in that order.
@@ -125,10 +135,11 @@ class worker_process {
   std::uint64_t started() const noexcept { return page_.started(front_ordinal()); }
   std::uint32_t unfinished = 0;
   std::size_t unfinished_bytes = 0;
-  bool recalled = false;  ///< it was asked to give tasks back, and has not answered
-  bool alone = false;     ///< its task may have killed another worker
-  bool reserved = false;  ///< it gets nothing more, and such a task when it is done
-  bool ready = false;     ///< said hello
+  bool recalled = false;            ///< it was asked to give tasks back, and has not answered
+  bool alone = false;               ///< its task may have killed another worker
+  std::optional<direct_line> line;  ///< while it is lent to callers
+  bool reserved = false;            ///< it gets nothing more, and such a task when it is done
+  bool ready = false;               ///< said hello
   bool said_bye = false;
   bool finishing = false;                 ///< its sending side is closed
   bool killed_for_time = false;           ///< some of its tasks are over their limit
@@ -142,8 +153,10 @@ class worker_process {
   static constexpr std::chrono::seconds exit_grace{5};
   enum class input { waiting, closed };
   input read_frames(const std::function<void(const frame_reader::frame&)>& on_frame);
+  bool hand_frames(const std::function<void(const frame_reader::frame&)>& on_frame);
   void start_writing();
   task<void> write_rest();
+  task<void> wait_while_lent();
   bool has_ended() const;
   task<void> watch_exit();
 
@@ -156,6 +169,8 @@ class worker_process {
   asio::posix::stream_descriptor exit_;
   asio::steady_timer grace_;  ///< for a worker that has said all, until it is gone
   frame_reader reader_;
+  int lent_socket_ = -1;
+  std::function<void(worker_process&)> when_gone_;
   bool received_more_ = false;  ///< by the last read_frames()
   std::string out_;
   std::size_t written_ = 0;  ///< of out_

@@ -27,8 +27,8 @@ worker_run::worker_run(parent_link& parent, const setup_frame& setup, frame_read
       control_(options_),
       page_(progress_page::open(worker_page, setup.threads)),
       results_(parent),
-      queue_(parent, page_, reader, control_, results_),
-      attendant_(control_, queue_, results_) {}
+      queue_(parent, page_, reader, control_, results_, one_lane_),
+      attendant_(parent, control_, queue_, results_) {}
 
 void worker_run::run() {
   std::string choice;

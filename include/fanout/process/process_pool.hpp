@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 /// \file
@@ -99,6 +100,21 @@ class process_pool {
     return submit_to<F>(function, input, how);
   }
 
+  /// One call there and back, as `submit(function, input, how).get()`, and throws as those do; Python's `apply`. A
+  /// short call to a worker that is idle is made on the calling thread alone, which takes a tenth of the time.
+  template <auto F>
+    requires(!detail::remote_traits<F>::has_context)
+  auto call(remote_function<F> function, const typename detail::remote_traits<F>::input& input,
+            submit_options how = {}) {
+    return call_of<F>(function, input, how);
+  }
+  /// The same for a function with its context.
+  template <auto F>
+  auto call(const bound_remote_function<F>& function, const typename detail::remote_traits<F>::input& input,
+            submit_options how = {}) {
+    return call_of<F>(function, input, how);
+  }
+
   /// \name Closing
   /// Each refuses new work, and returns when all workers have ended and been reaped. May be called more than once, and
   /// the stronger ones while another is under way.
@@ -112,17 +128,30 @@ class process_pool {
   fanout::report report() const;
 
  private:
+  struct callee {
+    std::string_view name;
+    std::string_view context;
+    bool coroutine = false;
+  };
   template <auto F, class Function>
   auto submit_to(const Function& function, const typename detail::remote_traits<F>::input& input, submit_options how) {
     std::string argument;
     function.encode(input, argument);
+    const std::string context = function.context();
     return process_future<std::remove_cvref_t<typename detail::remote_traits<F>::result>>(
-        start({std::string(function.name()), function.context()}, detail::remote_traits<F>::coroutine,
-              std::move(argument), how),
+        start({function.name(), context, detail::remote_traits<F>::coroutine}, std::move(argument), how),
         [](std::string_view encoded) { return remote<F>.decode_result(encoded); });
   }
-  std::shared_ptr<detail::pool_call> start(detail::remote_callable function, bool coroutine, std::string argument,
-                                           submit_options how);
+  template <auto F, class Function>
+  auto call_of(const Function& function, const typename detail::remote_traits<F>::input& input, submit_options how) {
+    std::string argument;
+    function.encode(input, argument);
+    const std::string context = function.context();
+    return remote<F>.decode_result(
+        call_and_wait({function.name(), context, detail::remote_traits<F>::coroutine}, std::move(argument), how));
+  }
+  std::shared_ptr<detail::pool_call> start(const callee& function, std::string argument, submit_options how);
+  std::string call_and_wait(const callee& function, std::string argument, submit_options how);
 
   std::shared_ptr<detail::pool_engine> engine_;  ///< kept, but closed, by futures in use
 };
