@@ -2,12 +2,11 @@
 
 #include <fanout/base/failure.hpp>
 #include <fanout/compare/compare.hpp>
-#include <fanout/compare/workloads.hpp>
 #include <fanout/core/interrupt.hpp>
 #include <fanout/core/shape.hpp>
-#include <fanout/http/url.hpp>
 
 #include "cli/command.hpp"
+#include "cli/compare_workloads.hpp"
 #include "cli/ctrl_c.hpp"
 #include "cli/origin_process.hpp"
 #include "cli/output.hpp"
@@ -15,12 +14,10 @@
 #include "compare/text.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
@@ -28,22 +25,13 @@
 namespace fanout::cli {
 namespace {
 
-constexpr std::array<std::string_view, 2> workload_names{"io", "cpu"};
 constexpr std::string_view default_shapes = "sync,threads:5,async:5,processes:5,hybrid:5";
-constexpr std::chrono::milliseconds longest_latency = std::chrono::hours(1);  // the origin's own limit
-constexpr std::chrono::milliseconds fetch_allowance = std::chrono::seconds(30);
 
 struct compare_arguments {
-  std::vector<std::string> workloads;
+  workload_arguments work;
   std::vector<shape> shapes;
-  std::uint64_t tasks = 5;
   std::uint64_t rounds = 1;
-  std::chrono::milliseconds latency{400};
-  std::chrono::milliseconds work{300};
-  std::string url;
   bool json = false;
-
-  bool has(std::string_view name) const { return std::ranges::find(workloads, name) != workloads.end(); }
 };
 
 /// One line on a terminal that says what is being measured, and is gone afterwards.
@@ -74,36 +62,6 @@ std::vector<shape> parse_shapes(std::string_view list) {
   return shapes;
 }
 
-void check_arguments(CLI::App& command, const compare_arguments& with) {
-  const auto refuse = [](const std::string& option, const std::string& why) {
-    throw CLI::ValidationError(option, why);
-  };
-  for (const auto& name : with.workloads)
-    if (std::ranges::find(workload_names, name) == workload_names.end())
-      refuse("WORKLOAD", fmt::format("there is no '{}'; there are {}", name, fmt::join(workload_names, ", ")));
-  const auto belongs_to = [&](const std::string& option, std::string_view workload) {
-    if (command.count(option) > 0 && !with.has(workload))
-      refuse(option, fmt::format("it is for the workload {}, which is not among those to run", workload));
-  };
-  belongs_to("--latency", "io");
-  belongs_to("--url", "io");
-  belongs_to("--work", "cpu");
-  if (with.latency > longest_latency) refuse("--latency", "it may be at most 1h");
-  if (with.work.count() == 0) refuse("--work", "a task of no work cannot be measured; use 1ms or more");
-  try {
-    if (!with.url.empty()) static_cast<void>(http::url(with.url));
-  } catch (const error& failed) {
-    refuse("--url", failed.what());
-  }
-}
-
-workload make(const std::string& name, const compare_arguments& with, const origin_process* origin) {
-  if (name == "cpu") return workloads::cpu(workloads::calibrate_cpu(with.work), with.tasks);
-  if (!origin) return workloads::io(with.url, with.tasks, fetch_allowance);
-  return workloads::io(origin->url(fmt::format("/delay/{}", with.latency.count())), with.tasks,
-                       with.latency + fetch_allowance);
-}
-
 bool write(const std::string& text) {
   return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
 }
@@ -122,9 +80,9 @@ void complain(const comparison& of) {
 
 int measure(const compare_arguments& with, const interrupt& stop) {
   std::optional<origin_process> origin;
-  if (with.has("io") && with.url.empty()) origin.emplace();
+  if (with.work.needs_origin()) origin.emplace();
   std::vector<comparison> all;
-  for (const auto& name : with.workloads) {
+  for (const auto& name : with.work.names) {
     {
       const live_line line;
       compare_options how;
@@ -134,7 +92,7 @@ int measure(const compare_arguments& with, const interrupt& stop) {
         line.show(fmt::format("measuring {}: {}", name, under ? to_string(*under) : "one task alone"));
       };
       line.show(fmt::format("preparing {}", name));
-      all.push_back(compare(make(name, with, origin ? &*origin : nullptr), with.shapes, how));
+      all.push_back(compare(make_named(name, with.work, origin ? &*origin : nullptr, stop), with.shapes, how));
     }
     if (with.json)
       complain(all.back());
@@ -163,10 +121,7 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
   auto* const command = app.add_subcommand(
       "compare", "Runs the same work under several shapes, and says by measurement which to choose and why");
   const auto with = std::make_shared<compare_arguments>();
-  command
-      ->add_option("WORKLOAD", with->workloads,
-                   "io: fetches of a slow page, from an origin started for it; cpu: counting primes [both]")
-      ->type_name("");
+  add_workload_options(*command, with->work);
   command
       ->add_option_function<std::string>(
           "--shapes",
@@ -179,22 +134,15 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
           },
           fmt::format("Shapes to compare, with commas between them [{}]", default_shapes))
       ->type_name("LIST");
-  add_count(*command, "--tasks", with->tasks, {1, 1'000'000}, "Tasks of each workload [5]");
   add_count(*command, "--rounds", with->rounds, {1, 1000},
             "Run each shape this often, taking turns; its fastest run counts [1]");
-  auto* const latency = add_duration(*command, "--latency", with->latency, "io: how long the page takes [400ms]");
-  add_duration(*command, "--work", with->work, "cpu: how long one task computes on one core, about [300ms]");
-  command->add_option("--url", with->url, "io: fetch this page instead of the origin's")
-      ->type_name("URL")
-      ->excludes(latency);
   command->add_flag("--json", with->json, "Print one JSON object instead of tables");
   command->footer(
       "Exit status: 0, 1 if a task failed, 2 for wrong options, 3 if the output cannot be written, 130 if "
       "interrupted.");
   command->callback([with, command, &chosen] {
-    if (with->workloads.empty()) with->workloads.assign(workload_names.begin(), workload_names.end());
     if (with->shapes.empty()) with->shapes = parse_shapes(default_shapes);
-    check_arguments(*command, *with);
+    settle_workloads(*command, with->work);
     chosen = [with] { return run_compare(*with); };
   });
 }

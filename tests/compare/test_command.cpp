@@ -134,6 +134,18 @@ TEST(compare, the_shapes_asked_for_and_no_speed_up_without_sync) {
   for (const auto& row : rows) EXPECT_TRUE(row.at("speedup").is_null());
 }
 
+TEST(compare, every_workload_has_its_options) {
+  const auto whole = run_json({"mixed", "memory", "lock", "--latency", "20ms", "--share", "40%", "--work", "10ms",
+                               "--size", "256KiB", "--tasks", "3", "--shapes", "sync,threads:2,processes:2"});
+  std::vector<std::string> names;
+  for (const auto& workload : whole.at("workloads").as_array()) {
+    names.push_back(text(workload, "name"));
+    EXPECT_EQ(number(workload, "tasks"), 3);
+    for (const auto& row : workload.at("rows").as_array()) EXPECT_EQ(number(row, "failures"), 0);
+  }
+  EXPECT_THAT(names, ElementsAre("mixed", "memory", "lock"));
+}
+
 TEST(compare, a_table_that_fits_a_terminal) {
   const ended result = run({"--latency", "20ms", "--work", "10ms", "--shapes", "sync,async:5"});
   EXPECT_EQ(result.status, 0);
@@ -169,7 +181,7 @@ TEST(compare, wrong_use_is_named_with_what_is_accepted) {
     EXPECT_EQ(result.output, "");
     return result.errors;
   };
-  EXPECT_THAT(refused({"disk"}), HasSubstr("there is no 'disk'; there are io, cpu"));
+  EXPECT_THAT(refused({"disk"}), HasSubstr("there is no 'disk'; there are io, cpu, mixed"));
   EXPECT_THAT(refused({"--tasks", "0"}), HasSubstr("--tasks: '0' is not a number from 1"));
   EXPECT_THAT(refused({"--shapes", "sync,fast:5"}), AllOf(HasSubstr("--shapes: 'fast:5'"), HasSubstr("threads:N")));
   EXPECT_THAT(refused({"--shapes", "threads:0"}), HasSubstr("--shapes"));
@@ -177,8 +189,16 @@ TEST(compare, wrong_use_is_named_with_what_is_accepted) {
   EXPECT_THAT(refused({"--latency", "4x"}), HasSubstr("--latency: '4x' is not a duration"));
   EXPECT_THAT(refused({"--latency", "2h"}), HasSubstr("--latency: it may be at most 1h"));
   EXPECT_THAT(refused({"--work", "0"}), HasSubstr("--work: "));
-  EXPECT_THAT(refused({"io", "--work", "1s"}), HasSubstr("--work: it is for the workload cpu"));
+  EXPECT_THAT(refused({"io", "--work", "1s"}), HasSubstr("--work: it is for the workloads cpu, memory, lock"));
   EXPECT_THAT(refused({"cpu", "--url", "http://localhost/"}), HasSubstr("--url: it is for the workload io"));
+  EXPECT_THAT(refused({"urls"}), HasSubstr("urls: it needs a list; name it with -i FILE"));
+  EXPECT_THAT(refused({"-i", "/nowhere/list"}), HasSubstr("/nowhere/list"));
+  EXPECT_THAT(refused({"io", "-i", "list"}), HasSubstr("--input: it is for the workload urls"));
+  EXPECT_THAT(refused({"mixed", "--share", "half"}), HasSubstr("--share: 'half' is not a share"));
+  EXPECT_THAT(refused({"mixed", "--share", "0%"}), HasSubstr("above 0%"));
+  EXPECT_THAT(refused({"mixed", "--share", "100%"}), HasSubstr("less than 100%"));
+  EXPECT_THAT(refused({"cpu", "--size", "1MiB"}), HasSubstr("--size: it is for the workload memory"));
+  EXPECT_THAT(refused({"memory", "--size", "1"}), HasSubstr("--size: use 1KiB to 4GiB"));
   EXPECT_THAT(refused({"--url", "gopher://localhost/"}), AllOf(HasSubstr("--url"), HasSubstr("gopher")));
   EXPECT_THAT(refused({"--url", "http://localhost/", "--latency", "1s"}), HasSubstr("--url"));
   EXPECT_THAT(refused({"--bogus"}), AllOf(HasSubstr("'--bogus'"), HasSubstr("--shapes")));
@@ -187,7 +207,8 @@ TEST(compare, wrong_use_is_named_with_what_is_accepted) {
 TEST(compare, help_names_every_option) {
   const ended help = run({"--help"});
   EXPECT_EQ(help.status, 0);
-  for (const char* each : {"WORKLOAD", "--shapes", "--tasks", "--latency", "--work", "--url", "--json", "Exit status"})
+  for (const char* each : {"WORKLOAD", "--shapes", "--tasks", "--latency", "--work", "--url", "--json", "--share",
+                           "--size", "--input", "Exit status"})
     EXPECT_THAT(help.output, HasSubstr(each));
 }
 

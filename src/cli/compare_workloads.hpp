@@ -1,0 +1,46 @@
+#pragma once
+
+#include <fanout/compare/workload.hpp>
+#include <fanout/core/interrupt.hpp>
+
+#include "cli/origin_process.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// \file
+/// The workloads of `fanout compare` as they are named and set on its command line.
+namespace fanout::cli {
+
+struct workload_arguments {
+  std::vector<std::string> names;  ///< in the order to run them
+  std::uint64_t tasks = 0;         ///< 0: what is usual for the workload
+  std::chrono::milliseconds latency{400};
+  std::chrono::milliseconds work{300};
+  std::optional<double> share;
+  std::uint64_t size_bytes = 32U << 20;
+  std::string url;
+  std::string list;
+
+  bool has(std::string_view name) const;
+  /// Whether one of them fetches from the tool's own origin.
+  bool needs_origin() const { return has("io") && url.empty(); }
+};
+
+/// Adds WORKLOAD and the options that set them.
+void add_workload_options(CLI::App& command, workload_arguments& into);
+
+/// Fills in what is usual and throws `CLI::ValidationError`, which names the option and what is accepted.
+void settle_workloads(const CLI::App& command, workload_arguments& given);
+
+/// `origin` may be null unless `needs_origin()`. Throws `std::runtime_error` for a list that cannot be used.
+workload make_named(const std::string& name, const workload_arguments& with, const origin_process* origin,
+                    const interrupt& stop);
+
+}  // namespace fanout::cli

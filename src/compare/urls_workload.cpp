@@ -1,0 +1,91 @@
+#include <fanout/compare/workloads.hpp>
+#include <fanout/core/run.hpp>
+#include <fanout/fetch/exchange.hpp>
+#include <fanout/fetch/request_source.hpp>
+#include <fanout/process/remote.hpp>
+
+#include "compare/alone.hpp"
+#include "compare/fetching.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <stdexcept>
+#include <string_view>
+
+namespace fanout::workloads {
+namespace {
+
+constexpr std::uint32_t tried_at_once = 64;
+
+std::vector<fetch::request> read_list(const std::string& list, std::uint64_t at_most) {
+  fetch::request_source source({}, list);
+  source.set_defaults("", {}, "");
+  std::vector<fetch::request> all;
+  while (all.size() < at_most) {
+    auto next = source.next();
+    if (!next) break;
+    all.push_back(*std::move(next));
+  }
+  if (all.empty()) throw std::runtime_error(fmt::format("{} has no URL", list));
+  return all;
+}
+
+/// Host and port, for counting them.
+std::string_view authority_of(std::string_view url) {
+  if (const auto scheme = url.find("://"); scheme != url.npos) url.remove_prefix(scheme + 3);
+  return url.substr(0, url.find_first_of("/?#"));
+}
+
+/// Those that answer, in their order.
+struct tried {
+  std::vector<fetch::request> good;
+  std::set<std::string> hosts;
+  std::string problem;  ///< of one that did not
+};
+
+tried try_all(const std::vector<fetch::request>& all, const fetch::settings& how, const fanout::interrupt* stop) {
+  options with(async(tried_at_once));
+  with.on_error = on_error::collect;
+  with.interrupt = stop;
+  std::vector<char> answered(all.size());
+  tried found;
+  const report cost = fanout::run(with, all, remote<fetch::exchange>.with(how), [&](const outcome<fetch::record>& got) {
+    try {
+      if (!got.ok()) throw error(got.error());
+      detail::accept_status(got.value());
+      answered[got.index] = 1;
+    } catch (const std::exception& failed) {
+      found.problem = failed.what();
+    }
+  });
+  detail::throw_if_stopped(cost);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!answered[i]) continue;
+    found.good.push_back(all[i]);
+    found.hosts.emplace(authority_of(all[i].url));
+  }
+  return found;
+}
+
+}  // namespace
+
+workload urls(const std::string& list, std::uint64_t at_most, std::chrono::milliseconds timeout,
+              const fanout::interrupt* stop) {
+  const auto how = detail::settings_within(timeout);
+  const auto all = read_list(list, at_most);
+  tried found = try_all(all, how, stop);
+  if (found.good.empty())
+    throw std::runtime_error(
+        fmt::format("nothing of {} could be fetched; the last of {} failures: {}", list, all.size(), found.problem));
+  const std::size_t count = found.good.size();
+  std::string description = fmt::format("{} {} of {} {} ({})", count, count == 1 ? "fetch" : "fetches",
+                                        found.hosts.size(), found.hosts.size() == 1 ? "host" : "hosts", list);
+  if (count < all.size())
+    description += fmt::format("; {} more failed when tried and {} left out", all.size() - count,
+                               all.size() - count == 1 ? "is" : "are");
+  return make_workload("urls", std::move(description), remote<fetch::exchange>.with(how), std::move(found.good),
+                       detail::accept_status);
+}
+
+}  // namespace fanout::workloads
