@@ -115,14 +115,25 @@ run_control::observer::~observer() {
   *link = next_;
 }
 
+void run_control::keep_held(std::uint64_t index, std::vector<held_span> held) {
+  const std::lock_guard lock(mutex_);
+  held_.insert_or_assign(index, std::move(held));
+}
+
 void run_control::count(const outcome_facts& facts, bool ok) {
   ++report_.tasks;
   if (!ok) {
     ++report_.failures;
     if (options_.on_error == on_error::fail_fast) abort();
   }
-  if (options_.timeline)
-    report_.timeline.push_back({facts.index, facts.lane, facts.started, facts.finished, facts.cpu, ok});
+  if (options_.timeline) {
+    task_span span{facts.index, facts.lane, facts.started, facts.finished, facts.cpu, ok, {}};
+    {
+      const std::lock_guard lock(mutex_);
+      if (auto kept = held_.extract(facts.index)) span.held = std::move(kept.mapped());
+    }
+    report_.timeline.push_back(std::move(span));
+  }
   if (options_.on_progress && facts.finished >= next_progress_) {
     next_progress_ = facts.finished + progress_interval;
     options_.on_progress({report_.tasks, report_.failures, facts.finished - started_});

@@ -53,12 +53,33 @@ class watch_mark {
 
 void slot::begin_task(std::chrono::steady_clock::time_point started, std::chrono::nanoseconds limit) {
   busy_ = true;
+  started_ = resumed_ = started;
+  if (alone_) cpu_.start(started);
   if (limit.count() > 0) home_.deadlines().arm(*this, started + limit);
 }
 
-void slot::end_task() noexcept {
+std::chrono::nanoseconds slot::end_task(std::chrono::steady_clock::time_point finished) {
   busy_ = false;
   if (armed()) home_.deadlines().disarm(*this);
+  if (depth_ > 0) add_held(resumed_, finished);
+  return alone_ ? cpu_.stop(started_, finished) : std::chrono::nanoseconds(-1);
+}
+
+void slot::resumed() noexcept {
+  if (depth_++ == 0) resumed_ = std::chrono::steady_clock::now();
+}
+
+void slot::suspended() noexcept {
+  if (--depth_ == 0 && busy_) add_held(resumed_, std::chrono::steady_clock::now());
+}
+
+void slot::add_held(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
+  constexpr std::chrono::microseconds too_short_to_see{20};
+  constexpr std::size_t most = 64;
+  if (!held_.empty() && (from - held_.back().to < too_short_to_see || held_.size() == most))
+    held_.back().to = to;
+  else
+    held_.push_back({from, to});
 }
 
 void slot::cancel() {
@@ -106,9 +127,11 @@ void lane::run() {
 
 void lane::open_slot() {
   if (slots_.size() >= limit_ || !control().pulling()) return;
-  slot& place = slots_.emplace_back(*this, number_);
+  slot& place = slots_.emplace_back(*this, number_, limit_ == 1);
   ++open_;
-  asio::co_spawn(loop_, set_.work().run_slot(place),
+  asio::any_io_executor executor = loop_.get_executor();
+  if (control().options().timeline) executor = heard_executor(std::move(executor), place);
+  asio::co_spawn(executor, set_.work().run_slot(place),
                  asio::bind_cancellation_slot(place.cancellation(), [this](std::exception_ptr failed) {
                    if (failed && !control().aborted()) control().break_off(failed);
                    --open_;

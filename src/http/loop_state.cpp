@@ -1,5 +1,7 @@
 #include "http/loop_state.hpp"
 
+#include <fanout/async/heard_executor.hpp>
+
 #include "http/exchange.hpp"
 
 #include <boost/asio/strand.hpp>
@@ -24,7 +26,8 @@ asio::io_context* context_of(const asio::any_io_executor& executor) {
   if (const auto* strand = executor.target<asio::strand<native>>()) return &strand->get_inner_executor().context();
   if (const auto* strand = executor.target<asio::strand<asio::any_io_executor>>())
     return context_of(strand->get_inner_executor());
-  return nullptr;
+  const asio::any_io_executor& plainer = detail::unwatched(executor);
+  return &plainer == &executor ? nullptr : context_of(plainer);
 }
 
 // Which state this thread used last. Asking Asio takes a lock and a walk through its services. A context that was

@@ -121,13 +121,15 @@ task<void> worker_run::run_slot(slot& place) {
     } catch (...) {
       failed = current_failure();
     }
-    place.end_task();
+    const auto finished = clock::now();
+    const auto cpu = place.end_task(finished);
     if (failed && place.cancelled())
       failed = control_.classify_stopped(*std::move(failed), place.timed_out(), taken.batch->limit);
     results_.add({.ordinal = taken.ordinal,
                   .lane = setup_.first_lane + place.lane_number(),
                   .started = started,
-                  .finished = clock::now()},
+                  .finished = finished,
+                  .cpu = cpu},
                  value, failed);
   }
 }

@@ -1,4 +1,8 @@
 // The client and the event loop it runs on; the blocking calls.
+
+#include <fanout/async/debug.hpp>
+#include <fanout/async/gather.hpp>
+
 #include "http/fake_name_server.hpp"
 #include "http/loop_state.hpp"
 #include "http/support.hpp"
@@ -63,6 +67,25 @@ TEST_F(loops, no_thread_is_ever_started) {
   auto now = threads_now();
   for (const int own : server.threads()) now.erase(own), before.erase(own);
   EXPECT_EQ(now, before);
+}
+
+fanout::task<std::vector<std::string>> fetch_both(std::string url) {
+  std::vector<fanout::task<fanout::http::response>> both;
+  both.push_back(client::shared().get(url));
+  both.push_back(client::shared().get(url));
+  auto all = fanout::gather(std::move(both));
+  const auto answers = co_await std::move(all);
+  co_return std::vector{answers.at(0).body, answers.at(1).body};
+}
+
+TEST_F(loops, so_will_tasks_that_are_watched) {
+  scripted_server server(always(ok("hello")));
+  fanout::set_debug({.enabled = true});
+  asio::io_context loop(1);
+  auto both = asio::co_spawn(loop, fetch_both(server.url()), asio::use_future);
+  loop.run();
+  fanout::set_debug({.enabled = false});
+  EXPECT_EQ(both.get(), (std::vector<std::string>{"hello", "hello"}));
 }
 
 TEST_F(loops, a_strand_over_a_loop_will_do) {

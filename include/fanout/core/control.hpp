@@ -14,6 +14,8 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <unordered_map>
+#include <vector>
 
 /// \file
 /// The state that all lanes of one run share. Not for users: `run` is built from it.
@@ -90,6 +92,8 @@ class run_control {
     observer* next_ = nullptr;
   };
 
+  /// For the span of the task that is counted next under this index.
+  void keep_held(std::uint64_t index, std::vector<held_span> held);
   /// Books one outcome: counts it, keeps its span, calls `on_progress`, aborts under `fail_fast`.
   void count(const outcome_facts& facts, bool ok);
   /// The failure of a task that ended because it was told to; keeps `reason` when it has another cause of its own.
@@ -117,9 +121,10 @@ class run_control {
   std::atomic<bool> wake_sent_{false};  ///< a wake-up is on its way to those that wait
   int wake_ = -1;
   int more_ = -1;
-  std::mutex mutex_;  ///< guards exhausted_, broken_ and observers_
+  std::mutex mutex_;  ///< guards exhausted_, broken_, observers_ and held_
   observer* observers_ = nullptr;
 
+  std::unordered_map<std::uint64_t, std::vector<held_span>> held_;  ///< of tasks that are not counted yet
   fanout::report report_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point next_progress_ = started_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/async/heard_executor.hpp>
 #include <fanout/base/deadline.hpp>
 #include <fanout/base/task.hpp>
 #include <fanout/core/control.hpp>
@@ -7,7 +8,10 @@
 
 #include <boost/asio/cancellation_signal.hpp>
 
+#include <chrono>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 /// \file
 /// The lanes of a run: threads, each with its own event loop where tasks are coroutines. Not for users: `run` is built
@@ -23,9 +27,9 @@ class lane;
 /// is what can cancel the one under way.
 ///
 /// Thread safety: the lane's thread only.
-class slot final : public deadline_entry {
+class slot final : public deadline_entry, public turn_listener {
  public:
-  slot(lane& home, std::uint32_t lane_number) : home_(home), lane_number_(lane_number) {}
+  slot(lane& home, std::uint32_t lane_number, bool alone) : home_(home), lane_number_(lane_number), alone_(alone) {}
 
   lane& home() noexcept { return home_; }
   std::uint32_t lane_number() const noexcept { return lane_number_; }
@@ -33,7 +37,11 @@ class slot final : public deadline_entry {
 
   /// Brackets one task, which is cancelled at its limit if that is above zero.
   void begin_task(std::chrono::steady_clock::time_point started, std::chrono::nanoseconds limit);
-  void end_task() noexcept;
+  /// Returns the CPU time it used; negative where other slots share the lane.
+  std::chrono::nanoseconds end_task(std::chrono::steady_clock::time_point finished);
+
+  /// When the last task held the thread; known only where its coroutine runs on a `heard_executor`.
+  std::vector<held_span> take_held() noexcept { return std::exchange(held_, {}); }
 
   bool timed_out() const noexcept { return timed_out_; }
   /// Whether a cancellation was emitted, so that the coroutine's cancellation state must be reset before the next task.
@@ -43,10 +51,20 @@ class slot final : public deadline_entry {
 
  private:
   void on_deadline() override;
+  void resumed() noexcept override;
+  void suspended() noexcept override;
+
+  void add_held(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to);
 
   lane& home_;
   std::uint32_t lane_number_;
   asio::cancellation_signal signal_;
+  std::chrono::steady_clock::time_point started_;
+  std::chrono::steady_clock::time_point resumed_;
+  cpu_stopwatch cpu_;
+  std::vector<held_span> held_;
+  std::uint32_t depth_ = 0;  ///< of `resumed` without `suspended`
+  bool alone_;               ///< on its lane
   bool busy_ = false;
   bool timed_out_ = false;
   bool cancelled_ = false;

@@ -61,7 +61,9 @@ struct options {
   /// whichever lane finished a task. Must not throw.
   std::function<void(const progress&)> on_progress;
 
-  bool timeline = false;  ///< keep a `task_span` for each task in the report: 48 bytes each
+  /// Keep a `task_span` for each task in the report: 72 bytes each, and 16 for each time a coroutine held its thread.
+  /// To know that, coroutines are run on an executor that looks at the clock whenever it runs them.
+  bool timeline = false;
 };
 
 }  // namespace fanout

@@ -130,8 +130,9 @@ class pipeline final : public lane_work, public remote_job {
         } catch (...) {
           out.fail(current_failure());
         }
-        place.end_task();
         out.finished = outcome_facts::clock::now();
+        out.cpu = place.end_task(out.finished);
+        if (how_.timeline) control_.keep_held(out.index, place.take_held());
         if (!out.ok() && place.cancelled())
           out.fail(control_.classify_stopped(out.error(), place.timed_out(), how_.task_timeout));
         deliver(std::move(out), &*input);

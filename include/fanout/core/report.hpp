@@ -11,6 +11,12 @@
 /// What a run cost.
 namespace fanout {
 
+/// From when to when a task held the thread of its lane.
+struct held_span {
+  std::chrono::steady_clock::time_point from;
+  std::chrono::steady_clock::time_point to;
+};
+
 /// When one task ran and where; kept where `options::timeline` asks for it.
 struct task_span {
   std::uint64_t index = 0;
@@ -19,6 +25,10 @@ struct task_span {
   std::chrono::steady_clock::time_point finished;
   std::chrono::nanoseconds cpu{-1};  ///< negative where it cannot be told apart
   bool ok = false;
+  /// A coroutine that ran in this process: when it held its thread, in order; it waited in between. Pauses of under
+  /// 20 us are left out, and after 64 spans the last one is prolonged. Empty for all other tasks: a blocking one holds
+  /// its thread from start to finish, whether it computes or waits.
+  std::vector<held_span> held;
 };
 
 /// What one worker did, all processes together that had its number, one after the other. A plain value.

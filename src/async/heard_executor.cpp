@@ -1,0 +1,12 @@
+#include <fanout/async/heard_executor.hpp>
+#include <fanout/async/observation.hpp>
+
+namespace fanout::detail {
+
+const asio::any_io_executor& unwatched(const asio::any_io_executor& executor) noexcept {
+  if (const auto* const heard = executor.target<heard_executor>()) return unwatched(heard->inner());
+  if (const auto* const observed = executor.target<observed_executor>()) return unwatched(observed->inner());
+  return executor;
+}
+
+}  // namespace fanout::detail
