@@ -73,6 +73,8 @@ class comparing {
     for (const shape& each : shapes) result_.rows.push_back(run_row(each));
     for (std::uint32_t round = 1; round < how_.rounds; ++round)
       for (comparison_row& row : result_.rows) run_again(row);
+    if (how_.timeline)
+      for (comparison_row& row : result_.rows) draw(row);
     relate();
     detail::conclude(result_);
     return std::move(result_);
@@ -89,6 +91,8 @@ class comparing {
       workload_run done = work_.run(run_, work_.tasks);
       detail::throw_if_stopped(done.cost);
       row.cost = std::move(done.cost);
+      row.startup = done.startup;
+      row.latency = done.latency;
       check(row, done);
     } catch (const error& failed) {
       if (failed.kind() == failure_kind::cancelled) throw;
@@ -105,6 +109,19 @@ class comparing {
     if (!row.ok()) return;
     comparison_row again = run_row(row.shape);
     if (!again.ok() || again.cost.wall < row.cost.wall) row = std::move(again);
+  }
+
+  /// Runs it once more to see when each task ran. What that shows of a failure, the runs before have not shown.
+  void draw(comparison_row& row) {
+    if (!row.ok()) return;
+    if (how_.on_measure) how_.on_measure(&row.shape);
+    run_.shape = row.shape;
+    run_.timeline = true;
+    workload_run done = work_.run(run_, work_.tasks);
+    run_.timeline = false;
+    detail::throw_if_stopped(done.cost);
+    row.timeline = std::move(done.cost.timeline);
+    row.timeline_begun = done.begun;
   }
 
   void check(comparison_row& row, const workload_run& done) {
@@ -145,6 +162,10 @@ class comparing {
 };
 
 }  // namespace
+
+std::string detail::own_tasks(std::uint64_t count) {
+  return fmt::format("{} {} of the caller's own", count, count == 1 ? "task" : "tasks");
+}
 
 std::string to_string(work_kind kind) {
   switch (kind) {

@@ -1,11 +1,15 @@
 #include <fanout/compare/compare.hpp>
 
 #include "compare/machine.hpp"
+#include "compare/text.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace fanout {
 namespace {
@@ -25,28 +29,78 @@ json::object machine_object() {
   return {{"cores", here.cores}, {"cpu", here.cpu}, {"memory_bytes", here.memory_bytes}, {"system", here.system}};
 }
 
+/// Lanes are numbered over all processes, those of one process together.
+json::array lane_names(const comparison_row& row) {
+  std::uint32_t lanes = 0;
+  for (const task_span& span : row.timeline) lanes = std::max(lanes, span.lane + 1);
+  const std::uint32_t each = row.shape.uses_workers() ? std::max(row.cost.shape.threads, 1U) : 0;
+  json::array names;
+  for (std::uint32_t lane = 0; lane < lanes; ++lane) {
+    if (each == 0)
+      names.emplace_back(fmt::format("thread {}", lane + 1));
+    else if (each == 1)
+      names.emplace_back(fmt::format("process {}", lane + 1));
+    else
+      names.emplace_back(fmt::format("process {}, thread {}", lane / each + 1, lane % each + 1));
+  }
+  return names;
+}
+
+/// See comparison_row::timeline: `[index, lane, start, end, cpu or null, ok, [[from, to], ...] or null]`.
+json::value timeline_value(const comparison_row& row) {
+  if (row.timeline.empty()) return nullptr;
+  const auto since = [&](std::chrono::steady_clock::time_point time) { return seconds(time - row.timeline_begun); };
+  json::array tasks;
+  for (const task_span& span : row.timeline) {
+    json::value held = nullptr;
+    if (!span.held.empty()) {
+      json::array& spans = held.emplace_array();
+      for (const held_span& each : span.held) spans.push_back(json::array{since(each.from), since(each.to)});
+    }
+    tasks.push_back(json::array{span.index, span.lane, since(span.started), since(span.finished),
+                                span.cpu.count() < 0 ? json::value(nullptr) : json::value(seconds(span.cpu)),
+                                span.ok ? 1 : 0, std::move(held)});
+  }
+  return json::object{{"lanes", lane_names(row)}, {"tasks", std::move(tasks)}};
+}
+
+json::value latency_value(const comparison_row& row) {
+  if (!row.ok()) return nullptr;
+  return json::object{{"p50", seconds(row.latency.p50)},
+                      {"p90", seconds(row.latency.p90)},
+                      {"p99", seconds(row.latency.p99)},
+                      {"max", seconds(row.latency.most)}};
+}
+
 json::object row_object(const comparison_row& row) {
   const report& cost = row.cost;
   return {{"engine", "fanout"},
           {"shape", to_string(row.shape)},
+          {"error", row.ok() ? json::value(nullptr) : json::value(detail::printable(row.failure))},
           {"wall_s", seconds(cost.wall)},
           {"speedup", or_null(row.speedup)},
           {"of_bound", or_null(row.of_bound)},
           {"cpu_s", seconds(cost.cpu())},
+          {"cpu_user_s", seconds(cost.cpu_user)},
+          {"cpu_system_s", seconds(cost.cpu_system)},
           {"cores_used", cost.cores_used()},
           {"peak_rss_bytes", cost.peak_rss_bytes},
           {"voluntary_switches", cost.voluntary_switches},
           {"involuntary_switches", cost.involuntary_switches},
           {"processes", cost.processes},
           {"threads", cost.threads},
+          {"startup_s", seconds(row.startup)},
           {"ipc_bytes", cost.ipc_bytes},
-          {"failures", cost.failures}};
+          {"latency_s", latency_value(row)},
+          {"failures", cost.failures},
+          {"timeline", timeline_value(row)}};
 }
 
 json::object workload_object(const comparison& of) {
   json::array rows;
   for (const auto& row : of.rows) rows.push_back(row_object(row));
   return {{"name", of.name},
+          {"description", detail::printable(of.description)},
           {"tasks", of.tasks},
           {"kind", of.kind ? json::value(to_string(*of.kind)) : json::value(nullptr)},
           {"cpu_share", or_null(of.cpu_share)},

@@ -60,9 +60,21 @@ std::string text(const json::value& object, const char* name) {
 void check_row(const json::value& row, double lower_bound, double tasks) {
   const std::string shape = text(row, "shape");
   SCOPED_TRACE(shape);
-  EXPECT_THAT(names_of(row), ElementsAre("engine", "shape", "wall_s", "speedup", "of_bound", "cpu_s", "cores_used",
-                                         "peak_rss_bytes", "voluntary_switches", "involuntary_switches", "processes",
-                                         "threads", "ipc_bytes", "failures"));
+  EXPECT_THAT(names_of(row),
+              ElementsAre("engine", "shape", "error", "wall_s", "speedup", "of_bound", "cpu_s", "cpu_user_s",
+                          "cpu_system_s", "cores_used", "peak_rss_bytes", "voluntary_switches", "involuntary_switches",
+                          "processes", "threads", "startup_s", "ipc_bytes", "latency_s", "failures", "timeline"));
+  EXPECT_TRUE(row.at("error").is_null());
+  EXPECT_TRUE(row.at("timeline").is_null());
+  EXPECT_GT(number(row, "startup_s"), 0);
+  EXPECT_LT(number(row, "startup_s"), number(row, "wall_s"));
+  EXPECT_NEAR(number(row, "cpu_user_s") + number(row, "cpu_system_s"), number(row, "cpu_s"), 1e-9);
+  const json::value& latency = row.at("latency_s");
+  EXPECT_GT(number(latency, "p50"), 0);
+  EXPECT_LE(number(latency, "p50"), number(latency, "p90"));
+  EXPECT_LE(number(latency, "p90"), number(latency, "p99"));
+  EXPECT_LE(number(latency, "p99"), number(latency, "max"));
+  EXPECT_LE(number(latency, "max"), number(row, "wall_s"));
   EXPECT_EQ(text(row, "engine"), "fanout");
   EXPECT_GE(number(row, "wall_s"), lower_bound * 0.999999);
   EXPECT_GT(number(row, "speedup"), 0);
@@ -101,8 +113,8 @@ TEST(compare, one_json_object_with_everything_in_it) {
     SCOPED_TRACE(text(workload, "name"));
     names.push_back(text(workload, "name"));
     kinds.push_back(text(workload, "kind"));
-    EXPECT_THAT(names_of(workload),
-                ElementsAre("name", "tasks", "kind", "cpu_share", "lower_bound_s", "best", "why", "rows"));
+    EXPECT_THAT(names_of(workload), ElementsAre("name", "description", "tasks", "kind", "cpu_share", "lower_bound_s",
+                                                "best", "why", "rows"));
     EXPECT_EQ(number(workload, "tasks"), 5);
     EXPECT_THAT(text(workload, "why"), AllOf(HasSubstr("Choose " + text(workload, "best")), HasSubstr("async:5")));
     std::vector<std::string> shapes;

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -54,6 +55,70 @@ TEST_F(comparing, every_shape_gets_a_row_in_order_relative_to_sync_and_to_the_bo
     EXPECT_NEAR(*row.of_bound * static_cast<double>(row.cost.wall.count()),
                 static_cast<double>(found.bound->wall.count()), 1);
   }
+}
+
+int twice(const std::string& text) {
+  if (text == "bad") throw std::runtime_error("no");
+  return static_cast<int>(2 * text.size());
+}
+
+TEST_F(comparing, the_callers_own_function_will_do) {
+  const std::vector<std::string> inputs{"a", "bc"};
+  const auto found = compare(twice, inputs, {sync(), threads(2), async(2)});
+  EXPECT_EQ(found.name, "own");
+  EXPECT_EQ(found.tasks, 2U);
+  EXPECT_TRUE(found.rows[0].ok());
+  EXPECT_TRUE(found.rows[1].ok());
+  EXPECT_THAT(found.rows[2].failure, HasSubstr("coroutine"));
+  const auto failed = compare(twice, std::vector<std::string>{"a", "bad"}, {sync()});
+  EXPECT_THAT(failed.rows[0].failure, HasSubstr("1 of 2 tasks failed: task_failed: no"));
+  EXPECT_THROW(compare(twice, std::vector<std::string>{}, {sync()}), std::invalid_argument);
+}
+
+TEST_F(comparing, a_timeline_is_drawn_by_a_run_of_its_own) {
+  std::vector<std::string> runs;
+  compare_options how;
+  how.timeline = true;
+  how.on_measure = [&](const shape* under) { runs.push_back(under ? to_string(*under) : "alone"); };
+  const auto found = compare(workloads::cpu(1000, 4), {sync(), threads(2), processes(2)}, how);
+  EXPECT_THAT(runs,
+              testing::ElementsAre("alone", "sync", "threads:2", "processes:2", "sync", "threads:2", "processes:2"));
+  for (const comparison_row& row : found.rows) {
+    SCOPED_TRACE(to_string(row.shape));
+    ASSERT_EQ(row.timeline.size(), 4U);
+    EXPECT_EQ(row.cost.timeline.size(), 0U);
+    for (const task_span& span : row.timeline) {
+      EXPECT_GE(span.started, row.timeline_begun);
+      EXPECT_EQ(span.held.empty(), row.shape.uses_workers());
+    }
+  }
+  EXPECT_THAT(compare(trivial(), {sync()}).rows[0].timeline, IsEmpty());
+}
+
+TEST(latencies, are_counted_to_within_three_per_cent) {
+  detail::latency_histogram all;
+  for (int i = 1; i <= 1000; ++i) all.add(std::chrono::microseconds(i));
+  const auto found = all.percentiles();
+  const auto close_to = [](std::chrono::nanoseconds got, std::chrono::nanoseconds want) {
+    EXPECT_GE(got, want);
+    EXPECT_LE(static_cast<double>(got.count()), static_cast<double>(want.count()) * 1.035);
+  };
+  close_to(found.p50, 500us);
+  close_to(found.p90, 900us);
+  close_to(found.p99, 990us);
+  EXPECT_EQ(found.most, 1000us);
+}
+
+TEST(latencies, may_be_none_or_anything) {
+  detail::latency_histogram all;
+  EXPECT_EQ(all.percentiles().most, 0ns);
+  all.add(0ns);
+  EXPECT_EQ(all.percentiles().p99, 0ns);
+  all.add(std::chrono::nanoseconds::max());
+  all.add(-1ns);
+  EXPECT_EQ(all.percentiles().most, std::chrono::nanoseconds::max());
+  EXPECT_EQ(all.percentiles().p50, 0ns);
+  EXPECT_EQ(all.percentiles().p99, std::chrono::nanoseconds::max());
 }
 
 TEST_F(comparing, without_sync_there_is_nothing_to_be_faster_than) {

@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <ranges>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// \file
@@ -28,6 +30,11 @@ struct comparison_row {
   std::string failure;             ///< why the row does not count; empty for one in which every task succeeded
   std::optional<double> speedup;   ///< the `sync` row's wall time over this one's; empty without one, and for a failure
   std::optional<double> of_bound;  ///< lower bound over wall time: 1 is perfect; empty for a failure
+  std::chrono::nanoseconds startup{0};  ///< from the start of the run to that of its first task
+  latency_percentiles latency;          ///< of its tasks
+  /// When each task ran, in a run of its own, which is in no other figure; empty unless asked for.
+  std::vector<task_span> timeline;
+  std::chrono::steady_clock::time_point timeline_begun;  ///< when that run was
 
   bool ok() const noexcept { return failure.empty(); }
 };
@@ -70,9 +77,14 @@ struct compare_options {
   /// How often the work is run under each shape, at least once. The shapes take turns, so that a machine whose speed
   /// drifts disturbs all alike, and the fastest run of each is its row. One that fails is its row in any case.
   std::uint32_t rounds = 1;
+  bool timeline = false;  ///< run each shape once more, for `comparison_row::timeline`
   /// Called before each run under a shape, and with null before the tasks that are run alone.
   std::function<void(const fanout::shape*)> on_measure;
 };
+
+namespace detail {
+std::string own_tasks(std::uint64_t count);
+}
 
 /// Runs `work` under each of `shapes`, in turn; before that, single tasks alone, to warm up and to see what a task
 /// takes when nothing disturbs it. Failures of tasks, results that differ between rows, and shapes that cannot run the
@@ -81,6 +93,23 @@ struct compare_options {
 /// Resets this process's peak of resident memory (`VmHWM` of proc(5)) before each row. Thread safety: two comparisons
 /// at once disturb each other's figures, and nothing else.
 comparison compare(const workload& work, const std::vector<shape>& shapes, const compare_options& how = {});
+
+/// The same for a task of the caller's, as `run` takes it, applied to each of `inputs`, which should take about equally
+/// long. Results are not compared; a task that throws has failed. What a shape cannot run is a row that says why: a
+/// blocking task in a loop, one that is no `remote<f>` in worker processes.
+///
+///     auto found = fanout::compare(resize, pictures, {fanout::sync(), fanout::threads(4), fanout::processes(4)});
+template <class Task, std::ranges::input_range Inputs>
+  requires task_for<Task, std::ranges::range_value_t<Inputs>>
+comparison compare(Task function, const Inputs& inputs, const std::vector<shape>& shapes,
+                   const compare_options& how = {}) {
+  using input = std::ranges::range_value_t<Inputs>;
+  std::vector<input> all(std::ranges::begin(inputs), std::ranges::end(inputs));
+  const auto count = all.size();
+  return compare(make_workload("own", detail::own_tasks(count), std::move(function), std::move(all),
+                               [](const auto&) { return std::uint64_t{0}; }),
+                 shapes, how);
+}
 
 /// The same as text: a heading, one line for each row, and the conclusion. At most 80 columns, unless the name of a
 /// shape is longer than any real one. Characters that could control a terminal are escaped.

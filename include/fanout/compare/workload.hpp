@@ -3,10 +3,13 @@
 #include <fanout/core/run.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <ranges>
 #include <string>
 #include <utility>
@@ -16,12 +19,23 @@
 /// Work that is to be run under several shapes, with a check that each of them did all of it.
 namespace fanout {
 
+/// How long tasks took, from start to finish. To within 3 %, but for the greatest, which is exact.
+struct latency_percentiles {
+  std::chrono::nanoseconds p50{};
+  std::chrono::nanoseconds p90{};
+  std::chrono::nanoseconds p99{};
+  std::chrono::nanoseconds most{};
+};
+
 /// What one run of a workload came to.
 struct workload_run {
-  report cost;                          ///< its failures include the tasks whose result was not accepted
-  std::uint64_t checksum = 0;           ///< of all results, in whatever order they came
-  std::string failure;                  ///< of the failed task with the lowest index; empty if none failed
-  std::chrono::nanoseconds quickest{};  ///< the quickest task that succeeded; zero if none did
+  report cost;                                  ///< its failures include the tasks whose result was not accepted
+  std::chrono::steady_clock::time_point begun;  ///< when the run was
+  std::chrono::nanoseconds startup{};           ///< from then to the start of the first task; zero if none was
+  latency_percentiles latency;                  ///< of the tasks that succeeded; zeros if none did
+  std::uint64_t checksum = 0;                   ///< of all results, in whatever order they came
+  std::string failure;                          ///< of the failed task with the lowest index; empty if none failed
+  std::chrono::nanoseconds quickest{};          ///< the quickest task that succeeded; zero if none did
 };
 
 /// A number of equal tasks. A plain value; make one with `make_workload`, or take one of workloads.hpp.
@@ -36,7 +50,25 @@ struct workload {
 
 namespace detail {
 
-/// Gathers the outcomes of one run.
+/// Counts durations in buckets whose width grows with them, 32 to a power of two, in constant memory (the layout of
+/// HdrHistogram).
+class latency_histogram {
+ public:
+  void add(std::chrono::nanoseconds taken) noexcept;
+  latency_percentiles percentiles() const noexcept;
+
+ private:
+  static constexpr unsigned sub_bits = 5;
+  static std::size_t bucket_of(std::uint64_t value) noexcept;
+  static std::uint64_t top_of(std::size_t bucket) noexcept;
+  std::chrono::nanoseconds at(std::uint64_t rank) const noexcept;
+
+  std::array<std::uint64_t, (65 - sub_bits) << sub_bits> counts_{};
+  std::uint64_t total_ = 0;
+  std::uint64_t most_ = 0;
+};
+
+/// Gathers the outcomes of one run, which begins when this is made.
 class workload_sink {
  public:
   void accept(const outcome_facts& facts, std::uint64_t digest);
@@ -44,6 +76,11 @@ class workload_sink {
   workload_run finish(report cost) &&;
 
  private:
+  void look_at(const outcome_facts& facts) noexcept;
+
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  std::optional<std::chrono::steady_clock::time_point> first_start_;
+  latency_histogram latencies_;
   workload_run so_far_;
   std::uint64_t failures_ = 0;
   std::uint64_t failed_index_ = 0;
