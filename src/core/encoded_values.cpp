@@ -69,8 +69,12 @@ encoded_values encoded_values::slice(std::uint32_t from, std::uint32_t to) const
 }
 
 void encoded_values::append_to(std::string& payload) const {
+  append_ends_to(payload);
+  payload += all();
+}
+
+void encoded_values::append_ends_to(std::string& payload) const {
   if (!ends_.empty()) payload.append(reinterpret_cast<const char*>(ends_.data()), ends_.size() * sizeof(std::uint32_t));
-  payload.append(bytes_, 0, end());
 }
 
 }  // namespace fanout::detail

@@ -43,7 +43,8 @@ direct_line::answer direct_line::wait_for_answer(std::string& result) {
   constexpr std::size_t chunk = 64 * 1024;
   for (;;) {
     if (const auto frame = reader_.peek()) return take_answer(*frame, result);
-    const auto got = recv(socket_, reader_.prepare(chunk), chunk, 0);
+    const auto room = reader_.room(chunk);
+    const auto got = recv(socket_, room.data(), room.size(), 0);
     if (got <= 0) return answer::none;  // over its time, interrupted, or ended
     reader_.added(static_cast<std::size_t>(got));
     received_.fetch_add(static_cast<std::uint64_t>(got), std::memory_order_relaxed);

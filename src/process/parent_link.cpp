@@ -19,7 +19,8 @@ bool parent_link::wait_and_fill(frame_reader& reader) {
 bool parent_link::fill(frame_reader& reader, int flags) {
   constexpr std::size_t chunk = 256 * 1024;
   for (;;) {
-    const auto got = recv(worker_socket, reader.prepare(chunk), chunk, flags);
+    const auto room = reader.room(chunk);
+    const auto got = recv(worker_socket, room.data(), room.size(), flags);
     if (got > 0) {
       reader.added(static_cast<std::size_t>(got));
       return true;

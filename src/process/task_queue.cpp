@@ -114,8 +114,9 @@ void task_queue::add_batch(std::string_view payload) {
   batch->end.store(low(header->first_ordinal + header->count), std::memory_order_relaxed);
   batch->function = &known->second;
   batch->limit = std::chrono::nanoseconds(header->limit_ns);
-  batch->bytes = payload;
-  std::string_view bytes = batch->bytes;
+  batch->large = reader_.take_large();
+  if (!batch->large) batch->bytes = payload;
+  std::string_view bytes = batch->large ? payload : std::string_view(batch->bytes);
   const auto inputs = encoded_view::take(bytes, header->count, header->each);
   if (!inputs || !bytes.empty()) refuse("the parent sent a task that ends too soon");
   batch->inputs = *inputs;

@@ -26,7 +26,8 @@ struct task_batch {
   std::atomic<std::uint32_t> end{0};  ///< lower half of the ordinal after the last; lowered when tasks are recalled
   served_function* function = nullptr;
   std::chrono::nanoseconds limit{0};  ///< for each of them; 0 for none
-  std::string bytes;                  ///< what `inputs` refers to
+  std::unique_ptr<char[]> large;  ///< what `inputs` refers to: the frame it came in, where that has memory of its own
+  std::string bytes;              ///< or else a copy
   encoded_view inputs;
 };
 

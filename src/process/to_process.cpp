@@ -110,7 +110,8 @@ class calling_worker final : public child_process {
   bool receive() {
     constexpr std::size_t chunk = 256 * 1024;
     for (;;) {
-      const auto got = recv(socket_.value(), reader_.prepare(chunk), chunk, 0);
+      const auto room = reader_.room(chunk);
+      const auto got = recv(socket_.value(), room.data(), room.size(), 0);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return true;
       if (got <= 0) return false;

@@ -37,8 +37,8 @@ frame_writer::frame_writer(std::string& bytes, frame_type type) : bytes_(bytes),
   append_raw(bytes_, frame_header{0, type});
 }
 
-void frame_writer::close() {
-  const std::size_t payload = payload_bytes();
+void frame_writer::close(std::size_t following) {
+  const std::size_t payload = payload_bytes() + following;
   if (payload > max_frame_bytes) throw error(too_large_to_travel());
   const frame_header header{static_cast<std::uint32_t>(payload), type_};
   std::memcpy(bytes_.data() + header_at_, &header, sizeof header);
@@ -71,18 +71,49 @@ std::optional<frame_reader::frame> frame_reader::next() {
   return seen;
 }
 
+std::span<char> frame_reader::room(std::size_t bytes) {
+  if (large_popped_) {
+    large_.reset();
+    large_popped_ = false;
+  }
+  if (!large_) {
+    std::string_view received(buffer_.data() + begin_, end_ - begin_);
+    const auto header = take_raw<frame_header>(received);
+    if (!header || !header->possible() || header->bytes < least_large || header->bytes > most_large ||
+        received.size() >= header->bytes)
+      return {prepare(bytes), bytes};
+    large_ = std::make_unique_for_overwrite<char[]>(header->bytes);
+    large_header_ = *header;
+    std::memcpy(large_.get(), received.data(), received.size());
+    large_filled_ = received.size();
+    begin_ = end_ = 0;
+  }
+  return {large_.get() + large_filled_, large_header_.bytes - large_filled_};
+}
+
+std::unique_ptr<char[]> frame_reader::take_large() {
+  return large_popped_ ? std::move(large_) : nullptr;
+}
+
 void frame_reader::pop() {
+  if (large_under_way()) {
+    large_popped_ = true;
+    return;
+  }
   frame_header header;
   std::memcpy(&header, buffer_.data() + begin_, sizeof header);
   begin_ += sizeof header + header.bytes;
 }
 
 std::optional<frame_reader::frame> frame_reader::peek() const {
+  if (large_under_way()) {
+    if (large_filled_ < large_header_.bytes) return std::nullopt;
+    return frame{large_header_.type, {large_.get(), large_header_.bytes}};
+  }
   std::string_view received(buffer_.data() + begin_, end_ - begin_);
   const auto header = take_raw<frame_header>(received);
   if (!header) return std::nullopt;
-  if (header->bytes > max_frame_bytes || header->type < frame_type::hello || header->type > frame_type::returned)
-    throw error(failure_kind::protocol, "bytes that are no frame came from another process");
+  if (!header->possible()) throw error(failure_kind::protocol, "bytes that are no frame came from another process");
   const auto payload = take_bytes(received, header->bytes);
   if (!payload) return std::nullopt;
   return frame{header->type, *payload};

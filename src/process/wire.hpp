@@ -8,7 +8,9 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -53,6 +55,9 @@ enum class frame_type : std::uint32_t {
 struct frame_header {
   std::uint32_t bytes = 0;  ///< of the payload
   frame_type type = frame_type::hello;
+  bool possible() const noexcept {
+    return bytes <= max_frame_bytes && type >= frame_type::hello && type <= frame_type::returned;
+  }
 };
 
 /// What each end says of itself first: the worker in its hello, the parent at the front of its set-up.
@@ -158,8 +163,8 @@ class frame_writer {
   frame_writer(std::string& bytes, frame_type type);
   frame_writer(const frame_writer&) = delete;
   frame_writer& operator=(const frame_writer&) = delete;
-  /// Throws `fanout::error` of kind `too_large` beyond `max_frame_bytes`.
-  void close();
+  /// Throws `fanout::error` of kind `too_large` beyond `max_frame_bytes`. So many bytes of the frame follow elsewhere.
+  void close(std::size_t following = 0);
   std::size_t payload_bytes() const noexcept { return bytes_.size() - header_at_ - sizeof(frame_header); }
 
  private:
@@ -181,19 +186,33 @@ class frame_reader {
 
   /// Room for at least `bytes` more; tell how many came with `added`.
   char* prepare(std::size_t bytes);
-  void added(std::size_t bytes) { end_ += bytes; }
+  /// The same, or room for the rest of a large frame that has begun. It gets memory of its own, of its size.
+  std::span<char> room(std::size_t bytes);
+  void added(std::size_t bytes) { (large_under_way() ? large_filled_ : end_) += bytes; }
 
   /// The next whole frame, if it is there. Throws `fanout::error` of kind `protocol` for what cannot be a frame.
   std::optional<frame> next();
   /// The same, but it stays until `pop`.
   std::optional<frame> peek() const;
   void pop();
-  bool empty() const noexcept { return begin_ == end_; }
+  /// The memory of a large frame, which `next` returned last; null when it has none of its own.
+  std::unique_ptr<char[]> take_large();
+  bool empty() const noexcept { return begin_ == end_ && !large_under_way(); }
 
  private:
+  /// Below, a copy costs less than memory; above, so much is not promised before it has come.
+  static constexpr std::size_t least_large = 64 * 1024;
+  static constexpr std::size_t most_large = 64 << 20;
+
+  bool large_under_way() const noexcept { return large_ && !large_popped_; }
+
   std::string buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::unique_ptr<char[]> large_;  ///< the payload of a large frame
+  frame_header large_header_;
+  std::size_t large_filled_ = 0;
+  bool large_popped_ = false;  ///< it was returned, and stays until more comes
 };
 
 void encode_failure(const failure& value, std::string& bytes);

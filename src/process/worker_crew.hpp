@@ -62,6 +62,7 @@ class worker_crew {
   static constexpr std::chrono::milliseconds ahead{4};
   static constexpr std::uint32_t most_ahead = 65'536;        ///< tasks waiting at one worker
   static constexpr std::size_t most_bytes_ahead = 1U << 20;  ///< their inputs, together
+  static constexpr std::size_t large_inputs = 64 * 1024;     ///< of a batch, which are sent without being copied
   /// Less work than this is not called back from a worker, and a worker at one task for longer holds others up.
   static constexpr std::chrono::milliseconds worth_recalling{2};
   static constexpr int most_failed_starts = 3;  ///< in a row

@@ -122,13 +122,19 @@ bool worker_crew::hand_over(std::uint32_t number, task_bundle tasks) {
                                           .function = tasks.terms.function,
                                           .count = tasks.count(),
                                           .each = tasks.inputs.each()});
-  tasks.inputs.append_to(frames_[number]);
-  frame.close();
+  const bool large = tasks.inputs.bytes() >= large_inputs;
+  tasks.inputs.append_ends_to(frames_[number]);
+  if (!large) frames_[number] += tasks.inputs.all();
+  frame.close(large ? tasks.inputs.bytes() : 0);
   worker->unfinished += tasks.count();
   worker->unfinished_bytes += tasks.inputs.bytes();
   const std::uint64_t first = worker->end_ordinal;
   worker->end_ordinal += tasks.count();
   worker->batches.emplace_back(first, std::move(tasks));
+  if (!large) return true;
+  worker->send(frames_[number]);
+  frames_[number].clear();
+  worker->send_inputs_of_last();
   return true;
 }
 

@@ -34,7 +34,8 @@ void worker_crew::on_results(worker_process& worker, std::string_view payload) {
 void worker_crew::on_run(worker_process& worker, const received_results& results) {
   const results_header& header = results.header;
   handed_batch* const batch = worker.batch_of(header.first_ordinal);
-  if (!batch || header.count > batch->end_ordinal() - header.first_ordinal)
+  if (!batch || header.count > batch->end_ordinal() - header.first_ordinal ||
+      header.first_ordinal >= worker.unsent_ordinal())
     throw error(failure_kind::protocol, "the worker process sent a result of a task it does not have");
   failure reason;  // read before anything is booked: it may be corrupt
   if (!header.ok) reason = decode_failure(results.values[0]);

@@ -65,14 +65,14 @@ void worker_process::kill() {
   if (!reaped_) ::kill(pid_, SIGKILL);
 }
 
-// What was written is dropped now and then, not only when all is: a worker that is always behind would otherwise keep
-// the whole input in memory.
 void worker_process::send(std::string_view frames) {
-  if (written_ > out_.size() / 2) {
-    out_.erase(0, written_);
-    written_ = 0;
-  }
-  out_ += frames;
+  out_.add(frames);
+  if (!writing_) start_writing();
+}
+
+// A batch that was not wholly sent stays: no result of its tasks is taken, and none of them comes back.
+void worker_process::send_inputs_of_last() {
+  out_.add_borrowed(batches.back().tasks().inputs.all(), batches.back().first_ordinal());
   if (!writing_) start_writing();
 }
 
@@ -118,32 +118,21 @@ task<void> worker_process::wait_while_lent() {
 
 // A worker takes tasks nearly always at once, so writing is tried before waiting.
 void worker_process::start_writing() {
-  while (written_ < out_.size()) {
-    const auto sent = ::send(socket_.native_handle(), out_.data() + written_, out_.size() - written_, MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      if (!writing_) {
-        writing_ = true;
-        asio::co_spawn(loop_, write_rest(), asio::detached);
-      }
-      return;
-    }
-    if (sent < 0) break;  // it is gone; its end says the rest
-    written_ += static_cast<std::size_t>(sent);
-    sent_ += static_cast<std::uint64_t>(sent);
+  if (out_.write_to(socket_.native_handle(), sent_) == outgoing::status::blocked) {
+    if (writing_) return;
+    writing_ = true;
+    asio::co_spawn(loop_, write_rest(), asio::detached);
+  } else if (close_after_writing_) {  // or it is gone; then its end says the rest
+    ::shutdown(socket_.native_handle(), SHUT_WR);
   }
-  out_.clear();
-  written_ = 0;
-  if (close_after_writing_) ::shutdown(socket_.native_handle(), SHUT_WR);
 }
 
 task<void> worker_process::write_rest() {
-  while (written_ < out_.size()) {
-    boost::system::error_code failed;
+  boost::system::error_code failed;
+  while (!out_.empty() && !failed) {
     auto wait = socket_.async_wait(asio::socket_base::wait_write, asio::redirect_error(asio::use_awaitable, failed));
     co_await std::move(wait);
-    if (failed) break;
-    start_writing();
+    if (!failed) start_writing();
   }
   writing_ = false;
 }
@@ -153,7 +142,8 @@ worker_process::input worker_process::read_frames(const std::function<void(const
   received_more_ = false;
   if (!reader_.empty() && !hand_frames(on_frame)) return input::closed;  // what came while it was lent
   for (int turn = 0; turn < 4; ++turn) {                                 // then it is the other workers' turn
-    const auto got = ::recv(socket_.native_handle(), reader_.prepare(chunk), chunk, 0);
+    const auto room = reader_.room(chunk);
+    const auto got = ::recv(socket_.native_handle(), room.data(), room.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return input::waiting;
     if (got <= 0) return input::closed;

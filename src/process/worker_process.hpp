@@ -4,6 +4,7 @@
 #include <fanout/core/remote_job.hpp>
 
 #include "process/direct_line.hpp"
+#include "process/outgoing.hpp"
 #include "process/progress_page.hpp"
 #include "process/spawn.hpp"
 #include "process/wire.hpp"
@@ -101,6 +102,10 @@ class worker_process {
 
   /// Queues frames and writes as much as the socket takes; the rest follows as it takes more.
   void send(std::string_view frames);
+  /// The same for the inputs of the last batch, the end of a frame, which are written from where they are.
+  void send_inputs_of_last();
+  /// The first task whose inputs are not wholly sent.
+  std::uint64_t unsent_ordinal() const { return out_.first_borrowed().value_or(end_ordinal); }
   /// No more will be sent; the worker ends after the tasks it has.
   void finish_sending();
   void kill();
@@ -172,8 +177,7 @@ class worker_process {
   int lent_socket_ = -1;
   std::function<void(worker_process&)> when_gone_;
   bool received_more_ = false;  ///< by the last read_frames()
-  std::string out_;
-  std::size_t written_ = 0;  ///< of out_
+  outgoing out_;
   bool writing_ = false;
   bool close_after_writing_ = false;
   std::string complaint_;  ///< about what the worker sent

@@ -72,8 +72,10 @@ class encoded_values {
   std::string_view operator[](std::uint32_t position) const noexcept;
   /// The values from `from` up to before `to`.
   encoded_values slice(std::uint32_t from, std::uint32_t to) const;
-  /// Appends what `encoded_view::take` reads.
+  /// Appends what `encoded_view::take` reads: the ends of values of different sizes, then `all`.
   void append_to(std::string& payload) const;
+  void append_ends_to(std::string& payload) const;
+  std::string_view all() const noexcept { return std::string_view(bytes_).substr(0, end()); }
 
  private:
   std::size_t end() const noexcept { return ends_.empty() ? std::size_t{count_} * each_ : ends_.back(); }
