@@ -42,6 +42,7 @@ class connection {
   bool is_quiet();
 
   tcp_socket socket;
+  std::unique_ptr<tls_session> proxy_tls;  ///< to an https proxy, where `tls` runs within it
   std::unique_ptr<tls_session> tls;
   std::string remote_address;                          ///< "address:port" of the peer, or the path of a unix socket
   host_group* group = nullptr;                         ///< where the pool counts it

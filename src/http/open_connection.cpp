@@ -91,7 +91,8 @@ task<std::unique_ptr<connection>> through_proxy(exchange& ex, wake_up& wake) {
   auto dialling = dial(ex, wake, proxy.host, proxy.port, false);
   auto result = co_await std::move(dialling);
   if (proxy.kind == proxy_kind::https) {
-    result->tls = std::make_unique<tls_session>(*via.proxy_tls, result->socket.native_handle(), proxy.host, proxy.name);
+    const tls_carrier wire{result->socket.native_handle()};
+    result->tls = std::make_unique<tls_session>(*via.proxy_tls, wire, proxy.host, proxy.name);
     auto shaking = shake_hands(ex, *result, *result->tls, proxy.name);
     co_await std::move(shaking);
   }
@@ -132,10 +133,12 @@ task<std::unique_ptr<connection>> open_connection(exchange& ex) {
     result = co_await std::move(dialling);
   }
   if (via.tls) {
+    result->proxy_tls = std::move(result->tls);
+    const tls_carrier below{result->socket.native_handle(), result->proxy_tls.get()};
     // Sessions are found by what the pool's key holds: one that was made through a proxy would tell the server, when it
     // is resumed without it, that both are the same client.
     result->tls =
-        std::make_unique<tls_session>(*via.tls, result->socket.native_handle(), std::string(ex.target().host()),
+        std::make_unique<tls_session>(*via.tls, below, std::string(ex.target().host()),
                                       fmt::format("{} {}", ex.target().origin(), static_cast<const void*>(via.by)));
     auto shaking = shake_hands(ex, *result, *result->tls, ex.peer());
     co_await std::move(shaking);

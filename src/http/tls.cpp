@@ -15,24 +15,55 @@
 namespace fanout::http {
 namespace {
 
-// A BIO over a descriptor. OpenSSL's own socket BIO writes without MSG_NOSIGNAL: a peer that closed would end the
-// whole process by SIGPIPE.
-int descriptor_of(BIO* bio) {
-  return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
+tls_carrier& carrier_of(BIO* bio) {
+  return *static_cast<tls_carrier*>(BIO_get_data(bio));
 }
 
+bool retries(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+// Notes what the outer connection came to; whether its caller is to try again.
+bool retries(tls_carrier& carrier, const io_result& result) {
+  carrier.blocked = result.state;
+  if (result.state == io_state::want_read || result.state == io_state::want_write) return true;
+  errno = result.error != 0 ? result.error : ECONNRESET;
+  return false;
+}
+
+// OpenSSL's own socket BIO writes without MSG_NOSIGNAL: a peer that closed would end the whole process by SIGPIPE.
 int bio_write(BIO* bio, const char* bytes, int size) {
   BIO_clear_retry_flags(bio);
-  const auto count = ::send(descriptor_of(bio), bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL);
-  if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) BIO_set_retry_write(bio);
+  tls_carrier& carrier = carrier_of(bio);
+  const std::string_view all(bytes, static_cast<std::size_t>(size));
+  if (carrier.outer) {
+    const io_result result = carrier.outer->write_some(all);
+    if (result.state == io_state::done) return static_cast<int>(result.bytes);
+    if (retries(carrier, result)) BIO_set_retry_write(bio);
+    return -1;
+  }
+  const auto count = ::send(carrier.descriptor, all.data(), all.size(), MSG_NOSIGNAL);
+  if (count < 0 && retries(errno)) BIO_set_retry_write(bio);
   return static_cast<int>(count);
 }
 
 int bio_read(BIO* bio, char* into, int size) {
   BIO_clear_retry_flags(bio);
-  const auto count = ::recv(descriptor_of(bio), into, static_cast<std::size_t>(size), 0);
+  tls_carrier& carrier = carrier_of(bio);
+  const std::span<char> room(into, static_cast<std::size_t>(size));
+  if (carrier.outer) {
+    const io_result result = carrier.outer->read_some(room);
+    if (result.state == io_state::done) return static_cast<int>(result.bytes);
+    if (result.state == io_state::end || result.state == io_state::truncated) {
+      BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+      return 0;
+    }
+    if (retries(carrier, result)) BIO_set_retry_read(bio);
+    return -1;
+  }
+  const auto count = ::recv(carrier.descriptor, room.data(), room.size(), 0);
   if (count == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
-  if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) BIO_set_retry_read(bio);
+  if (count < 0 && retries(errno)) BIO_set_retry_read(bio);
   return static_cast<int>(count);
 }
 
@@ -43,7 +74,7 @@ long bio_control(BIO* bio, int command, long, void*) {
 
 BIO_METHOD* bio_method() {
   static BIO_METHOD* const method = [] {
-    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "fanout descriptor");
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "fanout carrier");
     BIO_meth_set_write(made, bio_write);
     BIO_meth_set_read(made, bio_read);
     BIO_meth_set_ctrl(made, bio_control);
@@ -59,14 +90,14 @@ bool is_address(const std::string& host) {
 
 }  // namespace
 
-tls_session::tls_session(const tls_context& context, int descriptor, const std::string& host, std::string_view key)
-    : native_(SSL_new(context.native())), host_(host) {
+tls_session::tls_session(const tls_context& context, tls_carrier over, const std::string& host, std::string_view key)
+    : native_(SSL_new(context.native())), carrier_(over), host_(host) {
   BIO* const bio = native_ ? BIO_new(bio_method()) : nullptr;
   if (!bio) {
     SSL_free(native_);
     throw std::bad_alloc();
   }
-  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(descriptor)));
+  BIO_set_data(bio, &carrier_);
   BIO_set_init(bio, 1);
   SSL_set_bio(native_, bio, bio);
   SSL_set_connect_state(native_);
@@ -150,9 +181,9 @@ io_result tls_session::conclude(int result, bool in_handshake) {
   const int system_error = errno;
   switch (SSL_get_error(native_, result)) {
     case SSL_ERROR_WANT_READ:
-      return {io_state::want_read};
+      return {carrier_.outer ? carrier_.blocked : io_state::want_read};
     case SSL_ERROR_WANT_WRITE:
-      return {io_state::want_write};
+      return {carrier_.outer ? carrier_.blocked : io_state::want_write};
     case SSL_ERROR_ZERO_RETURN:
       return {io_state::end};
     case SSL_ERROR_SYSCALL:

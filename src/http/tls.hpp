@@ -8,16 +8,25 @@
 #include <string_view>
 
 /// \file
-/// TLS by OpenSSL, straight over a non-blocking descriptor.
+/// TLS by OpenSSL, straight over a non-blocking descriptor, or within another TLS connection.
 namespace fanout::http {
 
-/// One TLS connection over a descriptor that it does not own. Every call tries at once and says what to wait for, as
+class tls_session;
+
+/// What carries the records of a TLS connection.
+struct tls_carrier {
+  int descriptor = -1;
+  tls_session* outer = nullptr;            ///< instead of a descriptor
+  io_state blocked = io_state::want_read;  ///< what the outer one wanted last
+};
+
+/// One TLS connection over a carrier that it does not own. Every call tries at once and says what to wait for, as
 /// the plain calls do. Thread safety: none.
 class tls_session {
  public:
   /// `host`: for SNI and, unless the context does not verify, for the check of the certificate. `key`: whose sessions
   /// may be resumed, the pool's key. `context` is one of `tls_context::shared`, which live for ever.
-  tls_session(const tls_context& context, int descriptor, const std::string& host, std::string_view key);
+  tls_session(const tls_context& context, tls_carrier over, const std::string& host, std::string_view key);
   ~tls_session();
   tls_session(const tls_session&) = delete;
   tls_session& operator=(const tls_session&) = delete;
@@ -38,6 +47,7 @@ class tls_session {
   io_result conclude(int result, bool in_handshake);
 
   SSL* native_;
+  tls_carrier carrier_;
   std::string host_;
   tls_session_place sessions_;  ///< empty without resumption
   std::string failure_;

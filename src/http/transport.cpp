@@ -95,14 +95,7 @@ route transport::to(const url& to, const tls_context* tls) const {
   if (plain_ || !unix_socket_.empty()) return way;
   way.proxy = proxies_.find(to);
   if (!way.proxy) return way;
-  if (way.proxy->kind == proxy_kind::https) {
-    if (to.secure())
-      throw error(failure_kind::invalid_request,
-                  fmt::format("{} cannot be fetched through {}: TLS within TLS is not supported; name an http:// or "
-                              "socks5h:// proxy for https",
-                              to.origin(), way.proxy->name));
-    way.proxy_tls = tls;
-  }
+  if (way.proxy->kind == proxy_kind::https) way.proxy_tls = tls;
   if (!way.proxy->tunnels(to)) {
     way.in_absolute_form = true;
     way.key.peer = way.proxy->name;

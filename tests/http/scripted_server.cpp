@@ -1,7 +1,9 @@
 #include "http/scripted_server.hpp"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -65,8 +67,14 @@ std::string peer::read_exactly(std::size_t size) {
 }
 
 bool peer::start_tls(SSL_CTX* context) {
-  tls_ = own_tls_ = SSL_new(context);
-  SSL_set_fd(tls_, descriptor_);
+  SSL* const outer = std::exchange(tls_, own_tls_ = SSL_new(context));
+  if (outer) {
+    BIO* const within = BIO_new(BIO_f_ssl());
+    BIO_set_ssl(within, outer, BIO_NOCLOSE);
+    SSL_set_bio(tls_, within, within);
+  } else {
+    SSL_set_fd(tls_, descriptor_);
+  }
   return SSL_accept(tls_) == 1;
 }
 
@@ -81,10 +89,13 @@ bool peer::send(std::string_view bytes) {
 }
 
 void peer::send_until_full(std::string_view bytes) {
-  pollfd state{descriptor_, POLLOUT, 0};
-  // Buffers grow for a moment after they are full.
-  while (::poll(&state, 1, 200) > 0 &&
-         ::send(descriptor_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+  // A closed window is what keeps bytes here although none is on its way.
+  for (int queued = 0, unsent = 0; unsent == 0 || queued != unsent; std::this_thread::yield()) {
+    while (::send(descriptor_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+    }
+    if (errno != EAGAIN || ::ioctl(descriptor_, SIOCOUTQ, &queued) != 0 ||
+        ::ioctl(descriptor_, SIOCOUTQNSD, &unsent) != 0)
+      return;
   }
 }
 

@@ -29,7 +29,7 @@ class peer {
   std::string read_until(std::string_view end);
   /// The next bytes, fewer when the client closed first.
   std::string read_exactly(std::size_t size);
-  /// Goes on in TLS, as what is behind a tunnel does. False when the handshake fails.
+  /// Goes on in TLS, as what is behind a tunnel does; within the TLS there is already. False when the handshake fails.
   bool start_tls(SSL_CTX* context);
   /// False when the client closed before it took them all.
   bool send(std::string_view bytes);

@@ -5,6 +5,7 @@
 #include "http/fake_name_server.hpp"
 #include "http/loop_state.hpp"
 #include "http/support.hpp"
+#include "http/unix_server.hpp"
 #include "support/counted_heap.hpp"
 #include "support/every_step.hpp"
 #include "support/temporary_directory.hpp"
@@ -191,6 +192,33 @@ TEST_F(every_step, of_a_tunnel) {
   options.ca_file = trusted.ca_file();
   options.proxy = "127.0.0.1:" + std::to_string(proxy.port());
   disturb(options, "https://inside.test/", 7);
+}
+
+TEST_F(every_step, of_a_tunnel_through_an_https_proxy) {
+  const issuer trusted;
+  certificate_options names;
+  names.names = "DNS:inside.test";
+  const auto outer = trusted.server(), inner = trusted.server(names);
+  scripted_server proxy(
+      [&](peer& to, int) {
+        if (to.read_request().empty()) return;
+        to.send("HTTP/1.1 200 OK\r\n\r\n");
+        if (!to.start_tls(inner.get())) return;
+        while (!to.read_request().empty()) to.send(ok("hello"));
+      },
+      outer.get());
+  client_options options;
+  options.ca_file = trusted.ca_file();
+  options.proxy = "https://127.0.0.1:" + std::to_string(proxy.port());
+  disturb(options, "https://inside.test/", 8);
+}
+
+TEST_F(every_step, of_a_unix_socket) {
+  temporary_directory directory;
+  unix_server server(directory / "socket", "hello");
+  client_options options;
+  options.unix_socket = directory / "socket";
+  disturb(options, "http://a.test/", 4);
 }
 
 TEST_F(every_step, of_socks) {

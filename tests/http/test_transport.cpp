@@ -3,9 +3,10 @@
 #include "http/fake_name_server.hpp"
 #include "http/loop_state.hpp"
 #include "http/support.hpp"
+#include "http/unix_server.hpp"
 #include "support/temporary_directory.hpp"
 
-#include <sys/un.h>
+#include <atomic>
 
 namespace {
 
@@ -18,40 +19,6 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 using transports = http_test;
-
-/// Passes what arrives at a unix socket on to a scripted server's port, one connection after another.
-class unix_server {
- public:
-  explicit unix_server(const std::string& path) {
-    listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener_, 8) != 0)
-      throw std::runtime_error("no unix socket at " + path);
-    thread_ = std::thread([this] { serve(); });
-  }
-  unix_server(const unix_server&) = delete;
-  ~unix_server() {
-    ::shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    ::close(listener_);
-  }
-  int connections() const noexcept { return connections_; }
-
- private:
-  void serve() {
-    for (int descriptor; (descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
-      ++connections_;
-      peer to(descriptor, nullptr);
-      while (!to.read_request().empty()) to.send(ok("from the socket"));
-      ::close(descriptor);
-    }
-  }
-  int listener_;
-  std::atomic<int> connections_{0};
-  std::thread thread_;
-};
 
 TEST_F(transports, a_unix_socket_stands_for_every_host) {
   temporary_directory directory;
@@ -239,9 +206,54 @@ TEST_F(proxied, https_to_the_proxy_protects_plain_requests) {
   auto options = through(proxy, "https");
   options.ca_file = trusted.ca_file();
   EXPECT_EQ(fetch("http://a.test/", options).body, "via TLS");
-  const auto failed = failure_of([&] { fetch("https://a.test/", options); });
-  EXPECT_EQ(failed.kind, failure_kind::invalid_request);
-  EXPECT_THAT(failed.message, HasSubstr("TLS within TLS"));
+}
+
+TEST_F(proxied, tls_within_the_tls_of_a_proxy) {
+  const issuer trusted;
+  certificate_options names;
+  names.names = "DNS:inside.test";
+  const auto outer = trusted.server(), inner = trusted.server(names);
+  const std::string large(3'000'000, 'x');
+  std::atomic<int> cut_off{-1};
+  scripted_server proxy(
+      [&](peer& to, int) {
+        if (!to.read_request().starts_with("CONNECT inside.test:443 ")) return;
+        to.send("HTTP/1.1 200 Connection established\r\n\r\n");
+        if (cut_off == 0) return;
+        if (!to.start_tls(inner.get())) return;
+        while (!to.read_request().empty()) {
+          if (cut_off == 1) {
+            to.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
+            return;
+          }
+          to.send(ok(large));
+        }
+      },
+      outer.get());
+  auto options = through(proxy, "https");
+  options.ca_file = trusted.ca_file();
+  asio::io_context loop(1);
+  const client one(options);
+  EXPECT_EQ(get_on(loop, one, "https://inside.test/").body, large);
+  const auto again = get_on(loop, one, "https://inside.test/");
+  EXPECT_EQ(again.body, large);
+  EXPECT_TRUE(again.measured.connection_reused);
+
+  fanout::http::request what;
+  what.url = fanout::http::url("https://inside.test/");
+  what.method = "POST";
+  what.body = large;
+  EXPECT_EQ(run_on(loop, one.send(what)).status, 200) << "a body that fills the buffers of both";
+
+  // What ends the outer connection ends the inner one, and each certificate is checked for its own host.
+  cut_off = 0;
+  EXPECT_EQ(failure_of([&] { fetch("https://inside.test/", options); }).kind, failure_kind::tls);
+  cut_off = 1;
+  EXPECT_THAT(failure_of([&] { fetch("https://inside.test/", options); }).message, HasSubstr("after 2 of 5 bytes"));
+  cut_off = -1;
+  options.resolve = {"proxy.test:" + std::to_string(proxy.port()) + ":127.0.0.1"};
+  options.proxy = "https://proxy.test:" + std::to_string(proxy.port());
+  EXPECT_THAT(failure_of([&] { fetch("https://inside.test/", options); }).message, HasSubstr("proxy.test"));
 }
 
 TEST_F(proxied, refusals_of_a_tunnel_are_failures_to_connect) {
