@@ -54,7 +54,7 @@ std::unique_ptr<decoder> make_decoder_stack(std::string_view codings, std::size_
     if (name.empty() || equal_ignoring_case(name, "identity")) continue;
     if (++count > most) throw coding_error(fmt::format("more than {} content codings, one over another", most));
     auto each = make_decoder(name);
-    if (!each) throw coding_error(fmt::format("the unknown content coding '{}'", printable(name)));
+    if (!each) return nullptr;
     stack = stack ? std::make_unique<stacked_decoder>(std::move(each), std::move(stack)) : std::move(each);
   }
   return stack;

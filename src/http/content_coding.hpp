@@ -46,7 +46,8 @@ class decoder {
 std::unique_ptr<decoder> make_decoder(std::string_view coding);
 
 /// A decoder for a value of Content-Encoding, the values of several fields joined by commas; null when the value asks
-/// for none ("identity"). Throws `coding_error` for an unknown coding and for more than `most` of them.
+/// for none ("identity"), or names one that is unknown: nobody asked for it, and who gets the bytes as they came, with
+/// the header that names it, may know it. Throws `coding_error` for more than `most` of them.
 std::unique_ptr<decoder> make_decoder_stack(std::string_view codings, std::size_t most);
 
 }  // namespace fanout::http
