@@ -24,7 +24,9 @@ const headers& response_stream::trailers() const noexcept {
 
 task<bool> response_stream::state::fill() {
   exchange& ex = *held;
-  if (!ex.parser().body().empty()) co_return true;
+  if (taken < body().size()) co_return true;
+  body().clear();
+  taken = 0;
   if (ended) co_return false;
   ex.go_on();
   try {
@@ -54,10 +56,10 @@ task<std::size_t> response_stream::read_some(std::span<char> into) {
   auto filling = state_->fill();
   const bool any = co_await std::move(filling);
   if (!any || into.empty()) co_return 0;
-  std::string& body = (*state_->held).parser().body();
-  const std::size_t count = std::min(into.size(), body.size());
-  std::memcpy(into.data(), body.data(), count);
-  body.erase(0, count);
+  const std::string& body = state_->body();
+  const std::size_t count = std::min(into.size(), body.size() - state_->taken);
+  std::memcpy(into.data(), body.data() + state_->taken, count);
+  state_->taken += count;
   co_return count;
 }
 
@@ -65,7 +67,9 @@ task<std::string> response_stream::read_some() {
   auto filling = state_->fill();
   const bool any = co_await std::move(filling);
   if (!any) co_return std::string{};
-  co_return std::exchange((*state_->held).parser().body(), {});
+  std::string rest = std::exchange(state_->body(), {});
+  rest.erase(0, std::exchange(state_->taken, 0));
+  co_return rest;
 }
 
 task<std::string> response_stream::read_all() {

@@ -22,11 +22,13 @@ struct response_stream::state {
 
   /// Waits until there is some of the body, or its end: false.
   task<bool> fill();
+  std::string& body() noexcept { return (*held).parser().body(); }
 
   std::shared_ptr<const client::core> core;
   lease held;
   request what;
   response head;
+  std::size_t taken = 0;  ///< of what lies in `body`: who reads byte by byte must not move the rest each time
   bool ended = false;
 };
 
