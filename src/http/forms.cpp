@@ -38,6 +38,12 @@ void append_encoded(std::string& out, std::string_view text, std::string_view al
   }
 }
 
+std::string percent_encoded(std::string_view text) {
+  std::string out;
+  append_encoded(out, text, "~", "%20");
+  return out;
+}
+
 std::string encoded(const form_fields& fields, std::string_view also_plain, std::string_view space) {
   std::string out;
   for (const auto& [name, value] : fields) {
@@ -156,7 +162,14 @@ url with_query(const url& page, const form_fields& parameters) {
   if (parameters.empty()) return page;
   const std::size_t mark = page.target().find('?');
   const std::string_view before = mark == std::string_view::npos ? "" : page.target().substr(mark + 1);
-  return page.resolve(fmt::format("?{}{}{}", before, before.empty() ? "" : "&", encoded(parameters, "~", "%20")));
+  const std::string query = fmt::format("?{}{}{}", before, before.empty() ? "" : "&", encoded(parameters, "~", "%20"));
+  // As a link on the page it would lose who asks.
+  const std::string_view user = page.userinfo();
+  if (user.empty()) return page.resolve(query);
+  const std::size_t colon = user.find(':');
+  return url(fmt::format("{}://{}:{}@{}{}{}", page.scheme(), percent_encoded(user.substr(0, colon)),
+                         percent_encoded(user.substr(colon + 1)), page.authority(), page.target().substr(0, mark),
+                         query));
 }
 
 void set_form(request& what, const form_fields& fields) {

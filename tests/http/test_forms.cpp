@@ -33,6 +33,9 @@ TEST(forms, parameters_are_added_to_a_query) {
   EXPECT_EQ(with_query(url("http://h/p?x=1"), {{"a", "b"}}).str(), "http://h/p?x=1&a=b");
   EXPECT_EQ(with_query(url("http://h/p?"), {{"a", "b"}}).str(), "http://h/p?a=b");
   EXPECT_EQ(with_query(url("http://h//x/y"), {{"a", "b"}}).str(), "http://h//x/y?a=b");
+  const url whose = with_query(url("https://al%40:p:%2F@[::1]:8443/p?x"), {{"a", "b"}});
+  EXPECT_EQ(whose.str(), "https://[::1]:8443/p?x&a=b");
+  EXPECT_EQ(whose.userinfo(), "al@:p:/");
 }
 
 class sent_forms : public http_test {
