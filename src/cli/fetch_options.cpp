@@ -41,8 +41,10 @@ void add_request(CLI::App& command, fetch_options& into) {
            "Header to send, 'Name: value'; 'Name;' for one without a value; 'Name:' to leave out one that is sent "
            "otherwise; may be repeated");
   repeated("-d,--data", into.data,
-           "Body to send, as a form; @FILE reads it from a file, as it is; several are joined with &");
-  repeated("--json", into.json, "Body to send, as JSON; @FILE reads it from a file; several are joined");
+           "Body to send, as a form; @FILE reads it from a file, without its line ends; several are joined with &");
+  repeated("--data-binary", into.data_binary, "The same, but @FILE is sent as it is");
+  repeated("--json", into.json,
+           "Body to send, said to be JSON and not checked; @FILE reads it from a file; several are joined");
   command.add_option("--data-file", into.data_file, "File to send as the body, read while it is sent");
   command.add_flag("--head", into.head, "Send HEAD; one URL: print the response's header");
   command.add_option("-u,--user", into.user, "user:password for Basic authentication, for the URL's own host alone");
@@ -77,6 +79,10 @@ void add_exchange(CLI::App& command, fetch_options& into) {
       "--proxy", into.proxy,
       "[SCHEME://][user:password@]HOST[:PORT], by http, https, socks5 or socks5h; without it, http_proxy, "
       "https_proxy, all_proxy and no_proxy of the environment are read as curl reads them");
+  command.add_option("--noproxy", into.no_proxy,
+                     "Hosts reached without a proxy: names with their subdomains, addresses, blocks such as "
+                     "10.0.0.0/8, separated by commas; * is all; instead of no_proxy in the environment");
+  command.add_flag("--tlsv1.3", into.tls_1_3, "Accept TLS 1.3 and later only; otherwise 1.2, too");
   command.add_flag("-k,--insecure", into.insecure, "Accept any TLS certificate");
   command.add_option("--cacert", into.ca_file, "PEM file of the issuers to trust, instead of the system's");
   command.add_option("--cert", into.certificate, "PEM file of the client certificate, for servers that ask for one");
@@ -175,7 +181,9 @@ fetch::settings settings_of(const fetch_options& given, const shape& how, bool k
   made.public_only = given.public_only;
   made.resolve = given.resolve;
   made.proxy = given.proxy;
+  made.no_proxy = given.no_proxy;
   made.proxy_from_environment = given.proxy.empty();
+  made.least_tls_1_3 = given.tls_1_3;
   made.without_headers = request_of(given).without;
   made.keep_body = keep_body;
   made.keep_headers = given.with_headers || given.head;

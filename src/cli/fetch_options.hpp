@@ -28,6 +28,7 @@ struct fetch_options {
   std::string method;
   std::vector<std::string> headers;
   std::vector<std::string> data;
+  std::vector<std::string> data_binary;
   std::vector<std::string> json;
   std::string data_file;
   std::string user;
@@ -47,6 +48,8 @@ struct fetch_options {
   bool public_only = false;
   std::vector<std::string> resolve;
   std::string proxy;
+  std::string no_proxy;
+  bool tls_1_3 = false;
   bool insecure = false;
   std::string ca_file;
   std::string certificate;

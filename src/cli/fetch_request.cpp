@@ -60,13 +60,24 @@ std::string joined(std::string_view option, const std::vector<std::string>& argu
   return fmt::format("{}", fmt::join(parts, between));
 }
 
+/// As for curl, a form that an editor wrote into a file has no line ends in it.
+std::string joined_lines(const std::vector<std::string>& arguments) {
+  std::vector<std::string> parts;
+  parts.reserve(arguments.size());
+  for (const auto& each : arguments) {
+    parts.push_back(read_argument("-d", each));
+    if (each.starts_with('@')) std::erase_if(parts.back(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+  }
+  return fmt::format("{}", fmt::join(parts, "&"));
+}
+
 void add_body(const fetch_options& given, common_request& into) {
-  const int kinds = !given.data.empty() + !given.json.empty() + !given.data_file.empty();
-  if (kinds > 1) throw usage_error("-d, --json and --data-file each give the body; use one of them");
+  const int kinds = !given.data.empty() + !given.data_binary.empty() + !given.json.empty() + !given.data_file.empty();
+  if (kinds > 1) throw usage_error("-d, --data-binary, --json and --data-file each give the body; use one of them");
   if (kinds == 1 && given.head)
-    throw usage_error("--head: a HEAD request has no body; leave out -d, --json or --data-file");
-  if (!given.data.empty()) {
-    into.body = joined("-d", given.data, "&");
+    throw usage_error("--head: a HEAD request has no body; leave out -d, --data-binary, --json or --data-file");
+  if (!given.data.empty() || !given.data_binary.empty()) {
+    into.body = given.data.empty() ? joined("--data-binary", given.data_binary, "&") : joined_lines(given.data);
     into.content_type = "application/x-www-form-urlencoded";
   } else if (!given.json.empty()) {
     into.body = joined("--json", given.json, "");

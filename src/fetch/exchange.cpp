@@ -31,6 +31,8 @@ http::client make_client(const settings& how) {
   options.public_only = how.public_only;
   options.resolve = how.resolve;
   options.proxy = how.proxy;
+  options.no_proxy = how.no_proxy;
+  if (how.least_tls_1_3) options.min_tls_version = http::tls_version::v1_3;
   options.proxy_from_environment = how.proxy_from_environment;
   return http::client(std::move(options));
 }

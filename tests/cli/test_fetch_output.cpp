@@ -118,7 +118,7 @@ TEST_F(fetch_output, bodies_on_request) {
 TEST_F(fetch_output, a_body_that_is_no_text_is_base64) {
   const temporary_directory files;
   const std::string body = files.write("body", std::string("\xff\0\r", 3));
-  const ended result = fetch({origin_.url("/echo"), "-d", "@" + body, "--with-bodies"});
+  const ended result = fetch({origin_.url("/echo"), "--data-binary", "@" + body, "--with-bodies"});
   const auto all = records(result.output);
   EXPECT_EQ(json::parse(text_of(all.at(0), "body")).at("body_base64").as_string(), "/wAN");
 }

@@ -46,13 +46,23 @@ class fetch_request : public ::testing::Test {
 };
 
 TEST_F(fetch_request, forms) {
-  const std::string file = directory_.write("form", "c=3\n");
+  const std::string file = directory_.write("form", std::string("c=3\r\n\0&d=4\n", 11));
   const auto sent = echoed({"-d", "a=1", "--data", "b=2", "-d", "@" + file});
   EXPECT_EQ(text_of(sent, "method"), "POST");
-  EXPECT_EQ(text_of(sent, "body"), "a=1&b=2&c=3\n");
+  EXPECT_EQ(text_of(sent, "body"), "a=1&b=2&c=3&d=4");
+  EXPECT_EQ(text_of(echoed({"-d", "a\nb"}), "body"), "a\nb") << "only what is in a file";
   EXPECT_EQ(header(sent, "Content-Type"), "application/x-www-form-urlencoded");
   EXPECT_EQ(header(echoed({"-d", "x", "-H", "Content-Type: text/csv"}), "Content-Type"), "text/csv");
   EXPECT_EQ(header(echoed({}), "Content-Type"), "(none)");
+}
+
+TEST_F(fetch_request, forms_that_are_sent_as_they_are) {
+  const std::string file = directory_.write("form", "c=3\r\n");
+  const auto sent = echoed({"--data-binary", "a=1", "--data-binary", "@" + file});
+  EXPECT_EQ(text_of(sent, "method"), "POST");
+  EXPECT_EQ(text_of(sent, "body"), "a=1&c=3\r\n");
+  EXPECT_EQ(header(sent, "Content-Type"), "application/x-www-form-urlencoded");
+  EXPECT_THAT(refused({"--data-binary", "a", "-d", "b"}), HasSubstr("each give the body"));
 }
 
 TEST_F(fetch_request, json) {
@@ -159,6 +169,18 @@ TEST_P(fetch_from_nginx, a_client_certificate) {
   EXPECT_THAT(run({"--cert", "/no/such", server.url("/")}).errors, HasSubstr("--cert: cannot read /no/such"));
 }
 
+TEST_P(fetch_from_nginx, of_a_least_tls_version) {
+  const fanout_test::issuer trusted;
+  const auto files = trusted.files(directory_, "server");
+  for (const std::string version : {"TLSv1.2", "TLSv1.3"}) {
+    const nginx server(directory_.path(), "ssl_protocols " + version + "; ssl_certificate " + files.certificate +
+                                              "; ssl_certificate_key " + files.key +
+                                              ";\nlocation / { return 200 in; }\n");
+    EXPECT_EQ(run({"-k", server.url("/")}).output, "in") << version;
+    EXPECT_EQ(run({"-k", "--tlsv1.3", server.url("/")}).output, version == "TLSv1.3" ? "in" : "") << version;
+  }
+}
+
 TEST_F(fetch_request, a_cookie_jar_is_kept_from_run_to_run) {
   const nginx server(directory_.path(),
                      "location /set { add_header Set-Cookie \"id=7; Max-Age=3600\"; return 200 \"$http_cookie\"; }\n");
@@ -202,6 +224,9 @@ TEST_F(fetch_request, where_connections_lead) {
               "ABCDE");
     // The origin answers a target in absolute form, so it can pass for a proxy.
     EXPECT_EQ(fetch({"--proxy", "http://127.0.0.1:" + port, "-s", shape, "http://nowhere.test/bytes/5"}).output,
+              "ABCDE");
+    EXPECT_EQ(fetch({"--proxy", "http://127.0.0.1:1", "--noproxy", "127.0.0.0/8", "-s", shape, origin_.url("/bytes/5")})
+                  .output,
               "ABCDE");
   }
   EXPECT_THAT(fetch({"--public-only", "http://0x7f.1:" + std::to_string(origin_.port()) + "/"}).errors,

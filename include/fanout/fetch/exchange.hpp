@@ -38,7 +38,9 @@ struct settings {
   bool public_only = false;                  ///< refuse addresses that are not public
   std::vector<std::string> resolve;          ///< "host:port:address[,address]"
   std::string proxy;                         ///< "[scheme://][user:password@]host[:port]"
+  std::string no_proxy;                      ///< hosts reached without it, as curl's --noproxy
   bool proxy_from_environment = false;       ///< of the process that sends
+  bool least_tls_1_3 = false;                ///< otherwise TLS 1.2
   std::vector<std::string> without_headers;  ///< which the client would send by itself
   bool keep_body = false;                    ///< otherwise bytes are counted and dropped
   bool keep_headers = false;                 ///< of the response
@@ -50,7 +52,8 @@ struct settings {
   void serialize(Archive& archive) {
     archive(timeout_ms, connect_timeout_ms, max_body_bytes, idle_timeout_ms, max_redirects, decode_content, verify_tls,
             ca_file, certificate_file, key_file, authorization, use_cookies, cookie_file, body_file, public_only,
-            resolve, proxy, proxy_from_environment, without_headers, keep_body, keep_headers, keep_timings);
+            resolve, proxy, no_proxy, proxy_from_environment, least_tls_1_3, without_headers, keep_body, keep_headers,
+            keep_timings);
   }
 };
 
