@@ -1,0 +1,248 @@
+// Opens report pages in Chromium: one the tool makes, one with 10,000 tasks, one with hostile texts. Usage:
+//   node proof/run.mjs TOOL DIRECTORY [BROWSER]     leaves pictures of what it saw in DIRECTORY
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+import { chromium } from "playwright-core";
+import { pageOf } from "./make.mjs";
+
+const [tool, directory, executablePath = "/usr/bin/chromium"] = process.argv.slice(2);
+const into = resolve(directory);
+mkdirSync(into, { recursive: true });
+
+async function fixtures() {
+  const outfile = join(into, "fixture.mjs");
+  const source = fileURLToPath(new URL("../tests/fixture.ts", import.meta.url));
+  await build({ entryPoints: [source], bundle: true, format: "esm", outfile });
+  return import(pathToFileURL(outfile).href);
+}
+
+const browser = await chromium.launch({
+  executablePath,
+  headless: true,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+
+/** A page of `file`, which fails the test when it asks for anything or complains. */
+async function open(file, more = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...more });
+  const page = await context.newPage();
+  const address = pathToFileURL(file).href;
+  const complaints = [];
+  page.on("request", (request) => {
+    if (request.url() !== address) complaints.push(`asked for ${request.url()}`);
+  });
+  page.on("console", (message) => complaints.push(`console: ${message.text()}`));
+  page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
+  page.on("dialog", (dialog) => complaints.push(`dialog: ${dialog.message()}`));
+  await page.goto(address);
+  await page.waitForSelector("html[data-ready=yes]");
+  await page.waitForFunction(() => !document.querySelector(".timelines") || document.querySelector(".timelines").dataset.to);
+  return { page, close: async () => { await context.close(); assert.deepEqual(complaints, []); } };
+}
+
+const settled = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+const span = (page) => page.$eval(".timelines", (frame) => Number(frame.dataset.to) - Number(frame.dataset.from));
+
+/** How much of the first canvas is not ground: 0 where nothing was drawn. */
+const inked = (page) =>
+  page.$eval(".strip canvas", (canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let other = 0;
+    for (let at = 0; at < data.length; at += 4) if (data[at] !== data[0] || data[at + 1] !== data[1] || data[at + 2] !== data[2]) other++;
+    return other / (data.length / 4);
+  });
+
+function realReport(name, ...more) {
+  const file = join(into, name);
+  const made = spawnSync(tool, ["compare", "io", "cpu", "--tasks", "4", "--latency", "60ms", "--work", "40ms", "--html", file, ...more], { encoding: "utf8" });
+  assert.equal(made.status, 0, made.stderr);
+  assert.ok(made.stderr.includes(file), "the tool says where the page is");
+  return file;
+}
+
+async function checkFigures(page, workloads) {
+  assert.equal(await page.locator("section.workload").count(), workloads);
+  for (const title of ["How much faster", "What it cost", "All the figures"])
+    assert.equal(await page.getByRole("heading", { name: title }).count(), workloads, title);
+  for (const title of ["The machine", "Do it again", "The words"]) assert.equal(await page.getByRole("heading", { name: title }).count(), 1, title);
+  for (const picture of await page.getByRole("img").all()) assert.ok((await picture.getAttribute("aria-label")).length > 10);
+}
+
+const fixture = await fixtures();
+const write = (name, report, before) => {
+  const file = join(into, name);
+  writeFileSync(file, pageOf(report, before));
+  return file;
+};
+
+const tests = {
+  async "a report of the tool has every figure, in light and dark, and beside an older one"() {
+    const first = realReport("first.html");
+    const file = realReport("second.html", "--against", first);
+    for (const colorScheme of ["light", "dark"]) {
+      const { page, close } = await open(file, { colorScheme });
+      await checkFigures(page, 2);
+      assert.equal(await page.getByRole("heading", { name: "Then and now" }).count(), 2);
+      assert.match(await page.locator("pre").innerText(), /^fanout compare io cpu --tasks 4 .*--against /);
+      const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const bright = Number(ground.match(/\d+/)[0]) > 128;
+      assert.equal(bright, colorScheme === "light");
+      await settled(page);
+      await page.screenshot({ path: join(into, `${colorScheme}.png`), fullPage: true });
+      await close();
+    }
+  },
+
+  async "bars are drawn, and pointing at one shows its figures"() {
+    const { page, close } = await open(write("small.html", fixture.small(), fixture.small()));
+    await checkFigures(page, 2);
+    await settled(page);
+    assert.ok((await inked(page)) > 0.2);
+    const canvas = page.locator(".strip canvas").first();
+    await canvas.scrollIntoViewIfNeeded();
+    const box = await canvas.boundingBox();
+    await page.mouse.move(box.x + 150, box.y + 12);
+    const tip = page.locator(".tip").first();
+    assert.match(await tip.innerText(), /Task 0, thread 1[^]*from 0 s to 0\.40\d s[^]*computing 4\.00 ms \(1\.0 %\), waiting 0\.400 s[^]*succeeded/);
+    await page.mouse.move(box.x + 20, box.y - 60);
+    assert.equal(await tip.isVisible(), false);
+    await close();
+  },
+
+  async "the keyboard goes through tasks and zooms"() {
+    const { page, close } = await open(write("keys.html", fixture.small()));
+    const whole = await span(page);
+    await page.locator(".strip canvas").nth(1).focus();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowRight");
+    assert.match(await page.locator(".spoken").first().innerText(), /^Task 1, thread 2, from 0 s/);
+    await page.keyboard.press("ArrowDown");
+    assert.match(await page.locator(".spoken").first().innerText(), /^Task 2, thread 3/);
+    await page.keyboard.press("+");
+    await settled(page);
+    assert.ok(Math.abs((await span(page)) - whole / 2) < 1e-9);
+    await page.keyboard.press("0");
+    await settled(page);
+    assert.ok(Math.abs((await span(page)) - whole) < 1e-9);
+    await page.keyboard.press("Escape");
+    assert.equal(await page.locator(".tip").first().isVisible(), false);
+    await close();
+  },
+
+  async "the wheel zooms the picture that was chosen, the buttons any; filters dim and hide; tables sort"() {
+    const { page, close } = await open(write("mouse.html", fixture.small()));
+    const whole = await span(page);
+    const canvas = page.locator(".strip canvas").first();
+    await canvas.scrollIntoViewIfNeeded();
+    const box = await canvas.boundingBox();
+    await page.mouse.click(box.x + 300, box.y + 12);
+    await canvas.focus();
+    await page.mouse.wheel(0, -200);
+    await page.waitForFunction((was) => { const d = document.querySelector(".timelines").dataset; return Number(d.to) - Number(d.from) < was * 0.9; }, whole);
+    await page.getByRole("button", { name: "whole run" }).first().click();
+    await settled(page);
+    assert.ok(Math.abs((await span(page)) - whole) < 1e-9);
+    await page.getByLabel("Task numbers").first().fill("1-2");
+    assert.match(await page.locator(".spoken").first().innerText(), /sync 2, threads:5 2/);
+    await page.getByRole("checkbox").first().uncheck();
+    assert.equal(await page.locator(".strip").first().isVisible(), false);
+    const table = page.locator("table.results").first();
+    const order = () => table.locator("tbody th").allInnerTexts();
+    const before = await order();
+    await table.getByRole("button", { name: "time" }).click();
+    assert.equal(await table.locator("th[aria-sort=ascending]").count(), 1);
+    await table.getByRole("button", { name: "time" }).click();
+    const after = await order();
+    assert.equal(after[0], "sync", "the slowest comes first");
+    assert.deepEqual([...after].sort(), [...before].sort());
+    await close();
+  },
+
+  async "10,000 tasks under five shapes can be worked with within a second"() {
+    const { page, close } = await open(write("empty.html", { machine: {}, workloads: [] }));
+    // What counts is the processor's time of the page's own thread: on a machine that does other things too, the clock
+    // on the wall would measure those.
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
+    const busy = async () => (await devtools.send("Performance.getMetrics")).metrics.find((each) => each.name === "TaskDuration").value * 1000;
+    const before = await busy();
+    await page.evaluate((text) => {
+      document.open();
+      document.write(text);
+      document.close();
+    }, pageOf(fixture.large()));
+    await page.waitForFunction(() => document.querySelector(".timelines")?.dataset.to);
+    await settled(page);
+    const ready = (await busy()) - before;
+    await page.locator(".strip canvas").first().focus();
+    const turns = 10;
+    for (let turn = 0; turn < turns; turn++) {
+      await page.keyboard.press(turn % 2 ? "-" : "+");
+      await settled(page);
+    }
+    const redraw = ((await busy()) - before - ready) / turns;
+    console.log(`  10,000 tasks: ready after ${ready.toFixed(0)} ms of its thread, redrawn in ${redraw.toFixed(0)} ms`);
+    assert.ok((await inked(page)) > 0.2);
+    assert.ok(ready < 1000, `it took ${ready} ms`);
+    assert.ok(redraw < 100, `a redraw takes ${redraw} ms`);
+    await page.screenshot({ path: join(into, "large.png") });
+    await close();
+  },
+
+  async "hostile texts are shown as text"() {
+    const { page, close } = await open(write("hostile.html", fixture.hostile(), fixture.hostile()));
+    assert.equal(await page.evaluate(() => "broken" in window), false);
+    assert.equal(await page.locator("main img, main b").count(), 0);
+    const text = await page.locator("main").innerText();
+    assert.ok(text.includes('</script><img src=x onerror="window.broken=1"><b>bold</b> \\u{1b}[31mred\\u{202e} <!--'));
+    assert.equal(/[\u001b\u202e]/.test(text), false);
+    await close();
+  },
+
+  async "hostile texts of the tool's own report are shown as text"() {
+    const old = join(into, "hostile.json");
+    writeFileSync(old, JSON.stringify(fixture.hostile()));
+    const file = realReport("hostile-against.html", "--against", old);
+    assert.equal(readFileSync(file, "utf8").includes("<img"), false);
+    const { page, close } = await open(file);
+    assert.equal(await page.locator("main img, main b").count(), 0);
+    await close();
+  },
+
+  async "printed, it is on paper as in light"() {
+    const { page, close } = await open(write("print.html", fixture.small()), { colorScheme: "dark" });
+    await page.emulateMedia({ media: "print", colorScheme: "dark" });
+    await settled(page);
+    assert.equal(await page.locator(".toolbar").first().isVisible(), false);
+    const corner = await page.$eval(".strip canvas", (canvas) => [...canvas.getContext("2d").getImageData(canvas.width - 3, 2, 1, 1).data]);
+    assert.deepEqual(corner, [255, 255, 255, 255]);
+    await close();
+  },
+
+  async "a narrow window needs no scrolling sideways"() {
+    const { page, close } = await open(write("narrow.html", fixture.hostile()), { viewport: { width: 380, height: 800 } });
+    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 380);
+    await close();
+  },
+};
+
+let passed = 0;
+let failed = 0;
+for (const [name, run] of Object.entries(tests)) {
+  try {
+    await run();
+    passed++;
+    console.log(`ok      ${name}`);
+  } catch (error) {
+    failed++;
+    console.log(`FAILED  ${name}\n${error.stack}`);
+  }
+}
+await browser.close();
+for (const leftover of ["fixture.mjs"]) rmSync(join(into, leftover));
+console.log(`page: ${passed} passed, ${failed} failed`);
+process.exitCode = failed ? 1 : 0;

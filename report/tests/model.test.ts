@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { change, pairUp } from "../src/against.ts";
+import { bytes, seconds, visible } from "../src/format.ts";
+import { amdahl, mostAtOnce, overlapOf, parseReport, usl } from "../src/model.ts";
+import { row, small } from "./fixture.ts";
+
+test("how many overlap, where one that ends as another begins does not", () => {
+  assert.equal(mostAtOnce([]), 0);
+  assert.equal(mostAtOnce([[0, 1], [1, 2]]), 1);
+  assert.equal(mostAtOnce([[0, 2], [1, 3], [1.5, 1.6]]), 3);
+});
+
+test("concurrency and parallelism are told apart", () => {
+  const loop = row(5, { shape: "async:5", lanes: 1, inFlight: 5 }, 0.1, 0.3, 2);
+  const threads = row(5, { shape: "threads:5", lanes: 5, inFlight: 1 }, 0.1, 0.3, 2);
+  assert.deepEqual(overlapOf(loop.timeline!), { underWay: 5, computing: 1 });
+  assert.deepEqual(overlapOf(threads.timeline!), { underWay: 5, computing: 2 });
+});
+
+test("what is no report is refused, and says so", () => {
+  assert.throws(() => parseReport("[]"), /no report of fanout compare/);
+  assert.throws(() => parseReport('{"workloads":[{}]}'), /no rows/);
+  assert.throws(() => parseReport("{"));
+  assert.equal(parseReport('{"workloads":[]}').workloads.length, 0);
+});
+
+test("numbers with their units", () => {
+  assert.deepEqual([0, 1.5e-5, 0.0042, 0.402, 12.34, null].map(seconds), ["0 s", "15.0 µs", "4.20 ms", "0.402 s", "12.34 s", "–"]);
+  assert.deepEqual([1023, 1536, 7.5 * 2 ** 20].map(bytes), ["1023 B", "1.50 KiB", "7.50 MiB"]);
+});
+
+test("controls and turns of direction are written out", () => {
+  assert.equal(visible("a\u001b[31m\u202eb\nc"), "a\\u{1b}[31m\\u{202e}b\nc");
+});
+
+test("the laws agree with their definitions", () => {
+  assert.equal(amdahl(0, 8), 8);
+  assert.ok(Math.abs(amdahl(0.5, 1e9) - 2) < 1e-6);
+  assert.equal(usl(0, 0, 8), 8);
+  assert.ok(usl(0, 0.1, 16) < usl(0, 0.1, 3));
+});
+
+test("two reports: faster, slower, the same within the noise, new, gone", () => {
+  const before = small().workloads[0]!;
+  const now = small().workloads[0]!;
+  now.rows[0]!.wall_s = before.rows[0]!.wall_s! * 1.01;
+  now.rows[1]!.wall_s = before.rows[1]!.wall_s! * 0.5;
+  now.rows[2]!.wall_s = before.rows[2]!.wall_s! * 2;
+  now.rows[3]!.shape = "processes:9";
+  now.rows[4]!.failures = 1;
+  const words = new Map(pairUp(before, now).map((pair) => [pair.name, change(pair, 0.02)]));
+  assert.match(words.get("sync")!, /^the same/);
+  assert.equal(words.get("threads:5"), "50 % less time");
+  assert.equal(words.get("async:5"), "100 % more time");
+  assert.equal(words.get("processes:9"), "new");
+  assert.equal(words.get("processes:5"), "gone");
+  assert.equal(words.get("hybrid:5"), "not comparable");
+});
