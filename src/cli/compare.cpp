@@ -2,10 +2,12 @@
 
 #include <fanout/base/failure.hpp>
 #include <fanout/compare/compare.hpp>
+#include <fanout/compare/present.hpp>
 #include <fanout/core/interrupt.hpp>
 #include <fanout/core/shape.hpp>
 
 #include "cli/command.hpp"
+#include "cli/compare_output.hpp"
 #include "cli/compare_workloads.hpp"
 #include "cli/ctrl_c.hpp"
 #include "cli/origin_process.hpp"
@@ -31,7 +33,7 @@ struct compare_arguments {
   workload_arguments work;
   std::vector<shape> shapes;
   std::uint64_t rounds = 1;
-  bool json = false;
+  compare_output output;
 };
 
 /// One line on a terminal that says what is being measured, and is gone afterwards.
@@ -79,6 +81,7 @@ void complain(const comparison& of) {
 }
 
 int measure(const compare_arguments& with, const interrupt& stop) {
+  page_output page(with.output);
   std::optional<origin_process> origin;
   if (with.work.needs_origin()) origin.emplace();
   std::vector<comparison> all;
@@ -94,12 +97,15 @@ int measure(const compare_arguments& with, const interrupt& stop) {
       line.show(fmt::format("preparing {}", name));
       all.push_back(compare(make_named(name, with.work, origin ? &*origin : nullptr, stop), with.shapes, how));
     }
-    if (with.json)
+    if (with.output.json || with.output.csv)
       complain(all.back());
     else if (!write((all.size() > 1 ? "\n" : "") + render_table(all.back())))
       return output_is_gone();
   }
-  if (with.json && !write(to_json(all) + '\n')) return output_is_gone();
+  const std::string report = to_json(all);
+  if (with.output.json && !write(report + '\n')) return output_is_gone();
+  if (with.output.csv && !write(to_csv(report))) return output_is_gone();
+  page.finish(report);
   return std::ranges::all_of(all, &comparison::ok) ? ok : some_failed;
 }
 
@@ -108,6 +114,9 @@ int run_compare(const compare_arguments& with) {
   const interrupt& stop = catch_ctrl_c(first_ctrl_c::aborts);
   try {
     return measure(with, stop);
+  } catch (const output_error& failed) {
+    tell(fmt::format("fanout compare: {}\n", failed.what()));
+    return output_failed;
   } catch (const std::exception& failed) {
     if (stop.level() > 0) return interrupted;
     tell(fmt::format("fanout compare: {}\n", failed.what()));
@@ -136,7 +145,7 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
       ->type_name("LIST");
   add_count(*command, "--rounds", with->rounds, {1, 1000},
             "Run each shape this often, taking turns; its fastest run counts [1]");
-  command->add_flag("--json", with->json, "Print one JSON object instead of tables");
+  add_compare_output(*command, with->output);
   command->footer(
       "Exit status: 0, 1 if a task failed, 2 for wrong options, 3 if the output cannot be written, 130 if "
       "interrupted.");

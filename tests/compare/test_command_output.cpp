@@ -1,0 +1,109 @@
+#include "cli/child.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+// What `fanout compare` writes besides tables: pages, and comma-separated values.
+namespace {
+
+namespace fs = std::filesystem;
+using fanout::cli::testing::child;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct ended {
+  int status;
+  std::string output, errors;
+};
+ended compare(std::vector<std::string> more) {
+  std::vector<std::string> arguments{"compare", "io", "--tasks", "2", "--latency", "10ms", "--shapes", "sync,async:2"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  child started(FANOUT_CLI, std::move(arguments));
+  started.close_input();
+  std::string output = started.rest_of_output(), errors = started.rest_of_errors();
+  return {started.wait(), std::move(output), std::move(errors)};
+}
+
+class compare_output : public testing::Test {
+ protected:
+  compare_output() {
+    std::string pattern = fs::temp_directory_path() / "fanout-compare-XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~compare_output() override { fs::remove_all(directory_); }
+
+  std::string path(const char* name) const { return directory_ / name; }
+  static std::string content(const std::string& of) {
+    std::ifstream file(of, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  /// How many files there are: an unfinished one would be one too many.
+  auto files() const { return std::distance(fs::directory_iterator(directory_), {}); }
+
+ private:
+  fs::path directory_;
+};
+
+TEST_F(compare_output, a_page_is_written_and_named) {
+  const ended done = compare({"--html", path("a.html")});
+  EXPECT_EQ(done.status, 0) << done.errors;
+  EXPECT_THAT(done.output, HasSubstr("Choose "));
+  EXPECT_EQ(done.errors, "The report page: " + path("a.html") + "\n");
+  EXPECT_THAT(content(path("a.html")), AllOf(StartsWith("<!doctype html>"), HasSubstr("fanout compare io --tasks 2")));
+  EXPECT_EQ(fs::status(path("a.html")).permissions() & fs::perms::owner_all,
+            fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(compare_output, an_older_report_is_its_page_or_its_json) {
+  std::ofstream(path("old.json")) << compare({"--json"}).output;
+  for (const char* next : {"a.html", "b.html"}) {
+    const ended done = compare({"--html", path(next), "--against", path(next[0] == 'a' ? "old.json" : "a.html")});
+    EXPECT_EQ(done.status, 0) << done.errors;
+    EXPECT_THAT(content(path(next)), HasSubstr(R"(id="before">{")"));
+  }
+}
+
+TEST_F(compare_output, what_cannot_be_written_is_said_before_anything_is_measured) {
+  const ended done = compare({"--html", path("missing/a.html")});
+  EXPECT_EQ(done.status, 3);
+  EXPECT_EQ(done.output, "");
+  EXPECT_THAT(done.errors, HasSubstr("cannot write to " + path("missing/a.html") + ": No such file or directory"));
+  EXPECT_EQ(compare({"--html", "/dev/full"}).status, 3);
+}
+
+TEST_F(compare_output, a_run_that_fails_leaves_the_page_there_was) {
+  std::ofstream(path("a.html")) << "before";
+  std::ofstream(path("bad.json")) << R"({"workloads":[{}]})";
+  const ended done = compare({"--html", path("a.html"), "--against", path("bad.json")});
+  EXPECT_EQ(done.status, 2);
+  EXPECT_THAT(done.errors, HasSubstr("--against " + path("bad.json") + ": this is no report of fanout compare"));
+  EXPECT_EQ(content(path("a.html")), "before");
+  EXPECT_EQ(files(), 2);
+  EXPECT_THAT(compare({"--html", path("a.html"), "--against", path("none")}).errors,
+              HasSubstr("--against: cannot read " + path("none") + ": No such file or directory"));
+}
+
+TEST_F(compare_output, comma_separated_values_in_place_of_tables) {
+  const ended done = compare({"--csv"});
+  EXPECT_EQ(done.status, 0);
+  EXPECT_THAT(done.output, AllOf(StartsWith("workload_name,"), HasSubstr(",fanout,async:2,")));
+  EXPECT_EQ(std::count(done.output.begin(), done.output.end(), '\n'), 3);
+  EXPECT_EQ(compare({"--csv", "--json"}).status, 2);
+}
+
+TEST_F(compare_output, opening_needs_a_page) {
+  EXPECT_THAT(compare({"--open"}).errors, HasSubstr("--open requires --html"));
+}
+
+}  // namespace
