@@ -51,7 +51,7 @@ function section(workload: Workload, report: Report, before: Report | null, abou
   const id = freshId("workload");
   const failed = workload.rows.filter((row) => !succeeded(row));
   const figures = [
-    timelineFigure(workload),
+    timelineFigure(workload, report.machine.cores ?? 1),
     el("div", { class: "side-by-side" }, speedupFigure(workload, report.machine.cores), costFigure(workload, report.machine.cores)),
     workload.sweep ? sweepFigure(workload.sweep) : null,
     before ? againstFigure(before, workload, about.against ?? "older") : null,

@@ -100,10 +100,16 @@ export interface Overlap {
   computing: number | null; // null: not recorded
 }
 
+/** When it was computing. Where only how long is known: all the time, a little, unless it is next to nothing. */
+export function computingSpans(task: TimelineTask): Segment[] | null {
+  if (task[6] || task[4] === null) return task[6];
+  return task[4] > 0.02 * (task[3] - task[2]) ? [[task[2], task[3]]] : [];
+}
+
 /** How many tasks were under way, and how many computing, at the same moment at most. */
 export function overlapOf(timeline: Timeline): Overlap {
-  const computing = timeline.tasks.flatMap((task) => task[6] ?? []);
-  const known = timeline.tasks.some((task) => task[6] !== null);
+  const computing = timeline.tasks.flatMap((task) => computingSpans(task) ?? []);
+  const known = timeline.tasks.every((task) => computingSpans(task) !== null);
   return {
     underWay: mostAtOnce(timeline.tasks.map((task): Segment => [task[2], task[3]])),
     computing: known ? mostAtOnce(computing) : null,
@@ -111,8 +117,14 @@ export function overlapOf(timeline: Timeline): Overlap {
 }
 
 export function computingTime(task: TimelineTask): number | null {
-  if (task[6]) return task[6].reduce((sum, [from, to]) => sum + to - from, 0);
-  return task[4];
+  if (task[4] !== null) return task[4];
+  return task[6] && task[6].reduce((sum, [from, to]) => sum + to - from, 0);
+}
+
+/** Of a core, while it wanted one: less than 1 where others used it too. 1 where the CPU time is not known. */
+export function shareOfCore(task: TimelineTask): number {
+  const wanted = (computingSpans(task) ?? []).reduce((sum, [from, to]) => sum + to - from, 0);
+  return task[4] === null || wanted <= 0 ? 1 : Math.min(task[4] / wanted, 1);
 }
 
 /** Amdahl's law: what n places gain when `serial` of the work cannot be shared. */

@@ -2,7 +2,7 @@
 // drawn once, so that the cost is bounded by the picture and not by the number of tasks.
 
 import type { Layout, Placed } from "./layout.ts";
-import type { TimelineTask } from "./model.ts";
+import { computingSpans, shareOfCore, type TimelineTask } from "./model.ts";
 import { visible } from "./format.ts";
 
 export const gutter = 92; // for the names of lanes, left of the time axis
@@ -168,16 +168,19 @@ function computing(
   for (let at = firstSeen(row, scene.from); at < row.length; at++) {
     const task = row[at]!.task;
     if (task[2] > scene.to) break;
-    if (!task[6] || task[5] === 0) continue;
+    const spans = computingSpans(task);
+    if (!spans || task[5] === 0) continue;
     const alpha = scene.keeps(task) ? 1 : faded;
     if (on.globalAlpha !== alpha) on.globalAlpha = alpha;
-    for (const [from, to] of task[6]) {
+    const share = shareOfCore(task) > 0.9 ? 1 : shareOfCore(task); // a tenth is within what the clocks say
+    for (const [from, to] of spans) {
       if (to < scene.from || from > scene.to) continue;
       const left = x(from);
       const right = Math.max(x(to), left + 0.75);
       if (right <= painted + 0.5) continue;
       painted = right;
-      on.fillRect(left, top, right - left, tall);
+      const solid = Math.max(tall * share, Math.min(tall, 1));
+      on.fillRect(left, top + tall - solid, right - left, solid);
     }
   }
 }

@@ -18,23 +18,24 @@ interface Strip {
   block: HTMLElement;
   marked: Placed | null;
   keeps: (task: TimelineTask) => boolean;
+  end: number; // of the run that is drawn
   seen: boolean; // by the reader: others are drawn when they come into view
 }
 
 const mostTextRows = 200;
 
 /** What the picture of one shape shows, in a sentence. */
-export function describe(row: Drawn): string {
+export function describe(row: Drawn, cores: number): string {
   const known = described.get(row);
   if (known !== undefined) return known;
-  const text = overlapInWords(row);
+  const text = overlapInWords(row, cores);
   described.set(row, text);
   return text;
 }
 
 const described = new WeakMap<Drawn, string>();
 
-function overlapInWords(row: Drawn): string {
+function overlapInWords(row: Drawn, cores: number): string {
   const overlap = overlapOf(row.timeline);
   const lanes = plural(row.timeline.lanes.length, "lane");
   const under =
@@ -46,7 +47,9 @@ function overlapInWords(row: Drawn): string {
         ? ", none computing long enough to be seen"
         : overlap.computing === 1
           ? ", never more than one computing at the same moment"
-          : `, up to ${count(overlap.computing)} computing at the same moment`;
+          : overlap.computing <= cores
+            ? `, up to ${count(overlap.computing)} computing at the same moment`
+            : `, up to ${count(overlap.computing)} ready to compute at the same moment, on ${plural(cores, "core")}`;
   return `${lanes}; ${under}${computing}.`;
 }
 
@@ -66,15 +69,16 @@ export function describeTask(task: TimelineTask, timeline: Timeline): string[] {
   return lines;
 }
 
-export function timelineFigure(workload: Workload): HTMLElement | null {
+export function timelineFigure(workload: Workload, cores: number): HTMLElement | null {
   const rows = workload.rows.filter((row): row is Drawn => !!row.timeline && row.timeline.tasks.length > 0);
   if (rows.length === 0) return null;
-  const stack = new Stack(workload, rows);
+  const stack = new Stack(workload, rows, cores);
   return figure(
     "What happened, moment by moment",
     "Time runs from left to right, on the same scale for all. Each bar is one task; bars above each other in one lane " +
       "took turns on one thread or process (concurrency). Solid parts in several lanes at the same moment ran at the " +
-      "same time, on different cores (parallelism).",
+      "same time, on different cores (parallelism). A solid part that is lower than its bar had " +
+      "a core for a share of that time. The tasks drawn are those of a run of its own, beside the measured ones.",
     stack.elements,
     stack.asText(),
   );
@@ -95,10 +99,10 @@ class Stack {
   private readonly frame: HTMLElement;
   private waiting = false;
 
-  constructor(workload: Workload, rows: Drawn[]) {
+  constructor(workload: Workload, rows: Drawn[], private readonly cores: number) {
     this.bound = workload.lower_bound_s ?? null;
-    this.end = Math.max(...rows.map((row) => Math.max(row.wall_s ?? 0, ...lastEnds(row.timeline))), 1e-9) * 1.02;
-    const walls = rows.map((row) => row.wall_s ?? this.end).sort((a, b) => a - b);
+    this.end = Math.max(...rows.map((row) => lastEnd(row.timeline)), this.bound ?? 0, 1e-9) * 1.02;
+    const walls = rows.map((row) => lastEnd(row.timeline)).sort((a, b) => a - b);
     this.closeUp = Math.min((walls.at(-2) ?? this.end) * 1.15, this.end);
     // Next to a plain loop that takes a hundred times as long the others would be a line.
     this.to = this.end > this.closeUp * 6 ? this.closeUp : this.end;
@@ -142,7 +146,7 @@ class Stack {
       {},
       plainTable(
         ["shape", "time", "what the picture shows"],
-        this.strips.map(({ row }) => [nameOf(row), seconds(row.wall_s), describe(row)]),
+        this.strips.map(({ row }) => [nameOf(row), seconds(row.wall_s), describe(row, this.cores)]),
       ),
       ...this.strips.map(({ row }) => this.tasksAsText(row)),
     );
@@ -184,7 +188,7 @@ class Stack {
       key("waiting", "waiting: uses none"),
       key("failed", "failed"),
       this.bound !== null && key("bound", `lower bound, ${seconds(this.bound)}: nothing can be faster`),
-      key("wall", "the end of the run"),
+      key("wall", "the last task has ended"),
     );
   }
 
@@ -243,7 +247,7 @@ class Stack {
       tabindex: 0,
       role: "img",
       "aria-roledescription": "timeline",
-      "aria-label": visible(`Timeline of ${nameOf(row)}: ${seconds(row.wall_s)}. ${describe(row)} Arrow keys go through the tasks.`),
+      "aria-label": visible(`Timeline of ${nameOf(row)}: ${seconds(row.wall_s)}. ${describe(row, this.cores)} Arrow keys go through the tasks.`),
       "aria-describedby": id,
     });
     canvas.style.height = `${heightOf(layout)}px`;
@@ -256,11 +260,11 @@ class Stack {
         el("strong", {}, nameOf(row)),
         ` ${seconds(row.wall_s)}`,
         row.speedup != null && row.shape !== "sync" && ` · ${times(row.speedup)} as fast as sync`,
-        el("span", { class: "quiet" }, ` · ${describe(row)}`),
+        el("span", { class: "quiet" }, ` · ${describe(row, this.cores)}`),
       ),
       canvas,
     );
-    const strip: Strip = { row, layout, canvas, block, marked: null, keeps: () => true, seen: false };
+    const strip: Strip = { row, layout, canvas, block, marked: null, keeps: () => true, seen: false, end: lastEnd(row.timeline) };
     canvas.addEventListener("pointermove", (event) => this.hover(strip, event));
     canvas.addEventListener("pointerleave", () => this.mark(strip, null));
     canvas.addEventListener("pointerdown", (event) => this.drag(strip, event));
@@ -432,7 +436,7 @@ class Stack {
           from: this.from,
           to: this.to,
           bound: this.bound,
-          wall: strip.row.wall_s ?? this.end,
+          wall: strip.end,
           keeps: strip.keeps,
           marked: strip.marked,
         },
@@ -462,8 +466,8 @@ class Stack {
   }
 }
 
-function lastEnds(timeline: Timeline): number[] {
+function lastEnd(timeline: Timeline): number {
   let last = 0;
   for (const task of timeline.tasks) last = Math.max(last, task[3]);
-  return [last];
+  return last;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { change, pairUp } from "../src/against.ts";
 import { bytes, seconds, visible } from "../src/format.ts";
-import { amdahl, mostAtOnce, overlapOf, parseReport, usl } from "../src/model.ts";
+import { amdahl, computingSpans, computingTime, mostAtOnce, overlapOf, parseReport, shareOfCore, usl } from "../src/model.ts";
 import { row, small } from "./fixture.ts";
 
 test("how many overlap, where one that ends as another begins does not", () => {
@@ -56,4 +56,15 @@ test("two reports: faster, slower, the same within the noise, new, gone", () => 
   assert.equal(words.get("processes:9"), "new");
   assert.equal(words.get("processes:5"), "gone");
   assert.equal(words.get("hybrid:5"), "not comparable");
+});
+
+test("a task that shared its core computed for its CPU time, and got a share", () => {
+  assert.equal(shareOfCore([0, 0, 0, 1, 0.25, 1, [[0, 0.5]]]), 0.5);
+  assert.equal(shareOfCore([0, 0, 0, 1, null, 1, [[0, 0.5]]]), 1);
+  assert.equal(shareOfCore([0, 0, 0, 1, 0.25, 1, null]), 0.25);
+  assert.deepEqual(computingSpans([0, 0, 0, 1, 0.25, 1, null]), [[0, 1]]);
+  assert.deepEqual(computingSpans([0, 0, 0, 1, 0.01, 1, null]), []);
+  assert.equal(computingSpans([0, 0, 0, 1, null, 1, null]), null);
+  assert.equal(computingTime([0, 0, 0, 1, 0.25, 1, [[0, 0.5]]]), 0.25);
+  assert.equal(computingTime([0, 0, 0, 1, null, 1, [[0, 0.5]]]), 0.5);
 });

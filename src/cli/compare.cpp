@@ -8,6 +8,7 @@
 
 #include "cli/command.hpp"
 #include "cli/compare_output.hpp"
+#include "cli/compare_python.hpp"
 #include "cli/compare_workloads.hpp"
 #include "cli/ctrl_c.hpp"
 #include "cli/origin_process.hpp"
@@ -15,12 +16,15 @@
 #include "cli/units.hpp"
 #include "compare/text.hpp"
 
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 
@@ -34,6 +38,7 @@ struct compare_arguments {
   std::vector<shape> shapes;
   std::uint64_t rounds = 1;
   compare_output output;
+  python_arguments python;
 };
 
 /// One line on a terminal that says what is being measured, and is gone afterwards.
@@ -80,8 +85,29 @@ void complain(const comparison& of) {
                        detail::printable(row.failure)));
 }
 
+/// In colour where a person sees it who has not said no (no-color.org).
+bool wants_colour() {
+  const char* const no = std::getenv("NO_COLOR");
+  return ::isatty(STDOUT_FILENO) == 1 && !(no && *no);
+}
+
+std::string bars(const comparison& of, const python_side& beside) {
+  const boost::json::object one = beside.merged(to_json({of}));
+  return detail::render_bars(one.at("workloads").as_array().at(0).as_object(), wants_colour());
+}
+
+/// What Python's rows say, under all tables.
+std::string claims(const boost::json::object& report) {
+  std::string text;
+  if (const auto* const found = report.if_contains("claims"))
+    for (const auto& each : found->as_array())
+      text += fmt::format("\n{}\n", detail::wrap(detail::printable(each.as_string()), 80, 0));
+  return text;
+}
+
 int measure(const compare_arguments& with, const interrupt& stop) {
   page_output page(with.output);
+  python_side beside(with.python, with.shapes, with.output.has_page(), stop);
   std::optional<origin_process> origin;
   if (with.work.needs_origin()) origin.emplace();
   std::vector<comparison> all;
@@ -91,20 +117,25 @@ int measure(const compare_arguments& with, const interrupt& stop) {
       compare_options how;
       how.interrupt = &stop;
       how.rounds = static_cast<std::uint32_t>(with.rounds);
+      how.timeline = with.output.has_page();
       how.on_measure = [&](const shape* under) {
         line.show(fmt::format("measuring {}: {}", name, under ? to_string(*under) : "one task alone"));
       };
       line.show(fmt::format("preparing {}", name));
       all.push_back(compare(make_named(name, with.work, origin ? &*origin : nullptr, stop), with.shapes, how));
+      beside.measure(all.back(), with.work, origin ? &*origin : nullptr,
+                     [&](std::string_view what) { line.show(fmt::format("measuring {}: {}", name, what)); });
     }
     if (with.output.json || with.output.csv)
       complain(all.back());
-    else if (!write((all.size() > 1 ? "\n" : "") + render_table(all.back())))
+    else if (!write((all.size() > 1 ? "\n" : "") + render_table(all.back()) + '\n' + bars(all.back(), beside)))
       return output_is_gone();
   }
-  const std::string report = to_json(all);
+  const boost::json::object merged = beside.merged(to_json(all));
+  const std::string report = boost::json::serialize(merged);
   if (with.output.json && !write(report + '\n')) return output_is_gone();
   if (with.output.csv && !write(to_csv(report))) return output_is_gone();
+  if (!with.output.json && !with.output.csv && !write(claims(merged))) return output_is_gone();
   page.finish(report);
   return std::ranges::all_of(all, &comparison::ok) ? ok : some_failed;
 }
@@ -145,6 +176,7 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
       ->type_name("LIST");
   add_count(*command, "--rounds", with->rounds, {1, 1000},
             "Run each shape this often, taking turns; its fastest run counts [1]");
+  add_python_options(*command, with->python);
   add_compare_output(*command, with->output);
   command->footer(
       "Exit status: 0, 1 if a task failed, 2 for wrong options, 3 if the output cannot be written, 130 if "

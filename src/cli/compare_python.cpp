@@ -1,0 +1,77 @@
+#include "cli/compare_python.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <fmt/format.h>
+
+#include <chrono>
+
+namespace fanout::cli {
+namespace {
+
+constexpr double usual_share = 0.5;
+constexpr std::chrono::seconds allowance{60};
+constexpr int slower_at_most = 20;  // than the time asked for, with every task waiting for the same core
+
+}  // namespace
+
+void add_python_options(CLI::App& command, python_arguments& into) {
+  command.add_flag("--python", into.wanted, "io, cpu, mixed: also as Python programs, in Python's four forms");
+  command
+      .add_option("--python-bin", into.interpreters,
+                  "An interpreter for --python; may be given several times [python3]")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+}
+
+python_side::python_side(const python_arguments& with, const std::vector<shape>& beside, bool timeline,
+                         const interrupt& stop)
+    : timeline_(timeline), stop_(stop) {
+  for (const shape& each : beside)
+    if (each.model == model::threads) places_ = each.threads;
+  std::vector<std::string> names = with.interpreters;
+  if (names.empty() && with.wanted) names.emplace_back("python3");
+  interpreters_.reserve(names.size());
+  for (const auto& name : names) interpreters_.emplace_back(name);
+}
+
+void python_side::measure(const comparison& beside, const workload_arguments& with, const origin_process* origin,
+                          const std::function<void(std::string_view)>& on_measure) {
+  const std::string& name = beside.name;
+  if (interpreters_.empty() || !detail::has_python_counterpart(name)) return;
+  detail::python_work work;
+  work.name = name;
+  work.tasks = beside.tasks;
+  work.places = places_;
+  work.url = with.url;
+  if (origin && with.url.empty()) work.url = origin->url(fmt::format("/delay/{}", with.latency.count()));
+  work.work = with.work;
+  if (name == "mixed") {
+    const double share = with.share.value_or(usual_share);
+    work.wait = with.latency;
+    work.work = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(with.latency) *
+                                                                     (share / (1 - share)));
+  }
+  work.longest = allowance + static_cast<int>(work.tasks) * (with.latency + slower_at_most * work.work);
+  work.timeline = timeline_;
+  work.stop = &stop_;
+  for (const detail::python& each : interpreters_)
+    for (auto& row : each.rows(
+             work, [&](std::string_view shape) { on_measure(fmt::format("Python {} {}", each.version(), shape)); }))
+      rows_[name].push_back(std::move(row));
+}
+
+boost::json::object python_side::merged(const std::string& report) const {
+  boost::json::object all = boost::json::parse(report).as_object();
+  for (auto& workload : all.at("workloads").as_array()) {
+    const auto found = rows_.find(std::string(workload.at("name").as_string()));
+    if (found == rows_.end()) continue;
+    for (const auto& row : found->second) workload.at("rows").as_array().emplace_back(row);
+  }
+  boost::json::array claims;
+  for (const auto& claim : detail::python_claims(all)) claims.emplace_back(claim);
+  if (!claims.empty()) all["claims"] = std::move(claims);
+  return all;
+}
+
+}  // namespace fanout::cli

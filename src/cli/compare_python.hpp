@@ -1,0 +1,51 @@
+#pragma once
+
+#include <fanout/compare/compare.hpp>
+#include <fanout/core/interrupt.hpp>
+#include <fanout/core/shape.hpp>
+
+#include "cli/compare_workloads.hpp"
+#include "cli/origin_process.hpp"
+#include "compare/beside_python.hpp"
+
+#include <CLI/CLI.hpp>
+#include <boost/json/object.hpp>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fanout::cli {
+
+struct python_arguments {
+  bool wanted = false;
+  std::vector<std::string> interpreters;  ///< empty: python3
+};
+
+/// Adds --python and --python-bin.
+void add_python_options(CLI::App& command, python_arguments& into);
+
+/// The Python rows of a comparison. Interpreters are tried when it is made; it throws `std::runtime_error` that names
+/// one that cannot be used.
+class python_side {
+ public:
+  python_side(const python_arguments& with, const std::vector<shape>& beside, bool timeline, const interrupt& stop);
+
+  /// Runs the counterparts of a workload that has been measured, if it has any.
+  void measure(const comparison& beside, const workload_arguments& with, const origin_process* origin,
+               const std::function<void(std::string_view)>& on_measure);
+
+  /// The JSON of `to_json` with the rows measured, and what they say in its "claims".
+  boost::json::object merged(const std::string& report) const;
+
+ private:
+  std::vector<detail::python> interpreters_;
+  std::map<std::string, std::vector<boost::json::object>> rows_;
+  std::uint32_t places_ = 5;
+  bool timeline_;
+  const interrupt& stop_;
+};
+
+}  // namespace fanout::cli

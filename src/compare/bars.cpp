@@ -1,0 +1,81 @@
+#include "compare/beside_python.hpp"
+#include "compare/json_figures.hpp"
+#include "compare/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace fanout::detail {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t columns = 80;
+constexpr std::size_t widest_name = 28;
+constexpr std::size_t figures = 22;  // " 1234.56 x 1234.567 s "
+
+bool is_python(const json::object& row) {
+  return text_in(row, "engine") == "python";
+}
+
+/// "Python 3.11.7 threads:5"
+std::string name_of(const json::object& row) {
+  std::string shape = printable(text_in(row, "shape"));
+  if (!is_python(row)) return shape;
+  const json::object& interpreter = object_in(row, "interpreter");
+  const json::value* const gil = interpreter.if_contains("gil");
+  const bool free = gil && gil->is_bool() && !gil->get_bool();
+  return fmt::format("Python {}{} {}", printable(text_in(interpreter, "version")), free ? "t" : "", shape);
+}
+
+std::string_view colour_of(const json::object& row, const std::string& best) {
+  if (is_python(row)) return "\x1b[33m";
+  return text_in(row, "shape") == best ? "\x1b[32m" : "\x1b[36m";
+}
+
+/// "With requests 2.28.1, and asyncio": what fetched for Python.
+std::string libraries(const json::object& workload) {
+  std::set<std::string> names;
+  for_each_in(workload, "rows", [&](const json::object& row) {
+    const std::string library = text_in(object_in(row, "interpreter"), "library");
+    if (!library.empty()) names.insert(printable(library));
+  });
+  std::string text;
+  for (const auto& name : names) text += fmt::format("{}{}", text.empty() ? "Python fetched with " : " and ", name);
+  return text.empty() ? text : text + ".\n";
+}
+
+}  // namespace
+
+std::string render_bars(const json::object& workload, bool colour) {
+  const std::string best = text_in(workload, "best");
+  std::size_t name_width = 5;
+  double most = 1;
+  for_each_in(workload, "rows", [&](const json::object& row) {
+    name_width = std::max(name_width, std::min(name_of(row).size(), widest_name));
+    most = std::max(most, number_in(row, "speedup").value_or(0));
+  });
+  const double room = static_cast<double>(columns - name_width - figures - 1);
+  std::string text;
+  for_each_in(workload, "rows", [&](const json::object& row) {
+    const std::string name = name_of(row).substr(0, widest_name);
+    const auto speedup = number_in(row, "speedup");
+    const auto wall = number_in(row, "wall_s");
+    const std::string failure = text_in(row, "error");
+    if (!failure.empty() && is_python(row)) {  // the others have said so in their table
+      const std::string why = wrap(printable(failure), columns - name_width - 1, name_width + 1);
+      text += fmt::format("{:<{}} {}\n", name, name_width, std::string_view(why).substr(name_width + 1));
+    }
+    if (!failure.empty() || !speedup || !wall) return;
+    const auto length = static_cast<std::size_t>(std::max(1L, std::lround(*speedup / most * room)));
+    const std::string bar(length, '#');
+    text += fmt::format("{:<{}} {:>7.2f} x {:>8.3f} s {}{}{}\n", name, name_width, *speedup, *wall,
+                        colour ? colour_of(row, best) : "", bar, colour ? "\x1b[0m" : "");
+  });
+  return text + libraries(workload);
+}
+
+}  // namespace fanout::detail

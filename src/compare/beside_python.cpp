@@ -1,0 +1,164 @@
+#include "compare/beside_python.hpp"
+
+#include <fanout/async/program.hpp>
+#include <fanout/base/failure.hpp>
+
+#include "compare/embedded.hpp"
+#include "compare/text.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+namespace fanout::detail {
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+
+constexpr std::array<std::string_view, 4> forms{"sync", "threads", "async", "processes"};
+constexpr std::chrono::seconds to_answer{60};
+constexpr std::chrono::milliseconds between_looks{50};  // at whether the run is to stop
+
+double seconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+/// Drives a loop of its own until the program has ended; ends it early where the run is to stop.
+program_result run_to_end(program what, const interrupt* stop) {
+  std::optional<program_result> ended;
+  std::exception_ptr failed;
+  boost::asio::io_context loop;
+  boost::asio::co_spawn(loop, run_program(std::move(what)), [&](const std::exception_ptr& why, program_result result) {
+    failed = why;
+    if (!why) ended = std::move(result);
+  });
+  while (!ended && !failed) {
+    loop.run_for(between_looks);
+    if (stop && stop->level() > 0) throw error(failure_kind::cancelled, "the comparison was stopped");
+  }
+  if (failed) std::rethrow_exception(failed);
+  return std::move(*ended);
+}
+
+/// Of a traceback the last line says what happened.
+std::string last_line(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+  const auto end = text.rfind('\n');
+  return printable(end == text.npos ? text : text.substr(end + 1));
+}
+
+std::string why_not(const program_result& ended) {
+  if (ended.timed_out) return "it was killed at its time limit";
+  if (ended.signal != 0) return fmt::format("a signal ended it ({})", ended.signal);
+  const std::string line = last_line(ended.errors);
+  return line.empty() ? fmt::format("it ended with status {}", ended.exit_status) : line;
+}
+
+double number_or(const json::object& object, std::string_view name, double otherwise) {
+  const json::value* const value = object.if_contains(name);
+  return value && value->is_number() ? value->to_number<double>() : otherwise;
+}
+
+}  // namespace
+
+python::python(const std::string& path) : path_(path) {
+  std::string pattern = std::filesystem::temp_directory_path() / "fanout-python-XXXXXX";
+  if (!::mkdtemp(pattern.data())) throw std::runtime_error("--python: cannot make a directory for its programs");
+  directory_ = pattern;
+  std::ofstream(directory_ + "/beside.py") << python_program();
+  try {
+    python_work nothing;
+    nothing.longest = to_answer;
+    const json::object about = ask("about", {}, nothing);
+    version_ = about.at("version").as_string();
+    gil_ = about.at("gil").as_bool();
+  } catch (const std::exception& failed) {
+    std::filesystem::remove_all(directory_);
+    throw std::runtime_error(fmt::format("--python: '{}' cannot be used: {}", path, failed.what()));
+  }
+}
+
+python::python(python&& other) noexcept
+    : path_(std::move(other.path_)),
+      directory_(std::exchange(other.directory_, {})),
+      version_(std::move(other.version_)),
+      gil_(other.gil_) {}
+
+python::~python() {
+  std::error_code ignored;
+  if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
+}
+
+json::object python::ask(std::string_view form, const json::object& config, const python_work& work) const {
+  program what{.arguments = {path_, directory_ + "/beside.py", std::string(form), json::serialize(config)}};
+  what.timeout = work.longest;
+  const program_result ended = run_to_end(std::move(what), work.stop);
+  if (!ended.ok()) throw std::runtime_error(why_not(ended));
+  boost::system::error_code failed;
+  json::value answer = json::parse(ended.output, failed);
+  if (failed || !answer.is_object()) throw std::runtime_error("what it printed is no JSON object");
+  return std::move(answer.get_object());
+}
+
+json::object python::row(std::string_view form, const std::string& shape, const json::object& config,
+                         const python_work& work) const {
+  json::object interpreter{{"path", path_}, {"version", version_}, {"gil", gil_}, {"library", nullptr}};
+  json::object row{{"engine", "python"}, {"shape", shape}, {"error", nullptr}, {"wall_s", nullptr}};
+  try {
+    json::object figures = ask(form, config, work);
+    if (!(number_or(figures, "wall_s", -1) > 0)) throw std::runtime_error("it printed no time");
+    if (json::value* const library = figures.if_contains("library")) interpreter["library"] = *library;
+    figures.erase("library");
+    if (!work.timeline) figures["timeline"] = nullptr;
+    for (auto& [name, value] : figures) row[name] = value;
+    row["failures"] = 0;
+  } catch (const error& stopped) {
+    if (stopped.kind() == failure_kind::cancelled) throw;
+    row["error"] = stopped.what();
+    row["failures"] = work.tasks;
+  } catch (const std::exception& failed) {
+    row["error"] = failed.what();
+    row["failures"] = work.tasks;
+  }
+  row["interpreter"] = std::move(interpreter);
+  return row;
+}
+
+std::vector<json::object> python::rows(const python_work& work,
+                                       const std::function<void(std::string_view)>& on_measure) const {
+  json::object config{{"workload", work.name}, {"tasks", work.tasks},          {"places", work.places},
+                      {"url", work.url},       {"wait_s", seconds(work.wait)}, {"work_s", seconds(work.work)}};
+  if (work.name != "io") try {
+      config["limit"] = ask("calibrate", config, work).at("limit");
+    } catch (const std::runtime_error& failed) {
+      throw std::runtime_error(fmt::format("--python: '{}' cannot be used: {}", path_, failed.what()));
+    }
+  std::vector<json::object> rows;
+  double one_by_one = 0;
+  for (const std::string_view form : forms) {
+    const std::string shape = form == "sync" ? "sync" : fmt::format("{}:{}", form, work.places);
+    if (on_measure) on_measure(shape);
+    json::object made = row(form, shape, config, work);
+    const double wall = number_or(made, "wall_s", 0);
+    if (form == "sync") one_by_one = wall;
+    made["speedup"] = wall > 0 && one_by_one > 0 ? json::value(one_by_one / wall) : json::value(nullptr);
+    made["of_bound"] = nullptr;
+    rows.push_back(std::move(made));
+  }
+  return rows;
+}
+
+}  // namespace fanout::detail

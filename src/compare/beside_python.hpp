@@ -1,0 +1,73 @@
+#pragma once
+
+#include <fanout/core/interrupt.hpp>
+
+#include <boost/json/object.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// \file
+/// The same workloads as Python programs, in the four classic forms, beside the shapes that are their counterparts.
+namespace fanout::detail {
+
+/// What a Python program is to do. `name` is a workload; others than these three have no Python counterpart.
+struct python_work {
+  std::string name;  ///< io, cpu or mixed
+  std::uint64_t tasks = 5;
+  std::uint32_t places = 5;                 ///< threads, tasks in flight or processes
+  std::string url;                          ///< io
+  std::chrono::nanoseconds wait{0};         ///< mixed: what each task waits
+  std::chrono::nanoseconds work{0};         ///< cpu and mixed: what each task computes on one core, about
+  std::chrono::nanoseconds longest{0};      ///< for one row; then it is killed
+  bool timeline = false;                    ///< keep when each task ran
+  const fanout::interrupt* stop = nullptr;  ///< as in `compare_options`
+};
+
+constexpr bool has_python_counterpart(std::string_view workload) {
+  return workload == "io" || workload == "cpu" || workload == "mixed";
+}
+
+/// One interpreter, and its programs in a directory that lives as long as this.
+class python {
+ public:
+  /// `path` is looked up in PATH unless it has a slash. Throws `std::runtime_error` where it is no Python that runs.
+  explicit python(const std::string& path);
+  python(python&&) noexcept;
+  python& operator=(python&&) = delete;
+  ~python();
+
+  const std::string& version() const noexcept { return version_; }
+  bool has_gil() const noexcept { return gil_; }
+
+  /// One row for each form, as in the JSON of `to_json`: engine "python", speed-up against its own sync row. A form
+  /// that fails is a row with an error. `on_measure` is told the name of each shape. Throws as `compare` does when
+  /// stopped.
+  std::vector<boost::json::object> rows(const python_work& work,
+                                        const std::function<void(std::string_view)>& on_measure) const;
+
+ private:
+  boost::json::object ask(std::string_view form, const boost::json::object& config, const python_work& work) const;
+  boost::json::object row(std::string_view form, const std::string& shape, const boost::json::object& config,
+                          const python_work& work) const;
+
+  std::string path_;
+  std::string directory_;
+  std::string version_;
+  bool gil_ = true;
+};
+
+/// What Python's rows and fanout's say about the claims people repeat: that the interpreter's lock keeps threads from
+/// computing together, that it lets them wait together, what a loop and processes can do. One sentence each, with
+/// figures; empty without Python's rows. `report` is the JSON of `to_json`, with them.
+std::vector<std::string> python_claims(const boost::json::object& report);
+
+/// The speed-up of every row of one workload as a bar, Python's rows under fanout's; at most 80 columns. With `colour`,
+/// in the colours of a terminal.
+std::string render_bars(const boost::json::object& workload, bool colour);
+
+}  // namespace fanout::detail

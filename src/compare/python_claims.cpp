@@ -1,0 +1,136 @@
+#include "compare/beside_python.hpp"
+#include "compare/json_figures.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <set>
+
+namespace fanout::detail {
+namespace {
+
+namespace json = boost::json;
+
+constexpr double no_gain = 1.15;  // less than this is none
+
+/// A row that counts; null if there is none. `path` is empty for fanout's own.
+const json::object* find_row(const json::object& workload, const std::string& path, std::string_view form) {
+  const json::object* found = nullptr;
+  for_each_in(workload, "rows", [&](const json::object& row) {
+    const bool python = text_in(row, "engine") == "python";
+    if (python == path.empty() || (python && text_in(object_in(row, "interpreter"), "path") != path)) return;
+    const std::string shape = text_in(row, "shape");
+    if (shape.substr(0, shape.find(':')) != form || !number_in(row, "speedup") || !text_in(row, "error").empty())
+      return;
+    if (!found) found = &row;
+  });
+  return found;
+}
+
+std::string places_of(const json::object& row) {
+  const std::string shape = text_in(row, "shape");
+  return shape.substr(shape.find(':') + 1);
+}
+
+double speedup_of(const json::object& row) {
+  return number_in(row, "speedup").value_or(0);
+}
+
+class claiming {
+ public:
+  claiming(const json::object& io, const json::object& cpu, std::string path)
+      : io_(io), cpu_(cpu), path_(std::move(path)) {}
+
+  std::vector<std::string> all() {
+    for (const json::object* workload : {&io_, &cpu_})
+      for (const std::string_view form : {"sync", "threads", "async", "processes"})
+        if (const json::object* const any = find_row(*workload, path_, form)) about_interpreter(*any);
+    threads();
+    loop();
+    processes();
+    return std::move(claims_);
+  }
+
+ private:
+  void about_interpreter(const json::object& row) {
+    const json::object& interpreter = object_in(row, "interpreter");
+    const json::value* const gil = interpreter.if_contains("gil");
+    free_ = gil && gil->is_bool() && !gil->get_bool();
+    name_ = fmt::format("Python {}{}", text_in(interpreter, "version"), free_ ? " (no GIL)" : "");
+  }
+
+  void threads() {
+    if (const json::object* const row = find_row(cpu_, path_, "threads")) {
+      const double gained = speedup_of(*row);
+      std::string why;
+      if (!free_ && gained < no_gain) why = ": the GIL lets one of them compute at a time";
+      if (free_ && gained >= no_gain) why = ": without the GIL they compute in parallel";
+      std::string claim =
+          fmt::format("{} CPU-bound threads of {} ran {:.2f} x as fast as one{}", places_of(*row), name_, gained, why);
+      if (const json::object* const ours = find_row(cpu_, "", "threads"))
+        claim += fmt::format("; the same on fanout: {:.2f} x", speedup_of(*ours));
+      claims_.push_back(claim + ".");
+    }
+    if (const json::object* const row = find_row(io_, path_, "threads"))
+      claims_.push_back(fmt::format(
+          "{} threads of {} that wait ran {:.2f} x as fast as one{}.", places_of(*row), name_, speedup_of(*row),
+          !free_ && speedup_of(*row) >= no_gain ? ": the GIL is given back while waiting" : ""));
+  }
+
+  void loop() {
+    const json::object* const waits = find_row(io_, path_, "async");
+    const json::object* const computes = find_row(cpu_, path_, "async");
+    if (waits)
+      claims_.push_back(fmt::format("One thread of asyncio ran {} fetches {:.2f} x as fast as one after another{}.",
+                                    places_of(*waits), speedup_of(*waits),
+                                    speedup_of(*waits) >= no_gain ? ": while one waits, the next goes on" : ""));
+    if (computes)
+      claims_.push_back(fmt::format("Tasks that compute it ran {:.2f} x as fast{}.", speedup_of(*computes),
+                                    speedup_of(*computes) < no_gain ? ": an event loop takes turns" : ""));
+  }
+
+  void processes() {
+    const json::object* const row = find_row(cpu_, path_, "processes");
+    const json::object* const alone = find_row(cpu_, path_, "sync");
+    if (!row || !alone) return;
+    constexpr double mib = 1024.0 * 1024.0;
+    claims_.push_back(fmt::format(
+        "{} processes of {} ran the CPU-bound work {:.2f} x as fast, for {:.0f} ms until the first task began and "
+        "{:.0f} MiB "
+        "in place of {:.0f}.",
+        places_of(*row), name_, speedup_of(*row), number_in(*row, "startup_s").value_or(0) * 1e3,
+        number_in(*row, "peak_rss_bytes").value_or(0) / mib, number_in(*alone, "peak_rss_bytes").value_or(0) / mib));
+  }
+
+  const json::object& io_;
+  const json::object& cpu_;
+  std::string path_;
+  std::string name_ = "Python";
+  bool free_ = false;
+  std::vector<std::string> claims_;
+};
+
+}  // namespace
+
+std::vector<std::string> python_claims(const json::object& report) {
+  static const json::object none;
+  const json::object* io = &none;
+  const json::object* cpu = &none;
+  std::set<std::string> paths;
+  for_each_in(report, "workloads", [&](const json::object& workload) {
+    const std::string name = text_in(workload, "name");
+    if (name == "io") io = &workload;
+    if (name == "cpu") cpu = &workload;
+    for_each_in(workload, "rows", [&](const json::object& row) {
+      if (text_in(row, "engine") == "python") paths.insert(text_in(object_in(row, "interpreter"), "path"));
+    });
+  });
+  std::vector<std::string> claims;
+  for (const auto& path : paths) {
+    auto some = claiming(*io, *cpu, path).all();
+    claims.insert(claims.end(), some.begin(), some.end());
+  }
+  return claims;
+}
+
+}  // namespace fanout::detail

@@ -1,0 +1,147 @@
+#include "compare/beside_python.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+// The workloads as Python programs, under the Python that is installed, and under programs that are none.
+namespace fanout::detail {
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class beside_python : public testing::Test {
+ protected:
+  beside_python() {
+    std::string pattern = std::filesystem::temp_directory_path() / "fanout-test-python-XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~beside_python() override { std::filesystem::remove_all(directory_); }
+
+  /// A program in place of an interpreter.
+  std::string interpreter(const std::string& script) const {
+    const auto path = directory_ / "interpreter";
+    std::ofstream(path) << "#!/bin/sh\n" << script;
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    return path;
+  }
+
+  static python_work cpu() {
+    python_work work;
+    work.name = "cpu";
+    work.tasks = 3;
+    work.places = 2;
+    work.work = 5ms;
+    work.longest = 60s;
+    return work;
+  }
+
+ private:
+  std::filesystem::path directory_;
+};
+
+TEST_F(beside_python, four_forms_of_one_workload) {
+  const python python3("python3");
+  EXPECT_THAT(python3.version(), HasSubstr("3."));
+  python_work work = cpu();
+  work.timeline = true;
+  std::vector<std::string> measured;
+  const auto rows = python3.rows(work, [&](std::string_view shape) { measured.emplace_back(shape); });
+  EXPECT_THAT(measured, ElementsAre("sync", "threads:2", "async:2", "processes:2"));
+  ASSERT_EQ(rows.size(), 4U);
+  for (const json::object& row : rows) {
+    SCOPED_TRACE(json::serialize(row.at("shape")));
+    EXPECT_TRUE(row.at("error").is_null());
+    EXPECT_GT(row.at("wall_s").to_number<double>(), 0);
+    EXPECT_GT(row.at("cpu_s").to_number<double>(), 0);
+    EXPECT_GT(row.at("speedup").to_number<double>(), 0);
+    EXPECT_EQ(row.at("interpreter").at("version").as_string(), python3.version());
+    EXPECT_EQ(row.at("timeline").at("tasks").as_array().size(), 3U);
+  }
+  EXPECT_EQ(rows[0].at("speedup").to_number<double>(), 1);
+  EXPECT_EQ(rows[3].at("processes").to_number<int>(), 2);
+}
+
+TEST_F(beside_python, what_is_no_python_is_refused_by_name) {
+  for (const auto& [path, why] : std::map<std::string, std::string>{
+           {"/missing/python", "No such file"},
+           {interpreter("echo 'no python here' >&2; exit 3\n"), "no python here"},
+       }) {
+    try {
+      python refused(path);
+      ADD_FAILURE() << path << " was taken";
+    } catch (const std::runtime_error& failed) {
+      EXPECT_THAT(failed.what(), AllOf(HasSubstr("'" + path + "'"), HasSubstr(why)));
+    }
+  }
+}
+
+TEST_F(beside_python, a_form_that_fails_is_a_row_that_says_why) {
+  const python broken(
+      interpreter("case $2 in threads) echo 'Traceback\nOSError: no \033[31mthreads' >&2; exit 1;; async) echo '[]';; "
+                  "processes) kill -9 $$;; *) exec python3 \"$@\";; esac\n"));
+  const auto rows = broken.rows(cpu(), {});
+  ASSERT_EQ(rows.size(), 4U);
+  EXPECT_TRUE(rows[0].at("error").is_null());
+  EXPECT_EQ(rows[1].at("error").as_string(), "OSError: no \\x1b[31mthreads");
+  EXPECT_EQ(rows[2].at("error").as_string(), "what it printed is no JSON object");
+  EXPECT_EQ(rows[3].at("error").as_string(), "a signal ended it (9)");
+  EXPECT_TRUE(rows[1].at("speedup").is_null());
+}
+
+TEST_F(beside_python, one_that_does_not_end_is_killed) {
+  const python stuck(interpreter("case $2 in sync) exec sleep 1000;; *) exec python3 \"$@\";; esac\n"));
+  python_work work = cpu();
+  work.name = "io";
+  work.url = "http://127.0.0.1:1/";  // nobody is asked: the first form does not come to it
+  work.longest = 1s;
+  EXPECT_EQ(stuck.rows(work, {}).at(0).at("error").as_string(), "it was killed at its time limit");
+}
+
+constexpr std::string_view with_python = R"({"workloads":[{"name":"cpu","best":"threads:2","rows":[
+  {"engine":"fanout","shape":"threads:2","wall_s":0.5,"speedup":1.98,"error":null},
+  {"engine":"python","shape":"sync","wall_s":1.0,"speedup":1,"error":null,"peak_rss_bytes":10485760,
+   "interpreter":{"path":"python3","version":"3.11","gil":true,"library":null}},
+  {"engine":"python","shape":"threads:2","wall_s":1.03,"speedup":0.97,"error":null,
+   "interpreter":{"path":"python3","version":"3.11","gil":true,"library":null}},
+  {"engine":"python","shape":"threads:2","wall_s":0.52,"speedup":1.9,"error":null,
+   "interpreter":{"path":"python3t","version":"3.14","gil":false,"library":null}}]}]})";
+
+TEST(python_claims, are_what_was_measured) {
+  const auto claims = python_claims(json::parse(with_python).as_object());
+  EXPECT_THAT(claims,
+              ElementsAre("2 CPU-bound threads of Python 3.11 ran 0.97 x as fast as one: the GIL lets one of them "
+                          "compute at a time; the same on fanout: 1.98 x.",
+                          "2 CPU-bound threads of Python 3.14 (no GIL) ran 1.90 x as fast as one: without the GIL they "
+                          "compute in parallel; the same on fanout: 1.98 x."));
+  EXPECT_THAT(python_claims({}), ElementsAre());
+}
+
+TEST(bars, are_as_long_as_the_speed_up_and_coloured_only_where_asked_for) {
+  const json::object workload = json::parse(with_python).at("workloads").at(0).as_object();
+  const std::string text = render_bars(workload, false);
+  EXPECT_THAT(text, HasSubstr("threads:2                 1.98 x    0.500 s ###################################\n"));
+  EXPECT_THAT(text, HasSubstr("Python 3.14t threads:2"));
+  EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
+  EXPECT_THAT(render_bars(workload, true), HasSubstr("\x1b[32m###"));
+}
+
+}  // namespace
+}  // namespace fanout::detail
