@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -38,8 +39,16 @@ class lane {
   void run();
 
   void open_slot();
+  void began(const slot& place) noexcept { last_begun_ = &place; }
+  /// Whether no other task began on this loop since the one of `place` did.
+  bool began_last(const slot& place) const noexcept { return last_begun_ == &place; }
+  /// While the run is probed: the number of the loop's turn, exact if asked at a task's beginning and end.
+  std::uint64_t mark_turn();
+  std::uint64_t turn() const noexcept { return turn_; }
+  probe* probing() noexcept;
+
   void ask_for_next();  ///< a slot took an input: lets another, parked or new, look for the next
-  bool has_surplus() const noexcept { return open_ > limit_; }
+  bool has_surplus() const noexcept;
   /// Closes slots beyond `slots` as their tasks finish, then calls `done`.
   void shrink(std::uint32_t slots, std::function<void()> done);
   task<void> wait_for_source();
@@ -63,7 +72,10 @@ class lane {
   interrupt_watch interrupt_;
   std::deque<slot> slots_;  ///< stable addresses
   std::optional<asio::posix::stream_descriptor> source_;
-  bool opening_ = false;                       ///< open_slot() has been posted
+  bool opening_ = false;  ///< open_slot() has been posted
+  const slot* last_begun_ = nullptr;
+  std::uint64_t turn_ = 0;
+  bool turn_marked_ = false;                   ///< the next turn of the loop will be counted
   bool watched_ = false;                       ///< a slot waits for the source's descriptor
   std::vector<std::function<void()>> parked_;  ///< each resumes a slot
 };
@@ -77,11 +89,17 @@ class lane_set {
 
   void run();
   void grow(const fanout::shape& target);  ///< adds the lanes that `target` has and this set has not
+  /// Ends all lanes as their tasks finish, leaving the rest of the source to `next`.
+  void leave(const fanout::shape& next);
+  /// Relaxed: a lane that sees it late takes one more task.
+  bool leaving() const noexcept { return leaving_.load(std::memory_order_relaxed); }
 
   run_control& control() noexcept { return control_; }
   lane_work& work() noexcept { return work_; }
   fanout::shape shape() const;
+  std::optional<fanout::shape> next() const { return next_; }
   std::string choice() const;
+  probe* probing() noexcept { return probe_ ? &*probe_ : nullptr; }
 
   void started_first_lane(lane& first, asio::io_context& loop);
   void ended_first_lane();
@@ -95,7 +113,9 @@ class lane_set {
   fanout::shape shape_;
   bool coroutine_;
   std::optional<probe> probe_;
-  std::mutex mutex_;  ///< guards shape_, lanes_ and threads_ while lanes run
+  std::atomic<bool> leaving_{false};
+  std::optional<fanout::shape> next_;  ///< set before leaving_, read after all lanes have ended
+  std::mutex mutex_;                   ///< guards shape_, lanes_ and threads_ while lanes run
   std::uint32_t lanes_ = 1;
   std::vector<std::jthread> threads_;
 };

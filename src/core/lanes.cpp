@@ -1,3 +1,4 @@
+#include <fanout/async/sleep.hpp>
 #include <fanout/core/lanes.hpp>
 
 #include "core/lane_set.hpp"
@@ -55,6 +56,8 @@ void slot::begin_task(std::chrono::steady_clock::time_point started, std::chrono
   busy_ = true;
   started_ = resumed_ = started;
   if (alone_) cpu_.start(started);
+  home_.began(*this);
+  if (home_.probing()) turn_ = home_.mark_turn();
   if (limit.count() > 0) home_.deadlines().arm(*this, started + limit);
 }
 
@@ -82,6 +85,15 @@ void slot::add_held(std::chrono::steady_clock::time_point from, std::chrono::ste
     held_.push_back({from, to});
 }
 
+// Whoever waits on this loop waits for a task that computes. A task that suspended gave the others their turn, but that
+// cannot be seen for free; if others began in the meantime it did, and if not, one turn more for each millisecond costs
+// nothing that counts. A slot whose task was cancelled has to reset its state before it can wait for anything.
+bool slot::held_loop(std::chrono::nanoseconds elapsed) noexcept {
+  constexpr std::chrono::milliseconds long_turn{1};
+  if (probe* const watching = home_.probing()) watching->saw(elapsed, home_.turn() == turn_);
+  return elapsed >= long_turn && home_.began_last(*this) && !cancelled_;
+}
+
 void slot::cancel() {
   cancelled_ = true;
   signal_.emit(asio::cancellation_type::terminal);
@@ -99,6 +111,9 @@ void slot_took_item(slot& place) {
 bool slot_is_surplus(slot& place) {
   return place.home().has_surplus();
 }
+task<void> give_way(slot&) {
+  return yield();
+}
 task<void> wait_for_source(slot& place) {
   return place.home().wait_for_source();
 }
@@ -110,6 +125,24 @@ lane::lane(lane_set& set, std::uint32_t number, std::uint32_t slots)
 
 run_control& lane::control() noexcept {
   return set_.control();
+}
+
+probe* lane::probing() noexcept {
+  probe* const watching = set_.probing();
+  return watching && watching->measuring() ? watching : nullptr;
+}
+
+std::uint64_t lane::mark_turn() {
+  if (!std::exchange(turn_marked_, true))
+    asio::post(loop_, [this] {
+      turn_marked_ = false;
+      ++turn_;
+    });
+  return turn_;
+}
+
+bool lane::has_surplus() const noexcept {
+  return open_ > limit_ || set_.leaving();
 }
 
 void lane::run() {
@@ -126,7 +159,7 @@ void lane::run() {
 }
 
 void lane::open_slot() {
-  if (slots_.size() >= limit_ || !control().pulling()) return;
+  if (slots_.size() >= limit_ || !control().pulling() || set_.leaving()) return;
   slot& place = slots_.emplace_back(*this, number_, limit_ == 1);
   ++open_;
   asio::any_io_executor executor = loop_.get_executor();
@@ -168,7 +201,7 @@ void lane::shrink(std::uint32_t slots, std::function<void()> done) {
 
 void lane::on_change() {
   if (source_) source_->cancel();
-  if (!control().pulling()) unpark_all();
+  if (!control().pulling() || set_.leaving()) unpark_all();
   if (control().aborted())
     for (slot& place : slots_) place.cancel();
 }
@@ -183,7 +216,7 @@ task<void> lane::wait_for_source() {
   const booked_wait booked(control());
   const watch_mark watching(watched_);
   if (!source_) source_.emplace(loop_, open_wait_handle(set_.work().source_handle()));
-  if (!control().pulling()) co_return;
+  if (!control().pulling() || set_.leaving()) co_return;
   boost::system::error_code ended;  // whatever it says, the source is asked next
   auto wait =
       source_->async_wait(asio::posix::descriptor_base::wait_read, asio::redirect_error(asio::use_awaitable, ended));
@@ -263,6 +296,12 @@ void lane_set::grow(const fanout::shape& target) {
     });
 }
 
+void lane_set::leave(const fanout::shape& next) {
+  next_ = next;
+  leaving_.store(true, std::memory_order_relaxed);  // next_ is read after the lanes were joined
+  control_.wake_waiting();
+}
+
 void lane_set::run_lane(std::uint32_t number, std::uint32_t slots) {
   if (!coroutine_) return run_blocking(number);
   lane self(*this, number, slots);
@@ -272,10 +311,10 @@ void lane_set::run_lane(std::uint32_t number, std::uint32_t slots) {
 void lane_set::run_blocking(std::uint32_t number) {
   cpu_stopwatch cpu;
   std::array<pollfd, 3> waited{};
-  for (;;) {
+  while (!leaving()) {
     switch (work_.run_one(number, cpu)) {
       case pull_status::item:
-        if (probe_) probe_->look();
+        if (probe_) probe_->look(number);
         break;
       case pull_status::end:
         return;
@@ -309,10 +348,11 @@ std::string lane_set::choice() const {
 }
 
 fanout::shape run_lanes(run_control& control, lane_work& work, const fanout::shape& ran, bool coroutine,
-                        std::string& choice) {
+                        std::string& choice, std::optional<fanout::shape>* next) {
   lane_set lanes(control, work, ran, coroutine);
   lanes.run();
   choice = lanes.choice();
+  if (next) *next = lanes.next();
   return lanes.shape();
 }
 

@@ -7,43 +7,80 @@
 #include <time.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
 
 namespace fanout::detail {
 namespace {
 
-std::chrono::nanoseconds cpu_clock(clockid_t clock) {
+std::chrono::nanoseconds read_clock(clockid_t clock) {
   timespec used{};
   clock_gettime(clock, &used);
   return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
+/// How long threads were ready to run and had no core: those of this process, or the calling one, as `clock` counts.
+/// Zero where the kernel keeps no such figure (schedstat of proc(5): running, ready, number of slices).
+std::chrono::nanoseconds time_without_core(clockid_t clock) {
+  const auto ready_time = [](const std::string& path) {
+    std::ifstream file(path);
+    std::int64_t running = 0;
+    std::int64_t ready = 0;
+    file >> running >> ready;
+    return std::chrono::nanoseconds(file ? ready : 0);
+  };
+  if (clock == CLOCK_THREAD_CPUTIME_ID) return ready_time("/proc/thread-self/schedstat");
+  std::chrono::nanoseconds sum{0};
+  std::error_code failed;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", failed))
+    sum += ready_time(thread.path().string() + "/schedstat");
+  return sum;
+}
+
 }  // namespace
 
+probe::meter::meter(clockid_t of)
+    : clock_(of), started_(clock::now()), cpu_(read_clock(of)), without_core_(time_without_core(of)) {}
+
+double probe::meter::share(std::uint32_t lanes) const {
+  const std::chrono::duration<double> cpu = read_clock(clock_) - cpu_;
+  const std::chrono::duration<double> lost = time_without_core(clock_) - without_core_;
+  const std::chrono::duration<double> had = std::chrono::duration<double>(wall()) * lanes - lost;
+  return std::clamp(cpu / std::max(had, cpu), 0.0, 1.0);
+}
+
+// One loop is judged by its own thread, which is also the one that asks; several blocking lanes by the whole process.
 probe::probe(lane_set& lanes, const fanout::shape& asked, bool coroutine)
     : lanes_(lanes),
       at_most_(asked.tasks),
       coroutine_(coroutine),
       first_lanes_(coroutine ? 1 : available_cores()),
-      started_(std::chrono::steady_clock::now()),
-      cpu_started_(cpu_used()) {
+      first_period_(coroutine ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID) {
   if (at_most_) first_lanes_ = std::min(first_lanes_, at_most_);
   choice_ = fmt::format("the run ended before its first {} ms had shown what its tasks do", period.count());
-}
-
-// One loop is judged by its own thread, which is also the one that asks; several blocking lanes by the whole process.
-std::chrono::nanoseconds probe::cpu_used() const {
-  return cpu_clock(coroutine_ ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID);
 }
 
 fanout::shape probe::first_shape() const {
   return coroutine_ ? async(at_most_ ? at_most_ : default_in_flight) : threads(first_lanes_);
 }
 
+// Coroutines --------------------------------------------------------------------------------------------------------
+
 void probe::watch(lane& first, asio::io_context& loop) {
   first_ = &first;
-  timer_.emplace(loop, period);
+  timer_.emplace(loop);
+  look_after(period);
+}
+
+void probe::look_after(std::chrono::nanoseconds time) {
+  timer_->expires_after(time);
   timer_->async_wait([this](boost::system::error_code cancelled) {
-    if (!cancelled) decide();
+    if (cancelled) return;
+    if (loops_)
+      look_at_loops();
+    else
+      decide_loops();
   });
 }
 
@@ -51,35 +88,138 @@ void probe::unwatch() {
   timer_.reset();
 }
 
-void probe::look() {
-  if (done_.load(std::memory_order_relaxed)) return;  // only saves the clock; decide() happens once in any case
-  if (std::chrono::steady_clock::now() - started_ >= period) std::call_once(decided_, [this] { decide(); });
-}
-
-double probe::cpu_share() const {
-  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - started_;
-  const std::chrono::duration<double> cpu = cpu_used() - cpu_started_;
-  return cpu / wall / std::min(first_lanes_, available_cores());
-}
-
-void probe::decide() {
-  const double share = cpu_share();
-  const auto seen = fmt::format("in its first {} ms each lane computed {:.0f} % of the time", period.count(),
-                                std::min(share, 1.0) * 100);
-  if (coroutine_ && share > busy && available_cores() > 1) {
-    const fanout::shape target = hybrid(at_most_ ? at_most_ : default_in_flight * available_cores());
-    choice_ = fmt::format("{}: one loop is the bottleneck, so every core got one", seen);
-    first_->shrink(target.slots(0), [this, target] { lanes_.grow(target); });
-  } else if (coroutine_) {
-    choice_ = fmt::format("{}: one loop is enough", seen);
-  } else if (share > busy) {
-    choice_ = fmt::format("{}: the tasks compute, so one thread a core", seen);
-  } else {
-    const fanout::shape target = threads(at_most_ ? at_most_ : std::max(default_threads, first_lanes_));
-    choice_ = fmt::format("{}: the tasks wait, so more threads than cores", seen);
-    lanes_.grow(target);
+void probe::decide_loops() {
+  const double share = first_period_.share(1);
+  seen_ = fmt::format("in its first {} ms each lane computed {:.0f} % of the time", period.count(), share * 100);
+  if (share <= busy || available_cores() < 2) {
+    choice_ = fmt::format("{}: one loop is enough", seen_);
+    return;
   }
-  done_.store(true, std::memory_order_relaxed);
+  const fanout::shape target = hybrid(at_most_ ? at_most_ : default_in_flight * available_cores());
+  choice_ = fmt::format("{}: one loop is the bottleneck, so every core got one", seen_);
+  first_->shrink(target.slots(0), [this, target] {
+    lanes_.grow(target);
+    if (!timer_ || target.threads < 2 || !lanes_.work().cost_of_travel().possible) return;
+    loop_count_ = target.threads;
+    loops_.emplace(CLOCK_PROCESS_CPUTIME_ID);
+    measuring_.store(true, std::memory_order_relaxed);
+    look_after(period);
+  });
+}
+
+void probe::saw(std::chrono::nanoseconds elapsed, bool held) noexcept {
+  tasks_.fetch_add(1, std::memory_order_relaxed);  // figures of their own, read together but not as one
+  if (held) held_ns_.fetch_add(elapsed.count(), std::memory_order_relaxed);
+}
+
+void probe::look_at_loops() {
+  const auto wall = loops_->wall();
+  const std::uint64_t tasks = tasks_.load(std::memory_order_relaxed);
+  if (tasks < 2ULL * loop_count_ && wall < longest) return look_after(period / 4);
+  measuring_.store(false, std::memory_order_relaxed);
+  const double computing = loops_->share(loop_count_);
+  const double held =
+      static_cast<double>(held_ns_.load(std::memory_order_relaxed)) / (static_cast<double>(wall.count()) * loop_count_);
+  if (held < busy || computing > busy) return;
+  leave_for_processes(fmt::format("{}; on {} loops tasks held them for {:.0f} % of the time and computed for {:.0f} %",
+                                  seen_, loop_count_, std::min(held, 1.0) * 100, computing * 100),
+                      wall / std::max<std::uint64_t>(tasks, 1));
+}
+
+// Blocking tasks ----------------------------------------------------------------------------------------------------
+
+void probe::look(std::uint32_t lane_number) {
+  switch (stage_.load()) {
+    case stage::first:
+      if (first_period_.wall() >= period) decide_threads();
+      break;
+    case stage::gathering:
+    case stage::alone:
+      go_on_alone(lane_number);
+      break;
+    case stage::done:
+      break;
+  }
+  if (lane_number != 0 && stage_.load() == stage::gathering) go_on_alone(lane_number);
+}
+
+void probe::decide_threads() {
+  const std::lock_guard lock(mutex_);
+  if (stage_.load() != stage::first) return;
+  const double share = first_period_.share(first_lanes_);
+  seen_ = fmt::format("in its first {} ms each lane computed {:.0f} % of the time", period.count(), share * 100);
+  patience_ = std::max<std::chrono::nanoseconds>(first_period_.wall(), longest);
+  constexpr double about_one = 0.6;  // of a core
+  if (share > busy) {
+    choice_ = fmt::format("{}: the tasks compute, so one thread a core", seen_);
+    stage_.store(stage::done);
+  } else if (first_lanes_ >= 2 && share * first_lanes_ > about_one) {
+    stage_.store(stage::gathering);
+  } else {
+    add_threads();
+  }
+}
+
+/// With mutex_ held.
+void probe::add_threads() {
+  stage_.store(stage::done);
+  choice_ = fmt::format("{}: the tasks wait, so more threads than cores", seen_);
+  lanes_.grow(threads(at_most_ ? at_most_ : std::max(default_threads, first_lanes_)));
+}
+
+// All lanes but the first pause here, between two tasks. The first begins to measure when the others are here, and ends
+// it after a task or more. A lane that waits for the source, or for the end of a long task, may not come for long: then
+// whoever lost patience gives up.
+void probe::go_on_alone(std::uint32_t lane_number) {
+  constexpr std::chrono::milliseconds look_again{5};
+  std::unique_lock lock(mutex_);
+  if (lane_number != 0) {
+    ++paused_;
+    const auto until = clock::now() + patience_;
+    while (stage_.load() != stage::done && lanes_.control().pulling()) {
+      resumed_.wait_for(lock, look_again);
+      if (stage_.load() != stage::done && clock::now() > until) add_threads();
+    }
+    --paused_;
+    return;
+  }
+  if (stage_.load() == stage::gathering) {
+    if (paused_ + 1 == first_lanes_) {
+      alone_.emplace(CLOCK_THREAD_CPUTIME_ID);
+      stage_.store(stage::alone);
+    }
+  } else if (stage_.load() == stage::alone) {
+    ++alone_tasks_;
+    if (alone_->wall() >= period / 4) decide_alone();
+  }
+  if (stage_.load() == stage::done) resumed_.notify_all();
+}
+
+/// With mutex_ held.
+void probe::decide_alone() {
+  const double share = alone_->share(1);
+  if (share <= busy) return add_threads();
+  stage_.store(stage::done);
+  const std::string seen = fmt::format("{}, and {:.0f} % with one lane alone", seen_, share * 100);
+  choice_ = fmt::format("{}: the tasks wait for each other, which more threads would not change", seen);
+  leave_for_processes(seen, alone_->wall() / alone_tasks_);
+}
+
+/// With mutex_ held, or on the only loop that decides. A task's input and result are encoded on one side and decoded on
+/// the other.
+void probe::leave_for_processes(std::string_view seen, std::chrono::nanoseconds task) {
+  const travel_cost travel = lanes_.work().cost_of_travel();
+  if (!travel.possible) return;
+  const auto price = fmt::format("a task's {} bytes take {:.3f} ms to encode", travel.bytes,
+                                 std::chrono::duration<double, std::milli>(travel.each).count());
+  if (travel.each * 2 > task / 2) {
+    choice_ = fmt::format("{}: the tasks wait for each other, but {}, too long to send them elsewhere", seen, price);
+    return;
+  }
+  const std::uint32_t cores = at_most_ ? std::min(at_most_, available_cores()) : available_cores();
+  choice_ =
+      fmt::format("{}: something they share lets one through at a time, so one worker process a core; {}", seen, price);
+  lanes_.leave(processes(cores));
 }
 
 }  // namespace fanout::detail

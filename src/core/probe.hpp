@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fanout/base/task.hpp>
+#include <fanout/core/lanes.hpp>
 #include <fanout/core/shape.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -8,9 +9,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace fanout::detail {
 
@@ -18,15 +21,20 @@ class lane;
 class lane_set;
 
 /// Chooses the shape of an `automatic` run while it is under way. The first tasks run on few lanes; after `period` the
-/// CPU time they took says whether they compute or wait, and lanes are added accordingly. Nothing is run twice and
-/// nothing is paused: the probe's results are the run's.
+/// CPU time they took says whether they compute or wait, and lanes are added accordingly. Nothing is run twice: the
+/// probe's results are the run's.
 ///
 ///  - Coroutines start as `async`. If their loop was busy computing most of the time, one loop is the bottleneck:
-///    every core gets one (`hybrid`).
+///    every core gets one (`hybrid`). If the loops then are held by tasks that do not compute, those wait for something
+///    that one loop has and the others have not: a lock.
 ///  - Blocking tasks start with one thread a core, which is right for tasks that compute. If the cores were mostly
-///    idle, the tasks wait: more threads let more of them wait at once.
+///    idle, the tasks wait: more threads let more of them wait at once. Unless they wait for each other. To tell, the
+///    first lane goes on alone for a moment: a task that computes while it is alone was waiting for the other ones.
+///  - Tasks that wait for a lock go on in worker processes, which have one each, if they can travel for less than half
+///  of
+///    what a task takes.
 ///
-/// Thread safety: `look` from any lane; the rest on lane 0.
+/// Thread safety: `look`, `saw` and `measuring` from any lane; the rest on lane 0.
 class probe {
  public:
   probe(lane_set& lanes, const fanout::shape& asked, bool coroutine);
@@ -34,30 +42,73 @@ class probe {
   fanout::shape first_shape() const;
   void watch(lane& first, asio::io_context& loop);  ///< coroutines: looks when `period` has passed on that loop
   void unwatch();
-  void look();  ///< blocking tasks: looks if `period` has passed
+  void look(std::uint32_t lane_number);  ///< blocking tasks, after each: looks if `period` has passed
+  /// Coroutines, while `measuring`, after each: `held` if the loop had no turn since it began.
+  void saw(std::chrono::nanoseconds elapsed, bool held) noexcept;
+  /// Relaxed: a task more or less does not matter.
+  bool measuring() const noexcept { return measuring_.load(std::memory_order_relaxed); }
   std::string choice() const { return choice_; }
 
  private:
+  using clock = std::chrono::steady_clock;
+
   static constexpr std::chrono::milliseconds period{200};
+  static constexpr std::chrono::milliseconds longest{1000};
   static constexpr double busy = 0.7;  ///< share of the CPU above which a loop counts as the bottleneck
   static constexpr std::uint32_t default_in_flight = 64;
   static constexpr std::uint32_t default_threads = 32;
 
-  void decide();
-  std::chrono::nanoseconds cpu_used() const;
-  double cpu_share() const;  ///< CPU time since the start, over wall time and lanes
+  /// A span of time, and what the process or the calling thread computed in it.
+  class meter {
+   public:
+    explicit meter(clockid_t of);
+    std::chrono::nanoseconds wall() const { return clock::now() - started_; }
+    /// CPU time of `lanes` threads over the time they had: somebody else's load, which takes cores away, says nothing
+    /// about tasks. 0 to 1.
+    double share(std::uint32_t lanes) const;
+
+   private:
+    clockid_t clock_;
+    clock::time_point started_;
+    std::chrono::nanoseconds cpu_;
+    std::chrono::nanoseconds without_core_;
+  };
+
+  void look_after(std::chrono::nanoseconds time);
+  void decide_loops();
+  void look_at_loops();
+  void decide_threads();
+  void go_on_alone(std::uint32_t lane_number);
+  void decide_alone();
+  void add_threads();
+  void leave_for_processes(std::string_view seen, std::chrono::nanoseconds task);
 
   lane_set& lanes_;
   std::uint32_t at_most_;
   bool coroutine_;
   std::uint32_t first_lanes_;
   lane* first_ = nullptr;  ///< coroutines: the lane that is probed
-  std::chrono::steady_clock::time_point started_;
-  std::chrono::nanoseconds cpu_started_;
+  meter first_period_;
   std::optional<asio::steady_timer> timer_;
-  std::once_flag decided_;
-  std::atomic<bool> done_{false};
+  std::string seen_;  ///< in the first period
   std::string choice_;
+
+  // Coroutines on several loops.
+  std::atomic<bool> measuring_{false};
+  std::optional<meter> loops_;
+  std::uint32_t loop_count_ = 1;
+  std::atomic<std::uint64_t> tasks_{0};
+  std::atomic<std::int64_t> held_ns_{0};
+
+  // Blocking tasks.
+  enum class stage { first, gathering, alone, done };
+  std::atomic<stage> stage_{stage::first};
+  std::mutex mutex_;  ///< guards what follows, and choice_ while lanes run
+  std::condition_variable resumed_;
+  std::uint32_t paused_ = 0;
+  std::optional<meter> alone_;
+  std::uint64_t alone_tasks_ = 0;
+  std::chrono::nanoseconds patience_{longest};  ///< of lanes that pause
 };
 
 }  // namespace fanout::detail

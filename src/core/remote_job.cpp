@@ -14,6 +14,10 @@ void install_worker_backend(worker_backend& backend) noexcept {
   installed.store(&backend, std::memory_order_release);
 }
 
+bool worker_backend_installed() noexcept {
+  return installed.load(std::memory_order_acquire) != nullptr;
+}
+
 worker_backend& installed_worker_backend() {
   worker_backend* const backend = installed.load(std::memory_order_acquire);
   if (!backend)

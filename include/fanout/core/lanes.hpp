@@ -10,6 +10,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -39,6 +41,8 @@ class slot final : public deadline_entry, public turn_listener {
   void begin_task(std::chrono::steady_clock::time_point started, std::chrono::nanoseconds limit);
   /// Returns the CPU time it used; negative where other slots share the lane.
   std::chrono::nanoseconds end_task(std::chrono::steady_clock::time_point finished);
+  /// Whether the task that ended had the loop to itself for so long that its slot should let others have a turn.
+  bool held_loop(std::chrono::nanoseconds elapsed) noexcept;
 
   /// When the last task held the thread; known only where its coroutine runs on a `heard_executor`.
   std::vector<held_span> take_held() noexcept { return std::exchange(held_, {}); }
@@ -58,6 +62,7 @@ class slot final : public deadline_entry, public turn_listener {
 
   lane& home_;
   std::uint32_t lane_number_;
+  std::uint64_t turn_ = 0;  ///< of the loop, as the task began; only while a run is probed
   asio::cancellation_signal signal_;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point resumed_;
@@ -70,6 +75,13 @@ class slot final : public deadline_entry, public turn_listener {
   bool cancelled_ = false;
 };
 
+/// What it takes a task to run in another process, as the first tasks of an `automatic` run showed.
+struct travel_cost {
+  bool possible = false;
+  std::chrono::nanoseconds each{0};  ///< to encode input and result of one task
+  std::uint64_t bytes = 0;           ///< of both
+};
+
 /// The work of a run as its lanes see it: the templates of `run` behind a handful of calls.
 class lane_work {
  public:
@@ -79,6 +91,8 @@ class lane_work {
   virtual task<void> run_slot(slot& place) = 0;
   /// The descriptor to wait for after `not_ready`.
   virtual int source_handle() = 0;
+  /// Whether its tasks could go on in worker processes, and at what price.
+  virtual travel_cost cost_of_travel() { return {}; }
 
  protected:
   ~lane_work() = default;
@@ -91,13 +105,17 @@ task<void> wait_for_source(slot& place);
 /// For `lane_work::run_slot`: whether this slot should close instead of taking another input.
 bool slot_is_surplus(slot& place);
 
+/// For `lane_work::run_slot`, after a task that held the loop: lets everything that is ready run first.
+task<void> give_way(slot& place);
+
 /// A descriptor of its own that is readable while `descriptor` is, for a loop to wait on. Throws `std::system_error`.
 int open_wait_handle(int descriptor);
 
 /// Runs `work` on the lanes of `ran`; the calling thread is lane 0, and the call returns when all lanes have ended.
 /// For `model::automatic`, adds lanes as the first tasks show what the work is, and says in
-/// `choice` what it saw. Returns the shape that ran in the end.
+/// `choice` what it saw. Returns the shape that ran in the end. Where the tasks can travel and would be better off in
+/// worker processes, the lanes end early, leave the rest of the source alone, and `next` is the shape to go on with.
 fanout::shape run_lanes(run_control& control, lane_work& work, const fanout::shape& ran, bool coroutine,
-                        std::string& choice);
+                        std::string& choice, std::optional<fanout::shape>* next = nullptr);
 
 }  // namespace fanout::detail

@@ -5,6 +5,7 @@
 #include <fanout/core/remote_job.hpp>
 #include <fanout/core/source.hpp>
 #include <fanout/core/traits.hpp>
+#include <fanout/core/travel_scale.hpp>
 #include <fanout/core/usage.hpp>
 
 #include <boost/asio/this_coro.hpp>
@@ -59,7 +60,14 @@ class pipeline final : public lane_work, public remote_job {
     if (ran.uses_workers()) {
       if constexpr (remote) (how_.pool ? *how_.pool : installed_worker_backend()).run(control_, *this, ran, cost);
     } else {
-      ran = run_lanes(control_, *this, ran, coroutine, choice);
+      std::optional<fanout::shape> next;
+      ran = run_lanes(control_, *this, ran, coroutine, choice, &next);
+      if constexpr (remote) {
+        if (next && control_.pulling()) {
+          ran = *next;
+          installed_worker_backend().run(control_, *this, ran, cost);
+        }
+      }
     }
     control_.rethrow_broken();
     return collect(meter, ran, std::move(choice), std::move(cost));
@@ -75,6 +83,7 @@ class pipeline final : public lane_work, public remote_job {
       outcome_type out;
       if (const auto status = pull(input, out.index); status != pull_status::item) return status;
       out.lane = lane_number;
+      travel_.weigh_input(task_, *input);
       out.started = outcome_facts::clock::now();
       cpu.start(out.started);
       try {
@@ -93,6 +102,7 @@ class pipeline final : public lane_work, public remote_job {
         out.fail(overran(control_, out.elapsed()));
       else if (!out.ok() && control_.aborted())
         out.fail(control_.classify_stopped(out.error(), false, how_.task_timeout));
+      travel_.weigh_result(task_, out);
       deliver(std::move(out), &*input);
       return pull_status::item;
     }
@@ -115,6 +125,7 @@ class pipeline final : public lane_work, public remote_job {
           continue;
         }
         slot_took_item(place);
+        travel_.weigh_input(task_, *input);
         out.lane = place.lane_number();
         out.started = outcome_facts::clock::now();
         place.begin_task(out.started, how_.task_timeout);
@@ -133,9 +144,15 @@ class pipeline final : public lane_work, public remote_job {
         out.finished = outcome_facts::clock::now();
         out.cpu = place.end_task(out.finished);
         if (how_.timeline) control_.keep_held(out.index, place.take_held());
+        const auto elapsed = out.elapsed();
         if (!out.ok() && place.cancelled())
           out.fail(control_.classify_stopped(out.error(), place.timed_out(), how_.task_timeout));
+        travel_.weigh_result(task_, out);
         deliver(std::move(out), &*input);
+        if (place.held_loop(elapsed)) {
+          task<void> turn = give_way(place);
+          co_await std::move(turn);
+        }
       }
     }
     co_return;
@@ -147,6 +164,8 @@ class pipeline final : public lane_work, public remote_job {
     else
       return -1;
   }
+
+  travel_cost cost_of_travel() override { return travel_.cost(); }
 
   // remote_job ------------------------------------------------------------------------------------------------------
 
@@ -326,6 +345,7 @@ class pipeline final : public lane_work, public remote_job {
   }
 
   const options how_;
+  travel_scale<remote> travel_{how_.shape.model == model::automatic && !how_.pool};
   run_control control_;
   std::mutex source_mutex_;
   std::mutex sink_mutex_;

@@ -97,6 +97,7 @@ class worker_backend {
 
 /// Thread safety: any thread. `fanout::init` installs the backend.
 void install_worker_backend(worker_backend& backend) noexcept;
+bool worker_backend_installed() noexcept;
 /// Throws `std::logic_error` that names `fanout::init` when none is installed.
 worker_backend& installed_worker_backend();
 

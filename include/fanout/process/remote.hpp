@@ -144,6 +144,10 @@ class remote_base {
     return function_name<F>();
   }
   void encode(const typename traits::input& input, std::string& bytes) const { encode_value(input, bytes); }
+  template <class Result>
+  void encode_result(const Result& result, std::string& bytes) const {
+    encode_value(result, bytes);
+  }
   decltype(auto) decode_result([[maybe_unused]] std::string_view bytes) const {
     if constexpr (!std::is_void_v<typename traits::result>)
       return decode_value<std::remove_cvref_t<typename traits::result>>(bytes);
