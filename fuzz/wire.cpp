@@ -30,7 +30,7 @@ using frames = std::vector<std::pair<detail::frame_type, std::string>>;
 template <class Next>
 frames read(Next next, bool own_memory) {
   frames seen;
-  detail::frame_reader reader;
+  detail::frame_reader reader(own_memory ? 8 : 64 * 1024);
   for (auto piece = next(); !piece.empty(); piece = next()) {
     try {
       while (!piece.empty()) {

@@ -79,8 +79,8 @@ std::span<char> frame_reader::room(std::size_t bytes) {
   if (!large_) {
     std::string_view received(buffer_.data() + begin_, end_ - begin_);
     const auto header = take_raw<frame_header>(received);
-    if (!header || !header->possible() || header->bytes < least_large || header->bytes > most_large ||
-        received.size() >= header->bytes)
+    if (!header || !header->possible() || header->bytes < least_large_ || header->bytes == 0 ||
+        header->bytes > most_large || received.size() >= header->bytes)
       return {prepare(bytes), bytes};
     large_ = std::make_unique_for_overwrite<char[]>(header->bytes);
     large_header_ = *header;

@@ -184,6 +184,9 @@ class frame_reader {
     std::string_view payload;  ///< valid until the next call
   };
 
+  /// Frames of so many bytes get memory of their own; for fewer a copy costs less.
+  explicit frame_reader(std::size_t least_large = 64 * 1024) : least_large_(least_large) {}
+
   /// Room for at least `bytes` more; tell how many came with `added`.
   char* prepare(std::size_t bytes);
   /// The same, or room for the rest of a large frame that has begun. It gets memory of its own, of its size.
@@ -200,12 +203,11 @@ class frame_reader {
   bool empty() const noexcept { return begin_ == end_ && !large_under_way(); }
 
  private:
-  /// Below, a copy costs less than memory; above, so much is not promised before it has come.
-  static constexpr std::size_t least_large = 64 * 1024;
-  static constexpr std::size_t most_large = 64 << 20;
+  static constexpr std::size_t most_large = 64 << 20;  ///< more is not set aside before it has come
 
   bool large_under_way() const noexcept { return large_ && !large_popped_; }
 
+  std::size_t least_large_;
   std::string buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
