@@ -36,7 +36,8 @@ constexpr std::string_view default_shapes = "sync,threads:5,async:5,processes:5,
 struct compare_arguments {
   workload_arguments work;
   std::vector<shape> shapes;
-  std::uint64_t rounds = 1;
+  std::vector<shape> sweep;  ///< empty for none
+  std::uint64_t rounds = 3;
   compare_output output;
   python_arguments python;
 };
@@ -105,6 +106,26 @@ std::string claims(const boost::json::object& report) {
   return text;
 }
 
+comparison compare_one(const std::string& name, const compare_arguments& with, const origin_process* origin,
+                       const interrupt& stop, python_side& beside) {
+  const live_line line;
+  compare_options how;
+  how.interrupt = &stop;
+  how.rounds = static_cast<std::uint32_t>(with.rounds);
+  how.timeline = with.output.has_page();
+  how.on_measure = [&](const shape* under) {
+    line.show(fmt::format("measuring {}: {}", name, under ? to_string(*under) : "one task alone"));
+  };
+  line.show(fmt::format("preparing {}", name));
+  const workload work = make_named(name, with.work, origin, stop);
+  comparison found = compare(work, with.shapes, how);
+  how.timeline = false;
+  if (!with.sweep.empty()) found.sweep = scaling_of(compare(work, with.sweep, how));
+  beside.measure(found, with.work, origin,
+                 [&](std::string_view what) { line.show(fmt::format("measuring {}: {}", name, what)); });
+  return found;
+}
+
 int measure(const compare_arguments& with, const interrupt& stop) {
   page_output page(with.output);
   python_side beside(with.python, with.shapes, with.output.has_page(), stop);
@@ -112,23 +133,11 @@ int measure(const compare_arguments& with, const interrupt& stop) {
   if (with.work.needs_origin()) origin.emplace();
   std::vector<comparison> all;
   for (const auto& name : with.work.names) {
-    {
-      const live_line line;
-      compare_options how;
-      how.interrupt = &stop;
-      how.rounds = static_cast<std::uint32_t>(with.rounds);
-      how.timeline = with.output.has_page();
-      how.on_measure = [&](const shape* under) {
-        line.show(fmt::format("measuring {}: {}", name, under ? to_string(*under) : "one task alone"));
-      };
-      line.show(fmt::format("preparing {}", name));
-      all.push_back(compare(make_named(name, with.work, origin ? &*origin : nullptr, stop), with.shapes, how));
-      beside.measure(all.back(), with.work, origin ? &*origin : nullptr,
-                     [&](std::string_view what) { line.show(fmt::format("measuring {}: {}", name, what)); });
-    }
+    all.push_back(compare_one(name, with, origin ? &*origin : nullptr, stop, beside));
     if (with.output.json || with.output.csv)
       complain(all.back());
-    else if (!write((all.size() > 1 ? "\n" : "") + render_table(all.back()) + '\n' + bars(all.back(), beside)))
+    else if (!write((all.size() > 1 ? "\n" : "") + render_table(all.back()) + '\n' + bars(all.back(), beside) +
+                    (all.back().sweep ? '\n' + render_sweep(*all.back().sweep) : "")))
       return output_is_gone();
   }
   const boost::json::object merged = beside.merged(to_json(all));
@@ -175,7 +184,19 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
           fmt::format("Shapes to compare, with commas between them [{}]", default_shapes))
       ->type_name("LIST");
   add_count(*command, "--rounds", with->rounds, {1, 1000},
-            "Run each shape this often, taking turns; its fastest run counts [1]");
+            "Run each shape this often, taking turns; its median run counts [3]");
+  command
+      ->add_option_function<std::string>(
+          "--sweep",
+          [with](const std::string& most) {
+            try {
+              with->sweep = sweep_shapes(parse_shape(most));
+            } catch (const std::invalid_argument& refused) {
+              throw CLI::ValidationError("--sweep", refused.what());
+            }
+          },
+          "Also run this shape with 1, 2, 4 ... N, and say where it stops paying: threads:8")
+      ->type_name("SHAPE");
   add_python_options(*command, with->python);
   add_compare_output(*command, with->output);
   command->footer(
@@ -184,6 +205,9 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
   command->callback([with, command, &chosen] {
     if (with->shapes.empty()) with->shapes = parse_shapes(default_shapes);
     settle_workloads(*command, with->work);
+    // With fewer tasks than places the last places of a sweep would be empty.
+    if (!with->sweep.empty() && with->work.tasks == 0)
+      with->work.tasks = std::max<std::uint64_t>(usual_tasks, with->sweep.back().tasks);
     chosen = [with] { return run_compare(*with); };
   });
 }

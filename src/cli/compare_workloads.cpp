@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::array<std::string_view, 6> known_names{"io", "cpu", "mixed", "memory", "lock", "urls"};
 constexpr std::uint64_t most_tasks = 1'000'000;
-constexpr std::uint64_t usual_tasks = 5;
 constexpr std::chrono::milliseconds longest_latency = std::chrono::hours(1);  // the origin's own limit
 constexpr std::chrono::milliseconds fetch_allowance = std::chrono::seconds(30);
 constexpr std::uint64_t largest_block = 4ULL << 30;

@@ -18,6 +18,8 @@
 /// The workloads of `fanout compare` as they are named and set on its command line.
 namespace fanout::cli {
 
+inline constexpr std::uint64_t usual_tasks = 5;
+
 struct workload_arguments {
   std::vector<std::string> names;  ///< in the order to run them
   std::uint64_t tasks = 0;         ///< 0: what is usual for the workload

@@ -9,7 +9,9 @@ namespace {
 constexpr int most_runs = 5;
 constexpr std::chrono::milliseconds enough{500};
 
-/// How long this thread was ready to run and had no core (the second number of its schedstat; 0 where there is none).
+}  // namespace
+
+// The second number of schedstat (proc(5)).
 std::chrono::nanoseconds time_without_core() {
   std::ifstream file("/proc/thread-self/schedstat");
   std::int64_t running = 0;
@@ -18,14 +20,17 @@ std::chrono::nanoseconds time_without_core() {
   return std::chrono::nanoseconds(file ? ready : 0);
 }
 
-}  // namespace
+// Somebody else's load makes a task wait for a core, which says nothing about the task.
+double cpu_share_of(const report& cost, std::chrono::nanoseconds without_core) {
+  const auto busy = std::max(cost.wall - without_core, cost.cpu());
+  if (busy.count() == 0) return 0;
+  return std::clamp(static_cast<double>(cost.cpu().count()) / static_cast<double>(busy.count()), 0.0, 1.0);
+}
 
 void throw_if_stopped(const report& cost) {
   if (cost.stopped) throw error(failure_kind::cancelled, "the comparison was stopped before its end");
 }
 
-// Somebody else's load makes a task wait for a core, which says nothing about the task; that time is left out of its
-// share.
 std::optional<task_alone> run_alone(const workload& work, const options& how) {
   std::optional<task_alone> quickest;
   std::chrono::nanoseconds spent{0};
@@ -36,10 +41,7 @@ std::optional<task_alone> run_alone(const workload& work, const options& how) {
     const auto without_core = time_without_core() - before;
     spent += one.cost.wall;
     if (one.cost.failures > 0 || one.cost.tasks == 0 || (quickest && quickest->wall <= one.quickest)) continue;
-    const auto busy = std::max(one.cost.wall - without_core, one.cost.cpu());
-    const double share =
-        busy.count() > 0 ? static_cast<double>(one.cost.cpu().count()) / static_cast<double>(busy.count()) : 0;
-    quickest = task_alone{one.quickest, one.cost.cpu(), std::clamp(share, 0.0, 1.0)};
+    quickest = task_alone{one.quickest, one.cost.cpu(), cpu_share_of(one.cost, without_core)};
   }
   return quickest;
 }

@@ -18,6 +18,12 @@ struct task_alone {
 /// up on the way. Empty when none succeeded. Throws a `fanout::error` of kind `cancelled` when the run was stopped.
 std::optional<task_alone> run_alone(const workload& work, const options& how);
 
+/// How long the calling thread was ready to run and had no core. Zero where the kernel does not say.
+std::chrono::nanoseconds time_without_core();
+
+/// Of the time that a run on the calling thread had a core or waited for something else, how much it computed.
+double cpu_share_of(const report& cost, std::chrono::nanoseconds without_core);
+
 /// Throws a `fanout::error` of kind `cancelled` if the run was ended from outside.
 void throw_if_stopped(const report& cost);
 

@@ -1,6 +1,9 @@
 #include <fanout/compare/compare.hpp>
 
 #include "compare/alone.hpp"
+#include "compare/bound.hpp"
+#include "compare/kind.hpp"
+#include "compare/noise.hpp"
 #include "compare/verdict.hpp"
 
 #include <fmt/format.h>
@@ -23,34 +26,12 @@ void reset_peak_memory() {
   ::close(file);
 }
 
+double seconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
 double ratio(std::chrono::nanoseconds of, std::chrono::nanoseconds to) {
   return to.count() > 0 ? static_cast<double>(of.count()) / static_cast<double>(to.count()) : 0;
-}
-
-/// The smallest figures that have been seen for one task, which no run can beat.
-struct least_seen {
-  std::chrono::nanoseconds task = std::chrono::nanoseconds::max();
-  std::chrono::nanoseconds task_cpu = std::chrono::nanoseconds::max();
-
-  void look_at(std::chrono::nanoseconds quickest, std::chrono::nanoseconds cpu_of_one) {
-    task = std::min(task, quickest);
-    task_cpu = std::min(task_cpu, cpu_of_one);
-  }
-};
-
-lower_bound make_bound(const least_seen& least, std::uint64_t tasks) {
-  lower_bound bound;
-  bound.cores = available_cores();
-  bound.task = least.task;
-  bound.task_cpu = least.task_cpu;
-  bound.cpu = least.task_cpu * tasks / bound.cores;
-  bound.wall = std::max(bound.task, bound.cpu);
-  return bound;
-}
-
-work_kind kind_of(double cpu_share) {
-  if (cpu_share <= 0.25) return work_kind::io_bound;
-  return cpu_share >= 0.75 ? work_kind::cpu_bound : work_kind::mixed;
 }
 
 class comparing {
@@ -64,23 +45,24 @@ class comparing {
 
   comparison run(const std::vector<shape>& shapes) {
     if (how_.on_measure) how_.on_measure(nullptr);
-    if (const auto alone = detail::run_alone(work_, run_)) {
-      result_.cpu_share = alone->cpu_share;
-      result_.kind = kind_of(alone->cpu_share);
-      least_.look_at(alone->wall, alone->cpu);
-      seen_ = true;
-    }
-    for (const shape& each : shapes) result_.rows.push_back(run_row(each));
+    noise_.sample();
+    if (const auto alone = detail::run_alone(work_, run_)) result_.cpu_share = alone->cpu_share;
+    for (const shape& each : shapes) measured_.push_back({{run_row(each)}});
     for (std::uint32_t round = 1; round < how_.rounds; ++round)
-      for (comparison_row& row : result_.rows) run_again(row);
+      for (auto& runs : measured_) run_again(runs);
+    for (auto& runs : measured_) result_.rows.push_back(median_of(std::move(runs)));
     if (how_.timeline)
       for (comparison_row& row : result_.rows) draw(row);
+    result_.noise = noise_.spread();
     relate();
-    detail::conclude(result_);
+    const std::string figure = name_kind();
+    detail::conclude(result_, figure);
     return std::move(result_);
   }
 
  private:
+  using row_runs = std::vector<comparison_row>;  ///< of one shape; a failed one is the last
+
   comparison_row run_row(const shape& under) {
     if (how_.on_measure) how_.on_measure(&under);
     comparison_row row;
@@ -88,12 +70,15 @@ class comparing {
     run_.shape = under;
     reset_peak_memory();
     try {
+      const auto before = detail::time_without_core();
       workload_run done = work_.run(run_, work_.tasks);
+      const auto without_core = detail::time_without_core() - before;
       detail::throw_if_stopped(done.cost);
       row.cost = std::move(done.cost);
       row.startup = done.startup;
       row.latency = done.latency;
       check(row, done);
+      if (row.ok() && under.model == model::sync) result_.cpu_share = detail::cpu_share_of(row.cost, without_core);
     } catch (const error& failed) {
       if (failed.kind() == failure_kind::cancelled) throw;
       row.failure = failed.what();
@@ -102,13 +87,25 @@ class comparing {
     }
     // Nothing of it was measured: all of it failed.
     if (row.cost.tasks == 0) row.cost.failures = work_.tasks;
+    row.walls = {row.cost.wall};
+    noise_.sample();
     return row;
   }
 
-  void run_again(comparison_row& row) {
-    if (!row.ok()) return;
-    comparison_row again = run_row(row.shape);
-    if (!again.ok() || again.cost.wall < row.cost.wall) row = std::move(again);
+  void run_again(row_runs& runs) {
+    if (runs.back().ok()) runs.push_back(run_row(runs.back().shape));
+  }
+
+  static comparison_row median_of(row_runs runs) {
+    if (!runs.back().ok()) return std::move(runs.back());
+    std::vector<std::chrono::nanoseconds> walls;
+    for (const auto& each : runs) walls.push_back(each.cost.wall);
+    std::ranges::stable_sort(runs, {}, [](const comparison_row& each) { return each.cost.wall; });
+    comparison_row median = std::move(runs[(runs.size() - 1) / 2]);
+    const auto [least, most] = std::ranges::minmax(walls);
+    median.spread = ratio(most - least, median.cost.wall);
+    median.walls = std::move(walls);
+    return median;
   }
 
   /// Runs it once more to see when each task ran. What that shows of a failure, the runs before have not shown.
@@ -135,14 +132,15 @@ class comparing {
       row.cost.failures = work_.tasks;
     } else {
       checksum_ = done.checksum;
-      least_.look_at(done.quickest, row.cost.cpu() / row.cost.tasks);
-      seen_ = true;
+      bound_.look_at(done);
     }
   }
 
   /// Fills in what is relative to the bound and to the `sync` row.
   void relate() {
-    if (seen_) result_.bound = make_bound(least_, work_.tasks);
+    for (const comparison_row& row : result_.rows)
+      if (row.ok()) bound_.allow(row.shape);
+    result_.bound = bound_.find(work_.tasks);
     const auto one_by_one = std::ranges::find_if(
         result_.rows, [](const comparison_row& row) { return row.ok() && row.shape.model == model::sync; });
     for (comparison_row& row : result_.rows) {
@@ -152,12 +150,40 @@ class comparing {
     }
   }
 
+  /// Fills in the kind of work and returns the figure that shows it.
+  std::string name_kind() {
+    if (!result_.cpu_share || !result_.bound) return "";
+    detail::work_evidence known;
+    known.tasks = work_.tasks;
+    known.cores = result_.bound->cores;
+    known.cpu_share = *result_.cpu_share;
+    known.task = seconds(result_.bound->task);
+    known.wall_one_by_one = seconds(bound_.one_by_one());
+    known.cpu_one_by_one = seconds(result_.bound->task_cpu) * static_cast<double>(work_.tasks);
+    known.noise = result_.noise;
+    known.full_cores = full_cores_;
+    for (const comparison_row& row : result_.rows) {
+      if (!row.ok()) continue;
+      const double wall = seconds(row.cost.wall);
+      const double cpu = seconds(row.cost.cpu());
+      known.rows.push_back({to_string(row.shape), row.cost.shape.uses_workers(), row.cost.threads, wall, cpu});
+      if (row.shape.model != model::sync) continue;
+      known.wall_one_by_one = wall;
+      known.cpu_one_by_one = cpu;
+    }
+    const detail::kind_finding found = detail::find_kind(known);
+    result_.kind = found.kind;
+    return found.figure;
+  }
+
   const workload& work_;
   const compare_options& how_;
   options run_;
   comparison result_;
-  least_seen least_;
-  bool seen_ = false;
+  std::vector<row_runs> measured_;
+  detail::bound_finder bound_;
+  detail::noise_meter noise_;
+  double full_cores_ = detail::price_of_full_cores();
   std::optional<std::uint64_t> checksum_;
 };
 
@@ -175,6 +201,10 @@ std::string to_string(work_kind kind) {
       return "mixed";
     case work_kind::cpu_bound:
       return "CPU-bound";
+    case work_kind::lock_bound:
+      return "lock-bound";
+    case work_kind::memory_bound:
+      return "memory-bound";
   }
   return "unknown";
 }

@@ -72,12 +72,54 @@ json::value latency_value(const comparison_row& row) {
                       {"max", seconds(row.latency.most)}};
 }
 
+json::array walls_array(const comparison_row& row) {
+  json::array walls;
+  for (const auto wall : row.walls) walls.push_back(seconds(wall));
+  return walls;
+}
+
+json::value bound_value(const comparison& of) {
+  if (!of.bound) return nullptr;
+  const lower_bound& bound = *of.bound;
+  return json::object{{"task_s", seconds(bound.task)},
+                      {"cpu_s", seconds(bound.cpu)},
+                      {"in_flight_s", bound.places > 0 ? json::value(seconds(bound.in_flight)) : json::value(nullptr)},
+                      {"in_flight", bound.places > 0 ? json::value(bound.places) : json::value(nullptr)},
+                      {"cores", bound.cores},
+                      {"why", bound.why}};
+}
+
+json::value sweep_value(const comparison& of) {
+  if (!of.sweep) return nullptr;
+  const scaling& found = *of.sweep;
+  json::array points;
+  for (const sweep_point& point : found.points) {
+    const bool ok = point.failure.empty();
+    points.push_back(
+        json::object{{"n", point.count},
+                     {"wall_s", ok ? json::value(seconds(point.wall)) : json::value(nullptr)},
+                     {"speedup", ok ? json::value(point.speedup) : json::value(nullptr)},
+                     {"error", ok ? json::value(nullptr) : json::value(detail::printable(point.failure))}});
+  }
+  return json::object{
+      {"shape", found.shape},
+      {"points", std::move(points)},
+      {"amdahl", json::object{{"serial_share", or_null(found.serial_share)}}},
+      {"usl", json::object{{"contention", or_null(found.contention)},
+                           {"coherency", or_null(found.coherency)},
+                           {"peak_n", or_null(found.peak)}}},
+      {"stops_paying_at", found.stops_paying_at ? json::value(*found.stops_paying_at) : json::value(nullptr)}};
+}
+
 json::object row_object(const comparison_row& row) {
   const report& cost = row.cost;
   return {{"engine", "fanout"},
           {"shape", to_string(row.shape)},
           {"error", row.ok() ? json::value(nullptr) : json::value(detail::printable(row.failure))},
           {"wall_s", seconds(cost.wall)},
+          {"walls_s", walls_array(row)},
+          {"median_s", seconds(cost.wall)},
+          {"spread", row.spread},
           {"speedup", or_null(row.speedup)},
           {"of_bound", or_null(row.of_bound)},
           {"cpu_s", seconds(cost.cpu())},
@@ -104,10 +146,13 @@ json::object workload_object(const comparison& of) {
           {"tasks", of.tasks},
           {"kind", of.kind ? json::value(to_string(*of.kind)) : json::value(nullptr)},
           {"cpu_share", or_null(of.cpu_share)},
+          {"noise", of.noise},
           {"lower_bound_s", of.bound ? json::value(seconds(of.bound->wall)) : json::value(nullptr)},
+          {"lower_bound", bound_value(of)},
           {"best", of.best ? json::value(to_string(of.rows[*of.best].shape)) : json::value(nullptr)},
           {"why", of.why},
-          {"rows", std::move(rows)}};
+          {"rows", std::move(rows)},
+          {"sweep", sweep_value(of)}};
 }
 
 }  // namespace

@@ -15,8 +15,8 @@ double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
 
-bool as_fast(const comparison_row& row, const comparison_row& quickest) {
-  return seconds(row.cost.wall) <= seconds(quickest.cost.wall) * practically_equal;
+bool as_fast(const comparison& of, const comparison_row& row, const comparison_row& quickest) {
+  return seconds(row.cost.wall) <= seconds(quickest.cost.wall) * (1 + equality(of));
 }
 
 auto needs(const comparison_row& row) {
@@ -32,33 +32,18 @@ const comparison_row* quickest_of(const std::vector<comparison_row>& rows) {
   return quickest;
 }
 
-std::optional<std::size_t> choose(const std::vector<comparison_row>& rows) {
+std::optional<std::size_t> choose(const comparison& of) {
+  const auto& rows = of.rows;
   const comparison_row* const quickest = quickest_of(rows);
   if (!quickest) return std::nullopt;
   const comparison_row* best = quickest;
   for (const auto& row : rows)
-    if (row.ok() && as_fast(row, *quickest) && needs(row) < needs(*best)) best = &row;
+    if (row.ok() && as_fast(of, row, *quickest) && needs(row) < needs(*best)) best = &row;
   return static_cast<std::size_t>(best - rows.data());
 }
 
-std::string say_kind(const comparison& of) {
-  std::string_view meaning = "waits for the rest";
-  if (of.kind == work_kind::cpu_bound) meaning = "hardly ever waits";
-  return fmt::format("{}: alone, a task computes for {:.1f} % of its time and {}.", to_string(*of.kind),
-                     *of.cpu_share * 100, meaning);
-}
-
-std::string say_bound(const comparison& of) {
-  const lower_bound& bound = *of.bound;
-  if (bound.cpu > bound.task)
-    return fmt::format(
-        "No shape can be faster than {:.3f} s: {} tasks of {:.3f} s of CPU each, the least measured in this run, on {} "
-        "{}.",
-        seconds(bound.wall), of.tasks, seconds(bound.task_cpu), bound.cores, bound.cores == 1 ? "core" : "cores");
-  return fmt::format(
-      "No shape can be faster than {:.3f} s, the time of a single task: the quickest one of this run, however many ran "
-      "beside it.",
-      seconds(bound.wall));
+std::string say_bound(const lower_bound& bound) {
+  return fmt::format("No shape can be faster than {:.3f} s: {}.", seconds(bound.wall), bound.why);
 }
 
 std::string count(std::uint64_t number, std::string_view one, std::string_view many) {
@@ -77,17 +62,74 @@ std::string say_best(const comparison& of, const comparison_row& best) {
       fmt::format("Choose {}: {:.3f} s on {}", to_string(best.shape), seconds(best.cost.wall), say_where(best));
   if (best.speedup && best.shape.model != model::sync)
     said += fmt::format(", {:.2f} times as fast as sync", *best.speedup);
-  if (of.kind == work_kind::cpu_bound) said += fmt::format(", with {:.2f} cores busy", best.cost.cores_used());
+  if (of.kind && *of.kind != work_kind::io_bound)
+    said += fmt::format(", with {:.2f} cores busy", best.cost.cores_used());
   said += '.';
   if (!best.cost.choice.empty())
     said += fmt::format(" It became {}: {}.", to_string(best.cost.shape), best.cost.choice);
+  return said;
+}
+
+std::string say_equals(const comparison& of, const comparison_row& best) {
   std::vector<std::string> equals;
   for (const auto& row : of.rows)
-    if (&row != &best && row.ok() && as_fast(row, *quickest_of(of.rows))) equals.push_back(to_string(row.shape));
-  if (!equals.empty())
-    said += fmt::format(" {} {} as fast within 2 %, and {} more threads, processes or memory.", fmt::join(equals, ", "),
-                        equals.size() == 1 ? "is" : "are", equals.size() == 1 ? "needs" : "need");
-  return said;
+    if (&row != &best && row.ok() && as_fast(of, row, *quickest_of(of.rows))) equals.push_back(to_string(row.shape));
+  if (equals.empty()) return "";
+  return fmt::format(" {} {} as fast within {}, and {} more threads, processes or memory.", fmt::join(equals, ", "),
+                     equals.size() == 1 ? "is" : "are",
+                     equality(of) > practically_equal
+                         ? fmt::format("the {:.0f} % by which this machine differs from itself", equality(of) * 100)
+                         : fmt::format("{:.0f} %", practically_equal * 100),
+                     equals.size() == 1 ? "needs" : "need");
+}
+
+/// What `best` needs that `other` does not, and the other way round.
+std::string say_price(const comparison_row& best, const comparison_row& other) {
+  std::vector<std::string> prices;
+  const auto compare_counts = [&](std::uint64_t mine, std::uint64_t theirs, const char* what) {
+    if (mine != theirs) prices.push_back(fmt::format("{} {} instead of {}", mine, what, theirs));
+  };
+  const auto processes_of = [](const comparison_row& row) { return row.shape.uses_workers() ? row.cost.processes : 0; };
+  compare_counts(processes_of(best), processes_of(other), "worker processes");
+  compare_counts(best.cost.threads, other.cost.threads, "threads");
+  const double mine = static_cast<double>(best.cost.peak_rss_bytes) / (1024 * 1024);
+  const double theirs = static_cast<double>(other.cost.peak_rss_bytes) / (1024 * 1024);
+  if (mine > theirs * 1.2 || theirs > mine * 1.2)
+    prices.push_back(fmt::format("{:.0f} MiB of memory instead of {:.0f}", mine, theirs));
+  if (prices.empty()) return "for nothing more";
+  return fmt::format("for {}", fmt::join(prices, ", "));
+}
+
+/// The quickest row that is not as fast as the best.
+std::string say_gain(const comparison& of, const comparison_row& best) {
+  const comparison_row* next = nullptr;
+  for (const auto& row : of.rows)
+    if (row.ok() && !as_fast(of, row, *quickest_of(of.rows)) && (!next || row.cost.wall < next->cost.wall)) next = &row;
+  if (!next) return "";
+  return fmt::format(" That is {:.2f} times as fast as the next best, {}, {}.",
+                     seconds(next->cost.wall) / seconds(best.cost.wall), to_string(next->shape),
+                     say_price(best, *next));
+}
+
+/// What to make of it, for those who have not seen it before.
+std::string say_lesson(work_kind kind) {
+  switch (kind) {
+    case work_kind::io_bound:
+      return " What waits needs no core: the more tasks wait at the same time the better, and one thread can hold "
+             "them.";
+    case work_kind::cpu_bound:
+      return " What computes needs a core to itself: as many tasks at a time as there are cores, and no more.";
+    case work_kind::mixed:
+      return " Waiting overlaps anywhere and computing only on several cores, so it takes both: many tasks at once, on "
+             "every core.";
+    case work_kind::lock_bound:
+      return " A lock makes many threads one: only what does not share it, as another process, runs beside it. So it "
+             "is "
+             "for every program under an interpreter's lock.";
+    case work_kind::memory_bound:
+      return " Cores share the way to memory: once it is full, more of them wait for it instead of each other.";
+  }
+  return "";
 }
 
 /// What one event loop on one thread made of the work: the claim that is believed least. Tasks that overlap take less
@@ -96,8 +138,8 @@ std::string say_async(const comparison& of) {
   constexpr double clearly_less = 0.9;
   const auto row = std::ranges::find_if(
       of.rows, [](const comparison_row& each) { return each.ok() && each.shape.model == model::async; });
-  if (row == of.rows.end() || of.tasks < 2 || row->shape.tasks < 2) return "";
-  const double in_turn = seconds(of.bound->task) * static_cast<double>(of.tasks);
+  if (row == of.rows.end() || !of.bound || of.tasks < 2 || row->shape.tasks < 2) return "";
+  const double in_turn = seconds(of.bound->in_turn);
   const bool overlapped = seconds(row->cost.wall) < in_turn * clearly_less;
   return fmt::format(
       " {} {} the tasks: its one thread used {:.2f} cores and took {:.3f} s; one after another, {} tasks take {:.3f} s "
@@ -108,15 +150,22 @@ std::string say_async(const comparison& of) {
 
 }  // namespace
 
-void conclude(comparison& of) {
-  of.best = choose(of.rows);
+double equality(const comparison& of) {
+  return std::max(practically_equal, of.noise);
+}
+
+void conclude(comparison& of, std::string_view figure) {
+  of.best = choose(of);
   if (!of.best) {
     of.why = fmt::format("No shape can be recommended, as all failed. {}: {}", to_string(of.rows.front().shape),
                          printable(of.rows.front().failure));
     return;
   }
-  if (of.kind) of.why = say_kind(of) + ' ';
-  of.why += say_bound(of) + ' ' + say_best(of, of.rows[*of.best]) + say_async(of);
+  const comparison_row& best = of.rows[*of.best];
+  if (of.kind) of.why = fmt::format("{}: {} ", to_string(*of.kind), figure);
+  if (of.bound) of.why += say_bound(*of.bound) + ' ';
+  of.why += say_best(of, best) + say_equals(of, best) + say_gain(of, best) + say_async(of);
+  if (of.kind) of.why += say_lesson(*of.kind);
 }
 
 }  // namespace fanout::detail

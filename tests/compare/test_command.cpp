@@ -60,10 +60,10 @@ std::string text(const json::value& object, const char* name) {
 void check_row(const json::value& row, double lower_bound, double tasks) {
   const std::string shape = text(row, "shape");
   SCOPED_TRACE(shape);
-  EXPECT_THAT(names_of(row),
-              ElementsAre("engine", "shape", "error", "wall_s", "speedup", "of_bound", "cpu_s", "cpu_user_s",
-                          "cpu_system_s", "cores_used", "peak_rss_bytes", "voluntary_switches", "involuntary_switches",
-                          "processes", "threads", "startup_s", "ipc_bytes", "latency_s", "failures", "timeline"));
+  EXPECT_THAT(names_of(row), ElementsAre("engine", "shape", "error", "wall_s", "walls_s", "median_s", "spread",
+                                         "speedup", "of_bound", "cpu_s", "cpu_user_s", "cpu_system_s", "cores_used",
+                                         "peak_rss_bytes", "voluntary_switches", "involuntary_switches", "processes",
+                                         "threads", "startup_s", "ipc_bytes", "latency_s", "failures", "timeline"));
   EXPECT_TRUE(row.at("error").is_null());
   EXPECT_TRUE(row.at("timeline").is_null());
   EXPECT_GT(number(row, "startup_s"), 0);
@@ -101,7 +101,7 @@ void check_row(const json::value& row, double lower_bound, double tasks) {
 }
 
 TEST(compare, one_json_object_with_everything_in_it) {
-  const auto whole = run_json({"--latency", "100ms", "--work", "30ms"});
+  const auto whole = run_json({"--latency", "100ms", "--work", "30ms", "--rounds", "2"});
   EXPECT_THAT(names_of(whole), ElementsAre("machine", "workloads"));
   EXPECT_THAT(names_of(whole.at("machine")), ElementsAre("cores", "cpu", "memory_bytes", "system"));
   EXPECT_GE(number(whole.at("machine"), "cores"), 1);
@@ -113,8 +113,10 @@ TEST(compare, one_json_object_with_everything_in_it) {
     SCOPED_TRACE(text(workload, "name"));
     names.push_back(text(workload, "name"));
     kinds.push_back(text(workload, "kind"));
-    EXPECT_THAT(names_of(workload), ElementsAre("name", "description", "tasks", "kind", "cpu_share", "lower_bound_s",
-                                                "best", "why", "rows"));
+    EXPECT_THAT(names_of(workload), ElementsAre("name", "description", "tasks", "kind", "cpu_share", "noise",
+                                                "lower_bound_s", "lower_bound", "best", "why", "rows", "sweep"));
+    EXPECT_THAT(names_of(workload.at("lower_bound")),
+                ElementsAre("task_s", "cpu_s", "in_flight_s", "in_flight", "cores", "why"));
     EXPECT_EQ(number(workload, "tasks"), 5);
     EXPECT_THAT(text(workload, "why"), AllOf(HasSubstr("Choose " + text(workload, "best")), HasSubstr("async:5")));
     std::vector<std::string> shapes;
@@ -147,8 +149,9 @@ TEST(compare, the_shapes_asked_for_and_no_speed_up_without_sync) {
 }
 
 TEST(compare, every_workload_has_its_options) {
-  const auto whole = run_json({"mixed", "memory", "lock", "--latency", "20ms", "--share", "40%", "--work", "10ms",
-                               "--size", "256KiB", "--tasks", "3", "--shapes", "sync,threads:2,processes:2"});
+  const auto whole =
+      run_json({"mixed", "memory", "lock", "--latency", "20ms", "--share", "40%", "--work", "10ms", "--rounds", "1",
+                "--size", "256KiB", "--tasks", "3", "--shapes", "sync,threads:2,processes:2"});
   std::vector<std::string> names;
   for (const auto& workload : whole.at("workloads").as_array()) {
     names.push_back(text(workload, "name"));
@@ -156,6 +159,19 @@ TEST(compare, every_workload_has_its_options) {
     for (const auto& row : workload.at("rows").as_array()) EXPECT_EQ(number(row, "failures"), 0);
   }
   EXPECT_THAT(names, ElementsAre("mixed", "memory", "lock"));
+}
+
+TEST(compare, a_sweep_has_a_point_for_every_count) {
+  const auto whole = run_json({"io", "--latency", "30ms", "--sweep", "async:6", "--shapes", "sync", "--rounds", "1"});
+  const auto& sweep = whole.at("workloads").at(0).at("sweep");
+  EXPECT_EQ(text(sweep, "shape"), "async");
+  std::vector<double> counts;
+  for (const auto& point : sweep.at("points").as_array()) counts.push_back(number(point, "n"));
+  EXPECT_THAT(counts, ElementsAre(1, 2, 4, 6));
+  EXPECT_EQ(number(whole.at("workloads").at(0), "tasks"), 6) << "or the last place would be empty";
+  EXPECT_GT(number(sweep.at("points").at(3), "speedup"), 1.5);
+  const ended shown = run({"io", "--latency", "30ms", "--sweep", "async:2", "--shapes", "sync", "--rounds", "1"});
+  EXPECT_THAT(shown.output, HasSubstr("speed-up"));
 }
 
 TEST(compare, a_table_that_fits_a_terminal) {
@@ -213,6 +229,7 @@ TEST(compare, wrong_use_is_named_with_what_is_accepted) {
   EXPECT_THAT(refused({"memory", "--size", "1"}), HasSubstr("--size: use 1KiB to 4GiB"));
   EXPECT_THAT(refused({"--url", "gopher://localhost/"}), AllOf(HasSubstr("--url"), HasSubstr("gopher")));
   EXPECT_THAT(refused({"--url", "http://localhost/", "--latency", "1s"}), HasSubstr("--url"));
+  EXPECT_THAT(refused({"--sweep", "sync"}), HasSubstr("--sweep: 'sync' has no count to sweep"));
   EXPECT_THAT(refused({"--bogus"}), AllOf(HasSubstr("'--bogus'"), HasSubstr("--shapes")));
 }
 

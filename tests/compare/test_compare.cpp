@@ -79,6 +79,7 @@ TEST_F(comparing, a_timeline_is_drawn_by_a_run_of_its_own) {
   std::vector<std::string> runs;
   compare_options how;
   how.timeline = true;
+  how.rounds = 1;
   how.on_measure = [&](const shape* under) { runs.push_back(under ? to_string(*under) : "alone"); };
   const auto found = compare(workloads::cpu(1000, 4), {sync(), threads(2), processes(2)}, how);
   EXPECT_THAT(runs,
@@ -139,22 +140,28 @@ TEST_F(comparing, a_shape_that_cannot_run_the_work_says_why_and_the_others_count
   EXPECT_EQ(found.best, 0U);
 }
 
-TEST_F(comparing, of_several_rounds_the_fastest_counts_and_the_shapes_take_turns) {
+TEST_F(comparing, of_several_rounds_the_median_counts_and_the_shapes_take_turns) {
   std::vector<std::string> runs;
   compare_options how;
   how.rounds = 3;
   how.on_measure = [&](const shape* next) { runs.push_back(next ? to_string(*next) : "alone"); };
   const auto work = make_workload(
-      "settling", "sleeping, less in the second round",
+      "settling", "waiting, longer in the first round",
       [&](int) {
-        std::this_thread::sleep_for(runs.size() == 4 || runs.size() == 5 ? 1ms : 40ms);
+        std::this_thread::sleep_for(runs.size() == 2 || runs.size() == 3 ? 400ms : 1ms);
         return 0;
       },
       std::vector<int>{1}, itself);
   const auto found = compare(work, {sync(), threads(1)}, how);
   EXPECT_THAT(runs, testing::ElementsAre("alone", "sync", "threads:1", "sync", "threads:1", "sync", "threads:1"));
   ASSERT_EQ(found.rows.size(), 2U);
-  for (const auto& row : found.rows) EXPECT_LT(row.cost.wall, 40ms);
+  for (const auto& row : found.rows) {
+    EXPECT_LT(row.cost.wall, 400ms);
+    ASSERT_EQ(row.walls.size(), 3U);
+    EXPECT_GE(row.walls[0], 400ms);
+    EXPECT_GE(row.spread * static_cast<double>(row.cost.wall.count()), 1e6);
+  }
+  EXPECT_GE(found.noise, 0);
 }
 
 TEST_F(comparing, a_failure_in_a_later_round_is_not_forgotten) {

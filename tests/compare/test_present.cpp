@@ -46,14 +46,20 @@ comparison made_of(std::vector<comparison_row> rows, work_kind kind = work_kind:
   all.tasks = 5;
   all.kind = kind;
   all.cpu_share = kind == work_kind::cpu_bound ? 0.99 : 0.01;
-  all.bound = lower_bound{.wall = 400ms, .task = 400ms, .cpu = 10ms, .task_cpu = 4ms, .cores = 2};
+  all.bound = lower_bound{.wall = 400ms,
+                          .task = 400ms,
+                          .cpu = 10ms,
+                          .task_cpu = 4ms,
+                          .in_turn = 2s,
+                          .cores = 2,
+                          .why = "the time of a single task"};
   all.rows = std::move(rows);
   return all;
 }
 
 std::string best_of(std::vector<comparison_row> rows) {
   comparison all = made_of(std::move(rows));
-  detail::conclude(all);
+  detail::conclude(all, "");
   return all.best ? to_string(all.rows[*all.best].shape) : "none";
 }
 
@@ -75,15 +81,22 @@ TEST(verdict, a_failed_row_is_never_best) {
 TEST(verdict, says_what_bounds_the_work_and_what_async_made_of_it) {
   comparison io = made_of({row(async(5), 402ms, 1), row(threads(5), 403ms, 5)});
   io.rows[0].cost.cpu_user = 4020us;
-  detail::conclude(io);
+  detail::conclude(io, "alone, a task computes for 1.0 % of its time.");
   EXPECT_THAT(io.why, AllOf(HasSubstr("I/O-bound: alone, a task computes for 1.0 % of its time"),
-                            HasSubstr("faster than 0.400 s, the time of a single task"), HasSubstr("Choose async:5"),
+                            HasSubstr("faster than 0.400 s: the time of a single task"), HasSubstr("Choose async:5"),
                             HasSubstr("threads:5 is as fast"),
                             HasSubstr("async:5 overlapped the tasks: its one thread used 0.01 cores")));
   comparison cpu = made_of({row(async(5), 1500ms, 1), row(threads(5), 750ms, 5)}, work_kind::cpu_bound);
-  cpu.bound = lower_bound{.wall = 750ms, .task = 300ms, .cpu = 750ms, .task_cpu = 300ms, .cores = 2};
-  detail::conclude(cpu);
-  EXPECT_THAT(cpu.why, AllOf(HasSubstr("0.750 s: 5 tasks of 0.300 s of CPU each"), HasSubstr("on 2 cores"),
+  cpu.bound = lower_bound{.wall = 750ms,
+                          .task = 300ms,
+                          .cpu = 750ms,
+                          .task_cpu = 300ms,
+                          .in_turn = 1500ms,
+                          .cores = 2,
+                          .why = "5 tasks on 2 cores"};
+  detail::conclude(cpu, "alone, a task computes.");
+  EXPECT_THAT(cpu.why, AllOf(HasSubstr("0.750 s: 5 tasks on 2 cores"),
+                             HasSubstr("2.00 times as fast as the next best, async:5, for 5 threads instead of 1"),
                              HasSubstr("Choose threads:5: 0.750 s on 5 threads, 2.00 times as fast as sync"),
                              HasSubstr("async:5 did not overlap the tasks: its one thread used 1.00 cores"),
                              Not(HasSubstr("as fast within"))));
@@ -93,7 +106,7 @@ TEST(table, fits_eighty_columns_and_lines_up) {
   comparison all = made_of({row(sync(), 1234567ms, 1), row(processes(1024), 400ms, 1024, 1024),
                             failed_row(async(5), std::string(200, 'x') + " and " + std::string(100, 'y'))});
   all.rows[0].speedup.reset();
-  detail::conclude(all);
+  detail::conclude(all, "alone, a task computes.");
   std::istringstream text(render_table(all));
   std::size_t end_of_numbers = 0;
   for (std::string line; std::getline(text, line);) {
@@ -112,7 +125,7 @@ TEST(table, fits_eighty_columns_and_lines_up) {
 TEST(table, what_a_server_said_cannot_control_the_terminal) {
   comparison all = made_of({failed_row(sync(), "status: \x1b[31mred\n")});
   all.description = "\x1b]0;title\x07";
-  detail::conclude(all);
+  detail::conclude(all, "alone, a task computes.");
   const std::string text = render_table(all);
   EXPECT_THAT(text, AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\x07")), HasSubstr("\\x1b[31mred\\x0a")));
 }
@@ -129,7 +142,7 @@ TEST(json, what_is_not_known_is_null) {
   all.kind.reset();
   all.cpu_share.reset();
   all.bound.reset();
-  detail::conclude(all);
+  detail::conclude(all, "alone, a task computes.");
   const auto whole = boost::json::parse(to_json({all}));
   const auto& found = whole.at("workloads").at(0);
   for (const char* name : {"kind", "cpu_share", "lower_bound_s", "best"}) EXPECT_TRUE(found.at(name).is_null()) << name;
@@ -148,7 +161,7 @@ TEST(json, a_timeline_counts_from_the_start_of_its_run) {
         {.index = 0, .lane = 3, .started = at(500ms), .finished = at(1s), .cpu = 250ms, .ok = true, .held = {}},
         {.index = 1, .lane = 0, .started = at(0s), .finished = at(2s), .held = {{at(0s), at(1s)}}}};
   }
-  detail::conclude(all);
+  detail::conclude(all, "alone, a task computes.");
   const auto whole = boost::json::parse(to_json({all}));
   const auto& rows = whole.at("workloads").at(0).at("rows");
   EXPECT_EQ(rows.at(0).at("timeline").at("tasks"),

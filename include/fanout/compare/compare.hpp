@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/compare/sweep.hpp>
 #include <fanout/compare/workload.hpp>
 #include <fanout/core/interrupt.hpp>
 #include <fanout/core/report.hpp>
@@ -25,8 +26,11 @@ namespace fanout {
 
 /// What one shape made of the workload.
 struct comparison_row {
-  fanout::shape shape;             ///< as asked for; `cost.shape` is what ran
-  report cost;                     ///< its `peak_rss_bytes` starts afresh with each row, where the kernel allows it
+  fanout::shape shape;  ///< as asked for; `cost.shape` is what ran
+  report cost;          ///< its `peak_rss_bytes` starts afresh with each row, where the kernel allows it
+  /// Of each run, in their order; `cost` is the run whose wall time is the median (of two, the lower).
+  std::vector<std::chrono::nanoseconds> walls;
+  double spread = 0;               ///< what lies between the quickest and the slowest of them, over the median
   std::string failure;             ///< why the row does not count; empty for one in which every task succeeded
   std::optional<double> speedup;   ///< the `sync` row's wall time over this one's; empty without one, and for a failure
   std::optional<double> of_bound;  ///< lower bound over wall time: 1 is perfect; empty for a failure
@@ -41,19 +45,25 @@ struct comparison_row {
 
 /// What the tasks do with their time.
 enum class work_kind {
-  io_bound,   ///< they wait: at most a quarter of a task's time is computing
-  mixed,      ///< both
-  cpu_bound,  ///< they compute: at least three quarters
+  io_bound,      ///< they wait: at most a quarter of a task's time is computing
+  mixed,         ///< both
+  cpu_bound,     ///< they compute: at least three quarters
+  lock_bound,    ///< they wait for each other: one at a time has what all of them need
+  memory_bound,  ///< they compute, and more of them at once only share the way to memory
 };
-std::string to_string(work_kind kind);  ///< "I/O-bound", "mixed", "CPU-bound"
+std::string to_string(work_kind kind);  ///< "I/O-bound", "mixed", "CPU-bound", "lock-bound", "memory-bound"
 
-/// No shape can be faster than this.
+/// No shape of those compared can be faster than this: from the least that any run was seen to need.
 struct lower_bound {
-  std::chrono::nanoseconds wall{0};      ///< the greater of the two below
-  std::chrono::nanoseconds task{0};      ///< one task, at the quickest it was seen
-  std::chrono::nanoseconds cpu{0};       ///< the CPU time of all tasks over the cores
-  std::chrono::nanoseconds task_cpu{0};  ///< the CPU time of one task, at the least it was seen
+  std::chrono::nanoseconds wall{0};       ///< the greatest of the three below
+  std::chrono::nanoseconds task{0};       ///< the slowest task, each at the quickest it was seen
+  std::chrono::nanoseconds cpu{0};        ///< the CPU time of all tasks over the cores
+  std::chrono::nanoseconds task_cpu{0};   ///< the CPU time of one task, on average
+  std::chrono::nanoseconds in_turn{0};    ///< all tasks, each at its quickest, one after the other
+  std::chrono::nanoseconds in_flight{0};  ///< that, over `places`; zero without a limit
+  std::uint32_t places = 0;               ///< tasks under way at once, at most, in any of the shapes; 0 for no limit
   std::uint32_t cores = 1;
+  std::string why;  ///< which of the three it is, in a sentence
 };
 
 /// One workload under several shapes. A plain value.
@@ -64,8 +74,10 @@ struct comparison {
   std::optional<work_kind> kind;     ///< empty, as the next two, where no task ever succeeded
   std::optional<double> cpu_share;   ///< of one task's time alone, how much it computes: 0 to 1
   std::optional<lower_bound> bound;  ///
+  double noise = 0;  ///< how much the same piece of work differed in time between the rows: 0.03 is 3 % either way
   std::vector<comparison_row> rows;  ///< in the order of the shapes
   std::optional<std::size_t> best;   ///< the row to choose; empty if every row failed
+  std::optional<scaling> sweep;      ///< of the same work, where it was asked for
   std::string why;                   ///< kind, bound and choice in a few sentences, with this run's numbers
 
   bool ok() const noexcept;  ///< whether every row is
@@ -75,8 +87,8 @@ struct compare_options {
   /// Raised: `compare` cancels what is under way and throws a `fanout::error` of kind `cancelled`. May be null.
   const fanout::interrupt* interrupt = nullptr;
   /// How often the work is run under each shape, at least once. The shapes take turns, so that a machine whose speed
-  /// drifts disturbs all alike, and the fastest run of each is its row. One that fails is its row in any case.
-  std::uint32_t rounds = 1;
+  /// drifts disturbs all alike, and the median run of each is its row. One that fails is its row in any case.
+  std::uint32_t rounds = 3;
   bool timeline = false;  ///< run each shape once more, for `comparison_row::timeline`
   /// Called before each run under a shape, and with null before the tasks that are run alone.
   std::function<void(const fanout::shape*)> on_measure;
@@ -87,8 +99,10 @@ std::string own_tasks(std::uint64_t count);
 }
 
 /// Runs `work` under each of `shapes`, in turn; before that, single tasks alone, to warm up and to see what a task
-/// takes when nothing disturbs it. Failures of tasks, results that differ between rows, and shapes that cannot run the
-/// work fail their row. Throws `std::invalid_argument` without tasks or shapes.
+/// takes when nothing disturbs it; between the runs a piece of work that is always the same, to see how much the
+/// machine differs from itself. Rows that differ by less are called equal. Failures of tasks, results that differ
+/// between rows, and shapes that cannot run the work fail their row. Throws `std::invalid_argument` without tasks or
+/// shapes.
 ///
 /// Resets this process's peak of resident memory (`VmHWM` of proc(5)) before each row. Thread safety: two comparisons
 /// at once disturb each other's figures, and nothing else.

@@ -36,6 +36,7 @@ struct workload_run {
   std::uint64_t checksum = 0;                   ///< of all results, in whatever order they came
   std::string failure;                          ///< of the failed task with the lowest index; empty if none failed
   std::chrono::nanoseconds quickest{};          ///< the quickest task that succeeded; zero if none did
+  std::vector<std::chrono::nanoseconds> taken;  ///< by each task, in the order of the inputs; zero where it failed
 };
 
 /// A number of equal tasks. A plain value; make one with `make_workload`, or take one of workloads.hpp.

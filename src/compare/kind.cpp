@@ -1,0 +1,99 @@
+#include "compare/kind.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace fanout::detail {
+namespace {
+
+constexpr double mostly = 0.75;
+constexpr double hardly = 0.25;
+constexpr double overlapped = 0.5;  ///< of the time that a row could have saved, at least this much is saved
+constexpr double much_more = 1.2;   ///< times the CPU time
+
+double usable_lanes(const work_evidence& of, const lane_evidence& row) {
+  return static_cast<double>(std::min<std::uint64_t>(row.lanes, of.tasks));
+}
+
+/// No row with that many lanes can be faster.
+double ideal(const work_evidence& of, const lane_evidence& row) {
+  return std::max({of.task, of.cpu_one_by_one / of.cores, of.wall_one_by_one / usable_lanes(of, row)});
+}
+
+/// Of the time that overlapping could have saved, how much was: 0 to 1.
+double saved(const work_evidence& of, const lane_evidence& row) {
+  const double most = of.wall_one_by_one - ideal(of, row);
+  return most > 0 ? (of.wall_one_by_one - row.wall) / most : 1;
+}
+
+/// Whether cores were free while the row had tasks to run.
+bool left_cores_free(const work_evidence& of, const lane_evidence& row) {
+  const double most = std::min(usable_lanes(of, row), static_cast<double>(of.cores));
+  return row.wall > 0 && row.cpu / row.wall < mostly * most;
+}
+
+std::optional<kind_finding> find_lock(const work_evidence& of) {
+  if (of.cores < 2) return std::nullopt;
+  const lane_evidence* held_up = nullptr;
+  const lane_evidence* apart = nullptr;
+  for (const auto& row : of.rows) {
+    if (usable_lanes(of, row) < 2) continue;
+    if (row.workers) {
+      if (!apart || row.wall < apart->wall) apart = &row;
+    } else if (!held_up || row.wall < held_up->wall) {
+      held_up = &row;
+    }
+  }
+  if (!held_up || saved(of, *held_up) >= overlapped || !left_cores_free(of, *held_up)) return std::nullopt;
+  // Without worker processes to compare with, waiting tasks may as well be held up by whoever they wait for.
+  if (!apart && of.cpu_share < mostly) return std::nullopt;
+  if (apart && saved(of, *apart) < overlapped) return std::nullopt;
+  std::string figure = fmt::format(
+      "{} took {:.2f} times as long as one task after another and kept {:.2f} of {} cores busy: something they share "
+      "lets one thread through at a time",
+      held_up->name, held_up->wall / of.wall_one_by_one, held_up->cpu / held_up->wall, of.cores);
+  if (apart)
+    figure += fmt::format("; {}, which share no lock, took {:.2f} times as long", apart->name,
+                          apart->wall / of.wall_one_by_one);
+  return kind_finding{work_kind::lock_bound, figure + '.'};
+}
+
+/// The row whose tasks computed at the same time and needed least for it; rows in worker processes have the cost of
+/// starting them on their account, and count only where there is no other.
+const lane_evidence* cheapest_parallel(const work_evidence& of) {
+  const lane_evidence* cheapest = nullptr;
+  for (const auto& row : of.rows) {
+    const bool parallel = usable_lanes(of, row) >= 2 && row.wall > 0 && row.cpu / row.wall > 1.3;
+    if (!parallel) continue;
+    if (!cheapest || std::pair(row.workers, row.cpu) < std::pair(cheapest->workers, cheapest->cpu)) cheapest = &row;
+  }
+  return cheapest;
+}
+
+std::optional<kind_finding> find_memory(const work_evidence& of) {
+  const lane_evidence* const row = cheapest_parallel(of);
+  if (!row || of.cpu_share < mostly || of.cpu_one_by_one <= 0) return std::nullopt;
+  const double price = row->cpu / of.cpu_one_by_one;
+  if (price < much_more * of.full_cores + of.noise) return std::nullopt;
+  return kind_finding{
+      work_kind::memory_bound,
+      fmt::format(
+          "tasks that ran at the same moment needed {:.2f} times the CPU time they need alone ({}); computing that "
+          "stays in a core's own cache needs {:.2f} times as much on this machine.",
+          price, row->name, of.full_cores)};
+}
+
+}  // namespace
+
+kind_finding find_kind(const work_evidence& of) {
+  if (auto lock = find_lock(of)) return *std::move(lock);
+  if (auto memory = find_memory(of)) return *std::move(memory);
+  const auto kind = of.cpu_share <= hardly   ? work_kind::io_bound
+                    : of.cpu_share >= mostly ? work_kind::cpu_bound
+                                             : work_kind::mixed;
+  return {kind, fmt::format("alone, a task computes for {:.1f} % of its time and {}.", of.cpu_share * 100,
+                            kind == work_kind::cpu_bound ? "hardly ever waits" : "waits for the rest")};
+}
+
+}  // namespace fanout::detail

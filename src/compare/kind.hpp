@@ -1,0 +1,46 @@
+#pragma once
+
+#include <fanout/compare/compare.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// \file
+/// What kind of work it is, from what shapes made of it.
+namespace fanout::detail {
+
+/// One row that succeeded, as far as it says something about the work. Seconds.
+struct lane_evidence {
+  std::string name;         ///< of the shape
+  bool workers = false;     ///< its lanes are in worker processes, which share no locks
+  std::uint32_t lanes = 1;  ///< threads
+  double wall = 0;
+  double cpu = 0;
+};
+
+/// What is known about the work. Seconds.
+struct work_evidence {
+  std::uint64_t tasks = 1;
+  std::uint32_t cores = 1;
+  double cpu_share = 0;        ///< of a task's time alone, how much it computes
+  double task = 0;             ///< the slowest task, undisturbed
+  double wall_one_by_one = 0;  ///< all tasks, one after the other
+  double cpu_one_by_one = 0;   ///< their CPU time then
+  double noise = 0;            ///< of the machine: noise_meter
+  double full_cores = 1;       ///< price_of_full_cores
+  std::vector<lane_evidence> rows;
+};
+
+struct kind_finding {
+  work_kind kind = work_kind::io_bound;
+  std::string figure;  ///< a sentence with the figure that shows it
+};
+
+/// Lock-bound: threads hardly overlap the tasks although cores are free, and worker processes, where there is such a
+/// row, do. Memory-bound: tasks compute, and need much more CPU time beside each other than alone, more than the
+/// machine's cores make of any computing. Otherwise, what tasks do with their time alone decides.
+kind_finding find_kind(const work_evidence& of);
+
+}  // namespace fanout::detail
