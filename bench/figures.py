@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 
+import compare_figures
 import http_figures
 import tls_figures
 
@@ -108,7 +109,11 @@ def compare(fanout, workload, rounds):
     for row in found["rows"]:
         if row["failures"]:
             fail(f"{row['shape']} had {row['failures']} failures")
-    return {row["shape"]: row for row in found["rows"]}
+        row["wall_s"] = min(row["walls_s"])
+    rows = {row["shape"]: row for row in found["rows"]}
+    for row in found["rows"]:
+        row["speedup"] = rows["sync"]["wall_s"] / row["wall_s"]
+    return rows
 
 
 def measure_shapes(fanout, rounds, figures):
@@ -294,7 +299,7 @@ def main():
     parser.add_argument("--fanout", required=True, help="the release binary")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("only", nargs="*",
-                        choices=["shapes", "fetch", "http", "async", "tls", "processes", "dns", "idle", []],
+                        choices=["shapes", "fetch", "http", "async", "tls", "processes", "dns", "idle", "verdict", "auto", []],
                         help="which parts; all by default")
     given = parser.parse_args()
     if len(os.sched_getaffinity(0)) < 2:
@@ -320,6 +325,10 @@ def main():
         measure_dns(given.fanout, given.rounds, figures)
     if not given.only or "idle" in given.only:
         measure_idle(given.fanout, figures)
+    if not given.only or "verdict" in given.only:
+        compare_figures.measure_verdicts(given.fanout, figures)
+    if not given.only or "auto" in given.only:
+        compare_figures.measure_auto(given.fanout, figures)
     figures.print()
     sys.exit(1 if figures.missed else 0)
 
