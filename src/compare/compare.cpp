@@ -57,6 +57,7 @@ class comparing {
     relate();
     const std::string figure = name_kind();
     detail::conclude(result_, figure);
+    warn();
     return std::move(result_);
   }
 
@@ -78,7 +79,10 @@ class comparing {
       row.startup = done.startup;
       row.latency = done.latency;
       check(row, done);
-      if (row.ok() && under.model == model::sync) result_.cpu_share = detail::cpu_share_of(row.cost, without_core);
+      if (row.ok() && under.model == model::sync) {
+        result_.cpu_share = detail::cpu_share_of(row.cost, without_core);
+        lost_.push_back(ratio(without_core, row.cost.wall));
+      }
     } catch (const error& failed) {
       if (failed.kind() == failure_kind::cancelled) throw;
       row.failure = failed.what();
@@ -176,11 +180,24 @@ class comparing {
     return found.figure;
   }
 
+  /// Says so where the figures are somebody else's.
+  void warn() {
+    constexpr double disturbed = 0.1;
+    if (lost_.empty()) return;
+    const double least = *std::ranges::min_element(lost_);
+    if (least < disturbed) return;
+    result_.why += fmt::format(
+        " Beware: other programs held the cores while this one was ready to run, for {:.0f} % of the time under sync; "
+        "measure again when they are quiet.",
+        least * 100);
+  }
+
   const workload& work_;
   const compare_options& how_;
   options run_;
   comparison result_;
   std::vector<row_runs> measured_;
+  std::vector<double> lost_;  ///< of each run under sync: the share of its time without a core
   detail::bound_finder bound_;
   detail::noise_meter noise_;
   double full_cores_ = detail::price_of_full_cores();
