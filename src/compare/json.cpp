@@ -101,13 +101,18 @@ json::value sweep_value(const comparison& of) {
                      {"speedup", ok ? json::value(point.speedup) : json::value(nullptr)},
                      {"error", ok ? json::value(nullptr) : json::value(detail::printable(point.failure))}});
   }
+  json::value amdahl = nullptr;
+  json::value usl = nullptr;
+  if (found.serial_share) amdahl = json::object{{"serial_share", *found.serial_share}};
+  if (found.contention)
+    usl = json::object{{"contention", *found.contention},
+                       {"coherency", *found.coherency},
+                       {"peak_n", or_null(found.peak)}};
   return json::object{
       {"shape", found.shape},
       {"points", std::move(points)},
-      {"amdahl", json::object{{"serial_share", or_null(found.serial_share)}}},
-      {"usl", json::object{{"contention", or_null(found.contention)},
-                           {"coherency", or_null(found.coherency)},
-                           {"peak_n", or_null(found.peak)}}},
+      {"amdahl", std::move(amdahl)},
+      {"usl", std::move(usl)},
       {"stops_paying_at", found.stops_paying_at ? json::value(*found.stops_paying_at) : json::value(nullptr)}};
 }
 
