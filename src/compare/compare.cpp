@@ -104,7 +104,7 @@ class comparing {
     if (!runs.back().ok()) return std::move(runs.back());
     std::vector<std::chrono::nanoseconds> walls;
     for (const auto& each : runs) walls.push_back(each.cost.wall);
-    std::ranges::stable_sort(runs, {}, [](const comparison_row& each) { return each.cost.wall; });
+    std::ranges::sort(runs, {}, [](const comparison_row& each) { return each.cost.wall; });
     comparison_row median = std::move(runs[(runs.size() - 1) / 2]);
     const auto [least, most] = std::ranges::minmax(walls);
     median.spread = ratio(most - least, median.cost.wall);
