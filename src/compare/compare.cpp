@@ -79,10 +79,7 @@ class comparing {
       row.startup = done.startup;
       row.latency = done.latency;
       check(row, done);
-      if (row.ok() && under.model == model::sync) {
-        result_.cpu_share = detail::cpu_share_of(row.cost, without_core);
-        lost_.push_back(ratio(without_core, row.cost.wall));
-      }
+      if (row.ok() && under.model == model::sync) result_.cpu_share = detail::cpu_share_of(row.cost, without_core);
     } catch (const error& failed) {
       if (failed.kind() == failure_kind::cancelled) throw;
       row.failure = failed.what();
@@ -165,7 +162,8 @@ class comparing {
     known.wall_one_by_one = seconds(bound_.one_by_one());
     known.cpu_one_by_one = seconds(result_.bound->task_cpu) * static_cast<double>(work_.tasks);
     known.noise = result_.noise;
-    known.full_cores = full_cores_;
+    known.full_cores = full_cores_.price;
+    known.given_cores = full_cores_.given;
     for (const comparison_row& row : result_.rows) {
       if (!row.ok()) continue;
       const double wall = seconds(row.cost.wall);
@@ -182,14 +180,14 @@ class comparing {
 
   /// Says so where the figures are somebody else's.
   void warn() {
-    constexpr double disturbed = 0.1;
-    if (lost_.empty()) return;
-    const double least = *std::ranges::min_element(lost_);
-    if (least < disturbed) return;
+    constexpr double disturbed = 0.9;
+    const std::uint32_t cores = available_cores();
+    if (full_cores_.given >= disturbed * cores) return;
     result_.why += fmt::format(
-        " Beware: other programs held the cores while this one was ready to run, for {:.0f} % of the time under sync; "
-        "measure again when they are quiet.",
-        least * 100);
+        " Beware: other programs were computing, and of its {} cores this machine gave {:.2f}; measure again when it "
+        "is "
+        "quiet.",
+        cores, full_cores_.given);
   }
 
   const workload& work_;
@@ -197,10 +195,9 @@ class comparing {
   options run_;
   comparison result_;
   std::vector<row_runs> measured_;
-  std::vector<double> lost_;  ///< of each run under sync: the share of its time without a core
   detail::bound_finder bound_;
   detail::noise_meter noise_;
-  double full_cores_ = detail::price_of_full_cores();
+  detail::full_cores full_cores_ = detail::measure_full_cores();
   std::optional<std::uint64_t> checksum_;
 };
 

@@ -105,9 +105,8 @@ json::value sweep_value(const comparison& of) {
   json::value usl = nullptr;
   if (found.serial_share) amdahl = json::object{{"serial_share", *found.serial_share}};
   if (found.contention)
-    usl = json::object{{"contention", *found.contention},
-                       {"coherency", *found.coherency},
-                       {"peak_n", or_null(found.peak)}};
+    usl = json::object{
+        {"contention", *found.contention}, {"coherency", *found.coherency}, {"peak_n", or_null(found.peak)}};
   return json::object{
       {"shape", found.shape},
       {"points", std::move(points)},

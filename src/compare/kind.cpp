@@ -16,9 +16,14 @@ double usable_lanes(const work_evidence& of, const lane_evidence& row) {
   return static_cast<double>(std::min<std::uint64_t>(row.lanes, of.tasks));
 }
 
+/// What other programs left.
+double cores_of(const work_evidence& of) {
+  return of.given_cores > 0 ? of.given_cores : static_cast<double>(of.cores);
+}
+
 /// No row with that many lanes can be faster.
 double ideal(const work_evidence& of, const lane_evidence& row) {
-  return std::max({of.task, of.cpu_one_by_one / of.cores, of.wall_one_by_one / usable_lanes(of, row)});
+  return std::max({of.task, of.cpu_one_by_one / cores_of(of), of.wall_one_by_one / usable_lanes(of, row)});
 }
 
 /// Of the time that overlapping could have saved, how much was: 0 to 1.
@@ -29,7 +34,7 @@ double saved(const work_evidence& of, const lane_evidence& row) {
 
 /// Whether cores were free while the row had tasks to run.
 bool left_cores_free(const work_evidence& of, const lane_evidence& row) {
-  const double most = std::min(usable_lanes(of, row), static_cast<double>(of.cores));
+  const double most = std::min(usable_lanes(of, row), cores_of(of));
   return row.wall > 0 && row.cpu / row.wall < mostly * most;
 }
 

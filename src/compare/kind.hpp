@@ -24,12 +24,13 @@ struct lane_evidence {
 struct work_evidence {
   std::uint64_t tasks = 1;
   std::uint32_t cores = 1;
+  double given_cores = 0;      ///< full_cores::given; 0: all of them
   double cpu_share = 0;        ///< of a task's time alone, how much it computes
   double task = 0;             ///< the slowest task, undisturbed
   double wall_one_by_one = 0;  ///< all tasks, one after the other
   double cpu_one_by_one = 0;   ///< their CPU time then
   double noise = 0;            ///< of the machine: noise_meter
-  double full_cores = 1;       ///< price_of_full_cores
+  double full_cores = 1;       ///< full_cores::price
   std::vector<lane_evidence> rows;
 };
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <numeric>
 #include <thread>
 
 namespace fanout::detail {
@@ -23,17 +24,23 @@ double cpu_of_piece() {
   return std::chrono::duration<double>(thread_cpu() - before).count();
 }
 
-/// CPU seconds of one piece, on average, while each of `lanes` threads counts one.
-double cpu_beside_others(std::uint32_t lanes) {
+struct all_at_once {
+  double cpu_each = 0;  ///< seconds, on average
+  double cores = 0;
+};
+
+/// A piece on each of `lanes` threads.
+all_at_once beside_others(std::uint32_t lanes) {
   std::vector<double> each(lanes);
+  const auto before = std::chrono::steady_clock::now();
   {
     std::vector<std::jthread> threads;
     for (std::uint32_t i = 1; i < lanes; ++i) threads.emplace_back([&each, i] { each[i] = cpu_of_piece(); });
     each[0] = cpu_of_piece();
   }
-  double sum = 0;
-  for (const double one : each) sum += one;
-  return sum / lanes;
+  const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+  const double sum = std::accumulate(each.begin(), each.end(), 0.0);
+  return {sum / lanes, sum / wall};
 }
 
 }  // namespace
@@ -52,14 +59,17 @@ double noise_meter::spread() const {
   return (at(90) - at(10)) / 2 / at(50);
 }
 
-double price_of_full_cores() {
+full_cores measure_full_cores() {
   double alone = std::numeric_limits<double>::max();
   double beside = alone;
+  double cores = 0;
   for (int turn = 0; turn < attempts; ++turn) {
     alone = std::min(alone, cpu_of_piece());
-    beside = std::min(beside, cpu_beside_others(available_cores()));
+    const all_at_once all = beside_others(available_cores());
+    beside = std::min(beside, all.cpu_each);
+    cores = std::max(cores, all.cores);
   }
-  return std::max(beside / alone, 1.0);
+  return {std::max(beside / alone, 1.0), std::clamp(cores, 1.0, static_cast<double>(available_cores()))};
 }
 
 }  // namespace fanout::detail

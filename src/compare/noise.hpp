@@ -20,8 +20,13 @@ class noise_meter {
   std::vector<double> seconds_;
 };
 
-/// How much more CPU time the same computing takes while every core computes: 1 where cores are independent, more where
-/// two of them are threads of one core, or clocks slow down. Takes some 50 ms.
-double price_of_full_cores();
+/// What the machine makes of computing on every core at once.
+struct full_cores {
+  double price = 1;  ///< CPU time over that of the same computing alone: more than 1 where cores are not independent
+  double given = 1;  ///< cores it really had: fewer than there are while other programs compute
+};
+
+/// Takes some 50 ms; the best of a few attempts.
+full_cores measure_full_cores();
 
 }  // namespace fanout::detail

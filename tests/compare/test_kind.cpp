@@ -109,6 +109,14 @@ INSTANTIATE_TEST_SUITE_P(
              .memory_price = 3.0}),
     [](const auto& each) { return std::string(each.param.name); });
 
+TEST(kind, cores_that_others_hold_are_not_taken_for_a_lock) {
+  work_evidence busy = evidence_of({.name = "", .kind = cpu, .computes = 0.3, .in_workers = false});
+  for (auto& row : busy.rows) row.wall = busy.wall_one_by_one;
+  EXPECT_EQ(find_kind(busy).kind, lock) << "if they were free";
+  busy.given_cores = 1.05;
+  EXPECT_EQ(find_kind(busy).kind, cpu);
+}
+
 TEST(kind, says_the_figure_that_shows_it) {
   EXPECT_THAT(find_kind(evidence_of({.name = "", .kind = lock, .computes = 0.3, .locked = 1})).figure,
               testing::AllOf(HasSubstr("took 1.00 times as long as one task after another"),
