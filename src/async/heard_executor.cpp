@@ -3,10 +3,10 @@
 
 namespace fanout::detail {
 
-const asio::any_io_executor& unwatched(const asio::any_io_executor& executor) noexcept {
-  if (const auto* const heard = executor.target<heard_executor>()) return unwatched(heard->inner());
-  if (const auto* const observed = executor.target<observed_executor>()) return unwatched(observed->inner());
-  return executor;
+const asio::any_io_executor* watched_by(const asio::any_io_executor& executor) noexcept {
+  if (const auto* const heard = executor.target<heard_executor>()) return &heard->inner();
+  if (const auto* const observed = executor.target<observed_executor>()) return &observed->inner();
+  return nullptr;
 }
 
 }  // namespace fanout::detail

@@ -52,6 +52,7 @@ void group_scope::on_abandoned(child* holder) noexcept {
 
 void group_scope::check() {
   std::vector<std::exception_ptr> thrown;
+  thrown.reserve(failures_.size());
   for (kept_failure& each : failures_) thrown.push_back(std::move(each.what));
   failures_.clear();
   throw_together(std::move(thrown));

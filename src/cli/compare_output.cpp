@@ -67,13 +67,15 @@ void open_in_browser(const std::string& path) {
   boost::asio::io_context loop;
   program browser{.arguments = {"xdg-open", path}, .timeout = to_open};
   auto opened = boost::asio::co_spawn(loop, run_program(std::move(browser)), boost::asio::use_future);
+  std::string why = "it failed";
   try {
     loop.run();
     const program_result ended = opened.get();
     if (ended.ok() || ended.timed_out) return;  // some browsers stay
-  } catch (const std::exception&) {
+  } catch (const std::exception& failed) {
+    why = failed.what();
   }
-  tell(fmt::format("fanout compare: xdg-open does not open {} here; open it in a browser\n", path));
+  tell(fmt::format("fanout compare: xdg-open does not open {} here ({}); open it in a browser\n", path, why));
 }
 
 }  // namespace

@@ -39,8 +39,10 @@ void latency_histogram::add(std::chrono::nanoseconds taken) noexcept {
 
 std::chrono::nanoseconds latency_histogram::at(std::uint64_t rank) const noexcept {
   std::uint64_t passed = 0;
-  for (std::size_t i = 0; i < counts_.size(); ++i)
-    if ((passed += counts_[i]) >= rank) return std::chrono::nanoseconds(std::min(top_of(i), most_));
+  for (std::size_t i = 0; i < counts_.size(); ++i) {
+    passed += counts_[i];
+    if (passed >= rank) return std::chrono::nanoseconds(std::min(top_of(i), most_));
+  }
   return std::chrono::nanoseconds(most_);
 }
 

@@ -26,8 +26,8 @@ asio::io_context* context_of(const asio::any_io_executor& executor) {
   if (const auto* strand = executor.target<asio::strand<native>>()) return &strand->get_inner_executor().context();
   if (const auto* strand = executor.target<asio::strand<asio::any_io_executor>>())
     return context_of(strand->get_inner_executor());
-  const asio::any_io_executor& plainer = detail::unwatched(executor);
-  return &plainer == &executor ? nullptr : context_of(plainer);
+  const asio::any_io_executor* const plainer = detail::watched_by(executor);
+  return plainer ? context_of(*plainer) : nullptr;
 }
 
 // Which state this thread used last. Asking Asio takes a lock and a walk through its services. A context that was

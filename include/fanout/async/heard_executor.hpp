@@ -78,7 +78,7 @@ class heard_executor {
 };
 
 /// What `executor` stands on, where it is one that only looks on: a `heard_executor`, or that of a task that is watched
-/// while debugging is on.
-const asio::any_io_executor& unwatched(const asio::any_io_executor& executor) noexcept;
+/// while debugging is on. Null for any other.
+const asio::any_io_executor* watched_by(const asio::any_io_executor& executor) noexcept;
 
 }  // namespace fanout::detail
