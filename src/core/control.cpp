@@ -71,8 +71,8 @@ void run_control::abort() {
   abort_.request_stop();  // runs callbacks of the tasks, so not under the lock
 }
 
-void run_control::follow_interrupt() {
-  const int level = options_.interrupt ? options_.interrupt->level() : 0;
+void run_control::follow_raised() {
+  const int level = options_.interrupt->level();
   if (level >= 2) abort();
   if (level == 1) drain();
 }

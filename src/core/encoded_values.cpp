@@ -33,7 +33,7 @@ failure too_large_to_travel() {
   return {.kind = failure_kind::too_large, .message = "values of more than 1 GiB cannot travel between processes"};
 }
 
-bool encoded_values::close() {
+bool encoded_values::close_other() {
   const std::size_t size = bytes_.size() - end();
   if (size > max_value_bytes) {
     abandon();
@@ -41,26 +41,51 @@ bool encoded_values::close() {
   }
   if (count_ == 0) {
     each_ = static_cast<std::uint32_t>(size);
-  } else if (ends_.empty() && size != each_) {
-    ends_.reserve(std::size_t{count_} * 2);
-    for (std::uint32_t i = 1; i <= count_; ++i) ends_.push_back(i * each_);
+  } else if (size != each_) {
+    note_ends();
   }
   if (!ends_.empty()) ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
   ++count_;
   return true;
 }
 
+void encoded_values::append(const void* values, std::uint32_t count, std::uint32_t each) {
+  if (count == 0) return;
+  bytes_.append(static_cast<const char*>(values), std::size_t{count} * each);
+  if (count_ == 0 || (ends_.empty() && each == each_)) {
+    each_ = each;
+    count_ += count;
+    return;
+  }
+  note_ends();
+  for (std::uint32_t i = 0; i < count; ++i) ends_.push_back(ends_.back() + each);
+  count_ += count;
+}
+
+void encoded_values::append(const encoded_view& values, std::uint32_t from, std::uint32_t to) {
+  if (values.each() != varying_size)
+    return append(values.all().data() + std::size_t{from} * values.each(), to - from, values.each());
+  for (std::uint32_t i = from; i < to; ++i) {
+    open() += values[i];
+    close();
+  }
+}
+
+/// From now on sizes may differ.
+void encoded_values::note_ends() {
+  if (!ends_.empty()) return;
+  ends_.reserve(std::size_t{count_} * 2);
+  for (std::uint32_t i = 1; i <= count_; ++i) ends_.push_back(i * each_);
+}
+
 std::string_view encoded_values::operator[](std::uint32_t position) const noexcept {
-  if (ends_.empty()) return std::string_view(bytes_).substr(std::size_t{position} * each_, each_);
-  const std::size_t begin = position == 0 ? 0 : ends_[position - 1];
-  return std::string_view(bytes_).substr(begin, ends_[position] - begin);
+  return std::string_view(bytes_).substr(begin_of(position), bytes(position, position + 1));
 }
 
 encoded_values encoded_values::slice(std::uint32_t from, std::uint32_t to) const {
   encoded_values part;
-  const std::size_t begin = ends_.empty() || from == 0 ? std::size_t{from} * each_ : ends_[from - 1];
-  const std::size_t stop = ends_.empty() ? std::size_t{to} * each_ : to == 0 ? 0 : ends_[to - 1];
-  part.bytes_.assign(bytes_, begin, stop - begin);
+  const std::size_t begin = begin_of(from);
+  part.bytes_.assign(bytes_, begin, bytes(from, to));
   part.count_ = to - from;
   part.each_ = each_;
   for (std::uint32_t i = from; !ends_.empty() && i < to; ++i)

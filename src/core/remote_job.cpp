@@ -10,6 +10,18 @@ std::atomic<worker_backend*> installed{nullptr};
 
 }  // namespace
 
+outcome_facts result_run::copy_to(std::string& ends, encoded_values& values) const {
+  const outcome_facts first = facts(0);
+  values.append(values_, from_, from_ + count_);
+  if (ends_.empty()) return first;
+  ends.reserve(std::size_t{count_} * sizeof(std::uint32_t));
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    const auto end = static_cast<std::uint32_t>((facts(i).finished - first.started).count());
+    ends.append(reinterpret_cast<const char*>(&end), sizeof end);
+  }
+  return first;
+}
+
 void install_worker_backend(worker_backend& backend) noexcept {
   installed.store(&backend, std::memory_order_release);
 }

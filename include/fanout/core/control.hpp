@@ -46,7 +46,9 @@ class run_control {
   void drain();
   void abort();
   /// Drains or aborts as `options::interrupt` says.
-  void follow_interrupt();
+  void follow_interrupt() {
+    if (options_.interrupt) follow_raised();
+  }
   /// Ends the run with an exception of the source or the sink, which `rethrow_broken` throws; the first one counts.
   void break_off(std::exception_ptr why);
   bool broken() const noexcept { return broken_flag_.load(std::memory_order_acquire); }
@@ -96,6 +98,9 @@ class run_control {
   void keep_held(std::uint64_t index, std::vector<held_span> held);
   /// Books one outcome: counts it, keeps its span, calls `on_progress`, aborts under `fail_fast`.
   void count(const outcome_facts& facts, bool ok);
+  /// The same for tasks that succeeded, where nobody is to see them one by one.
+  bool counts_each() const noexcept { return options_.timeline || options_.on_progress; }
+  void count_succeeded(std::uint64_t tasks) noexcept { report_.tasks += tasks; }
   /// The failure of a task that ended because it was told to; keeps `reason` when it has another cause of its own.
   failure classify_stopped(failure reason, bool timed_out, std::chrono::nanoseconds limit) const;
   failure cancelled() const;
@@ -106,6 +111,7 @@ class run_control {
   fanout::report finish(const fanout::shape& ran);
 
  private:
+  void follow_raised();
   void close_handles() noexcept;
   void end_pulling();  ///< with mutex_ held
   void notify();       ///< with mutex_ held

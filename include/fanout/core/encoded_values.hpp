@@ -2,12 +2,14 @@
 
 #include <fanout/base/failure.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 /// \file
@@ -37,6 +39,10 @@ class encoded_view {
   static std::optional<encoded_view> take(std::string_view& payload, std::uint32_t count, std::uint32_t each);
 
   std::uint32_t count() const noexcept { return count_; }
+  /// Size of each value, or `varying_size`.
+  std::uint32_t each() const noexcept { return each_; }
+  /// All values, back to back.
+  std::string_view all() const noexcept { return bytes_; }
   std::string_view operator[](std::uint32_t position) const noexcept {
     if (each_ != varying_size) return {bytes_.data() + std::size_t{position} * each_, each_};
     const std::size_t begin = position == 0 ? 0 : end_of(position - 1);
@@ -62,7 +68,15 @@ class encoded_values {
   /// What is appended becomes the next value when it is closed. Together they must stay under 4 GiB.
   std::string& open() noexcept { return bytes_; }
   /// False for a value over the limit, which is forgotten.
-  bool close();
+  bool close() {
+    if (count_ == 0 || !ends_.empty() || bytes_.size() - end() != each_) return close_other();
+    ++count_;
+    return true;
+  }
+  /// Appends `count` values of one size, back to back; none may be open.
+  void append(const void* values, std::uint32_t count, std::uint32_t each);
+  /// Appends the values from `from` up to before `to`.
+  void append(const encoded_view& values, std::uint32_t from, std::uint32_t to);
   /// Forgets what was appended since the last `close`.
   void abandon() { bytes_.resize(end()); }
 
@@ -76,14 +90,76 @@ class encoded_values {
   void append_to(std::string& payload) const;
   void append_ends_to(std::string& payload) const;
   std::string_view all() const noexcept { return std::string_view(bytes_).substr(0, end()); }
+  /// Bytes of the values from `from` up to before `to`.
+  std::size_t bytes(std::uint32_t from, std::uint32_t to) const noexcept { return begin_of(to) - begin_of(from); }
+  /// Good until the next change.
+  encoded_view view() const noexcept { return {count_, each(), reinterpret_cast<const char*>(ends_.data()), all()}; }
 
  private:
+  bool close_other();
+  void note_ends();
+  /// Where the value at `position` begins, or the one before it ends.
+  std::size_t begin_of(std::uint32_t position) const noexcept {
+    if (ends_.empty()) return std::size_t{position} * each_;
+    return position == 0 ? 0 : ends_[position - 1];
+  }
   std::size_t end() const noexcept { return ends_.empty() ? std::size_t{count_} * each_ : ends_.back(); }
 
   std::string bytes_;
   std::uint32_t count_ = 0;
   std::uint32_t each_ = 0;           ///< while all are of one size
   std::vector<std::uint32_t> ends_;  ///< of each, where they are not
+};
+
+/// Appends the inputs of a task to `encoded_values`; the last ones may follow with `flush`.
+///
+/// Thread safety: none.
+template <class Task>
+class input_appender {
+ public:
+  explicit input_appender(encoded_values& to) : to_(to) {}
+
+  std::uint32_t count() const noexcept { return to_.count(); }
+  std::size_t bytes() const noexcept { return to_.bytes(); }
+  /// False for an input over the limit, which is forgotten. Throws what encoding it throws, and forgets it, too.
+  template <class Item>
+  bool add(const Task& task, const Item& item) {
+    try {
+      task.encode(item, to_.open());
+    } catch (...) {
+      to_.abandon();
+      throw;
+    }
+    return to_.close();
+  }
+  void flush() {}
+
+ private:
+  encoded_values& to_;
+};
+
+/// The same for numbers and their like, a chunk at a time, which costs a fraction of one by one.
+template <class Task>
+  requires(Task::plain_input)
+class input_appender<Task> {
+  using value = typename Task::input_type;
+
+ public:
+  explicit input_appender(encoded_values& to) : to_(to) {}
+
+  std::uint32_t count() const noexcept { return to_.count() + waiting_; }
+  std::size_t bytes() const noexcept { return to_.bytes() + waiting_ * sizeof(value); }
+  bool add(const Task&, const value& item) {
+    if (waiting_ == chunk_.size()) flush();
+    chunk_[waiting_++] = item;
+    return true;
+  }
+  void flush() { to_.append(chunk_.data(), std::exchange(waiting_, 0), sizeof(value)); }
+
+ private:
+  encoded_values& to_;
+  std::uint32_t waiting_ = 0;
+  std::array<value, 256> chunk_;
 };
 
 }  // namespace fanout::detail

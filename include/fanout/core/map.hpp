@@ -1,9 +1,12 @@
 #pragma once
 
+#include <fanout/core/mapped_values.hpp>
 #include <fanout/core/run.hpp>
 
-#include <algorithm>
+#include <cstdint>
 #include <optional>
+#include <ranges>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -11,6 +14,52 @@
 /// The everyday calls over `run`. They take the task before its inputs, as `std::transform` and Python's `map` do not,
 /// but reading does: map this shape's f over these.
 namespace fanout {
+
+namespace detail {
+
+/// The sink of `map`: the values, and the failure it throws.
+template <class Result>
+class map_sink {
+  using outcome_type = outcome<Result>;
+
+ public:
+  static constexpr bool takes_plain = mapped_values<typename outcome_type::value_type>::plain;
+
+  explicit map_sink(fanout::on_error on_error) : lowest_first_(on_error == fanout::on_error::collect) {}
+
+  void expect(std::uint64_t count) { values_.expect(count); }
+
+  void operator()(outcome_type out) {
+    if (!out.ok())
+      keep_failure(out);
+    else if constexpr (!std::is_void_v<Result>)
+      values_.put(out.index, std::move(out).value());
+  }
+  void take_plain(std::uint64_t index, const char* bytes, std::uint32_t count) {
+    if constexpr (takes_plain) values_.put_plain(index, bytes, count);
+  }
+
+  void throw_first_failure() const {
+    if (first_) outcome_type::throw_failure(*first_);
+  }
+  auto take(std::uint64_t count) {
+    if constexpr (!std::is_void_v<Result>) return values_.take(count);
+  }
+
+ private:
+  void keep_failure(const outcome_type& out) {
+    if (first_ && !(lowest_first_ && out.index < first_index_)) return;
+    first_ = out.error();
+    first_index_ = out.index;
+  }
+
+  const bool lowest_first_;
+  mapped_values<typename outcome_type::value_type> values_;
+  std::optional<failure> first_;
+  std::uint64_t first_index_ = 0;
+};
+
+}  // namespace detail
 
 /// Hands each outcome to `sink` as it completes, failures included, and returns what the run cost. Throws as `run`
 /// does.
@@ -45,34 +94,13 @@ template <any_source Source, class Task>
   requires task_for<std::remove_reference_t<Task>, source_item_t<Source>>
 auto map(const options& how, Task&& function, Source&& inputs) {
   using result = task_result_t<std::remove_reference_t<Task>, source_item_t<Source>>;
-  using outcome_type = outcome<result>;
-  using value_type = typename outcome_type::value_type;
-
-  std::vector<std::optional<value_type>> values;
-  std::optional<failure> first;
-  std::uint64_t first_index = 0;
-  const auto keep = [&](outcome_type out) {
-    if (!out.ok()) {
-      if (!first || (how.on_error == on_error::collect && out.index < first_index)) {
-        first = out.error();
-        first_index = out.index;
-      }
-    } else if constexpr (!std::is_void_v<result>) {
-      const std::size_t index = out.index;
-      if (index >= values.size()) values.resize(std::max(index + 1, values.size() * 2));
-      values[index] = std::move(out).value();
-    }
-  };
-  const report cost = run(how, std::forward<Source>(inputs), std::forward<Task>(function), keep);
-  if (first) outcome_type::throw_failure(*first);
+  detail::map_sink<result> sink(how.on_error);
+  if constexpr (range_source<Source>)
+    if constexpr (std::ranges::sized_range<Source>) sink.expect(static_cast<std::uint64_t>(std::ranges::size(inputs)));
+  const report cost = run(how, std::forward<Source>(inputs), std::forward<Task>(function), sink);
+  sink.throw_first_failure();
   if (cost.stopped) throw error(failure_kind::cancelled, "the run was stopped before its source ended");
-
-  if constexpr (!std::is_void_v<result>) {
-    std::vector<value_type> results;
-    results.reserve(cost.tasks);
-    for (std::uint64_t i = 0; i < cost.tasks; ++i) results.push_back(std::move(*values[i]));
-    return results;
-  }
+  return sink.take(cost.tasks);
 }
 
 }  // namespace fanout

@@ -10,7 +10,6 @@
 
 #include <boost/asio/this_coro.hpp>
 
-#include <bit>
 #include <chrono>
 #include <mutex>
 #include <optional>
@@ -184,22 +183,10 @@ class pipeline final : public lane_work, public remote_job {
     terms.limit = how_.task_timeout;
     if constexpr (remote) {
       const std::lock_guard lock(source_mutex_);
-      const auto begun = outcome_facts::clock::now();
-      while (inputs.count() < most && inputs.bytes() < most_bytes) {
-        // A source may be slow: what it has given is not to wait for the rest. The clock is read ever more rarely.
-        if (std::has_single_bit(inputs.count()) && outcome_facts::clock::now() - begun > longest_pull) break;
-        std::optional<item> input;
-        std::uint64_t own = 0;
-        const auto status = pull_locked(input, own);
-        if (status != pull_status::item) return inputs.count() > 0 ? pull_status::item : status;
-        if (inputs.count() == 0) index = own;
-        if (!encode_next(*input, inputs)) return pull_status::end;
-        if constexpr (sink_takes_input) inputs_under_way_.emplace(own, std::move(*input));
-        if (inputs.close()) continue;
-        refuse_too_large(own);
-        if (inputs.count() > 0) break;  // the indices of those together have no gap
-      }
-      return pull_status::item;
+      input_appender<Task> all(inputs);
+      const auto status = pull_some(index, all, most, most_bytes);
+      all.flush();
+      return status;
     } else {
       return pull_status::end;
     }
@@ -208,6 +195,7 @@ class pipeline final : public lane_work, public remote_job {
   void deliver_results([[maybe_unused]] const result_run& run) override {
     if constexpr (remote) {
       const std::lock_guard lock(sink_mutex_);
+      if (deliver_plain(run)) return;
       for (std::uint32_t i = 0; i < run.count(); ++i) {
         outcome_type out = with_facts(run.facts(i));
         try {
@@ -265,13 +253,46 @@ class pipeline final : public lane_work, public remote_job {
     return pull_status::item;
   }
 
-  bool encode_next(const item& input, encoded_values& inputs) {
-    try {
-      task_.encode(input, inputs.open());
+  pull_status pull_some(std::uint64_t& index, input_appender<Task>& all, std::uint32_t most, std::size_t most_bytes) {
+    const auto begun = outcome_facts::clock::now();
+    while (all.count() < most && all.bytes() < most_bytes) {
+      // A source may be slow: what it has given is not to wait for the rest. The clock is read ever more rarely.
+      const std::uint32_t count = all.count();
+      if (count > 0 && (count & (count - 1)) == 0 && outcome_facts::clock::now() - begun > longest_pull) break;
+      std::optional<item> input;
+      std::uint64_t own = 0;
+      const auto status = pull_locked(input, own);
+      if (status != pull_status::item) return all.count() > 0 ? pull_status::item : status;
+      if (all.count() == 0) index = own;
+      bool fits = true;
+      try {
+        fits = all.add(task_, *input);
+      } catch (...) {
+        control_.break_off(std::current_exception());
+        return pull_status::end;
+      }
+      if constexpr (sink_takes_input) inputs_under_way_.emplace(own, std::move(*input));
+      if (fits) continue;
+      refuse_too_large(own);
+      if (all.count() > 0) break;  // the indices of those together have no gap
+    }
+    return pull_status::item;
+  }
+
+  /// Hands numbers and their like to a sink that takes them together, as that of `map` does. With sink_mutex_ held.
+  bool deliver_plain([[maybe_unused]] const result_run& run) {
+    if constexpr (requires { requires Task::plain_result && Sink::takes_plain; }) {
+      const char* const values = run.values_of_size(sizeof(result));
+      if (!values || control_.counts_each()) return false;
+      control_.count_succeeded(run.count());
+      if (control_.broken()) return true;
+      try {
+        sink_.take_plain(run.first_index(), values, run.count());
+      } catch (...) {
+        control_.break_off(std::current_exception());
+      }
       return true;
-    } catch (...) {
-      control_.break_off(std::current_exception());
-      inputs.abandon();
+    } else {
       return false;
     }
   }

@@ -30,35 +30,57 @@ struct task_terms {
   friend bool operator==(const task_terms&, const task_terms&) = default;
 };
 
-/// What a lane returned for tasks that it ran one after the other, each starting as the one before it ended.
+/// What a lane returned for tasks that it ran one after the other, each starting as the one before it ended. Refers to
+/// bytes of somebody else's.
 class result_run {
  public:
   /// `ends` has the end of each task as nanoseconds from the start of the first, unaligned, unless there is only one.
   result_run(const outcome_facts& first, std::string_view ends, const encoded_view& values)
-      : facts_(first), ends_(ends), values_(values) {}
+      : facts_(first), ends_(ends), values_(values), count_(values.count()) {}
 
-  std::uint32_t count() const noexcept { return values_.count(); }
+  std::uint32_t count() const noexcept { return count_; }
+  std::uint64_t first_index() const noexcept { return facts_.index; }
   /// The encoded result of the first, second and so on.
-  std::string_view value(std::uint32_t position) const noexcept { return values_[position]; }
+  std::string_view value(std::uint32_t position) const noexcept { return values_[from_ + position]; }
+  /// All of them back to back, where each has `size` bytes; else null.
+  const char* values_of_size(std::size_t size) const noexcept {
+    return values_.each() == size ? values_.all().data() + from_ * size : nullptr;
+  }
   outcome_facts facts(std::uint32_t position) const noexcept {
     outcome_facts own = facts_;
-    if (ends_.empty()) return own;
     own.index += position;
-    if (position > 0) own.started = facts_.started + end_of(position - 1);
-    own.finished = facts_.started + end_of(position);
+    if (ends_.empty()) return own;
+    if (from_ + position > 0) own.started = facts_.started + end_of(from_ + position - 1);
+    own.finished = facts_.started + end_of(from_ + position);
     return own;
   }
+  /// From the start of the first to the end of the last.
+  std::chrono::nanoseconds elapsed() const noexcept { return facts(count_ - 1).finished - facts(0).started; }
+
+  /// The `count` tasks from position `from` on, the first of which has the index `index`.
+  result_run part(std::uint32_t from, std::uint32_t count, std::uint64_t index) const noexcept {
+    result_run some = *this;
+    some.from_ += from;
+    some.count_ = count;
+    some.facts_.index = index;
+    return some;
+  }
+
+  /// Copies what it refers to, in front of which nothing may be: with what this returns they make the same run again.
+  outcome_facts copy_to(std::string& ends, encoded_values& values) const;
 
  private:
-  std::chrono::nanoseconds end_of(std::uint32_t position) const noexcept {
+  std::chrono::nanoseconds end_of(std::uint32_t place) const noexcept {
     std::uint32_t ns;
-    std::memcpy(&ns, ends_.data() + std::size_t{position} * sizeof ns, sizeof ns);
+    std::memcpy(&ns, ends_.data() + std::size_t{place} * sizeof ns, sizeof ns);
     return std::chrono::nanoseconds(ns);
   }
 
-  outcome_facts facts_;
+  outcome_facts facts_;  ///< its index is that of the first of these, its times are those of the first in `values_`
   std::string_view ends_;
   encoded_view values_;
+  std::uint32_t from_ = 0;
+  std::uint32_t count_ = 0;
 };
 
 /// A run as the carrier of its tasks sees it: inputs and results are bytes.

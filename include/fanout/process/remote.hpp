@@ -139,6 +139,11 @@ class remote_base {
   using traits = remote_traits<F>;
 
  public:
+  using input_type = typename traits::input;
+  /// Whether all inputs, or results, are the bytes of a number or its like.
+  static constexpr bool plain_input = travels_as_is<input_type>;
+  static constexpr bool plain_result = travels_as_is<std::remove_cvref_t<typename traits::result>>;
+
   std::string_view name() const noexcept {
     static_cast<void>(remote_registration<F>::done);  // instantiates the registration
     return function_name<F>();
