@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <future>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -116,11 +117,10 @@ void pool_engine::release(std::uint32_t function) {
   if (forgotten && crew_) crew_->post([this, number = *forgotten] { crew_->forget(number); });
 }
 
-bool pool_engine::submit(std::vector<pool_task>& tasks) {
+bool pool_engine::submit(pool_tasks& tasks) {
   const std::lock_guard lock(mutex_);
   if (closing_ != closing::open) return false;
-  for (pool_task& each : tasks) queue_.push_back(std::move(each));
-  tasks.clear();
+  queue_.push_back(std::move(tasks));
   changed_.notify_all();
   if (std::exchange(crew_waits_, false)) wake();
   return true;
@@ -132,53 +132,41 @@ void pool_engine::give_back(direct_line& line) {
   crew_->post([this, &line] { crew_->give_back(line, nullptr); });
 }
 
-void pool_engine::give_back(direct_line& line, pool_task task) {
+void pool_engine::give_back(direct_line& line, pool_tasks tasks) {
   const std::lock_guard lock(mutex_);
-  crew_->post([this, &line, given = std::make_shared<pool_task>(std::move(task))] {
-    task_bundle unanswered;
-    unanswered.first_index = book(*given);
-    unanswered.terms = given->terms;
-    unanswered.inputs.open() = std::move(given->argument);
-    unanswered.inputs.close();
+  crew_->post([this, &line, given = std::make_shared<pool_tasks>(std::move(tasks))] {
+    task_bundle unanswered{book(*given, 0, 1), given->terms, std::move(given->inputs), 0};
     crew_->give_back(line, &unanswered);
   });
 }
 
 void pool_engine::cancel(const pool_client& client) {
-  std::vector<pool_task> dropped;
+  std::deque<pool_tasks> dropped;
   {
     const std::lock_guard lock(mutex_);
-    std::deque<pool_task> kept;
-    for (pool_task& each : queue_) {
-      if (each.client.get() == &client)
-        dropped.push_back(std::move(each));
-      else
-        kept.push_back(std::move(each));
-    }
+    std::deque<pool_tasks> kept;
+    for (pool_tasks& each : queue_) (each.client.get() == &client ? dropped : kept).push_back(std::move(each));
     queue_.swap(kept);
     if (crew_)
       crew_->post([this, whose = &client] {
         for (auto& [ticket, each] : under_way_) each.cancelled |= each.client.get() == whose;
-        crew_->end_tasks([this](std::uint64_t ticket) { return under_way_.at(ticket).cancelled; });
+        crew_->end_tasks([this](std::uint64_t ticket) { return of_ticket(ticket)->second.cancelled; });
       });
   }
-  end_unstarted(std::move(dropped));
+  end_unstarted(dropped);
 }
 
 void pool_engine::close(closing how) {
-  std::vector<pool_task> dropped;
+  std::deque<pool_tasks> dropped;
   {
     const std::lock_guard lock(mutex_);
     closing_ = std::max(closing_, how);
-    if (closing_ >= closing::stop) {
-      dropped.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.end()));
-      queue_.clear();
-    }
+    if (closing_ >= closing::stop) dropped.swap(queue_);
     changed_.notify_all();
     if (std::exchange(crew_waits_, false)) wake();
     if (closing_ == closing::kill && control_) control_->abort();
   }
-  end_unstarted(std::move(dropped));
+  end_unstarted(dropped);
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return ended_; });
   lock.unlock();
@@ -207,11 +195,17 @@ fanout::report pool_engine::report() {
   }
 }
 
-void pool_engine::end_unstarted(std::vector<pool_task> tasks) {
-  for (const pool_task& each : tasks) each.client->on_failure(facts_of(each.index), cancelled("it was not started"));
+void pool_engine::end_all(const pool_tasks& tasks, const failure& reason) {
+  for (std::uint32_t place = tasks.taken; place < tasks.inputs.count(); ++place)
+    tasks.client->on_failure(facts_of(tasks.first_index + place), reason);
+}
+
+void pool_engine::end_unstarted(const std::deque<pool_tasks>& tasks) {
+  for (const pool_tasks& each : tasks) end_all(each, cancelled("it was not started"));
 }
 
 void pool_engine::wake() {
+  woken_ = true;
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = write(source_.value(), &one, sizeof one);  // fails only when it is readable
 }
@@ -266,23 +260,25 @@ void pool_engine::run_crew() {
 
 /// After a crew has broken off: they would fare no better.
 void pool_engine::fail_queued(const failure& reason) {
-  std::deque<pool_task> queued;
+  std::deque<pool_tasks> queued;
   {
     const std::lock_guard lock(mutex_);
     queued.swap(queue_);
   }
-  for (const pool_task& each : queued) each.client->on_failure(facts_of(each.index), reason);
+  for (const pool_tasks& each : queued) end_all(each, reason);
 }
 
 remote_callable pool_engine::function(std::uint32_t number) const {
   return functions_.at(number);
 }
 
-pull_status pool_engine::pull_encoded(std::uint64_t& index, encoded_values& inputs, task_terms& terms, std::uint32_t,
-                                      std::size_t) {
+/// Takes tasks in the order they came, of several clients where they have the same terms.
+pull_status pool_engine::pull_encoded(std::uint64_t& index, encoded_values& inputs, task_terms& terms,
+                                      std::uint32_t most, std::size_t most_bytes) {
   const std::lock_guard lock(mutex_);
   std::uint64_t taken = 0;
-  [[maybe_unused]] const auto got = read(source_.value(), &taken, sizeof taken);
+  if (std::exchange(woken_, false)) [[maybe_unused]]
+    const auto got = read(source_.value(), &taken, sizeof taken);
   if (queue_.empty()) {
     if (closing_ != closing::open) {
       control_->exhaust();
@@ -292,19 +288,44 @@ pull_status pool_engine::pull_encoded(std::uint64_t& index, encoded_values& inpu
     control_->begin_wait();
     return pull_status::not_ready;
   }
-  pool_task& next = queue_.front();
-  inputs.open() = std::move(next.argument);
-  inputs.close();
-  terms = next.terms;
-  index = book(next);
-  queue_.pop_front();
+  index = next_ticket_;
+  terms = queue_.front().terms;
+  while (!queue_.empty() && queue_.front().terms == terms && inputs.count() < most && inputs.bytes() < most_bytes) {
+    take_from(queue_.front(), inputs, most, most_bytes);
+    if (queue_.front().all_taken()) queue_.pop_front();
+  }
   return pull_status::item;
 }
 
-std::uint64_t pool_engine::book(pool_task& task) {
-  const std::uint64_t ticket = next_ticket_++;
-  under_way_.emplace(ticket, under_way{std::move(task.client), task.index, task.terms.function});
-  return ticket;
+void pool_engine::take_from(pool_tasks& tasks, encoded_values& inputs, std::uint32_t most, std::size_t most_bytes) {
+  const std::uint32_t from = tasks.taken;
+  const std::uint32_t last = from + std::min(tasks.inputs.count() - from, most - inputs.count());
+  std::uint32_t to = from;
+  for (std::size_t bytes = inputs.bytes(); to < last && bytes < most_bytes; ++to)
+    bytes += tasks.inputs.bytes(to, to + 1);
+  book(tasks, from, to - from);
+  tasks.taken = to;
+  if (inputs.count() > 0 || to - from < tasks.inputs.count()) return inputs.append(tasks.inputs.view(), from, to);
+  inputs = std::exchange(tasks.inputs, {});  // large ones are not copied
+  tasks.taken = 0;
+}
+
+std::uint64_t pool_engine::book(const pool_tasks& tasks, std::uint32_t from, std::uint32_t count) {
+  const std::uint64_t first = std::exchange(next_ticket_, next_ticket_ + count);
+  under_way_.emplace_hint(under_way_.end(), first,
+                          under_way{tasks.client, tasks.first_index + from, count, count, false});
+  return first;
+}
+
+pool_engine::under_way_map::iterator pool_engine::of_ticket(std::uint64_t ticket) {
+  return std::prev(under_way_.upper_bound(ticket));
+}
+
+/// The client, which this may have been the last to know.
+std::shared_ptr<pool_client> pool_engine::finish(under_way_map::iterator place, std::uint32_t count) {
+  auto client = place->second.client;
+  if ((place->second.unfinished -= count) == 0) under_way_.erase(place);
+  return client;
 }
 
 failure pool_engine::broken_off() const {
@@ -316,31 +337,26 @@ failure pool_engine::broken_off() const {
   }
 }
 
-pool_engine::under_way pool_engine::take(std::uint64_t ticket) {
-  const auto place = under_way_.find(ticket);
-  under_way taken = std::move(place->second);
-  under_way_.erase(place);
-  return taken;
-}
-
 void pool_engine::deliver_results(const result_run& run) {
-  for (std::uint32_t i = 0; i < run.count(); ++i) {
-    outcome_facts own = run.facts(i);
-    const under_way task = take(own.index);
-    own.index = task.index;
-    task.client->on_result(own, run.value(i));
+  for (std::uint32_t done = 0; done < run.count();) {
+    const auto place = of_ticket(run.first_index() + done);
+    const auto offset = static_cast<std::uint32_t>(run.first_index() + done - place->first);
+    const std::uint32_t count = std::min(run.count() - done, place->second.count - offset);
+    const auto some = run.part(done, count, place->second.first_index + offset);
+    finish(place, count)->on_results(some);
+    done += count;
   }
 }
 
 void pool_engine::deliver_failure(const outcome_facts& facts, failure reason) {
-  const under_way task = take(facts.index);
+  const auto place = of_ticket(facts.index);
   outcome_facts own = facts;
-  own.index = task.index;
+  own.index = place->second.first_index + (facts.index - place->first);
   if (control_->broken() && reason.kind == failure_kind::cancelled)
     reason = broken_off();
-  else if (task.cancelled && reason.kind == failure_kind::worker_died)
+  else if (place->second.cancelled && reason.kind == failure_kind::worker_died)
     reason = cancelled("it was cancelled, and its worker process killed");
-  task.client->on_failure(own, std::move(reason));
+  finish(place, 1)->on_failure(own, std::move(reason));
 }
 
 }  // namespace fanout::detail

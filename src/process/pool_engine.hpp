@@ -12,13 +12,10 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <string>
-#include <string_view>
 #include <thread>
-#include <unordered_map>
-#include <vector>
 
 namespace fanout::detail {
 
@@ -28,17 +25,20 @@ class worker_crew;
 class pool_client {
  public:
   virtual ~pool_client() = default;
-  /// Exactly one of these for each task that was submitted; `facts.index` is the client's own.
-  virtual void on_result(const outcome_facts& facts, std::string_view encoded) = 0;
+  /// One outcome for each task that was submitted; indices are the client's own.
+  virtual void on_results(const result_run& run) = 0;
   virtual void on_failure(const outcome_facts& facts, failure reason) = 0;
 };
 
-/// A task that waits for a worker.
-struct pool_task {
+/// Tasks of one client that wait for a worker.
+struct pool_tasks {
   std::shared_ptr<pool_client> client;
-  std::uint64_t index = 0;  ///< the client's own
-  std::string argument;
+  std::uint64_t first_index = 0;  ///< the client's own; the others follow
+  encoded_values inputs;
   task_terms terms;
+  std::uint32_t taken = 0;  ///< of these, from the front
+
+  bool all_taken() const noexcept { return taken == inputs.count(); }
 };
 
 /// The middle of a pool: to the workers' crew it is a job whose source, the tasks of all clients in the order they
@@ -65,13 +65,13 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   std::uint32_t acquire(remote_callable function);
   void release(std::uint32_t function);
 
-  /// Hands tasks over, and leaves `tasks` empty. False, and they stay, when the pool is closed.
-  bool submit(std::vector<pool_task>& tasks);
+  /// Hands tasks over. False, and they stay, when the pool is closed.
+  bool submit(pool_tasks& tasks);
   /// A line to a worker for one call on the calling thread; null when there is none, and the call has to be submitted.
   direct_line* borrow_line() { return lines_.borrow(); }
   void give_back(direct_line& line);
-  /// The same for a line whose call, of `task`, is still under way.
-  void give_back(direct_line& line, pool_task task);
+  /// The same for a line whose call, the only one of `tasks`, is still under way.
+  void give_back(direct_line& line, pool_tasks tasks);
   /// Ends the tasks of `client`: see `process_future::cancel`.
   void cancel(const pool_client& client);
 
@@ -80,21 +80,27 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   fanout::report report();
 
  private:
+  /// Tasks that went to the crew together; one number each, the ticket, is their index there.
   struct under_way {
     std::shared_ptr<pool_client> client;
-    std::uint64_t index = 0;
-    std::uint32_t function = 0;
+    std::uint64_t first_index = 0;  ///< the client's own
+    std::uint32_t count = 0;
+    std::uint32_t unfinished = 0;
     bool cancelled = false;
   };
+  using under_way_map = std::map<std::uint64_t, under_way>;  ///< by the first ticket
 
   void work();
   void run_crew();
   void fail_queued(const failure& reason);
   failure broken_off() const;
-  static void end_unstarted(std::vector<pool_task> tasks);
+  static void end_all(const pool_tasks& tasks, const failure& reason);
+  static void end_unstarted(const std::deque<pool_tasks>& tasks);
   void wake();
-  under_way take(std::uint64_t ticket);
-  std::uint64_t book(pool_task& task);
+  void take_from(pool_tasks& tasks, encoded_values& inputs, std::uint32_t most, std::size_t most_bytes);
+  std::uint64_t book(const pool_tasks& tasks, std::uint32_t from, std::uint32_t count);
+  under_way_map::iterator of_ticket(std::uint64_t ticket);
+  std::shared_ptr<pool_client> finish(under_way_map::iterator place, std::uint32_t count);
 
   remote_callable function(std::uint32_t number) const override;
   bool needs_loops() const override { return options_.shape.in_flight > 1; }
@@ -109,13 +115,14 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   known_functions functions_;
   direct_lines lines_;
   std::uint64_t next_ticket_ = 0;  ///< the crew's thread only, as the next
-  std::unordered_map<std::uint64_t, under_way> under_way_;
+  under_way_map under_way_;
 
   mutable std::mutex mutex_;  ///< guards what follows
   std::condition_variable changed_;
-  std::deque<pool_task> queue_;
+  std::deque<pool_tasks> queue_;
   closing closing_ = closing::open;
   bool crew_waits_ = false;         ///< for the source
+  bool woken_ = false;              ///< the source is readable
   run_control* control_ = nullptr;  ///< of the crew that runs
   worker_crew* crew_ = nullptr;
   fanout::report* crew_cost_ = nullptr;

@@ -7,16 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
 namespace fanout::detail {
-namespace {
-
-constexpr std::size_t large = 1024;  ///< inputs of fewer bytes are not counted
-
-}  // namespace
-
 void pool_run::carry_out(pool_engine& pool, run_control& control, remote_job& job, report& cost) {
   const auto self = std::make_shared<pool_run>(pool, control, job);
   const run_control::observer watch(control, [&] { self->wake(); });
@@ -58,29 +53,29 @@ void pool_run::fill(const std::shared_ptr<pool_run>& self, report& cost) {
   const std::uint64_t most = window();
   if (source_waits_ || under_way_ > most / 2 + most / 4) return;  // in batches, not one by one
   while (under_way_ < most && bytes_under_way_ < most_bytes_ahead) {
-    pool_task next;
-    encoded_values input;
-    const auto status = job_.pull_encoded(next.index, input, next.terms, 1, most_bytes_ahead);
+    pool_tasks next;
+    const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(most - under_way_, most_together));
+    const auto status = job_.pull_encoded(next.first_index, next.inputs, next.terms, count, most_bytes_together);
     if (status == pull_status::not_ready) source_waits_ = true;
-    if (status != pull_status::item) break;
-    if (input.count() == 0) continue;  // it was too large
-    next.argument = std::move(input.open());
-    if (next.argument.size() > large) {
-      bytes_.emplace(next.index, next.argument.size());
-      bytes_under_way_ += next.argument.size();
-    }
-    cost.ipc_bytes += next.argument.size();
+    if (status != pull_status::item) return;
+    if (next.inputs.count() == 0) continue;  // it was too large
     next.client = self;
     next.terms.function = function_;
     if (next.terms.limit.count() <= 0) next.terms.limit = pool_.default_limit();
-    batch_.push_back(std::move(next));
-    ++under_way_;
-    if (batch_.size() >= 256 && !pool_.submit(batch_)) break;  // workers need not wait for the whole of it
+    cost.ipc_bytes += next.inputs.bytes();
+    submit(next);
   }
-  if (batch_.empty() || pool_.submit(batch_)) return;
-  for (const pool_task& each : std::exchange(batch_, {})) {
+}
+
+void pool_run::submit(pool_tasks& tasks) {
+  const std::uint32_t count = tasks.inputs.count();
+  under_way_ += count;
+  bytes_under_way_ += tasks.inputs.bytes();
+  bundles_.emplace(tasks.first_index, bundle{count, tasks.inputs.bytes()});
+  if (pool_.submit(tasks)) return;
+  for (std::uint32_t i = 0; i < count; ++i) {
     outcome_facts facts;
-    facts.index = each.index;
+    facts.index = tasks.first_index + i;
     facts.finished = facts.started = outcome_facts::clock::now();
     on_failure(facts, {.kind = failure_kind::cancelled, .message = "the pool of worker processes was closed"});
   }
@@ -93,30 +88,39 @@ void pool_run::take_arrivals(report& cost) {
     arrived_.swap(inbox_);
   }
   for (arrival& each : arrived_) {
-    --under_way_;
-    cost.ipc_bytes += each.encoded.size();
-    if (const auto large_one = bytes_.find(each.facts.index); large_one != bytes_.end()) {
-      bytes_under_way_ -= large_one->second;
-      bytes_.erase(large_one);
-    }
+    book_end(each, cost);
     if (each.failed) {
       if (control_.aborted() && each.failed->kind == failure_kind::worker_died) each.failed = control_.cancelled();
       job_.deliver_failure(each.facts, *std::move(each.failed));
       continue;
     }
-    const auto took = std::max(each.facts.elapsed(), std::chrono::nanoseconds(1));
-    mean_task_ = mean_task_.count() == 0 ? took : mean_task_ + (took - mean_task_) / 16;
-    job_.deliver_results({each.facts, {}, encoded_view(each.encoded)});
+    const result_run run(each.facts, each.ends, each.values.view());
+    const std::int64_t count = run.count();
+    const auto took = std::max<std::chrono::nanoseconds>(run.elapsed() / count, std::chrono::nanoseconds(1));
+    mean_task_ =
+        mean_task_.count() == 0 ? took : mean_task_ + (took - mean_task_) * std::min<std::int64_t>(count, 16) / 16;
+    job_.deliver_results(run);
   }
   arrived_.clear();
 }
 
-void pool_run::on_result(const outcome_facts& facts, std::string_view encoded) {
-  arrive({facts, std::string(encoded), std::nullopt});
+void pool_run::book_end(const arrival& one, report& cost) {
+  under_way_ -= one.count();
+  cost.ipc_bytes += one.values.bytes();
+  const auto place = std::prev(bundles_.upper_bound(one.facts.index));
+  if ((place->second.unfinished -= one.count()) > 0) return;
+  bytes_under_way_ -= place->second.bytes;
+  bundles_.erase(place);
+}
+
+void pool_run::on_results(const result_run& run) {
+  arrival one;
+  one.facts = run.copy_to(one.ends, one.values);
+  arrive(std::move(one));
 }
 
 void pool_run::on_failure(const outcome_facts& facts, failure reason) {
-  arrive({facts, {}, std::move(reason)});
+  arrive({facts, {}, {}, std::move(reason)});
 }
 
 void pool_run::arrive(arrival&& one) {

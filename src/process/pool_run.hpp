@@ -6,11 +6,14 @@
 #include "async/owned_descriptor.hpp"
 #include "process/pool_engine.hpp"
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace fanout::detail {
@@ -25,22 +28,36 @@ class pool_run final : public pool_client {
   pool_run(pool_engine& pool, run_control& control, remote_job& job);
   ~pool_run() override;
 
-  void on_result(const outcome_facts& facts, std::string_view encoded) override;
+  void on_results(const result_run& run) override;
   void on_failure(const outcome_facts& facts, failure reason) override;
 
  private:
+  /// Results, or the failure of one task.
   struct arrival {
-    outcome_facts facts;
-    std::string encoded;
+    outcome_facts facts;  ///< of the first
+    std::string ends;
+    encoded_values values;
     std::optional<failure> failed;
+    std::uint32_t count() const noexcept { return failed ? 1 : values.count(); }
+  };
+  /// Tasks that went to the pool together.
+  struct bundle {
+    std::uint32_t unfinished = 0;
+    std::size_t bytes = 0;  ///< of the inputs, which count until all have ended
   };
   static constexpr std::chrono::milliseconds ahead{8};
-  static constexpr std::uint64_t most_ahead = 32'768;
+  static constexpr std::uint64_t most_ahead = 131'072;
   static constexpr std::size_t most_bytes_ahead = 16U << 20;
+  /// Tasks that go to the pool together: workers need not wait for all there are, and large inputs go one by one, so
+  /// that nobody copies them.
+  static constexpr std::uint32_t most_together = 8192;
+  static constexpr std::size_t most_bytes_together = 64 * 1024;
 
   void loop(const std::shared_ptr<pool_run>& self, report& cost);
   void fill(const std::shared_ptr<pool_run>& self, report& cost);
+  void submit(pool_tasks& tasks);
   void take_arrivals(report& cost);
+  void book_end(const arrival& one, report& cost);
   void arrive(arrival&& one);
   void wait();
   void wake();
@@ -51,12 +68,11 @@ class pool_run final : public pool_client {
   remote_job& job_;
   std::uint32_t function_;
   std::uint64_t under_way_ = 0;
-  std::unordered_map<std::uint64_t, std::size_t> bytes_;  ///< of the inputs under way that are large
+  std::map<std::uint64_t, bundle> bundles_;  ///< under way, by the first index
   std::size_t bytes_under_way_ = 0;
   std::chrono::nanoseconds mean_task_{0};
   bool source_waits_ = false;
   bool cancelled_ = false;
-  std::vector<pool_task> batch_;
   std::vector<arrival> arrived_;
 
   owned_descriptor woken_;

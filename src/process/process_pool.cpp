@@ -6,7 +6,6 @@
 #include <memory>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 namespace fanout {
 namespace {
@@ -20,9 +19,9 @@ class single_call final : public detail::pool_client {
     if (const auto pool = pool_.lock()) pool->release(function_);
   }
 
-  void on_result(const outcome_facts& facts, std::string_view encoded) override {
-    outcome<std::string> got = with(facts);
-    got.succeed(encoded);
+  void on_results(const detail::result_run& run) override {
+    outcome<std::string> got = with(run.facts(0));
+    got.succeed(run.value(0));
     call->end(std::move(got));
   }
   void on_failure(const outcome_facts& facts, failure reason) override {
@@ -78,6 +77,16 @@ std::shared_ptr<single_call> make_single_call(const std::shared_ptr<detail::pool
   return client;
 }
 
+detail::pool_tasks only_task(std::shared_ptr<single_call> client, std::string argument,
+                             const detail::task_terms& terms) {
+  detail::pool_tasks tasks;
+  tasks.client = std::move(client);
+  tasks.inputs.open() = std::move(argument);
+  tasks.inputs.close();
+  tasks.terms = terms;
+  return tasks;
+}
+
 }  // namespace
 
 std::shared_ptr<detail::pool_call> process_pool::start(const callee& function, std::string argument,
@@ -87,8 +96,7 @@ std::shared_ptr<detail::pool_call> process_pool::start(const callee& function, s
   const auto client =
       make_single_call(engine_, engine_->acquire({std::string(function.name), std::string(function.context)}));
   const auto limit = how.timeout.count() > 0 ? how.timeout : engine_->default_limit();
-  std::vector<detail::pool_task> tasks;
-  tasks.push_back({client, 0, std::move(argument), {client->function(), limit}});
+  auto tasks = only_task(client, std::move(argument), {client->function(), limit});
   if (!engine_->submit(tasks)) throw error(failure_kind::refused_by_policy, "the pool of worker processes was closed");
   return client->call;
 }
@@ -109,7 +117,7 @@ std::string process_pool::call_and_wait(const callee& function, std::string argu
   const auto answer = line->call(terms, argument, result);
   if (answer == detail::direct_line::answer::none) {
     const auto client = make_single_call(engine_, number);
-    engine_->give_back(*line, {client, 0, std::move(argument), terms});
+    engine_->give_back(*line, only_task(client, std::move(argument), terms));
     client->call->wait();
     return client->call->result();
   }
