@@ -7,6 +7,7 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/base/task.hpp>
 #include <fanout/compare/compare.hpp>
+#include <fanout/core/in_order.hpp>
 #include <fanout/core/map.hpp>
 #include <fanout/core/options.hpp>
 #include <fanout/core/outcome.hpp>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/core/in_order.hpp>
 #include <fanout/core/map.hpp>
 #include <fanout/core/report.hpp>
 #include <fanout/process/process_future.hpp>
@@ -82,6 +83,15 @@ class process_pool {
   fanout::report for_each_completed(Task&& function, Source&& inputs, Sink&& sink, options how = {}) {
     return run(with(std::move(how)), std::forward<Source>(inputs), std::forward<Task>(function),
                std::forward<Sink>(sink));
+  }
+
+  /// As `fanout::for_each_in_order`, on the workers of this pool. The sink runs on the calling thread.
+  template <any_source Source, class Task, class Sink>
+    requires remote_task_for<std::remove_reference_t<Task>, source_item_t<Source>>
+  fanout::report for_each_in_order(Task&& function, Source&& inputs, Sink&& sink, options how = {},
+                                   const order_options& order = {}) {
+    return fanout::for_each_in_order(with(std::move(how)), std::forward<Task>(function), std::forward<Source>(inputs),
+                                     std::forward<Sink>(sink), order);
   }
 
   /// One call. The input is encoded before this returns. Throws `std::invalid_argument` for a blocking function where

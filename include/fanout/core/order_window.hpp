@@ -1,0 +1,91 @@
+#pragma once
+
+#include <fanout/core/source.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+/// \file
+/// How far a run whose outcomes are handed over in order may be ahead. Not for users: `for_each_in_order` is built from
+/// it.
+namespace fanout::detail {
+
+/// Counts inputs that were pulled and outcomes that were handed over. While their difference is at its most, nothing
+/// more is pulled: whoever wants to waits for a descriptor, as for any source that waits.
+///
+/// Thread safety: `may_pull` and `pulled` on one thread at a time, and `handed_over` on one; both may be at it at once.
+class order_window {
+ public:
+  /// `source` is the descriptor of the source; negative where it never waits. Throws `std::system_error`.
+  order_window(std::uint64_t most, int source);
+  order_window(const order_window&) = delete;
+  order_window& operator=(const order_window&) = delete;
+  ~order_window();
+
+  /// If not, `handle` becomes readable when that changes. Acquire: what was handed over is gone.
+  bool may_pull() { return pulled_ - handed_over_.load(std::memory_order_acquire) < most_ || wait_for_room(); }
+  void pulled() noexcept { ++pulled_; }
+  /// The source itself is not ready: `handle` is readable when it may be.
+  void source_waits() noexcept;
+  void handed_over(std::uint64_t outcomes);
+
+  int handle() const noexcept { return handle_; }
+
+ private:
+  bool wait_for_room();
+  void take_signal() noexcept;
+  void watch_source(bool watched) noexcept;
+
+  const std::uint64_t most_;
+  const int source_;
+  int handle_ = -1;  ///< an epoll instance: `room_`, and the source while there is room
+  int room_ = -1;    ///< an event descriptor
+  std::uint64_t pulled_ = 0;
+  std::atomic<std::uint64_t> handed_over_{0};
+  std::atomic<bool> full_{false};  ///< somebody waits, or is about to
+  std::mutex mutex_;               ///< guards the way from full to not full
+};
+
+/// A source that does not get further ahead than its window.
+template <class Puller>
+class windowed_source {
+ public:
+  template <class Source>
+  windowed_source(std::uint64_t most, Source&& source)
+      : source_(make_puller(std::forward<Source>(source))), window_(most, handle_of(source_)) {}
+
+  auto next() {
+    auto item = source_.next();
+    if (item) window_.pulled();
+    return item;
+  }
+  bool ready() {
+    if (!window_.may_pull()) return false;
+    if constexpr (waitable_source<Puller>) {
+      if (!source_.ready()) {
+        window_.source_waits();
+        return false;
+      }
+    }
+    return true;
+  }
+  int handle() { return window_.handle(); }
+
+  order_window& window() noexcept { return window_; }
+
+ private:
+  static int handle_of(Puller& source) {
+    if constexpr (waitable_source<Puller>)
+      return source.handle();
+    else
+      return -1;
+  }
+
+  Puller source_;
+  order_window window_;
+};
+
+}  // namespace fanout::detail
