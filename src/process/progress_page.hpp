@@ -1,15 +1,17 @@
 #pragma once
 
+#include "process/unsent_results.hpp"
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 namespace fanout::detail {
 
-/// A page of memory that a worker shares with its parent, so that the parent can tell, after the worker died, which of
-/// the tasks handed to it had been started, and while it lives, for how long each lane has been at its task. It holds
-/// no lock: the worker stores, the parent loads. A worker without one (on another machine) is merely judged more
-/// coarsely.
+/// Memory that a worker shares with its parent, so that the parent can tell, after the worker died, which of the tasks
+/// handed to it had been started, and what came of those that were finished; and while it lives, for how long each lane
+/// has been at its task. It holds no lock: the worker stores, the parent loads. A worker without one (on another
+/// machine) is merely judged more coarsely.
 class progress_page {
  public:
   struct lane_state {
@@ -55,11 +57,14 @@ class progress_page {
   }
 
   lane_state& lane(std::uint32_t number) const noexcept { return header()->lanes[number]; }
+  /// What the worker has finished and not sent.
+  unsent_results& unsent() const noexcept { return header()->unsent; }
 
  private:
   struct layout {
-    std::atomic<std::uint64_t> tasks;  ///< claimed, in the upper half; allowed, in the lower
-    lane_state lanes[1];               // as many as there are
+    unsent_results unsent;
+    alignas(64) std::atomic<std::uint64_t> tasks;  ///< claimed, in the upper half; allowed, in the lower
+    lane_state lanes[1];                           // as many as there are
   };
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock in shared memory would die with its holder");
 

@@ -3,12 +3,11 @@
 #include <fanout/base/failure.hpp>
 
 #include "process/parent_link.hpp"
+#include "process/unsent_results.hpp"
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -20,6 +19,8 @@ namespace fanout::detail {
 /// share one, and the bookkeeping, too: a lane that has all tasks to itself collects them in a run, task by task,
 /// without a lock. What is collected must not wait behind a task that turns out long, so whoever holds the lock may
 /// send the part of the run that is complete, while the lane goes on writing behind it.
+///
+/// Until they are sent they are where the parent finds them if this process dies (`unsent_results`).
 ///
 /// Thread safety: any thread, but for `collect`.
 class result_sender {
@@ -34,7 +35,7 @@ class result_sender {
     std::chrono::nanoseconds cpu{-1};
   };
 
-  explicit result_sender(parent_link& parent);
+  result_sender(parent_link& parent, unsent_results& unsent);
 
   /// Sends the result, at once or together with those to come. `value` is lost.
   void add(const ended_task& task, std::string& value, std::optional<failure>& failed);
@@ -54,36 +55,24 @@ class result_sender {
   static constexpr std::chrono::milliseconds flush_interval{1};
 
  private:
-  static constexpr std::uint32_t run_tasks = 8192;
-  static constexpr std::size_t run_bytes = 64 * 1024;
   static constexpr std::size_t flush_bytes = 64 * 1024;
-
-  /// What the lane has collected. It alone writes, and what it has counted in `complete` it does not change until it
-  /// begins anew, under the lock.
-  struct run {
-    std::uint64_t first_ordinal = 0;
-    std::int64_t started_ns = 0;
-    std::uint32_t lane = 0;
-    std::array<std::uint32_t, run_tasks> ends{};        ///< of each task, from the start of the run, in ns
-    std::array<std::uint32_t, run_tasks> value_ends{};  ///< of each value in bytes
-    std::array<char, run_bytes> bytes{};
-    std::atomic<std::uint32_t> complete{0};
-    std::atomic<bool> uniform{true};  ///< all values are of one size
-    std::uint32_t sent = 0;
-  };
+  static constexpr std::size_t run_bytes = unsent_results::run_bytes;
 
   bool fits(const ended_task& task, std::string_view value) const;
   void begin_run(const ended_task& task);
   void take_run();
-  void append_header(const results_header& header);
-  void after_append(clock::time_point now);
+  void append(const results_header& header, std::string_view value);
+  void appended(std::size_t bytes);
+  bool due(clock::time_point now) const noexcept;
   void flush_locked(clock::time_point now);
+  char* frame_end() noexcept { return unsent_.frame.data() + sizeof(frame_header) + size_; }
+  std::size_t room() const noexcept { return unsent_results::frame_bytes - size_; }
 
   parent_link& parent_;
-  std::mutex mutex_;  ///< guards what follows, and the sending side of the socket
-  std::string results_;
-  std::optional<frame_writer> frame_;
-  std::unique_ptr<run> run_;
+  unsent_results& unsent_;
+  std::mutex mutex_;        ///< guards what follows, the frame, and the sending side of the socket
+  std::uint32_t size_ = 0;  ///< of the frame
+  std::uint32_t sent_ = 0;  ///< of the run, or in the frame
   std::atomic<bool> frame_waits_{false};
   std::atomic<bool> run_waits_{false};  ///< set by the lane after it has counted, taken back before the count is read
   std::atomic<std::int64_t> flushed_ns_;

@@ -109,6 +109,10 @@ class worker_crew {
   void on_frame(worker_process& worker, const frame_reader::frame& frame);
   void on_results(worker_process& worker, std::string_view payload);
   void on_run(worker_process& worker, const received_results& results);
+  void on_part(worker_process& worker, handed_batch& batch, const received_results& results, std::uint32_t from,
+               std::uint32_t to);
+  void take_finished(worker_process& worker);
+  void on_left_behind(worker_process& worker, const received_results& results);
   void on_end(worker_process& worker, const worker_end& end);
   void take_back(worker_process& worker, const worker_end& end);
   void settle(worker_process& worker, const worker_end& end, const handed_batch& batch, std::uint64_t ordinal);

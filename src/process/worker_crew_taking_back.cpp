@@ -37,36 +37,68 @@ void worker_crew::on_run(worker_process& worker, const received_results& results
   if (!batch || header.count > batch->end_ordinal() - header.first_ordinal ||
       header.first_ordinal >= worker.unsent_ordinal())
     throw error(failure_kind::protocol, "the worker process sent a result of a task it does not have");
+  on_part(worker, *batch, results, 0, header.count);
+}
+
+/// Of results for tasks of one batch, those from position `from` up to before `to`.
+void worker_crew::on_part(worker_process& worker, handed_batch& batch, const received_results& results,
+                          std::uint32_t from, std::uint32_t to) {
+  const results_header& header = results.header;
   failure reason;  // read before anything is booked: it may be corrupt
   if (!header.ok) reason = decode_failure(results.values[0]);
-  if (!batch->finish(header.first_ordinal, header.first_ordinal + header.count))
+  const std::uint64_t first = header.first_ordinal + from;
+  if (!batch.finish(first, header.first_ordinal + to))
     throw error(failure_kind::protocol, "the worker process sent a result of a task it has finished");
   outcome_facts facts;
-  facts.index = batch->index_of(header.first_ordinal);
   facts.lane = header.lane;
   facts.started = from_ns(header.started_ns);
   facts.finished = from_ns(header.finished_ns);
   facts.cpu = std::chrono::nanoseconds(header.cpu_ns);
-  worker.unfinished -= header.count;
-  for (std::uint32_t i = 0; i < header.count && batch->tasks().inputs.each() == varying_size; ++i)
-    worker.unfinished_bytes -= batch->tasks().inputs[place_in(*batch, header.first_ordinal) + i].size();
-  if (batch->tasks().inputs.each() != varying_size)
-    worker.unfinished_bytes -= std::size_t{header.count} * batch->tasks().inputs.each();
+  const auto run = result_run(facts, results.ends, results.values).part(from, to - from, batch.index_of(first));
+  worker.unfinished -= run.count();
+  worker.unfinished_bytes -= batch.tasks().inputs.bytes(place_in(batch, first), place_in(batch, first) + run.count());
   while (!worker.batches.empty() && worker.batches.front().unfinished() == 0) worker.batches.pop_front();
   failed_starts_ = 0;
-  cost_.workers[worker.number()].tasks += header.count;
+  cost_.workers[worker.number()].tasks += run.count();
 
-  const std::int64_t count = header.count;
-  const auto took = std::max<std::chrono::nanoseconds>(facts.elapsed() / count, std::chrono::nanoseconds(1));
+  const std::int64_t count = run.count();
+  const auto took = std::max<std::chrono::nanoseconds>(run.elapsed() / count, std::chrono::nanoseconds(1));
   mean_task_ =
       mean_task_.count() == 0 ? took : mean_task_ + (took - mean_task_) * std::min<std::int64_t>(count, 16) / 16;
   try {
     if (header.ok)
-      job_.deliver_results({facts, results.ends, results.values});
+      job_.deliver_results(run);
     else
-      job_.deliver_failure(facts, std::move(reason));
+      job_.deliver_failure(run.facts(0), std::move(reason));
   } catch (...) {  // not the worker's doing
     control_.break_off(std::current_exception());
+  }
+}
+
+/// What a worker had finished and not sent when it died is in the memory it shares. Some of it may have been sent all
+/// the same, and of what it wrote while it went wrong nothing is believed that cannot be.
+void worker_crew::take_finished(worker_process& worker) {
+  if (worker.corrupt() || worker.batches.empty()) return;
+  const std::string left = worker.page().unsent().left_behind();
+  std::string_view payload = left;
+  try {
+    while (const auto results = take_results(payload)) on_left_behind(worker, *results);
+  } catch (const error&) {
+  }
+}
+
+void worker_crew::on_left_behind(worker_process& worker, const received_results& results) {
+  const std::uint64_t first = results.header.first_ordinal;
+  const std::uint64_t started = worker.started();
+  for (std::uint32_t from = 0; from < results.header.count;) {
+    handed_batch* const batch = worker.batch_of(first + from);
+    const auto open = [&](std::uint32_t place) {
+      return first + place < std::min(started, batch->end_ordinal()) && !batch->finished(first + place);
+    };
+    std::uint32_t to = from;
+    while (batch && to < results.header.count && open(to)) ++to;
+    if (to > from) on_part(worker, *batch, results, from, to);
+    from = std::max(to, from + 1);
   }
 }
 
@@ -84,6 +116,7 @@ void worker_crew::on_end(worker_process& worker, const worker_end& end) {
           std::runtime_error(fmt::format("worker processes do not get ready: the last one {}{}{}", end.text(),
                                          refusal_.empty() ? "" : ", saying: ", refusal_))));
   }
+  take_finished(worker);
   take_back(worker, end);
   const std::uint32_t number = worker.number();
   frames_[number].clear();

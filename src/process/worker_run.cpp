@@ -26,7 +26,7 @@ worker_run::worker_run(parent_link& parent, const setup_frame& setup, frame_read
       one_lane_(setup.threads == 1 && setup.loops == 0),
       control_(options_),
       page_(progress_page::open(worker_page, setup.threads)),
-      results_(parent),
+      results_(parent, page_.unsent()),
       queue_(parent, page_, reader, control_, results_, one_lane_),
       attendant_(parent, control_, queue_, results_) {}
 
