@@ -142,9 +142,10 @@ void measure_calls(echo_process& echo) {
 
 // Tiny tasks in bulk --------------------------------------------------------------------------------------------------
 
-double map_tiny(std::uint32_t processes, int count) {
+template <class Map>
+double map_tiny(int count, Map map) {
   const auto start = clock_type::now();
-  const auto results = map(fanout::processes(processes), remote<increment>, std::views::iota(0, count));
+  const std::vector<int> results = map(std::views::iota(0, count));
   const double took = seconds_since(start);
   check(results.size() == static_cast<std::size_t>(count), "results are missing");
   for (int i = 0; i < count; i += 997) check(results[static_cast<std::size_t>(i)] == i + 1, "a result is wrong");
@@ -259,9 +260,17 @@ int main(int argc, char** argv) {
     echo_process echo;  // before there are threads
     measure_calls(echo);
   }
-  for (const std::uint32_t processes : {1U, 2U})
+  for (const std::uint32_t processes : {1U, 2U}) {
+    const auto run_alone = [&](auto inputs) { return map(fanout::processes(processes), remote<increment>, inputs); };
     say(fmt::format("map of a trivial function, processes:{}", processes),
-        best_of(3, [&] { return map_tiny(processes, count); }), "ns");
+        best_of(3, [&] { return map_tiny(count, run_alone); }), "ns");
+  }
+  {
+    process_pool pool({.processes = 2});
+    const auto on_pool = [&](auto inputs) { return pool.map(remote<increment>, inputs); };
+    say("map of a trivial function, process_pool of 2", best_of(3, [&] { return map_tiny(count / 10, on_pool); }),
+        "ns");
+  }
   for (const std::uint32_t processes : {1U, 2U})
     say(fmt::format("arguments of 1 MiB, processes:{}", processes),
         -best_of(3, [&] { return large_arguments(processes); }), "GB/s");
