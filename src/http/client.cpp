@@ -7,11 +7,8 @@
 #include "http/open_connection.hpp"
 #include "http/redirect.hpp"
 #include "http/response_stream.hpp"
-#include "http/wait_for.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/deferred.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
@@ -21,8 +18,6 @@
 
 namespace fanout::http {
 namespace {
-
-constexpr auto no_throw = asio::as_tuple(asio::deferred);
 
 // A failure with what is known of the whole exchange.
 [[noreturn]] void raise_measured(const error& thrown, const exchange& ex) {
@@ -56,19 +51,14 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
           ex.use(std::move(fresh));
         }
         next = ex.advance();
-        while (is_wait(next)) {
-          if (next == step::want_read && ex.receives()) {
-            auto receiving = ex.socket().async_receive(ex.landing(), no_throw);
-            const auto [failed, bytes] = co_await std::move(receiving);
-            ex.received(failed, bytes);
-          } else if (next == step::want_read || next == step::want_write) {
-            const auto event = next == step::want_read ? tcp_socket::wait_read : tcp_socket::wait_write;
-            auto ready = ex.socket().async_wait(event, no_throw);
+        while (next == step::want_body || waits_for(next) != 0) {
+          if (next != step::want_body) {
+            auto ready = ex.socket().wait(waits_for(next));
             const auto [failed] = co_await std::move(ready);
             ex.resumed(failed);
           } else {
-            auto waiting = wait_for_body(ex, next);
-            co_await std::move(waiting);
+            auto pulling = ex.pull_body();
+            co_await std::move(pulling);
           }
           next = ex.advance();
         }

@@ -28,6 +28,7 @@ io_result connection::write_some(std::string_view bytes) {
 }
 
 bool connection::is_quiet() {
+  if (socket.ended()) return false;
   // A TLS server may send session tickets at any time, and what it sent last may have been read already.
   if (tls) return tls->peek().state == io_state::want_read;
   char byte;

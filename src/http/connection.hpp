@@ -1,11 +1,9 @@
 #pragma once
 
 #include "http/io_result.hpp"
+#include "http/poller.hpp"
 #include "http/tls.hpp"
 
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <chrono>
@@ -18,10 +16,6 @@
 /// One open connection, plain or TLS.
 namespace fanout::http {
 
-namespace asio = boost::asio;
-/// TCP, or a unix socket in its place.
-using tcp_socket = asio::basic_stream_socket<asio::generic::stream_protocol, asio::io_context::executor_type>;
-
 struct host_group;
 
 /// A connection to one origin. Reads and writes try at once, by the system call itself; who gets want_read or
@@ -30,7 +24,7 @@ struct host_group;
 /// Thread safety: none. Destroying it closes it.
 class connection {
  public:
-  explicit connection(tcp_socket open_socket) : socket(std::move(open_socket)) {}
+  explicit connection(polled_socket open_socket) : socket(std::move(open_socket)) {}
 
   io_result read_some(std::span<char> into);
   io_result write_some(std::string_view bytes);
@@ -38,10 +32,10 @@ class connection {
   /// Whether another exchange may start on it now. HTTP/1.1 carries one at a time, so this is so exactly while it lies
   /// in the pool; a connection of a multiplexing protocol would answer by its open streams.
   bool can_take_exchange() const noexcept { return idle; }
-  /// False when, while idle, the peer closed it or sent something nobody asked for. One system call.
+  /// False when, while idle, the peer closed it or sent something nobody asked for. One system call at most.
   bool is_quiet();
 
-  tcp_socket socket;
+  polled_socket socket;                    ///< TCP, or a unix socket in its place
   std::unique_ptr<tls_session> proxy_tls;  ///< to an https proxy, where `tls` runs within it
   std::unique_ptr<tls_session> tls;
   std::string remote_address;                          ///< "address:port" of the peer, or the path of a unix socket
@@ -50,7 +44,6 @@ class connection {
   std::chrono::steady_clock::time_point idle_until{};  ///< when it is closed unless it is used before
   bool idle = false;
   bool used = false;  ///< carried an exchange before
-  bool brief = true;  ///< the last read fitted into an exchange's own room: see `exchange::receives`
 
   boost::intrusive::list_member_hook<> in_group;  ///< among the idle ones of its group, latest first
   boost::intrusive::list_member_hook<> in_pool;   ///< among all idle ones of its loop, latest first

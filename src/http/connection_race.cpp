@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 
 namespace fanout::http {
 namespace {
@@ -20,7 +21,7 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 // What became of a connect under way; EINPROGRESS when it still is.
-int connect_result(tcp_socket& socket) {
+int connect_result(const polled_socket& socket) {
   pollfd state{socket.native_handle(), POLLOUT, 0};
   if (::poll(&state, 1, 0) == 0) return EINPROGRESS;
   int error = 0;
@@ -36,28 +37,9 @@ std::string with_port(const asio::ip::address& address, std::uint16_t port) {
 
 }  // namespace
 
-/// Shared with the handler that waits for the socket, which may run after the race is over.
-struct connection_race::attempt {
-  attempt(asio::io_context& loop, const asio::ip::address& to) : socket(loop.get_executor()), where(to) {}
-  tcp_socket socket;
-  asio::ip::address where;
-  wake_up* wake = nullptr;  ///< null once the race is over
-  bool waiting = false;
-
-  static void watch(const std::shared_ptr<attempt>& self) {
-    if (self->waiting) return;
-    self->waiting = true;
-    self->socket.async_wait(tcp_socket::wait_write, [self](boost::system::error_code) {
-      self->waiting = false;
-      if (self->wake) self->wake->notify();
-    });
-  }
-};
-
-connection_race::connection_race(asio::io_context& loop, deadline_list& deadlines, connection_pool& pool,
-                                 std::uint16_t port,
+connection_race::connection_race(poller& sockets, deadline_list& deadlines, connection_pool& pool, std::uint16_t port,
                                  std::function<std::string_view(const asio::ip::address&)> objection, wake_up& wake)
-    : loop_(loop),
+    : sockets_(sockets),
       deadlines_(deadlines),
       pool_(pool),
       port_(port),
@@ -65,13 +47,7 @@ connection_race::connection_race(asio::io_context& loop, deadline_list& deadline
       wake_(wake),
       alarm_(wake) {}
 
-connection_race::~connection_race() {
-  for (const auto& each : attempts_) {
-    each->wake = nullptr;
-    boost::system::error_code ignored;
-    each->socket.close(ignored);
-  }
-}
+connection_race::~connection_race() = default;
 
 void connection_race::try_in_order(const address_list& addresses) {
   next_.clear();
@@ -81,24 +57,18 @@ void connection_race::try_in_order(const address_list& addresses) {
 
 bool connection_race::step() {
   for (std::size_t i = 0; i < attempts_.size();) {
-    const auto current = attempts_[i];
-    const int error = connect_result(current->socket);
+    const int error = connect_result(attempts_[i].socket);
     if (error == EINPROGRESS) {
-      attempt::watch(current);
       ++i;
       continue;
     }
+    attempt ended = std::move(attempts_[i]);
     attempts_.erase(attempts_.begin() + static_cast<std::ptrdiff_t>(i));
-    current->wake = nullptr;
-    boost::system::error_code ignored;
-    if (current->waiting) current->socket.cancel(ignored);
     if (error == 0) {
-      winner_ = std::move(current->socket);
-      winner_address_ = with_port(current->where, port_);
+      win(std::move(ended));
       return true;
     }
-    current->socket.close(ignored);
-    note_failure(current->where, error);
+    note_failure(ended.where, error);
     last_start_ = {};  // a failure starts the next one at once
   }
   const auto now = clock::now();
@@ -117,32 +87,32 @@ void connection_race::start_next() {
   }
   const asio::ip::tcp::endpoint to(where, port_);
   constexpr int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  int descriptor = ::socket(to.protocol().family(), type, IPPROTO_TCP);
+  detail::owned_descriptor descriptor(::socket(to.protocol().family(), type, IPPROTO_TCP));
   // Out of descriptors: connections that lie idle are the first to go.
-  if (descriptor < 0 && errno == EMFILE && pool_.close_oldest())
-    descriptor = ::socket(to.protocol().family(), type, IPPROTO_TCP);
-  if (descriptor < 0) return note_failure(where, errno);
+  if (!descriptor && errno == EMFILE && pool_.close_oldest())
+    descriptor = detail::owned_descriptor(::socket(to.protocol().family(), type, IPPROTO_TCP));
+  if (!descriptor) return note_failure(where, errno);
   const int on = 1;
-  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  auto started = std::make_shared<attempt>(loop_, where);
-  boost::system::error_code failed;
-  started->socket.assign(to.protocol(), descriptor, failed);
-  if (failed) {
-    ::close(descriptor);
-    return note_failure(where, failed.value());
+  ::setsockopt(descriptor.value(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const bool connected = ::connect(descriptor.value(), to.data(), static_cast<socklen_t>(to.size())) == 0;
+  // Interrupted, it goes on by itself.
+  if (!connected && errno != EINPROGRESS && errno != EINTR) return note_failure(where, errno);
+  attempt started{{}, where};
+  try {
+    started.socket = polled_socket(sockets_, std::move(descriptor));
+  } catch (const std::system_error& refused) {
+    return note_failure(where, refused.code().value());
   }
-  int error = ::connect(descriptor, to.data(), static_cast<socklen_t>(to.size())) == 0 ? 0 : errno;
-  if (error == EINTR) error = EINPROGRESS;  // it goes on by itself
-  if (error == 0) {
-    winner_ = std::move(started->socket);
-    winner_address_ = with_port(where, port_);
-    return;
-  }
-  if (error != EINPROGRESS) return note_failure(where, error);
-  started->wake = &wake_;
-  attempt::watch(started);
+  if (connected) return win(std::move(started));
+  started.socket.notify(&wake_);
   attempts_.push_back(std::move(started));
   last_start_ = clock::now();
+}
+
+void connection_race::win(attempt ended) {
+  ended.socket.notify(nullptr);
+  winner_ = std::move(ended.socket);
+  winner_address_ = with_port(ended.where, port_);
 }
 
 void connection_race::note_failure(const asio::ip::address& where, int error) {

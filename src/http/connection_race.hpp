@@ -30,7 +30,7 @@ class connection_race {
 
   /// `allowed` says why an address may not be connected to, empty if it may. `pool` gives up idle connections when the
   /// process is out of descriptors.
-  connection_race(asio::io_context& loop, deadline_list& deadlines, connection_pool& pool, std::uint16_t port,
+  connection_race(poller& sockets, deadline_list& deadlines, connection_pool& pool, std::uint16_t port,
                   std::function<std::string_view(const asio::ip::address&)> objection, wake_up& wake);
   connection_race(const connection_race&) = delete;
   connection_race& operator=(const connection_race&) = delete;
@@ -44,13 +44,16 @@ class connection_race {
   bool lost() const noexcept { return attempts_.empty() && next_.empty(); }
   /// Whether it lost because of `objection` alone.
   bool refused_only() const noexcept { return !refused_.empty() && failures_.empty(); }
-  tcp_socket take_winner() { return std::move(*winner_); }
+  polled_socket take_winner() { return std::move(*winner_); }
   const std::string& winner_address() const noexcept { return winner_address_; }
   /// What became of each address, for a message.
   std::string failures() const { return failures_.empty() ? refused_ : failures_; }
 
  private:
-  struct attempt;
+  struct attempt {
+    polled_socket socket;
+    asio::ip::address where;
+  };
   struct alarm final : deadline_entry {
     explicit alarm(wake_up& of) : wake(of) {}
     void on_deadline() override { wake.notify(); }
@@ -58,9 +61,10 @@ class connection_race {
   };
 
   void start_next();
+  void win(attempt ended);
   void note_failure(const asio::ip::address& where, int error);
 
-  asio::io_context& loop_;
+  poller& sockets_;
   deadline_list& deadlines_;
   connection_pool& pool_;
   std::uint16_t port_;
@@ -69,9 +73,9 @@ class connection_race {
   alarm alarm_;
   address_list seen_;
   std::deque<asio::ip::address> next_;
-  std::vector<std::shared_ptr<attempt>> attempts_;  ///< under way
+  std::vector<attempt> attempts_;  ///< under way
   std::chrono::steady_clock::time_point last_start_{};
-  std::optional<tcp_socket> winner_;
+  std::optional<polled_socket> winner_;
   std::string winner_address_;
   std::string failures_;
   std::string refused_;

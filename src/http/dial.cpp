@@ -66,7 +66,7 @@ address_list addresses_of(const lookup& names, std::string_view host) {
 task<std::unique_ptr<connection>> dial(exchange& ex, wake_up& wake, std::string host, std::uint16_t port,
                                        bool checked) {
   loop_state& loop = ex.loop();
-  connection_race race(loop.context(), loop.deadlines(), loop.pool(), port, checked ? why_not_public : no_objection,
+  connection_race race(loop.sockets(), loop.deadlines(), loop.pool(), port, checked ? why_not_public : no_objection,
                        wake);
   const address_list* const given = ex.via().by->given_addresses(host, port);
   std::optional<lookup> names;
@@ -132,21 +132,14 @@ task<asio::ip::address> first_address(exchange& ex, wake_up& wake, std::string h
 
 task<std::unique_ptr<connection>> dial_unix(exchange& ex, wake_up& wake, std::string path) {
   loop_state& loop = ex.loop();
-  tcp_socket socket(loop.context().get_executor());
-  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  int error = descriptor < 0 ? errno : 0;
-  if (error == 0) {
-    boost::system::error_code failed;
-    socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), descriptor, failed);
-    if (failed) ::close(descriptor);
-    error = failed.value();
-  }
+  detail::owned_descriptor descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  int error = descriptor ? 0 : errno;
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
   std::memcpy(to.sun_path, path.data(), path.size());  // transport saw to it that it fits
   ex.opening(phase::connecting, nullptr, &wake);
   alarm again(wake);
-  while (error == 0 && ::connect(descriptor, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
+  while (error == 0 && ::connect(descriptor.value(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
     if (errno != EAGAIN) {
       error = errno;
       break;
@@ -159,7 +152,7 @@ task<std::unique_ptr<connection>> dial_unix(exchange& ex, wake_up& wake, std::st
   if (error != 0)
     throw fanout::error(failure_kind::connect, fmt::format("no connection to the unix socket {} for {}: {}", path,
                                                            ex.peer(), boost::system::system_category().message(error)));
-  auto result = std::make_unique<connection>(std::move(socket));
+  auto result = std::make_unique<connection>(polled_socket(loop.sockets(), std::move(descriptor)));
   result->remote_address = "unix:" + path;
   co_return result;
 }

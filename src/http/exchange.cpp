@@ -89,7 +89,6 @@ void exchange::opened() {
   sending_ = sending::head;
   if (body_.any()) body_.rewind();
   leftover_.clear();
-  landed_.reset();
   write_broken_ = unasked_bytes_ = was_blocked_ = header_told_ = held_too_long_ = woken_ = false;
   held_until_.reset();
   parser_.emplace(*options_, request_->method == "HEAD", request_->keep_body || streaming_);
@@ -100,7 +99,7 @@ void exchange::opened() {
   arm();
 }
 
-void exchange::opening(phase what, tcp_socket* socket, wake_up* wake) {
+void exchange::opening(phase what, polled_socket* socket, wake_up* wake) {
   if (limits_.now_in() != what) {
     limits_.enter(what, clock::now());
     arm();
@@ -198,8 +197,8 @@ step exchange::read_some() {
   for (int reads = 0; reads < most_reads; ++reads) {
     const std::span<char> buffer = loop_.scratch(leftover_.size() + 16 * 1024);
     std::copy(leftover_.begin(), leftover_.end(), buffer.begin());
-    bool emptied = false;
-    const io_result result = read_into(buffer.subspan(leftover_.size()), emptied);
+    const auto room = buffer.subspan(leftover_.size());
+    const io_result result = connection_->read_some(room);
     if (result.state == io_state::want_read) return step::want_read;
     if (result.state == io_state::want_write) return step::want_write;
     if (result.state == io_state::failed) return broken(result);
@@ -219,23 +218,11 @@ step exchange::read_some() {
     if (leftover_.size() > options_->max_header_bytes)  // a chunk's extension may be one endless line
       throw error(failure_kind::too_large,
                   fmt::format("{} sent a line of more than {} bytes", peer(), options_->max_header_bytes));
-    if (emptied) return step::want_read;
+    // A read that did not fill its buffer emptied the socket; TLS may hold more than it gave.
+    if (!connection_->tls && result.bytes < room.size()) return step::want_read;
   }
+  connection_->socket.leave_unread();
   return step::want_read;
-}
-
-// `emptied`: a plain read that did not fill its buffer emptied the socket; TLS may hold more than it gave.
-io_result exchange::read_into(std::span<char> buffer, bool& emptied) {
-  if (!landed_) {
-    const io_result result = connection_->read_some(buffer);
-    emptied = !connection_->tls && result.bytes < buffer.size();
-    connection_->brief = result.bytes <= landing_.size();
-    return result;
-  }
-  const io_result result = *std::exchange(landed_, std::nullopt);
-  std::copy_n(landing_.begin(), result.bytes, buffer.begin());
-  emptied = result.bytes < landing_.size();
-  return result;
 }
 
 step exchange::at_end(io_state how) {
@@ -360,16 +347,6 @@ void exchange::resumed(boost::system::error_code waited) {
   if (waited) throw boost::system::system_error(waited);
 }
 
-void exchange::received(boost::system::error_code failed, std::size_t bytes) {
-  if (bytes > 0)
-    landed_ = io_result{io_state::done, bytes};
-  else if (failed == asio::error::eof)
-    landed_ = io_result{io_state::end};
-  else if (failed && failed != asio::error::operation_aborted)
-    landed_ = io_result{io_state::failed, 0, failed.value()};
-  resumed(landed_ ? boost::system::error_code{} : failed);
-}
-
 void exchange::arm() {
   loop_.deadlines().arm(*this, held_until_ ? std::min(*held_until_, limits_.next()) : limits_.next());
 }
@@ -384,9 +361,8 @@ void exchange::on_deadline() {
     held_too_long_ = woken_ = true;
     arm();
   }
-  boost::system::error_code ignored;
-  if (connection_) connection_->socket.cancel(ignored);
-  if (opening_socket_) opening_socket_->cancel(ignored);
+  if (connection_) connection_->socket.cancel();
+  if (opening_socket_) opening_socket_->cancel();
   if (opening_wake_) opening_wake_->notify();
 }
 

@@ -10,10 +10,8 @@
 #include "http/time_limits.hpp"
 #include "http/transport.hpp"
 
-#include <boost/asio/buffer.hpp>
-
-#include <array>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,8 +35,10 @@ enum class step {
   again,        ///< the idle connection it was given proved dead before a byte came back; it may be sent once more
 };
 
-constexpr bool is_wait(step next) noexcept {
-  return next == step::want_read || next == step::want_write || next == step::want_either || next == step::want_body;
+/// What of the socket it waits for; 0 for nothing.
+constexpr std::uint8_t waits_for(step next) noexcept {
+  if (next == step::want_either) return readable | writable;
+  return next == step::want_read ? readable : next == step::want_write ? writable : 0;
 }
 
 /// Sends one request and reads its response: all of the work of the hot path, apart from waiting. The coroutine
@@ -96,20 +96,9 @@ class exchange final : public deadline_entry {
   /// another thread runs the loop now.
   void resumed(boost::system::error_code waited);
 
-  /// \name Receiving, in place of a wait for `want_read`
-  /// For each wait Asio asks the system anew whether the socket is readable (epoll_ctl); for a receive it relies on
-  /// what the system announces by itself, which spares a tenth of the CPU of a small exchange. But the room for what is
-  /// received stays reserved until it comes, so only brief responses are received.
-  /// @{
-  bool receives() const noexcept { return connection_->brief && !connection_->tls; }
-  asio::mutable_buffer landing() noexcept { return asio::buffer(landing_); }
-  /// As `resumed`, after `async_receive` into `landing`.
-  void received(boost::system::error_code failed, std::size_t bytes);
-  /// @}
-
   /// While a connection is being opened: the deadlines of `what` rule, and end the wait on the other two, which may be
   /// null.
-  void opening(phase what, tcp_socket* socket, wake_up* wake);
+  void opening(phase what, polled_socket* socket, wake_up* wake);
   void opened();
 
   /// Where the hop is to go, and how.
@@ -120,7 +109,7 @@ class exchange final : public deadline_entry {
   bool needs_new_connection() const noexcept { return sent_before_; }
   /// "host:port", for messages.
   std::string peer() const;
-  tcp_socket& socket() noexcept { return connection_->socket; }
+  polled_socket& socket() noexcept { return connection_->socket; }
   const client_options& options() const noexcept { return *options_; }
   loop_state& loop() noexcept { return loop_; }
   clock::time_point started() const noexcept { return limits_.started(); }
@@ -140,7 +129,6 @@ class exchange final : public deadline_entry {
   [[noreturn]] void raise_expired() const;
   bool write_some(step& next);
   step read_some();
-  io_result read_into(std::span<char> buffer, bool& emptied);
   step at_end(io_state how);
   step broken(const io_result& result);
   bool may_send_again() const noexcept;
@@ -169,10 +157,7 @@ class exchange final : public deadline_entry {
   bool unasked_bytes_ = false;
   bool sent_before_ = false;  ///< this hop is on its second connection
 
-  std::array<char, 2048> landing_;
-  std::optional<io_result> landed_;  ///< what became of a receive into it
-
-  tcp_socket* opening_socket_ = nullptr;
+  polled_socket* opening_socket_ = nullptr;
   wake_up* opening_wake_ = nullptr;
   time_limits limits_;
   expiry expired_ = expiry::none;

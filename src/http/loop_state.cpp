@@ -48,11 +48,10 @@ loop_state::loop_state(asio::execution_context& context)
       context_(static_cast<asio::io_context&>(context)),
       deadlines_(context_),
       names_(context_, deadlines_),
+      sockets_(context_),
       pool_(context_),
       scratch_(scratch_bytes) {
   spare_.reserve(most_spare);
-  // Asio destroys its services in the reverse of the order they were made in; those that ours needs must be older.
-  tcp_socket(context_.get_executor());
 }
 
 loop_state::~loop_state() = default;
@@ -108,6 +107,7 @@ void loop_state::shutdown() {
   shutdowns.fetch_add(1, std::memory_order_acq_rel);
   owner_.store(this_thread(), std::memory_order_release);
   ++active_;
+  sockets_.shut_down();
   names_.shut_down();
   pool_.clear();
   spare_.clear();

@@ -3,6 +3,7 @@
 #include <fanout/base/deadline.hpp>
 
 #include "http/dns.hpp"
+#include "http/poller.hpp"
 #include "http/pool.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -19,7 +20,7 @@ namespace fanout::http {
 
 class exchange;
 
-/// Pool, deadlines, name look-up and read buffer of one `io_context`, made when the first exchange runs there.
+/// Pool, poller, deadlines, name look-up and read buffer of one `io_context`, made when the first exchange runs there.
 ///
 /// Thread safety: belongs to the thread that runs the loop. `enter` refuses a second thread while exchanges are under
 /// way, and `check_thread` one that continues somebody else's.
@@ -44,6 +45,7 @@ class loop_state : public asio::execution_context::service {
   void give_back(std::unique_ptr<exchange> done) noexcept;
 
   asio::io_context& context() noexcept { return context_; }
+  poller& sockets() noexcept { return sockets_; }
   connection_pool& pool() noexcept { return pool_; }
   deadline_list& deadlines() noexcept { return deadlines_; }
   resolver& names() noexcept { return names_; }
@@ -57,6 +59,7 @@ class loop_state : public asio::execution_context::service {
   asio::io_context& context_;
   deadline_list deadlines_;
   resolver names_;
+  poller sockets_;
   connection_pool pool_;
   std::vector<char> scratch_;
   std::vector<std::unique_ptr<exchange>> spare_;

@@ -6,14 +6,10 @@
 #include "http/proxy_greeting.hpp"
 #include "http/transport.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/deferred.hpp>
 #include <fmt/format.h>
 
 namespace fanout::http {
 namespace {
-
-constexpr auto no_throw = asio::as_tuple(asio::deferred);
 
 std::string reason(int error) {
   return boost::system::system_category().message(error);
@@ -21,8 +17,7 @@ std::string reason(int error) {
 
 task<void> wait_for(exchange& ex, connection& on, phase what, io_state state) {
   ex.opening(what, &on.socket, nullptr);
-  const auto event = state == io_state::want_read ? tcp_socket::wait_read : tcp_socket::wait_write;
-  auto ready = on.socket.async_wait(event, no_throw);
+  auto ready = on.socket.wait(state == io_state::want_read ? readable : writable);
   const auto [failed] = co_await std::move(ready);
   ex.opening(what, nullptr, nullptr);
   ex.resumed(failed);

@@ -25,7 +25,8 @@ std::unique_ptr<connection> connection_pool::take(pool_key_view key, clock::time
     if (found == groups_.end() || found->second.idle.empty()) return nullptr;
     auto latest = unlink(found->second.idle.front());
     const auto age = now - latest->idle_since;
-    if (age < lifetime && ((age < surely_alive && !check_always) || latest->is_quiet())) return latest;
+    if (age < lifetime && ((age < surely_alive && !check_always && !latest->socket.ended()) || latest->is_quiet()))
+      return latest;
     discard(std::move(latest));
   }
 }

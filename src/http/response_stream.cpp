@@ -2,8 +2,6 @@
 
 #include <fanout/base/failure.hpp>
 
-#include "http/wait_for.hpp"
-
 #include <algorithm>
 #include <cstring>
 
@@ -38,8 +36,14 @@ task<bool> response_stream::state::fill() {
         co_return true;
       }
       if (next == step::some || next == step::complete) continue;
-      auto waiting = wait_for(ex, next);
-      co_await std::move(waiting);
+      if (next == step::want_body) {
+        auto pulling = ex.pull_body();
+        co_await std::move(pulling);
+        continue;
+      }
+      auto ready = ex.socket().wait(waits_for(next));
+      const auto [failed] = co_await std::move(ready);
+      ex.resumed(failed);
     }
   } catch (...) {
     ended = true;
