@@ -210,4 +210,58 @@ TEST_F(to_processes, many_at_once_on_the_threads_of_a_pool) {
   pool.join();
 }
 
+// On a pool --------------------------------------------------------------------------------------------------------
+
+TEST_F(to_processes, a_pool_keeps_the_worker) {
+  process_pool pool({.processes = 1});
+  {
+    const auto never_awaited = to_process(pool, remote<pid_of>, 1);
+  }
+  EXPECT_THAT(test::children(), testing::IsEmpty()) << "nothing happens before it is awaited";
+  const int pid = run_to_end(to_process(pool, remote<pid_of>, 1));
+  EXPECT_NE(pid, getpid());
+  EXPECT_EQ(run_to_end(to_process(pool, remote<pid_of>, 1)), pid);
+  EXPECT_EQ(run_to_end(to_process(pool, remote<square>, 12)), 144);
+  EXPECT_EQ(run_to_end(to_process(pool, remote<repeat>.with(std::string("ab")), 3)), "ababab");
+  run_to_end(to_process(pool, remote<nothing>, 1));
+}
+
+TEST_F(to_processes, on_a_pool_failures_arrive_and_the_pool_goes_on) {
+  process_pool pool({.processes = 1});
+  EXPECT_EQ(failure_of(to_process(pool, remote<failing>, 1)).type, "std::invalid_argument");
+  EXPECT_EQ(failure_of(to_process(pool, remote<dying>, SIGKILL)).signal, SIGKILL);
+  test::shared_page<1> page;
+  const failure late = failure_of(to_process(pool, remote<endless>, page.path(), {.timeout = 200ms}));
+  EXPECT_EQ(late.kind, failure_kind::timeout);
+  EXPECT_EQ(run_to_end(to_process(pool, remote<square>, 3)), 9);
+  pool.close();
+  EXPECT_EQ(failure_of(to_process(pool, remote<square>, 3)).kind, failure_kind::refused_by_policy);
+}
+
+TEST_F(to_processes, on_a_pool_cancelling_ends_the_call_alone) {
+  process_pool pool({.processes = 1});
+  test::shared_page<1> page;
+  asio::io_context loop;
+  asio::cancellation_signal stop;
+  std::exception_ptr failed;
+  asio::co_spawn(loop, to_process(pool, remote<endless>, page.path()),
+                 asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr why, int) { failed = why; }));
+  while (page[0] == 0) loop.run_one_for(1ms);
+  stop.emit(asio::cancellation_type::terminal);
+  loop.run();
+  EXPECT_THROW(std::rethrow_exception(failed), boost::system::system_error);
+  EXPECT_EQ(kill(page[0], 0), -1) << "killed, and reaped";
+  EXPECT_EQ(run_to_end(to_process(pool, remote<square>, 5)), 25);
+}
+
+TEST_F(to_processes, a_pool_serves_the_threads_of_another) {
+  process_pool workers({.processes = 2});
+  asio::thread_pool threads(3);
+  std::vector<std::future<int>> results;
+  for (int i = 0; i < 50; ++i)
+    results.push_back(asio::co_spawn(threads, to_process(workers, remote<square>, i), asio::use_future));
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(results[static_cast<std::size_t>(i)].get(), i * i);
+  threads.join();
+}
+
 }  // namespace to_process_calls

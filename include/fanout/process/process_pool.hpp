@@ -47,7 +47,8 @@ struct submit_options {
 
 namespace detail {
 class pool_engine;
-}
+struct pool_calls;
+}  // namespace detail
 
 /// Worker processes that several callers share.
 ///
@@ -138,6 +139,7 @@ class process_pool {
   fanout::report report() const;
 
  private:
+  friend struct detail::pool_calls;  // for to_process
   struct callee {
     std::string_view name;
     std::string_view context;
