@@ -105,14 +105,20 @@ void child_process::kill() noexcept {
 /// Whether it can be reaped without waiting.
 bool child_process::has_ended() const noexcept {
   siginfo_t ended{};
-  return waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == pid_;
+  if (waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) != 0) return errno == ECHILD;
+  return ended.si_pid == pid_;
 }
 
 void child_process::reap() noexcept {
-  while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
+  while (waitpid(pid_, &status_, 0) < 0) {
+    if (errno == EINTR) continue;
+    status_known_ = false;
+    if (timed_out_) status_ = SIGKILL;
+    break;
   }
   pid_ = -1;
-  if (WIFEXITED(status_)) timed_out_ = false;  // it ended in the very moment in which it was to be killed
+  if (status_known_ && WIFEXITED(status_))
+    timed_out_ = false;  // it ended in the very moment in which it was to be killed
 }
 
 /// The wait of one child, as a composed operation of Asio: it has a cancellation state of its own, so that it can go on

@@ -44,6 +44,8 @@ class child_process {
   task<bool> wait();
   /// After the last `wait`: as waitpid(2) gives it.
   int status() const noexcept { return status_; }
+  /// False where something else in this program reaped it: SIGCHLD is ignored, or somebody waits for any child.
+  bool status_known() const noexcept { return status_known_; }
 
  protected:
   /// Takes over the child `pid`. With `reach::group` it leads a process group, all of which is killed with it, and also
@@ -74,6 +76,7 @@ class child_process {
   bool was_killed_ = false;
   bool timed_out_ = false;
   int status_ = 0;
+  bool status_known_ = true;
 };
 
 }  // namespace fanout::detail

@@ -129,6 +129,8 @@ class running_program final : public child_process {
   }
 
   program_result result() {
+    if (!status_known() && !timed_out())
+      throw std::system_error(ECHILD, std::generic_category(), "how a program ended is not known");
     const bool exited = WIFEXITED(status());
     return {.exit_status = exited ? WEXITSTATUS(status()) : 0,
             .signal = exited ? 0 : WTERMSIG(status()),

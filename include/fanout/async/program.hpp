@@ -44,8 +44,9 @@ struct program_result {
 };
 
 /// Runs a program to its end and returns what it wrote. A status other than 0, a signal and the time limit are results,
-/// not exceptions. Throws `std::system_error` when it cannot be started, `std::invalid_argument` without arguments or
-/// for one with a NUL, and `fanout::error` of kind `too_large`.
+/// not exceptions. Throws `std::system_error` when it cannot be started, or its status was taken by something else in
+/// this process (which ignores SIGCHLD, or waits for any child); `std::invalid_argument` without arguments or for one
+/// with a NUL, and `fanout::error` of kind `too_large`.
 task<program_result> run_program(program what);
 
 /// The lines a program writes to stdout, as it writes them, without their ends; a last one may lack its own. Its stderr
