@@ -9,6 +9,9 @@ install(TARGETS fanout EXPORT fanoutTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_
 if(FANOUT_BUILD_CLI)
   install(TARGETS fanout_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+if(TARGET fanout_throw_sites)
+  install(TARGETS fanout_throw_sites EXPORT fanoutTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 
 install(EXPORT fanoutTargets NAMESPACE fanout:: DESTINATION ${fanout_cmake_dir})
 configure_package_config_file(cmake/fanoutConfig.cmake.in ${PROJECT_BINARY_DIR}/fanoutConfig.cmake

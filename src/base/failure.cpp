@@ -1,10 +1,13 @@
 #include <fanout/base/failure.hpp>
 
+#include "base/throw_sites.hpp"
+
 #include <boost/core/demangle.hpp>
 
 #include <cxxabi.h>
 
 #include <array>
+#include <cstring>
 #include <utility>
 
 namespace fanout {
@@ -30,6 +33,15 @@ std::string current_exception_type() {
   return type ? boost::core::demangle(type->name()) : "unknown";
 }
 
+/// Where the exception being handled was thrown, if this program keeps that.
+std::string current_exception_site(const std::exception_ptr& current) {
+  if (!detail::throw_site) return {};
+  const void* thrown = nullptr;
+  static_assert(sizeof current == sizeof thrown, "an exception_ptr is a pointer to the exception object");
+  std::memcpy(&thrown, &current, sizeof thrown);
+  return detail::throw_site(thrown);
+}
+
 }  // namespace
 
 std::string_view to_string(failure_kind kind) noexcept {
@@ -48,14 +60,17 @@ failure current_failure() {
   failure result;
   result.exception = std::current_exception();
   result.type = current_exception_type();
+  result.where = current_exception_site(result.exception);
   try {
     throw;
   } catch (const error& thrown) {
     auto exception = std::move(result.exception);
     auto type = std::move(result.type);
+    auto where = std::move(result.where);
     result = thrown.failure();
     result.exception = std::move(exception);
     if (result.type.empty()) result.type = std::move(type);
+    if (result.where.empty()) result.where = std::move(where);
   } catch (const std::exception& thrown) {
     result.message = thrown.what();
   } catch (...) {

@@ -130,8 +130,8 @@ std::string mismatch(const hello_frame& said, std::string_view peer) {
 
 void encode_failure(const failure& value, std::string& bytes) {
   wire_output archive(bytes);
-  archive(static_cast<std::uint32_t>(value.kind), value.message, value.type, value.elapsed.count(), value.attempts,
-          value.signal);
+  archive(static_cast<std::uint32_t>(value.kind), value.message, value.type, value.where, value.elapsed.count(),
+          value.attempts, value.signal);
 }
 
 failure decode_failure(std::string_view bytes) {
@@ -139,7 +139,7 @@ failure decode_failure(std::string_view bytes) {
   std::uint32_t kind = 0;
   std::int64_t elapsed_ns = 0;
   wire_input archive(bytes);
-  archive(kind, value.message, value.type, elapsed_ns, value.attempts, value.signal);
+  archive(kind, value.message, value.type, value.where, elapsed_ns, value.attempts, value.signal);
   if (kind > static_cast<std::uint32_t>(failure_kind::task_failed))
     throw error(failure_kind::protocol, "a failure of unknown kind came from another process");
   value.kind = static_cast<failure_kind>(kind);

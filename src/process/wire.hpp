@@ -32,7 +32,7 @@
 namespace fanout::detail {
 
 /// Raised whenever the meaning of a frame changes.
-inline constexpr std::uint32_t wire_version = 4;
+inline constexpr std::uint32_t wire_version = 5;
 inline constexpr std::uint32_t wire_magic = 0x666e7431;  // "fnt1"
 /// A frame beyond this is not one: the stream is corrupt.
 inline constexpr std::uint32_t max_frame_bytes = (1U << 30) + (1U << 25);
@@ -130,6 +130,7 @@ struct received_results {
   encoded_view values;
 };
 
+/// What went wrong on the way out follows, as text.
 struct bye_frame {
   std::uint64_t peak_rss_bytes = 0;
 };
