@@ -40,4 +40,10 @@ handed_batch* worker_process::batch_of(std::uint64_t ordinal) {
   return &*(after - 1);
 }
 
+bool worker_process::finished_any_from(std::uint64_t ordinal) const {
+  return std::any_of(batches.begin(), batches.end(), [&](const handed_batch& batch) {
+    return batch.end_ordinal() > ordinal && batch.untouched_ordinal() > std::max(ordinal, batch.first_ordinal());
+  });
+}
+
 }  // namespace fanout::detail

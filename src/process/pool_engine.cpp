@@ -2,6 +2,7 @@
 
 #include "process/pool_run.hpp"
 #include "process/worker_crew.hpp"
+#include "process/worker_settings.hpp"
 
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -18,6 +19,7 @@ namespace fanout::detail {
 namespace {
 
 fanout::options options_of(const process_pool_options& how) {
+  worker_settings::validate(how.workers);
   const std::uint32_t processes = how.processes > 0 ? how.processes : available_cores();
   fanout::options made(grid(processes, how.threads, how.in_flight));
   made.shape.model = model::processes;  // one worker is one, too
@@ -55,6 +57,7 @@ void add(const worker_report& some, worker_report& total) {
   total.peak_rss_bytes = std::max(total.peak_rss_bytes, some.peak_rss_bytes);
   total.bytes_sent += some.bytes_sent;
   total.bytes_received += some.bytes_received;
+  if (!some.trouble.empty()) total.trouble = some.trouble;
 }
 
 void add(const fanout::report& some, fanout::report& total) {
@@ -108,6 +111,7 @@ void pool_engine::run(run_control& control, remote_job& job, const fanout::shape
 }
 
 std::uint32_t pool_engine::acquire(remote_callable function) {
+  if (function.context.size() > max_value_bytes) throw error(too_large_to_travel());  // here, not when it is told
   return functions_.acquire(std::move(function));
 }
 
@@ -219,10 +223,11 @@ void pool_engine::work() {
       changed_.wait(lock, [this] { return !queue_.empty() || closing_ != closing::open; });
       if (queue_.empty()) break;
     }
+    told_ = false;
     try {
       run_crew();
     } catch (...) {
-      fail_queued(no_workers());
+      if (!told_) fail_queued(no_workers());
     }
   }
   const std::lock_guard lock(mutex_);
@@ -258,7 +263,8 @@ void pool_engine::run_crew() {
   if (failed) std::rethrow_exception(failed);
 }
 
-/// After a crew has broken off: they would fare no better.
+/// When a crew breaks off: they would fare no better. Once, and before anybody is told: whoever knows of the failure
+/// and submits another task has it tried anew.
 void pool_engine::fail_queued(const failure& reason) {
   std::deque<pool_tasks> queued;
   {
@@ -352,10 +358,12 @@ void pool_engine::deliver_failure(const outcome_facts& facts, failure reason) {
   const auto place = of_ticket(facts.index);
   outcome_facts own = facts;
   own.index = place->second.first_index + (facts.index - place->first);
-  if (control_->broken() && reason.kind == failure_kind::cancelled)
+  if (control_->broken() && reason.kind == failure_kind::cancelled) {
     reason = broken_off();
-  else if (place->second.cancelled && reason.kind == failure_kind::worker_died)
+    if (!std::exchange(told_, true)) fail_queued(reason);
+  } else if (place->second.cancelled && reason.kind == failure_kind::worker_died) {
     reason = cancelled("it was cancelled, and its worker process killed");
+  }
   finish(place, 1)->on_failure(own, std::move(reason));
 }
 

@@ -61,7 +61,8 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   /// A run on the calling thread, whose tasks the pool carries.
   void run(run_control& control, remote_job& job, const fanout::shape& ran, report& cost) override;
 
-  /// The number of a function, to be given back with `release` when no task of it is left.
+  /// The number of a function, to be given back with `release` when no task of it is left. Throws `fanout::error` of
+  /// kind `too_large`.
   std::uint32_t acquire(remote_callable function);
   void release(std::uint32_t function);
 
@@ -116,6 +117,7 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   direct_lines lines_;
   std::uint64_t next_ticket_ = 0;  ///< the crew's thread only, as the next
   under_way_map under_way_;
+  bool told_ = false;  ///< those who wait were told that the crew broke off
 
   mutable std::mutex mutex_;  ///< guards what follows
   std::condition_variable changed_;

@@ -103,7 +103,9 @@ std::shared_ptr<detail::pool_call> process_pool::start(const callee& function, s
 
 std::string process_pool::call_and_wait(const callee& function, std::string argument, submit_options how) {
   detail::direct_line* const line =
-      argument.size() <= detail::direct_line::most_argument_bytes ? engine_->borrow_line() : nullptr;
+      argument.size() <= detail::direct_line::most_argument_bytes && function.context.size() <= detail::max_value_bytes
+          ? engine_->borrow_line()
+          : nullptr;
   if (!line) {
     const auto call = start(function, std::move(argument), how);
     call->wait();

@@ -108,7 +108,11 @@ spawned_worker spawn_worker(int page, const worker_surroundings& surroundings) {
   std::array<char*, 3> arguments{program_name().data(), const_cast<char*>(mode.c_str()), nullptr};
   spawned_worker child;
   const char* const program = surroundings.program ? surroundings.program : "/proc/self/exe";
-  spawn_settings::check(posix_spawn(&child.pid, program, how.files(), how.attributes(), arguments.data(), environment));
+  if (const int failed = posix_spawn(&child.pid, program, how.files(), how.attributes(), arguments.data(), environment))
+    throw std::system_error(failed, std::generic_category(),
+                            surroundings.directory && !surroundings.directory->empty()
+                                ? fmt::format("cannot start a worker process in {}", *surroundings.directory)
+                                : "cannot start a worker process");
   // By number: glibc 2.36 declares pidfd_open() without C linkage.
   child.pidfd = static_cast<int>(syscall(SYS_pidfd_open, child.pid, 0));
   if (child.pidfd < 0) throw std::system_error(errno, std::generic_category(), "cannot watch a worker process");

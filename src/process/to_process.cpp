@@ -57,7 +57,7 @@ class calling_worker final : public child_process {
     }
     failure reason;
     reason.elapsed = clock::now() - started_;
-    const worker_end end{.status = status()};
+    const worker_end end{.status = status(), .used = {}, .known = status_known()};
     if (timed_out()) {
       reason.kind = failure_kind::timeout;
       reason.message = fmt::format("over its limit of {:g} ms: its worker process was killed",

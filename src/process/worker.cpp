@@ -46,8 +46,13 @@ void serve(parent_link& parent) {
   send_frame(parent, frame_type::hello, hello_frame{});
   worker_run run(parent, *setup, reader);
   run.run();
-  settings.leave();
-  send_frame(parent, frame_type::bye, bye_frame{peak_rss_bytes()});
+  const std::string trouble = settings.leave();
+  std::string bytes;
+  frame_writer bye(bytes, frame_type::bye);
+  append_raw(bytes, bye_frame{peak_rss_bytes()});
+  bytes += trouble;
+  bye.close();
+  parent.send_all(bytes);
 }
 
 /// Ctrl-C reaches the whole process group; the parent decides what it means. It was blocked so far (spawn_worker).

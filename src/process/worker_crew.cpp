@@ -24,6 +24,7 @@ worker_runner& worker_runner::instance() {
 }
 
 void worker_runner::run(run_control& control, remote_job& job, const fanout::shape& ran, report& cost) {
+  worker_settings::validate(control.options().workers);
   worker_crew(control, job, ran, cost).run();
 }
 
@@ -36,12 +37,13 @@ worker_crew::worker_crew(run_control& control, remote_job& job, const fanout::sh
       frames_(ran.processes),
       told_(ran.processes),
       quarantine_(control.options().workers.quarantine_after),
+      start_again_timer_(loop_),
       deadline_timer_(loop_),
       balance_timer_(loop_),
       interrupt_(loop_, control) {
   cost_.processes = 0;
   cost_.workers.resize(ran.processes);
-  for (std::uint32_t number = 0; number < ran.processes; ++number) start_timers_.emplace_back(loop_);
+  for (std::uint32_t number = 0; number < ran.processes; ++number) patience_.emplace_back(loop_);
 }
 
 void worker_crew::run() {
@@ -57,7 +59,10 @@ void worker_crew::post(std::function<void()> what) {
   asio::post(loop_, std::move(what));
 }
 
-void worker_crew::end_tasks(const std::function<bool(std::uint64_t)>& whose) {
+void worker_crew::end_tasks(std::function<bool(std::uint64_t)> whose) {
+  unwanted_ = std::move(whose);
+  drop_unwanted(returned_);
+  drop_unwanted(suspects_);
   for (const auto& worker : workers_) {
     if (!worker) continue;
     const std::uint64_t started = worker->started();
@@ -66,10 +71,15 @@ void worker_crew::end_tasks(const std::function<bool(std::uint64_t)>& whose) {
     for (const handed_batch& batch : worker->batches) {
       const std::uint64_t end = std::min(started, batch.end_ordinal());
       for (std::uint64_t ordinal = batch.front_ordinal(); ordinal < end; ++ordinal)
-        if (!batch.finished(ordinal)) (whose(batch.index_of(ordinal)) ? some : others) = true;
+        if (!batch.finished(ordinal)) (unwanted_(batch.index_of(ordinal)) ? some : others) = true;
     }
-    if (some && !others) worker->kill();
+    if (some && !others)
+      worker->kill();
+    else
+      call_back_unwanted(*worker);
   }
+  deal();
+  finish_when_done();
 }
 
 void worker_crew::forget(std::uint32_t function) {
@@ -107,9 +117,12 @@ worker_process* worker_crew::worker_for(std::uint32_t number) {
   if (start_failed_) return nullptr;
   try {
     workers_[number] = std::make_unique<worker_process>(loop_, number, shape_.threads, control_.options().workers);
-  } catch (const std::runtime_error&) {  // what the system refuses: std::system_error, or Boost's
-    start_failed_ = true;                // the workers there are will have to do
-    if (running_ == 0) control_.break_off(std::current_exception());
+  } catch (const std::exception&) {  // what the system refuses: std::system_error, Boost's, std::bad_alloc
+    start_failed_ = true;            // the workers there are will have to do, for a while
+    if (running_ == 0)
+      control_.break_off(std::current_exception());
+    else
+      start_later();
     return nullptr;
   }
   ++running_;
@@ -141,12 +154,45 @@ void worker_crew::set_up(worker_process& worker) {
 void worker_crew::watch_start(worker_process& worker) {
   const auto limit = control_.options().workers.start_timeout;
   if (limit.count() <= 0) return;
-  auto& timer = start_timers_[worker.number()];
+  auto& timer = patience_[worker.number()];
   timer.expires_after(limit);
   timer.async_wait([this, number = worker.number(), pid = worker.pid(), limit](boost::system::error_code cancelled) {
     worker_process* const late = workers_[number].get();
     if (cancelled || !late || late->pid() != pid || late->ready) return;
     refusal_ = fmt::format("nothing within {:g} s", std::chrono::duration<double>(limit).count());
+    late->kill();
+  });
+}
+
+/// What the system refused now may be had a little later.
+void worker_crew::start_later() {
+  start_again_timer_.expires_after(start_again);
+  start_again_timer_.async_wait([this](boost::system::error_code cancelled) {
+    if (cancelled || finished_) return;
+    start_failed_ = false;
+    deal();
+    finish_when_done();
+  });
+}
+
+void worker_crew::let_go(worker_process& worker) {
+  worker.finish_sending();
+  if (worker.ready) watch_leave(worker);
+}
+
+/// A worker that is stopped while it has nothing to do, or hangs in its finalizer, would keep the run from its end.
+void worker_crew::watch_leave(worker_process& worker) {
+  const auto& how = control_.options().workers;
+  std::chrono::nanoseconds limit = leave_grace;
+  if (how.finalizer || (how.start_timeout.count() > 0 && how.start_timeout < limit)) limit = how.start_timeout;
+  if (limit.count() <= 0) return;
+  auto& timer = patience_[worker.number()];
+  timer.expires_after(limit);
+  timer.async_wait([this, number = worker.number(), pid = worker.pid(), limit](boost::system::error_code cancelled) {
+    worker_process* const late = workers_[number].get();
+    if (cancelled || !late || late->pid() != pid || late->said_bye) return;
+    cost_.workers[number].trouble = fmt::format("it did not end within {:g} s of being told to, and was killed",
+                                                std::chrono::duration<double>(limit).count());
     late->kill();
   });
 }
@@ -165,7 +211,8 @@ void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& fr
       const std::string why = hello ? mismatch(*hello, "worker process") : "the worker process said no hello";
       if (!why.empty()) throw error(failure_kind::protocol, why);
       worker.ready = true;
-      start_timers_[worker.number()].cancel();
+      patience_[worker.number()].cancel();
+      if (worker.finishing) watch_leave(worker);
       return;
     }
     case frame_type::results:
@@ -173,14 +220,19 @@ void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& fr
     case frame_type::bye: {
       const auto bye = take_raw<bye_frame>(payload);
       if (!bye) throw error(failure_kind::protocol, "the worker process took its leave in too few bytes");
+      if (!worker.finishing || worker.unfinished > 0)
+        throw error(failure_kind::protocol, "the worker process took its leave before it was told to");
       worker.said_bye = true;
       cost_.peak_rss_bytes += bye->peak_rss_bytes;
       auto& own = cost_.workers[worker.number()];
       own.peak_rss_bytes = std::max(own.peak_rss_bytes, bye->peak_rss_bytes);
+      if (!payload.empty()) own.trouble = payload;
+      patience_[worker.number()].cancel();
       return;
     }
     case frame_type::refusal:
       refusal_ = payload;
+      cost_.workers[worker.number()].trouble = payload;
       worker.ready = false;
       return;
     case frame_type::returned:

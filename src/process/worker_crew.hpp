@@ -46,7 +46,8 @@ class worker_crew {
   /// \name On the crew's thread
   /// @{
   /// Kills the workers that are at tasks of which `whose` is true of each index, and at no others.
-  void end_tasks(const std::function<bool(std::uint64_t index)>& whose);
+  /// What no worker has begun is called back, or dropped. From now on no such task is handed out.
+  void end_tasks(std::function<bool(std::uint64_t index)> whose);
   /// Tells the workers of a function's end. No task of it may be left.
   void forget(std::uint32_t function);
   /// A line that was lent, and the task that is under way on it, or null.
@@ -66,6 +67,10 @@ class worker_crew {
   /// Less work than this is not called back from a worker, and a worker at one task for longer holds others up.
   static constexpr std::chrono::milliseconds worth_recalling{2};
   static constexpr int most_failed_starts = 3;  ///< in a row
+  /// When the system refuses to start a worker, it is asked again so much later.
+  static constexpr std::chrono::milliseconds start_again{200};
+  /// For a worker without a finalizer to say goodbye.
+  static constexpr std::chrono::seconds leave_grace{5};
   /// What a worker gets beyond the limit of a task to cancel it itself.
   static constexpr std::chrono::seconds stuck_grace{2};
 
@@ -87,6 +92,9 @@ class worker_crew {
   worker_process* worker_for(std::uint32_t number);
   void set_up(worker_process& worker);
   void watch_start(worker_process& worker);
+  void start_later();
+  void let_go(worker_process& worker);
+  void watch_leave(worker_process& worker);
   void tell_of(std::uint32_t function, std::uint32_t number);
   std::uint32_t places() const noexcept { return shape_.threads * shape_.in_flight; }
   std::uint32_t places_ahead() const;
@@ -103,6 +111,9 @@ class worker_crew {
   void balance();
   bool stands_still(const worker_process& worker) const;
   void recall(worker_process& worker, std::uint32_t keep);
+  void call_back_unwanted(worker_process& worker);
+  void drop_unwanted(std::deque<task_bundle>& tasks);
+  void end_unstarted(std::uint64_t index, failure reason);
   void on_returned(worker_process& worker, std::string_view payload);
 
   task<void> attend(worker_process& worker);
@@ -135,6 +146,7 @@ class worker_crew {
   std::vector<std::set<std::uint32_t>> told_;             ///< the functions each worker was told of
   std::deque<task_bundle> returned_;  ///< given back, or handed to a worker that died before it started them
   std::deque<task_bundle> suspects_;  ///< single tasks to be tried again after their worker died
+  std::function<bool(std::uint64_t index)> unwanted_;  ///< empty until tasks were ended
   quarantine quarantine_;
   std::uint32_t running_ = 0;
   int failed_starts_ = 0;
@@ -147,7 +159,8 @@ class worker_crew {
   bool finished_ = false;  ///< nothing is left to do but to wait for the workers to end
   bool waiting_for_source_ = false;
   std::optional<asio::posix::stream_descriptor> source_;
-  std::deque<asio::steady_timer> start_timers_;  ///< of each worker, until it is ready
+  std::deque<asio::steady_timer> patience_;  ///< with each worker: until it is ready, and when it is to leave
+  asio::steady_timer start_again_timer_;
   asio::steady_timer deadline_timer_;
   asio::steady_timer balance_timer_;
   interrupt_watch interrupt_;

@@ -5,12 +5,14 @@
 
 namespace fanout::detail {
 
-/// When a worker has nothing to do and there is nothing to give it, the one that has most waiting gives half of it
-/// back, if that is worth a round trip. Tasks that are not worth it are soon done, unless one of them turns out long;
-/// so this looks again a little later.
+/// When a worker has nothing to do, or none runs where one could, and there is nothing to give it, the one that has
+/// most waiting gives half of it back, if that is worth a round trip. Tasks that are not worth it are soon done, unless
+/// one of them turns out long; so this looks again a little later.
 void worker_crew::balance() {
   if (control_.aborted() || !returned_.empty()) return;
-  const auto idle = [&](const auto& worker) { return worker && may_take(*worker) && worker->unfinished < places(); };
+  const auto idle = [&](const auto& worker) {
+    return worker ? may_take(*worker) && worker->unfinished < places() : !start_failed_;
+  };
   if (std::none_of(workers_.begin(), workers_.end(), idle)) return;
   worker_process* fullest = nullptr;
   std::uint64_t most_waiting = 0;
@@ -50,9 +52,20 @@ void worker_crew::recall(worker_process& worker, std::uint32_t keep) {
   worker.send(bytes);
 }
 
+/// Has a worker give back what it has not begun, when there is something among it that nobody wants: the rest is handed
+/// out again.
+void worker_crew::call_back_unwanted(worker_process& worker) {
+  if (!unwanted_ || worker.finishing || worker.line || worker.recalled) return;
+  const std::uint64_t started = worker.started();
+  for (const handed_batch& batch : worker.batches)
+    for (std::uint64_t ordinal = std::max(started, batch.first_ordinal()); ordinal < batch.end_ordinal(); ++ordinal)
+      if (!batch.finished(ordinal) && unwanted_(batch.index_of(ordinal))) return recall(worker, 0);
+}
+
 void worker_crew::on_returned(worker_process& worker, std::string_view payload) {
   const auto returned = take_raw<returned_frame>(payload);
-  if (!returned || !worker.recalled || returned->from > worker.end_ordinal || returned->from < worker.front_ordinal())
+  if (!returned || !worker.recalled || returned->from > worker.end_ordinal || returned->from < worker.front_ordinal() ||
+      returned->from < worker.started() || worker.finished_any_from(returned->from))
     throw error(failure_kind::protocol, "the worker process gave back tasks that it was not asked for");
   worker.recalled = false;
   std::deque<task_bundle> taken;
@@ -65,7 +78,9 @@ void worker_crew::on_returned(worker_process& worker, std::string_view payload) 
     worker.batches.pop_back();
   }
   worker.end_ordinal = returned->from;
+  drop_unwanted(taken);
   returned_.insert(returned_.end(), std::make_move_iterator(taken.begin()), std::make_move_iterator(taken.end()));
+  call_back_unwanted(worker);  // what was handed over meanwhile
   retire_worn();
   deal();
   finish_when_done();

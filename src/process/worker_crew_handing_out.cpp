@@ -63,7 +63,7 @@ void worker_crew::deal_suspects() {
     }
     task_bundle suspect = std::move(suspects_.front());
     suspects_.pop_front();
-    if (!hand_over(number, std::move(suspect))) return;
+    if (!hand_over(number, std::move(suspect))) continue;  // it is back, for a worker that runs
     workers_[number]->alone = true;
   }
   if (!suspects_.empty() && least) least->reserved = true;
@@ -80,7 +80,7 @@ void worker_crew::retire_worn() {
     if (!worker || worker->unfinished > 0) continue;
     worker->alone = false;
     if (suspects_.empty()) worker->reserved = false;
-    if (worn(*worker) && !worker->finishing && !worker->recalled) worker->finish_sending();
+    if (worn(*worker) && !worker->finishing && !worker->recalled) let_go(*worker);
   }
 }
 
@@ -201,7 +201,8 @@ void worker_crew::finish_when_done() {
     if (worker && (worker->unfinished > 0 || worker->line)) return;
   finished_ = true;
   for (const auto& worker : workers_)
-    if (worker && !worker->finishing) worker->finish_sending();
+    if (worker && !worker->finishing) let_go(*worker);
+  start_again_timer_.cancel();
   deadline_timer_.cancel();
   balance_timer_.cancel();
   interrupt_.stop();

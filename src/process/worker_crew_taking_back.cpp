@@ -35,7 +35,7 @@ void worker_crew::on_run(worker_process& worker, const received_results& results
   const results_header& header = results.header;
   handed_batch* const batch = worker.batch_of(header.first_ordinal);
   if (!batch || header.count > batch->end_ordinal() - header.first_ordinal ||
-      header.first_ordinal >= worker.unsent_ordinal())
+      header.first_ordinal >= worker.unsent_ordinal() || header.first_ordinal + header.count > worker.started())
     throw error(failure_kind::protocol, "the worker process sent a result of a task it does not have");
   on_part(worker, *batch, results, 0, header.count);
 }
@@ -104,13 +104,13 @@ void worker_crew::on_left_behind(worker_process& worker, const received_results&
 
 void worker_crew::on_end(worker_process& worker, const worker_end& end) {
   book(worker, end);
-  start_timers_[worker.number()].cancel();
+  patience_[worker.number()].cancel();
   const bool expected = worker.finishing && worker.unfinished == 0;
   if (!expected && !control_.aborted()) {
     ++cost_.restarts;
     ++cost_.workers[worker.number()].restarts;
     // One that dies before it has begun any of its tasks would be replaced for ever.
-    const bool useless = !worker.ready || (worker.started() == 0 && worker.unfinished > 0);
+    const bool useless = worker.started() == 0 && (!worker.ready || worker.unfinished > 0);
     if (useless && ++failed_starts_ >= most_failed_starts)
       control_.break_off(std::make_exception_ptr(
           std::runtime_error(fmt::format("worker processes do not get ready: the last one {}{}{}", end.text(),
@@ -135,7 +135,7 @@ void worker_crew::take_back(worker_process& worker, const worker_end& end) {
   std::deque<task_bundle> not_started;
   std::uint64_t under_way = 0;
   for (handed_batch& batch : worker.batches) {
-    const std::uint64_t from = std::max(started, batch.first_ordinal());
+    const std::uint64_t from = std::max(started, batch.untouched_ordinal());
     if (from < batch.end_ordinal()) (batch.tasks().deaths > 0 ? suspects_ : not_started).push_back(batch.cut(from));
     under_way += batch.unfinished();
   }
@@ -143,6 +143,8 @@ void worker_crew::take_back(worker_process& worker, const worker_end& end) {
     for (std::uint64_t ordinal = batch.front_ordinal(); ordinal < batch.end_ordinal(); ++ordinal)
       if (!batch.finished(ordinal) && !try_again(worker, batch, ordinal, under_way == 1))
         settle(worker, end, batch, ordinal);
+  drop_unwanted(not_started);
+  drop_unwanted(suspects_);
   returned_.insert(returned_.begin(), std::make_move_iterator(not_started.begin()),
                    std::make_move_iterator(not_started.end()));
 }
@@ -209,12 +211,35 @@ void worker_crew::cancel_returned() {
                    std::make_move_iterator(suspects_.end()));
   suspects_.clear();
   for (; !returned_.empty(); returned_.pop_front())
-    for (std::uint32_t i = 0; i < returned_.front().count(); ++i) {
-      outcome_facts facts;
-      facts.index = returned_.front().first_index + i;
-      facts.finished = facts.started = clock::now();
-      job_.deliver_failure(facts, control_.cancelled());
+    for (std::uint32_t i = 0; i < returned_.front().count(); ++i)
+      end_unstarted(returned_.front().first_index + i, control_.cancelled());
+}
+
+/// Ends those among tasks without a worker that nobody wants.
+void worker_crew::drop_unwanted(std::deque<task_bundle>& tasks) {
+  if (!unwanted_) return;
+  std::deque<task_bundle> wanted;
+  for (task_bundle& each : tasks) {
+    std::uint32_t from = 0;
+    for (std::uint32_t i = 0; i < each.count(); ++i) {
+      if (!unwanted_(each.first_index + i)) continue;
+      if (from < i) wanted.push_back(each.part(from, i));
+      from = i + 1;
+      end_unstarted(each.first_index + i, {.kind = failure_kind::cancelled, .message = "it was not started"});
     }
+    if (from == 0)
+      wanted.push_back(std::move(each));
+    else if (from < each.count())
+      wanted.push_back(each.part(from, each.count()));
+  }
+  tasks.swap(wanted);
+}
+
+void worker_crew::end_unstarted(std::uint64_t index, failure reason) {
+  outcome_facts facts;
+  facts.index = index;
+  facts.finished = facts.started = clock::now();
+  job_.deliver_failure(facts, std::move(reason));
 }
 
 }  // namespace fanout::detail

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,13 +21,14 @@
 namespace fanout::detail {
 
 bool worker_end::by_signal() const noexcept {
-  return WIFSIGNALED(status);
+  return known && WIFSIGNALED(status);
 }
 int worker_end::signal() const noexcept {
   return by_signal() ? WTERMSIG(status) : 0;
 }
 
 std::string worker_end::text() const {
+  if (!known) return "ended, and how is not known: something else in this program reaped it (SIGCHLD is ignored?)";
   if (!by_signal()) return fmt::format("exited with status {}", WEXITSTATUS(status));
   const char* const name = sigabbrev_np(signal());
   return fmt::format("was killed by SIG{} ({})", name ? name : "?", signal());
@@ -62,7 +64,8 @@ worker_process::~worker_process() {
 }
 
 void worker_process::kill() {
-  if (!reaped_) ::kill(pid_, SIGKILL);
+  // By descriptor: where the program has its children reaped, the number may be another process's by now.
+  if (!reaped_) syscall(SYS_pidfd_send_signal, exit_.native_handle(), SIGKILL, nullptr, 0);
 }
 
 void worker_process::send(std::string_view frames) {
@@ -168,7 +171,8 @@ bool worker_process::hand_frames(const std::function<void(const frame_reader::fr
 /// Whether it has ended, and can be reaped without waiting.
 bool worker_process::has_ended() const {
   siginfo_t ended{};
-  return waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == pid_;
+  if (waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) != 0) return errno == ECHILD;
+  return ended.si_pid == pid_;
 }
 
 // Asio may complete a wait for no reason: an event for a descriptor that was closed in the same turn of the loop is
@@ -215,7 +219,10 @@ task<worker_end> worker_process::watch(std::function<void(const frame_reader::fr
   while (!corrupt() && read_frames(on_frame) == input::waiting && received_more_) {
   }  // what it managed to say before it ended
   worker_end end;
-  while (wait4(pid_, &end.status, 0, &end.used) < 0 && errno == EINTR) {
+  while (wait4(pid_, &end.status, 0, &end.used) < 0) {
+    if (errno == EINTR) continue;
+    end.known = false;
+    break;
   }
   reaped_ = true;
   output_.finish();

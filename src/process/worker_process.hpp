@@ -17,6 +17,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -66,6 +67,10 @@ class handed_batch {
   bool finish(std::uint64_t first, std::uint64_t end);
   /// The first that is not finished; `end_ordinal()` when all are.
   std::uint64_t front_ordinal() const noexcept { return first_ordinal_ + front_; }
+  /// From here on none is finished.
+  std::uint64_t untouched_ordinal() const noexcept {
+    return first_ordinal_ + std::max<std::size_t>(front_, out_of_order_.size());
+  }
   /// Takes those from `ordinal` on, none of which is finished, out of it.
   task_bundle cut(std::uint64_t ordinal);
 
@@ -81,6 +86,7 @@ class handed_batch {
 struct worker_end {
   int status = 0;  ///< as wait4(2) gives it
   rusage used{};
+  bool known = true;  ///< false where something else in this program reaped it: SIGCHLD ignored, wait(2) for any child
   bool by_signal() const noexcept;
   int signal() const noexcept;  ///< 0 if it exited
   std::string text() const;     ///< "was killed by SIGKILL (9)", "exited with status 3"
@@ -136,6 +142,7 @@ class worker_process {
   }
   /// The batch the task is in; null when it has none such.
   handed_batch* batch_of(std::uint64_t ordinal);
+  bool finished_any_from(std::uint64_t ordinal) const;
   /// How many it has started; exact once it has ended.
   std::uint64_t started() const noexcept { return page_.started(front_ordinal()); }
   std::uint32_t unfinished = 0;

@@ -18,6 +18,8 @@ struct worker_settings {
   std::optional<worker_call> initializer;
   std::optional<worker_call> finalizer;
 
+  /// Throws `std::invalid_argument` for what no worker could be given.
+  static void validate(const worker_options& how);
   static worker_settings of(const worker_options& how, std::uint32_t worker);
   void encode(std::string& bytes) const;
   /// Throws `fanout::error` of kind `protocol`.
@@ -25,8 +27,8 @@ struct worker_settings {
 
   /// In the worker: sets the limits and calls the initializer. Throws what says why not.
   void enter() const;
-  /// Calls the finalizer.
-  void leave() const noexcept;
+  /// Calls the finalizer. Returns what was wrong with it, if anything.
+  std::string leave() const;
 };
 
 }  // namespace fanout::detail

@@ -1,5 +1,7 @@
 // Programs that tests of worker processes watch from outside; the argument says which.
 
+#include "process/helper.hpp"
+
 #include <fanout/fanout.hpp>
 
 #include <sys/resource.h>
@@ -10,8 +12,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <ranges>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace helper {
@@ -28,9 +32,27 @@ void say(const std::string& line) {
   [[maybe_unused]] const auto written = write(STDOUT_FILENO, text.data(), text.size());
 }
 
+std::size_t descriptors() {
+  const std::filesystem::directory_iterator entries("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+}
+
 int forever(int) {
   say(std::to_string(getpid()));
   for (;;) pause();
+}
+
+/// Has workers of its own, which do not end.
+int forever_in_a_run(int) {
+  say(std::to_string(getpid()));
+  fanout::map(fanout::processes(2), fanout::remote<forever>, std::views::iota(0, 2));
+  return 0;
+}
+int forever_in_a_pool(int) {
+  say(std::to_string(getpid()));
+  fanout::process_pool pool({.processes = 2});
+  pool.map(fanout::remote<forever>, std::views::iota(0, 2));
+  return 0;
 }
 
 int until_signalled(int x) {
@@ -52,16 +74,37 @@ fanout::task<int> identity_async(int x) {
   co_return x;
 }
 
+int throws_itself(int) {
+  throw std::runtime_error("no");  // this line is said
+}
+int has_the_library_throw(int) {
+  return std::vector<int>(3).at(7);  // and this one
+}
+fanout::task<int> throws_after_a_wait(int x) {
+  auto pending = identity_async(x);
+  const int got = co_await std::move(pending);
+  if (got == x) throw fanout::error(fanout::failure_kind::status, "404");  // and this
+  co_return got;
+}
+/// In a worker, and here.
+void say_where_thrown() {
+  fanout::options how(fanout::processes(1));
+  how.on_error = fanout::on_error::collect;
+  const auto say_of = [](const fanout::outcome<int>& out) { say(out.error().where); };
+  for (const auto& shape : {fanout::processes(1), fanout::threads(2)}) {
+    how.shape = shape;
+    fanout::for_each_completed(how, fanout::remote<throws_itself>, std::vector{1}, say_of);
+    fanout::for_each_completed(how, fanout::remote<has_the_library_throw>, std::vector{1}, say_of);
+  }
+  how.shape = fanout::grid(2, 1, 2);
+  fanout::for_each_completed(how, fanout::remote<throws_after_a_wait>, std::vector{1}, say_of);
+}
+
 int hang_at_exit(int x) {
   std::atexit([] {
     for (;;) pause();
   });
   return x;
-}
-
-std::size_t descriptors() {
-  const std::filesystem::directory_iterator entries("/proc/self/fd");
-  return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
 }
 
 /// Runs `work` with every number of free descriptors from none up, until it succeeds; then nothing may be missing.
@@ -110,10 +153,17 @@ int run(std::string_view what) {
   } else if (what == "endless-pool") {
     fanout::process_pool pool({.processes = 3});
     pool.map(fanout::remote<forever>, inputs);
+  } else if (what == "endless-nested") {
+    fanout::map(fanout::processes(2), fanout::remote<forever_in_a_run>, std::views::iota(0, 2));
+  } else if (what == "endless-nested-pool") {
+    fanout::process_pool pool({.processes = 2});
+    pool.map(fanout::remote<forever_in_a_pool>, std::views::iota(0, 2));
+  } else if (what == "throws") {
+    say_where_thrown();
   } else if (what == "descriptors-hybrid") {
     with_few_descriptors([&] { fanout::map(fanout::hybrid(8), identity_async, inputs); });
   } else {
-    return 2;
+    return run_in_want(what);
   }
   return 0;
 }

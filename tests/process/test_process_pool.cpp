@@ -235,6 +235,48 @@ TEST_F(pool, a_call_that_waits_can_be_dropped) {
   EXPECT_EQ(page[1], 1);
 }
 
+/// Ends when it is told to.
+int wait_for_word(const std::string& page) {
+  test::shared_page<2> shared(page);
+  ++shared[0];
+  while (shared[1] == 0) std::this_thread::yield();
+  return 7;
+}
+int count_call(const std::string& page, int x) {
+  ++test::shared_page<2>(page)[0];
+  return x;
+}
+
+// The tasks before them turn out short, so they are handed over, to wait at the worker behind one that does not end.
+TEST_F(pool, calls_that_wait_at_a_worker_are_called_back) {
+  process_pool workers({.processes = 1});
+  test::shared_page<2> gate;
+  test::shared_page<2> calls;
+  workers.map(remote<square>, std::views::iota(0, 5000));
+  const auto busy = workers.submit(remote<wait_for_word>, gate.path());
+  std::vector<process_future<int>> waiting;
+  for (int x = 0; x < 50; ++x) waiting.push_back(workers.submit(remote<count_call>.with(calls.path()), x));
+  while (gate[0] == 0) std::this_thread::yield();
+  for (int x = 0; x < 50; ++x)
+    if (x != 20) waiting[static_cast<std::size_t>(x)].cancel();
+  for (int x = 0; x < 50; ++x) {
+    if (x == 20) continue;
+    try {
+      waiting[static_cast<std::size_t>(x)].get();
+      ADD_FAILURE() << x << " was made";
+    } catch (const error& thrown) {
+      EXPECT_EQ(thrown.kind(), failure_kind::cancelled);
+    }
+  }
+  EXPECT_FALSE(busy.ready());
+  EXPECT_EQ(calls[0], 0);
+  gate[1] = 1;
+  EXPECT_EQ(busy.get(), 7) << "its worker is not killed for the others";
+  EXPECT_EQ(waiting[20].get(), 20);
+  EXPECT_EQ(calls[0], 1);
+  EXPECT_EQ(workers.report().restarts, 0u);
+}
+
 // Closing ------------------------------------------------------------------------------------------------------------
 
 TEST_F(pool, close_finishes_what_was_submitted) {

@@ -223,13 +223,18 @@ class process_watch {
   int descriptor_;
 };
 
-class parent_of_workers : public real_shape, public testing::WithParamInterface<const char*> {};
-INSTANTIATE_TEST_SUITE_P(of, parent_of_workers, testing::Values("endless", "endless-pool"));
+/// What the helper does, and how many workers it has, those of its workers among them.
+using family = std::pair<const char*, int>;
+class parent_of_workers : public real_shape, public testing::WithParamInterface<family> {};
+INSTANTIATE_TEST_SUITE_P(of, parent_of_workers,
+                         testing::Values(family{"endless", 3}, family{"endless-pool", 3}, family{"endless-nested", 6},
+                                         family{"endless-nested-pool", 6}));
 
 TEST_P(parent_of_workers, takes_them_along_when_it_is_killed) {
-  cli::testing::child parent(FANOUT_HELPER, {GetParam()});
+  const auto& [what, count] = GetParam();
+  cli::testing::child parent(FANOUT_HELPER, {what});
   std::vector<std::unique_ptr<process_watch>> workers;
-  for (int i = 0; i < 3; ++i) workers.push_back(std::make_unique<process_watch>(std::stoi(parent.read_line())));
+  for (int i = 0; i < count; ++i) workers.push_back(std::make_unique<process_watch>(std::stoi(parent.read_line())));
   for (const auto& worker : workers) EXPECT_FALSE(worker->ends_within(0ms));
   parent.signal(SIGKILL);
   EXPECT_EQ(parent.wait(), -SIGKILL);

@@ -100,7 +100,48 @@ TEST_F(worker, is_as_nice_as_it_is_told_to_be_and_on_its_core) {
   how.workers.cores = {core};
   EXPECT_THAT(map(how, remote<cores>, std::vector{1}), ElementsAre(1));
   how.workers.cores = {1'000};
-  EXPECT_THROW(map(how, remote<cores>, std::vector{1}), std::runtime_error) << "there is no such core";
+  EXPECT_THROW(map(how, remote<cores>, std::vector{1}), std::invalid_argument) << "there is no such core";
+}
+
+// What no worker could be given is refused before one is started, with the reason, in a run as in a pool.
+TEST_F(worker, cannot_be_asked_for_what_is_absurd) {
+  const auto refusal_of = [](const worker_options& workers) -> std::string {
+    options how(processes(1));
+    how.workers = workers;
+    std::string why;
+    try {
+      map(how, remote<identity>, std::vector{1});
+    } catch (const std::invalid_argument& thrown) {
+      why = thrown.what();
+    }
+    EXPECT_THROW(process_pool({.workers = workers}), std::invalid_argument);
+    return why;
+  };
+  EXPECT_THAT(refusal_of({.memory_bytes = 512}), HasSubstr("512 bytes of memory are less"));
+  EXPECT_THAT(refusal_of({.cpu_time = -1s}), HasSubstr("-1 s of CPU time"));
+  EXPECT_THAT(refusal_of({.niceness = 100}), HasSubstr("accepted are -39 to 39"));
+  EXPECT_THAT(refusal_of({.niceness = -100}), HasSubstr("a niceness of -100"));
+  EXPECT_THAT(refusal_of({.cores = {0, 4'000'000'000}}), HasSubstr("core 4000000000 is none of the"));
+  EXPECT_THAT(refusal_of({.directory = std::string("a\0b", 3)}), HasSubstr("NUL"));
+  EXPECT_THAT(refusal_of({.environment = {{"A=B", "c"}}}), HasSubstr("'A=B' is no name"));
+  EXPECT_THAT(refusal_of({.environment = {{"", "c"}}}), HasSubstr("'' is no name"));
+  EXPECT_THAT(refusal_of({.environment = {{"A", std::string("\0", 1)}}}), HasSubstr("NUL"));
+}
+
+TEST_F(worker, counts_have_limits_that_are_named) {
+  const auto refusal_of = [](const process_pool_options& how) -> std::string {
+    try {
+      const process_pool made(how);
+    } catch (const std::invalid_argument& thrown) {
+      return thrown.what();
+    }
+    return "it was made";
+  };
+  EXPECT_THAT(refusal_of({.processes = static_cast<std::uint32_t>(-1)}), HasSubstr("limit of 1024"));
+  EXPECT_THAT(refusal_of({.processes = 1, .threads = 0}), HasSubstr("at least 1 of threads"));
+  EXPECT_THAT(refusal_of({.processes = 1, .in_flight = 0}), HasSubstr("at least 1 of tasks in flight"));
+  EXPECT_THAT(refusal_of({.processes = 1'000, .threads = 1'000, .in_flight = 1'000}), HasSubstr("beyond the limit"));
+  EXPECT_THROW(processes(0), std::invalid_argument);
 }
 
 // Limits
@@ -330,6 +371,29 @@ TEST_F(worker, s_input_that_kills_is_put_in_quarantine) {
 // The report
 // -----------------------------------------------------------------------------------------------------------
 
+// Each outcome was brought by a worker, or is the death of one.
+TEST_F(worker, s_reports_add_up_when_some_die) {
+  test::shared_page<2> page;
+  const report cost = run(collecting(processes(2)), std::views::iota(0, 100),
+                          remote<sevens_die>.with(plan{page.path(), 1'000}), [](const outcome<int>&) {});
+  std::uint64_t tasks = 0;
+  std::uint32_t starts = 0;
+  std::uint32_t restarts = 0;
+  std::uint64_t bytes = 0;
+  for (const worker_report& each : cost.workers) {
+    tasks += each.tasks;
+    starts += each.starts;
+    restarts += each.restarts;
+    bytes += each.bytes_sent + each.bytes_received;
+  }
+  EXPECT_EQ(cost.tasks, 100u);
+  EXPECT_EQ(tasks + cost.failures, cost.tasks);
+  EXPECT_EQ(restarts, cost.restarts);
+  EXPECT_EQ(restarts, 10u);
+  EXPECT_LE(starts, 2 + restarts);
+  EXPECT_EQ(bytes, cost.ipc_bytes);
+}
+
 TEST_F(worker, s_cost_is_reported_for_each) {
   const report cost = run(processes(2), std::views::iota(0, 100), remote<identity>, [](const outcome<int>&) {});
   ASSERT_EQ(cost.workers.size(), 2u);
@@ -339,6 +403,8 @@ TEST_F(worker, s_cost_is_reported_for_each) {
             cost.ipc_bytes);
   EXPECT_EQ(cost.workers[0].starts, 1u);
   EXPECT_GT(cost.workers[0].cpu, 0ns);
+  EXPECT_LE(cost.workers[0].cpu + cost.workers[1].cpu, cost.cpu()) << "this process had some of it";
+  EXPECT_LE(cost.workers[0].peak_rss_bytes + cost.workers[1].peak_rss_bytes, cost.peak_rss_bytes);
   EXPECT_GT(cost.workers[0].peak_rss_bytes, 1u << 20);
 
   process_pool pool({.processes = 1});

@@ -40,6 +40,9 @@ struct worker_report {
   std::uint64_t peak_rss_bytes = 0;  ///< highest resident set of any of its processes; of one that died, as last seen
   std::uint64_t bytes_sent = 0;      ///< to it
   std::uint64_t bytes_received = 0;  ///< from it
+  /// What went wrong outside of tasks, the last such thing: an initializer that threw, a finalizer that threw or did
+  /// not end; else empty.
+  std::string trouble = {};
 };
 
 /// The cost of one run, all of its processes together. A plain value.

@@ -40,7 +40,8 @@ struct output_line {
   std::string_view text;     ///< valid during the call; lines over 64 KiB come in pieces
 };
 
-/// Options of a run's or a pool's worker processes.
+/// Options of a run's or a pool's worker processes. What no worker could be given is refused with
+/// `std::invalid_argument` before one is started.
 struct worker_options {
   /// \name Faults
   /// @{
@@ -51,7 +52,7 @@ struct worker_options {
   /// `retries` says, nor when it comes again, which is `refused_by_policy`. 0 for never.
   std::uint32_t quarantine_after = 0;
   /// For a worker to get ready, its initializer included; then it is killed, and another is tried. Three that do not
-  /// get ready in a row end the run.
+  /// get ready in a row end the run. As long it may take to leave, its finalizer included. Zero or less for any time.
   std::chrono::nanoseconds start_timeout{std::chrono::seconds(60)};
   /// A worker that was given so many is replaced; 0 for never.
   std::uint64_t max_tasks = 0;
@@ -59,8 +60,8 @@ struct worker_options {
 
   /// \name In each worker
   /// Called once on the worker's first thread, before its first task and after its last. A worker whose initializer
-  /// throws does not get ready. The finalizer is not called in a worker that dies or is killed, and what it throws is
-  /// ignored.
+  /// throws does not get ready. The finalizer is not called in a worker that dies or is killed; what it throws is in
+  /// the report (`worker_report::trouble`), since all tasks are done.
   /// @{
   std::optional<worker_call> initializer = {};
   std::optional<worker_call> finalizer = {};
