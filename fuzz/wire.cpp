@@ -5,6 +5,8 @@
 #include <fanout/process/codec.hpp>
 
 #include "check.hpp"
+#include "process/worker_process.hpp"
+#include "process/worker_settings.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -114,6 +116,80 @@ void read_batch(std::string_view payload) {
   for (std::uint32_t i = 0; i < inputs->count(); ++i) check((*reread)[i] == (*inputs)[i], "and so does each input");
 }
 
+/// What each end says of itself first.
+void read_hello(std::string_view payload) {
+  std::string_view rest = payload;
+  const auto said = detail::take_raw<detail::hello_frame>(rest);
+  if (!said) return check(payload.size() < sizeof(detail::hello_frame) && rest == payload, "nothing of it was taken");
+  const bool same =
+      said->magic == detail::wire_magic && said->version == detail::wire_version && said->build == detail::own_build();
+  check(detail::mismatch(*said, "worker process").empty() == same, "the same build is accepted, and nothing else");
+  if (!detail::take_raw<detail::setup_frame>(rest)) return;
+  try {
+    const auto settings = detail::worker_settings::decode(rest);
+    std::string encoded;
+    settings.encode(encoded);
+    std::string again;
+    detail::worker_settings::decode(encoded).encode(again);
+    check(encoded == again, "the settings survive the way");
+  } catch (const error& corrupt) {
+    check(corrupt.kind() == failure_kind::protocol, "corrupt settings are the peer's fault");
+  }
+}
+
+/// The rest of what the two ends say: a number or two, and text.
+void read_small_frames(std::string_view payload) {
+  std::string_view rest = payload;
+  if (const auto told = detail::take_raw<detail::function_frame>(rest)) {
+    const auto name = detail::take_bytes(rest, told->name_bytes);
+    if (name) check_inside(payload, *name);
+    check(name.has_value() == (payload.size() >= sizeof *told + std::size_t{told->name_bytes}), "a name is whole");
+    check_inside(payload, rest);
+  }
+  rest = payload;
+  if (detail::take_raw<detail::bye_frame>(rest)) check_inside(payload, rest);
+  for (const std::size_t size : {sizeof(detail::returned_frame), sizeof(detail::recall_frame)}) {
+    rest = payload;
+    check(detail::take_bytes(rest, size).has_value() == (payload.size() >= size), "what is whole is taken");
+  }
+}
+
+/// What a parent books of the tasks it handed over, as results of them come in any order: two bytes for each, where
+/// they begin and how many they are; sometimes all that is left untouched is taken back.
+void book_results(std::string_view orders) {
+  constexpr std::uint32_t count = 48;
+  constexpr std::uint64_t first = 1'000;
+  detail::encoded_values inputs;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    inputs.open() += "abcd";
+    inputs.close();
+  }
+  detail::handed_batch batch(first, {.first_index = 0, .terms = {}, .inputs = std::move(inputs), .deaths = 0});
+  std::vector<bool> finished(count);
+  for (; orders.size() >= 2; orders.remove_prefix(2)) {
+    const auto size = static_cast<std::uint32_t>(finished.size());
+    if (size == 0) return;
+    const std::uint32_t from = static_cast<unsigned char>(orders[0]) % size;
+    const std::uint32_t to = std::min(size, from + 1 + static_cast<unsigned char>(orders[1]) % 8);
+    if (static_cast<unsigned char>(orders[1]) >= 250 && first + from >= batch.untouched_ordinal()) {
+      check(batch.cut(first + from).count() == size - from, "what is taken back is what was left");
+      finished.resize(from);
+    } else {
+      const bool twice = std::find(finished.begin() + from, finished.begin() + to, true) != finished.begin() + to;
+      check(batch.finish(first + from, first + to) == !twice, "a task is finished once");
+      if (!twice) std::fill(finished.begin() + from, finished.begin() + to, true);
+    }
+    const auto open = static_cast<std::uint32_t>(std::count(finished.begin(), finished.end(), false));
+    check(batch.unfinished() == open, "as many are unfinished as have no result");
+    const auto front = std::find(finished.begin(), finished.end(), false) - finished.begin();
+    check(batch.front_ordinal() == first + static_cast<std::uint64_t>(front), "the front is the first of them");
+    for (std::uint32_t i = 0; i < finished.size(); ++i)
+      check(batch.finished(first + i) == finished[i], "each is known to be finished or not");
+    for (auto i = batch.untouched_ordinal() - first; i < finished.size(); ++i)
+      check(!finished[i], "what was finished is never given back");
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -130,6 +206,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     decode_as_failure(payload);
     read_results(payload);
     read_batch(payload);
+    read_hello(payload);
+    read_small_frames(payload);
+    book_results(payload);
     decode<std::string>(payload);
     decode<std::vector<std::string>>(payload);
     decode<std::vector<std::pair<std::uint64_t, double>>>(payload);
