@@ -31,6 +31,7 @@ export interface Row {
   threads?: number | null;
   startup_s?: number | null;
   ipc_bytes?: number | null;
+  ipc_s?: number | null;
   latency_s?: { p50: number; p90: number; p99: number; max: number } | null;
   timeline?: Timeline | null;
 }

@@ -67,6 +67,7 @@ std::string summary_json(const report& cost, const fetch_counts& counts) {
       {"threads", cost.threads},
       {"restarts", cost.restarts},
       {"ipc_bytes", cost.ipc_bytes},
+      {"ipc_s", seconds(cost.ipc_time)},
       {"workers", workers},
   };
   return boost::json::serialize(all) + "\n";

@@ -32,6 +32,7 @@ constexpr std::array of_row{"engine",
                             "threads",
                             "startup_s",
                             "ipc_bytes",
+                            "ipc_s",
                             "failures",
                             "error"};
 constexpr std::array of_interpreter{"path", "version", "gil", "library"};

@@ -137,6 +137,7 @@ json::object row_object(const comparison_row& row) {
           {"threads", cost.threads},
           {"startup_s", seconds(row.startup)},
           {"ipc_bytes", cost.ipc_bytes},
+          {"ipc_s", seconds(cost.ipc_time)},
           {"latency_s", latency_value(row)},
           {"failures", cost.failures},
           {"timeline", timeline_value(row)}};

@@ -35,6 +35,19 @@ std::string line_of(const comparison_row& row, std::size_t name_width) {
                      cost.voluntary_switches + cost.involuntary_switches, cost.processes, cost.threads);
 }
 
+/// What went between processes, which the columns have no room for.
+std::string travel_of(const comparison& of) {
+  std::string text;
+  for (const auto& row : of.rows) {
+    const report& cost = row.cost;
+    if (!row.ok() || cost.ipc_bytes == 0) continue;
+    text +=
+        fmt::format("{}{}: {:.1f} KiB in {:.2f} ms", text.empty() ? "Between processes, under " : "; ",
+                    to_string(row.shape), static_cast<double>(cost.ipc_bytes) / 1024.0, seconds(cost.ipc_time) * 1e3);
+  }
+  return text.empty() ? text : '\n' + detail::wrap(text + '.', columns, 0) + '\n';
+}
+
 }  // namespace
 
 std::string render_table(const comparison& of) {
@@ -49,7 +62,7 @@ std::string render_table(const comparison& of) {
   text += fmt::format(fmt::runtime(cells), "shape", name_width, "s", "up", "bound%", "s", "used", "MiB", "switches",
                       "esses", "threads");
   for (const auto& row : of.rows) text += line_of(row, name_width);
-  return text + '\n' + detail::wrap(detail::printable(of.why), columns, 0) + '\n';
+  return text + travel_of(of) + '\n' + detail::wrap(detail::printable(of.why), columns, 0) + '\n';
 }
 
 }  // namespace fanout

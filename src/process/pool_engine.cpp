@@ -71,6 +71,7 @@ void add(const fanout::report& some, fanout::report& total) {
   total.processes = std::max(total.processes, some.processes);
   total.restarts += some.restarts;
   total.ipc_bytes += some.ipc_bytes;
+  total.ipc_time += some.ipc_time;
   total.workers.resize(std::max(total.workers.size(), some.workers.size()));
   for (std::size_t i = 0; i < some.workers.size(); ++i) add(some.workers[i], total.workers[i]);
 }

@@ -102,6 +102,7 @@ void worker_crew::add_running(report& cost) const {
       own.bytes_sent += worker->bytes_sent();
       own.bytes_received += worker->bytes_received();
       cost.ipc_bytes += worker->bytes_sent() + worker->bytes_received();
+      cost.ipc_time += worker->time_moving();
       const auto [cpu, peak] = usage_of(worker->pid());
       own.cpu += cpu;
       cost.cpu_user += cpu;

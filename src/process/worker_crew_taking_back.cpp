@@ -200,6 +200,7 @@ void worker_crew::book(const worker_process& worker, const worker_end& end) {
   cost_.voluntary_switches += static_cast<std::uint64_t>(end.used.ru_nvcsw);
   cost_.involuntary_switches += static_cast<std::uint64_t>(end.used.ru_nivcsw);
   cost_.ipc_bytes += worker.bytes_sent() + worker.bytes_received();
+  cost_.ipc_time += worker.time_moving();
   auto& own = cost_.workers[worker.number()];
   own.cpu += to_duration(end.used.ru_utime) + to_duration(end.used.ru_stime);
   own.bytes_sent += worker.bytes_sent();

@@ -121,7 +121,10 @@ task<void> worker_process::wait_while_lent() {
 
 // A worker takes tasks nearly always at once, so writing is tried before waiting.
 void worker_process::start_writing() {
-  if (out_.write_to(socket_.native_handle(), sent_) == outgoing::status::blocked) {
+  const auto begun = std::chrono::steady_clock::now();
+  const auto written = out_.write_to(socket_.native_handle(), sent_);
+  moving_ += std::chrono::steady_clock::now() - begun;
+  if (written == outgoing::status::blocked) {
     if (writing_) return;
     writing_ = true;
     asio::co_spawn(loop_, write_rest(), asio::detached);
@@ -146,7 +149,9 @@ worker_process::input worker_process::read_frames(const std::function<void(const
   if (!reader_.empty() && !hand_frames(on_frame)) return input::closed;  // what came while it was lent
   for (int turn = 0; turn < 4; ++turn) {                                 // then it is the other workers' turn
     const auto room = reader_.room(chunk);
+    const auto begun = std::chrono::steady_clock::now();
     const auto got = ::recv(socket_.native_handle(), room.data(), room.size(), 0);
+    moving_ += std::chrono::steady_clock::now() - begun;
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return input::waiting;
     if (got <= 0) return input::closed;

@@ -131,6 +131,8 @@ class worker_process {
 
   std::uint64_t bytes_sent() const noexcept { return sent_ + (line ? line->bytes_sent() : 0); }
   std::uint64_t bytes_received() const noexcept { return received_ + (line ? line->bytes_received() : 0); }
+  /// In system calls that write and read, while it was not lent.
+  std::chrono::nanoseconds time_moving() const noexcept { return moving_; }
 
   // Booked by the run: what was handed over, in that order, without what is finished at the front. A task's ordinal is
   // its place in that order.
@@ -192,6 +194,7 @@ class worker_process {
   bool reaped_ = false;
   std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;
+  std::chrono::nanoseconds moving_{0};
 };
 
 }  // namespace fanout::detail

@@ -61,10 +61,11 @@ std::string text(const json::value& object, const char* name) {
 void check_row(const json::value& row, double lower_bound, double tasks) {
   const std::string shape = text(row, "shape");
   SCOPED_TRACE(shape);
-  EXPECT_THAT(names_of(row), ElementsAre("engine", "shape", "error", "wall_s", "walls_s", "median_s", "spread",
-                                         "speedup", "of_bound", "cpu_s", "cpu_user_s", "cpu_system_s", "cores_used",
-                                         "peak_rss_bytes", "voluntary_switches", "involuntary_switches", "processes",
-                                         "threads", "startup_s", "ipc_bytes", "latency_s", "failures", "timeline"));
+  EXPECT_THAT(names_of(row),
+              ElementsAre("engine", "shape", "error", "wall_s", "walls_s", "median_s", "spread", "speedup", "of_bound",
+                          "cpu_s", "cpu_user_s", "cpu_system_s", "cores_used", "peak_rss_bytes", "voluntary_switches",
+                          "involuntary_switches", "processes", "threads", "startup_s", "ipc_bytes", "ipc_s",
+                          "latency_s", "failures", "timeline"));
   EXPECT_TRUE(row.at("error").is_null());
   EXPECT_TRUE(row.at("timeline").is_null());
   EXPECT_GT(number(row, "startup_s"), 0);
@@ -89,6 +90,8 @@ void check_row(const json::value& row, double lower_bound, double tasks) {
   const bool apart = shape.starts_with("processes");
   EXPECT_EQ(number(row, "processes"), apart ? tasks : 1);
   EXPECT_EQ(number(row, "ipc_bytes") > 0, apart);
+  EXPECT_EQ(number(row, "ipc_s") > 0, apart);
+  EXPECT_LT(number(row, "ipc_s"), number(row, "wall_s"));
   if (shape == "sync") {
     EXPECT_EQ(number(row, "speedup"), 1);
   }

@@ -317,6 +317,9 @@ TEST_F(comparing, computing_tasks_take_turns_on_an_event_loop_and_run_at_once_el
   EXPECT_EQ(lanes_of(apart.timeline), (std::set<std::uint32_t>{0, 1}));
   EXPECT_EQ(apart.processes, 2U);
   EXPECT_GT(apart.ipc_bytes, 0U);
+  EXPECT_GT(apart.ipc_time, 0ns);
+  EXPECT_LT(apart.ipc_time, apart.wall);
+  EXPECT_EQ(parallel.ipc_time, 0ns);
   // All of them did the work, whoever it was that did it.
   EXPECT_GE(apart.cpu(), loop.cpu() / 2);
   EXPECT_GE(parallel.cpu(), loop.cpu() / 2);

@@ -6,6 +6,7 @@
 #include <fanout/core/source.hpp>
 #include <fanout/core/traits.hpp>
 #include <fanout/core/travel_scale.hpp>
+#include <fanout/core/travel_time.hpp>
 #include <fanout/core/usage.hpp>
 
 #include <boost/asio/this_coro.hpp>
@@ -184,7 +185,9 @@ class pipeline final : public lane_work, public remote_job {
     if constexpr (remote) {
       const std::lock_guard lock(source_mutex_);
       input_appender<Task> all(inputs);
-      const auto status = pull_some(index, all, most, most_bytes);
+      travel_time encoding;
+      const auto status = pull_some(index, all, encoding, most, most_bytes);
+      encoded_in_ += encoding.of_all(all.count());
       all.flush();
       return status;
     } else {
@@ -196,18 +199,20 @@ class pipeline final : public lane_work, public remote_job {
     if constexpr (remote) {
       const std::lock_guard lock(sink_mutex_);
       if (deliver_plain(run)) return;
+      travel_time decoding;
       for (std::uint32_t i = 0; i < run.count(); ++i) {
         outcome_type out = with_facts(run.facts(i));
         try {
           if constexpr (std::is_void_v<result>)
             out.succeed();
           else
-            out.succeed(task_.decode_result(run.value(i)));
+            decoding.of(i, [&] { out.succeed(task_.decode_result(run.value(i))); });
         } catch (...) {
           out.fail(current_failure());
         }
         deliver_remote(std::move(out));
       }
+      decoded_in_ += decoding.of_all(run.count());
     }
   }
 
@@ -253,7 +258,8 @@ class pipeline final : public lane_work, public remote_job {
     return pull_status::item;
   }
 
-  pull_status pull_some(std::uint64_t& index, input_appender<Task>& all, std::uint32_t most, std::size_t most_bytes) {
+  pull_status pull_some(std::uint64_t& index, input_appender<Task>& all, travel_time& encoding, std::uint32_t most,
+                        std::size_t most_bytes) {
     const auto begun = outcome_facts::clock::now();
     while (all.count() < most && all.bytes() < most_bytes) {
       // A source may be slow: what it has given is not to wait for the rest. The clock is read ever more rarely.
@@ -266,7 +272,7 @@ class pipeline final : public lane_work, public remote_job {
       if (all.count() == 0) index = own;
       bool fits = true;
       try {
-        fits = all.add(task_, *input);
+        encoding.of(count, [&] { fits = all.add(task_, *input); });
       } catch (...) {
         control_.break_off(std::current_exception());
         return pull_status::end;
@@ -287,7 +293,9 @@ class pipeline final : public lane_work, public remote_job {
       control_.count_succeeded(run.count());
       if (control_.broken()) return true;
       try {
+        const auto begun = outcome_facts::clock::now();
         sink_.take_plain(run.first_index(), values, run.count());
+        decoded_in_ += outcome_facts::clock::now() - begun;
       } catch (...) {
         control_.break_off(std::current_exception());
       }
@@ -359,6 +367,7 @@ class pipeline final : public lane_work, public remote_job {
     total.involuntary_switches = cost.involuntary_switches;
     total.peak_rss_bytes = cost.peak_rss_bytes;
     total.ipc_bytes = cost.ipc_bytes;
+    total.ipc_time = cost.ipc_time + encoded_in_ + decoded_in_;
     total.restarts = cost.restarts;
     total.workers = std::move(cost.workers);
     meter.add_to(total);
@@ -374,6 +383,8 @@ class pipeline final : public lane_work, public remote_job {
   Task& task_;
   Sink& sink_;
   std::uint64_t next_index_ = 0;
+  std::chrono::nanoseconds encoded_in_{0};  ///< with source_mutex_ held
+  std::chrono::nanoseconds decoded_in_{0};  ///< with sink_mutex_ held
   std::unordered_map<std::uint64_t, item> inputs_under_way_;  ///< only where the sink takes them from afar
 };
 

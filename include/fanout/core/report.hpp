@@ -25,9 +25,9 @@ struct task_span {
   std::chrono::steady_clock::time_point finished;
   std::chrono::nanoseconds cpu{-1};  ///< negative where it cannot be told apart
   bool ok = false;
-  /// A coroutine that ran in this process: when it held its thread, in order; it waited in between. Pauses of under
-  /// 20 us are left out, and after 64 spans the last one is prolonged. Empty for all other tasks: a blocking one holds
-  /// its thread from start to finish, whether it computes or waits.
+  /// A coroutine: when it held its thread, in order; it waited in between. Pauses of under 20 us are left out, and
+  /// after 64 spans the last one is prolonged. Empty for all other tasks: a blocking one holds its thread from start to
+  /// finish, whether it computes or waits.
   std::vector<held_span> held;
 };
 
@@ -63,8 +63,11 @@ struct report {
   std::uint32_t threads = 1;               ///< threads that ran tasks, over all processes
   std::uint32_t restarts = 0;              ///< worker processes that died and were replaced
   std::uint64_t ipc_bytes = 0;             ///< bytes between processes, both ways
-  std::vector<worker_report> workers;      ///< by their numbers; empty without workers, and for a run on a pool
-  std::vector<task_span> timeline;         ///< in order of completion; empty unless asked for
+  /// What this process spent on them: encoding inputs, writing, reading, decoding results. What workers spend on their
+  /// ends is in the CPU time, and for the most part in that of tasks. Of a run on a pool, encoding and decoding alone.
+  std::chrono::nanoseconds ipc_time{0};
+  std::vector<worker_report> workers;  ///< by their numbers; empty without workers, and for a run on a pool
+  std::vector<task_span> timeline;     ///< in order of completion; empty unless asked for
 
   std::chrono::nanoseconds cpu() const noexcept { return cpu_user + cpu_system; }
   /// CPU seconds per wall second: 1.9 of 2 cores were busy.
