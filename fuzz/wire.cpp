@@ -190,6 +190,15 @@ void book_results(std::string_view orders) {
   }
 }
 
+void read_held(std::string_view payload) {
+  const auto spans = detail::decode_held(payload);
+  check(spans.has_value() == (payload.size() % (2 * sizeof(std::int64_t)) == 0), "spans are two numbers each");
+  if (!spans) return;
+  std::string again;
+  detail::encode_held(*spans, again);
+  check(again == payload, "spans survive the way");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -209,6 +218,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     read_hello(payload);
     read_small_frames(payload);
     book_results(payload);
+    read_held(payload);
     decode<std::string>(payload);
     decode<std::vector<std::string>>(payload);
     decode<std::vector<std::pair<std::uint64_t, double>>>(payload);

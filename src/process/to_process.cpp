@@ -147,6 +147,7 @@ class calling_worker final : public child_process {
       case frame_type::function:
       case frame_type::forget:
       case frame_type::recall:
+      case frame_type::held:
       case frame_type::returned:
         break;
     }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace fanout::detail {
 
@@ -126,6 +127,25 @@ std::string mismatch(const hello_frame& said, std::string_view peer) {
     return fmt::format("the {} is another build of the program: {}, and this one is {}", peer, to_string(said.build),
                        to_string(own_build()));
   return {};
+}
+
+void encode_held(const std::vector<held_span>& spans, std::string& bytes) {
+  for (const held_span& each : spans) {
+    append_raw(bytes, std::int64_t{each.from.time_since_epoch().count()});
+    append_raw(bytes, std::int64_t{each.to.time_since_epoch().count()});
+  }
+}
+
+std::optional<std::vector<held_span>> decode_held(std::string_view bytes) {
+  using point = std::chrono::steady_clock::time_point;
+  std::vector<held_span> spans;
+  while (!bytes.empty()) {
+    const auto from = take_raw<std::int64_t>(bytes);
+    const auto to = take_raw<std::int64_t>(bytes);
+    if (!to) return std::nullopt;
+    spans.push_back({point(std::chrono::nanoseconds(*from)), point(std::chrono::nanoseconds(*to))});
+  }
+  return spans;
 }
 
 void encode_failure(const failure& value, std::string& bytes) {

@@ -3,6 +3,7 @@
 #include <fanout/core/encoded_values.hpp>
 #include <fanout/core/outcome.hpp>
 #include <fanout/core/remote_job.hpp>
+#include <fanout/core/report.hpp>
 
 #include "process/build_identity.hpp"
 
@@ -13,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// \file
 /// What a process and its workers say to each other, over any byte stream: frames of a length, a type and a payload.
@@ -25,6 +27,7 @@
 ///     parent -> worker   recall    give back tasks that have not been started
 ///     worker -> parent   returned  once for each recall: which
 ///     worker -> parent   results   any number
+///     worker -> parent   held      before a coroutine's result, where a timeline is kept: when it held its thread
 ///     worker -> parent   bye       once, last: what it used
 ///     worker -> parent   refusal   instead of the rest: why it cannot work, as text
 ///
@@ -49,14 +52,15 @@ enum class frame_type : std::uint32_t {
   function,
   forget,
   recall,
-  returned
+  returned,
+  held
 };
 
 struct frame_header {
   std::uint32_t bytes = 0;  ///< of the payload
   frame_type type = frame_type::hello;
   bool possible() const noexcept {
-    return bytes <= max_frame_bytes && type >= frame_type::hello && type <= frame_type::returned;
+    return bytes <= max_frame_bytes && type >= frame_type::hello && type <= frame_type::held;
   }
 };
 
@@ -75,7 +79,9 @@ struct setup_frame {
   std::uint32_t threads = 1;
   std::uint32_t in_flight = 1;
   std::uint32_t first_lane = 0;
-  std::uint32_t loops = 0;  ///< whether lanes have event loops, for coroutines; else coroutines run one at a time
+  std::uint32_t loops = 0;     ///< whether lanes have event loops, for coroutines; else coroutines run one at a time
+  std::uint32_t timeline = 0;  ///< whether `held` frames are wanted
+  std::uint32_t unused = 0;
 };
 
 /// Followed by the function's name and the encoded context.
@@ -128,6 +134,11 @@ struct received_results {
   results_header header;
   std::string_view ends;
   encoded_view values;
+};
+
+/// Of one task; its spans follow, the beginning and the end of each on the steady clock in ns.
+struct held_frame {
+  std::uint64_t ordinal = 0;
 };
 
 /// What went wrong on the way out follows, as text.
@@ -217,6 +228,10 @@ class frame_reader {
   std::size_t large_filled_ = 0;
   bool large_popped_ = false;  ///< it was returned, and stays until more comes
 };
+
+/// What follows the ordinal in a `held` frame; empty for what cannot.
+void encode_held(const std::vector<held_span>& spans, std::string& bytes);
+std::optional<std::vector<held_span>> decode_held(std::string_view bytes);
 
 void encode_failure(const failure& value, std::string& bytes);
 failure decode_failure(std::string_view bytes);

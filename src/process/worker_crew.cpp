@@ -146,7 +146,8 @@ void worker_crew::set_up(worker_process& worker) {
   append_raw(frames, setup_frame{.threads = shape_.threads,
                                  .in_flight = shape_.in_flight,
                                  .first_lane = worker.number() * shape_.threads,
-                                 .loops = job_.needs_loops() ? 1U : 0U});
+                                 .loops = job_.needs_loops() ? 1U : 0U,
+                                 .timeline = control_.options().timeline ? 1U : 0U});
   worker_settings::of(control_.options().workers, worker.number()).encode(frames);
   setup.close();
 }
@@ -236,6 +237,8 @@ void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& fr
       cost_.workers[worker.number()].trouble = payload;
       worker.ready = false;
       return;
+    case frame_type::held:
+      return on_held(worker, payload);
     case frame_type::returned:
       return on_returned(worker, payload);
     case frame_type::setup:

@@ -124,6 +124,7 @@ class worker_crew {
                std::uint32_t to);
   void take_finished(worker_process& worker);
   void on_left_behind(worker_process& worker, const received_results& results);
+  void on_held(worker_process& worker, std::string_view payload);
   void on_end(worker_process& worker, const worker_end& end);
   void take_back(worker_process& worker, const worker_end& end);
   void settle(worker_process& worker, const worker_end& end, const handed_batch& batch, std::uint64_t ordinal);

@@ -102,6 +102,16 @@ void worker_crew::on_left_behind(worker_process& worker, const received_results&
   }
 }
 
+/// The span of the task is made when its result comes, which is next.
+void worker_crew::on_held(worker_process& worker, std::string_view payload) {
+  const auto told = take_raw<held_frame>(payload);
+  auto spans = decode_held(payload);
+  handed_batch* const batch = told ? worker.batch_of(told->ordinal) : nullptr;
+  if (!control_.options().timeline || !spans || !batch || batch->finished(told->ordinal))
+    throw error(failure_kind::protocol, "the worker process told when a task held its thread that it does not have");
+  control_.keep_held(batch->index_of(told->ordinal), *std::move(spans));
+}
+
 void worker_crew::on_end(worker_process& worker, const worker_end& end) {
   book(worker, end);
   patience_[worker.number()].cancel();

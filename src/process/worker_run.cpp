@@ -15,6 +15,7 @@ namespace {
 options make_options(const setup_frame& setup) {
   options how{grid(1, setup.threads, setup.in_flight)};
   how.on_error = on_error::collect;
+  how.timeline = setup.timeline != 0;
   return how;
 }
 
@@ -95,6 +96,15 @@ void worker_run::want_attendant() {
   if (queue_.backlog() || results_.waiting()) attendant_.want();
 }
 
+void worker_run::tell_held(std::uint64_t ordinal, const std::vector<held_span>& spans) {
+  std::string bytes;
+  frame_writer frame(bytes, frame_type::held);
+  append_raw(bytes, held_frame{ordinal});
+  encode_held(spans, bytes);
+  frame.close();
+  results_.send(bytes);
+}
+
 task<void> worker_run::run_slot(slot& place) {
   for (;;) {
     if (place.cancelled()) {
@@ -123,6 +133,7 @@ task<void> worker_run::run_slot(slot& place) {
     }
     const auto finished = clock::now();
     const auto cpu = place.end_task(finished);
+    if (setup_.timeline != 0) tell_held(taken.ordinal, place.take_held());
     if (failed && place.cancelled())
       failed = control_.classify_stopped(*std::move(failed), place.timed_out(), taken.batch->limit);
     results_.add({.ordinal = taken.ordinal,

@@ -16,6 +16,7 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace fanout::detail {
 
@@ -38,6 +39,7 @@ class worker_run final : public lane_work {
 
   void run_batch(claimed_task& taken, std::uint32_t lane, cpu_stopwatch& cpu);
   void want_attendant();
+  void tell_held(std::uint64_t ordinal, const std::vector<held_span>& spans);
   void begin_task(const claimed_task& taken, std::uint32_t lane, clock::time_point started);
 
   const setup_frame setup_;

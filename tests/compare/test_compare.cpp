@@ -90,7 +90,7 @@ TEST_F(comparing, a_timeline_is_drawn_by_a_run_of_its_own) {
     EXPECT_EQ(row.cost.timeline.size(), 0U);
     for (const task_span& span : row.timeline) {
       EXPECT_GE(span.started, row.timeline_begun);
-      EXPECT_EQ(span.held.empty(), row.shape.uses_workers());
+      EXPECT_FALSE(span.held.empty());
     }
   }
   EXPECT_THAT(compare(trivial(), {sync()}).rows[0].timeline, IsEmpty());
@@ -323,6 +323,26 @@ TEST_F(comparing, computing_tasks_take_turns_on_an_event_loop_and_run_at_once_el
   // All of them did the work, whoever it was that did it.
   EXPECT_GE(apart.cpu(), loop.cpu() / 2);
   EXPECT_GE(parallel.cpu(), loop.cpu() / 2);
+}
+
+// Each waits before it computes, wherever it runs, and its timeline tells the one from the other.
+TEST_F(comparing, the_timeline_says_when_a_task_computed_in_worker_processes_too) {
+  const auto work = workloads::mixed(40ms, workloads::calibrate_cpu(20ms), 4);
+  for (const shape& under : {async(4), processes(2), grid(2, 1, 2), grid(1, 2, 1)}) {
+    SCOPED_TRACE(to_string(under));
+    options how(under);
+    how.timeline = true;
+    const auto done = work.run(how, 4);
+    EXPECT_EQ(done.failure, "");
+    ASSERT_EQ(done.cost.timeline.size(), 4U);
+    for (const task_span& span : done.cost.timeline) {
+      ASSERT_FALSE(span.held.empty());
+      EXPECT_GE(span.held.front().from, span.started);
+      EXPECT_LE(span.held.back().to, span.finished);
+      EXPECT_GE(span.held.back().from - span.started, 40ms);
+      EXPECT_GE(span.held.back().to - span.held.back().from, 5ms);
+    }
+  }
 }
 
 TEST_F(comparing, computing_is_told_from_waiting) {

@@ -82,6 +82,20 @@ TEST(wire, room_asked_for_and_not_used_does_no_harm) {
   }
 }
 
+TEST(wire, when_a_coroutine_held_its_thread_survives_the_way) {
+  using point = std::chrono::steady_clock::time_point;
+  const std::vector<held_span> spans{{point(10ns), point(20ns)}, {point(25ns), point(1h)}};
+  std::string bytes;
+  encode_held(spans, bytes);
+  const auto read = decode_held(bytes);
+  ASSERT_TRUE(read);
+  ASSERT_EQ(read->size(), 2U);
+  EXPECT_EQ((*read)[1].from, spans[1].from);
+  EXPECT_EQ((*read)[1].to, spans[1].to);
+  bytes.pop_back();
+  EXPECT_FALSE(decode_held(bytes));
+}
+
 TEST(wire, what_is_no_frame_is_refused) {
   const auto refused = [](const frame_header& header) {
     std::string bytes;
@@ -92,7 +106,7 @@ TEST(wire, what_is_no_frame_is_refused) {
   };
   refused({max_frame_bytes + 1, frame_type::tasks});
   refused({10, static_cast<frame_type>(0)});
-  refused({10, static_cast<frame_type>(11)});
+  refused({10, static_cast<frame_type>(12)});
   frame_reader reader;
   feed(reader, "GET / HTTP/1.1\r\n\r\n");
   EXPECT_THROW(reader.next(), error);
