@@ -383,8 +383,8 @@ class pipeline final : public lane_work, public remote_job {
   Task& task_;
   Sink& sink_;
   std::uint64_t next_index_ = 0;
-  std::chrono::nanoseconds encoded_in_{0};  ///< with source_mutex_ held
-  std::chrono::nanoseconds decoded_in_{0};  ///< with sink_mutex_ held
+  std::chrono::nanoseconds encoded_in_{0};                    ///< with source_mutex_ held
+  std::chrono::nanoseconds decoded_in_{0};                    ///< with sink_mutex_ held
   std::unordered_map<std::uint64_t, item> inputs_under_way_;  ///< only where the sink takes them from afar
 };
 
