@@ -38,7 +38,8 @@ std::string current_exception_site(const std::exception_ptr& current) {
   if (!detail::throw_site) return {};
   const void* thrown = nullptr;
   static_assert(sizeof current == sizeof thrown, "an exception_ptr is a pointer to the exception object");
-  std::memcpy(&thrown, &current, sizeof thrown);
+  // NOLINTNEXTLINE(bugprone-undefined-memory-manipulation): read only, and the static_assert says what it is
+  std::memcpy(static_cast<void*>(&thrown), static_cast<const void*>(&current), sizeof thrown);
   return detail::throw_site(thrown);
 }
 
