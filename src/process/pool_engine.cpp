@@ -331,7 +331,8 @@ pool_engine::under_way_map::iterator pool_engine::of_ticket(std::uint64_t ticket
 /// The client, which this may have been the last to know.
 std::shared_ptr<pool_client> pool_engine::finish(under_way_map::iterator place, std::uint32_t count) {
   auto client = place->second.client;
-  if ((place->second.unfinished -= count) == 0) under_way_.erase(place);
+  place->second.unfinished -= count;
+  if (place->second.unfinished == 0) under_way_.erase(place);
   return client;
 }
 

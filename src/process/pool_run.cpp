@@ -108,7 +108,8 @@ void pool_run::book_end(const arrival& one, report& cost) {
   under_way_ -= one.count();
   cost.ipc_bytes += one.values.bytes();
   const auto place = std::prev(bundles_.upper_bound(one.facts.index));
-  if ((place->second.unfinished -= one.count()) > 0) return;
+  place->second.unfinished -= one.count();
+  if (place->second.unfinished > 0) return;
   bytes_under_way_ -= place->second.bytes;
   bundles_.erase(place);
 }
