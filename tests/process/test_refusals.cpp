@@ -114,13 +114,15 @@ TEST_P(refused, at_the_start_is_a_clear_error) {
 TEST_P(refused, in_the_middle_of_a_run_leaves_the_work_to_the_workers_there_are) {
   const failing_call fails(GetParam().call, GetParam().error, 2);
   std::map<std::uint64_t, bool> outcomes;
-  const report cost = run(collecting(processes(2)), std::views::iota(0, 40), remote<seven_dies>,
+  // There is something to do until another worker was to be started for it.
+  auto inputs = std::views::iota(0) | std::views::take_while([&](int x) { return x < 40 || fails.refused() == 0; });
+  const report cost = run(collecting(processes(2)), inputs, remote<seven_dies>,
                           [&](const outcome<int>& out) { EXPECT_TRUE(outcomes.emplace(out.index, out.ok()).second); });
-  EXPECT_EQ(outcomes.size(), 40u);
+  EXPECT_GE(outcomes.size(), 40u);
+  EXPECT_EQ(outcomes.rbegin()->first, outcomes.size() - 1);
   EXPECT_FALSE(outcomes.at(7));
   EXPECT_EQ(cost.restarts, 1u);
   EXPECT_EQ(cost.failures, static_cast<std::uint64_t>(std::ranges::count(outcomes | std::views::values, false)));
-  EXPECT_GT(fails.refused(), 0);
 }
 
 // The one that is to be tried again has a worker to itself, and there is one, although no other can be started.
