@@ -42,8 +42,8 @@ void attendant::stop() {
   thread_.join();
 }
 
-/// Looks once a millisecond while something moves. When tasks wait and none is started, a lane is at a long one: then
-/// the parent may call them back, and nobody else listens.
+/// Looks once a millisecond while something moves. When none is started although tasks wait, or may come, a lane is at
+/// a long one: then the parent may send more or call them back, and nobody else listens.
 void attendant::attend(const std::stop_token& stop) {
   bool look_again = true;
   bool listen = false;
@@ -65,9 +65,10 @@ void attendant::attend(const std::stop_token& stop) {
     wanted_.store(false);  // before looking: what comes later asks again
     results_.flush_due();
     const std::uint32_t next = queue_.next();
-    const bool stands_still = queue_.backlog() && next == last_next;
-    look_again = results_.waiting() || (queue_.backlog() && !stands_still);
-    listen = stands_still && queue_.more();
+    const bool stands_still = next == last_next;
+    const bool backlog = queue_.backlog();
+    look_again = results_.waiting() || (!stands_still && (backlog || queue_.attended()));
+    listen = stands_still && queue_.more() && (backlog || (queue_.attended() && !queue_.idle()));
     last_next = next;
     if (look_again) wanted_.store(true);
   }

@@ -12,9 +12,9 @@
 namespace fanout::detail {
 
 /// A thread that does what the lanes of a worker cannot do while they are busy: it sends results that wait behind a
-/// task that turns out long, and gives back tasks that wait there. Started when first wanted, so that a worker whose
-/// tasks are long, and therefore handed over one by one, has no thread besides its lanes. Otherwise it sleeps, and
-/// while tiny tasks stream it looks after them once a millisecond.
+/// task that turns out long, reads what the parent sends meanwhile, and gives back tasks that wait there. Started when
+/// first wanted, so that a worker whose tasks are long, and therefore handed over one by one, has no thread besides its
+/// lanes. Otherwise it sleeps, and while tiny tasks stream it looks after them once a millisecond.
 ///
 /// Thread safety: any thread.
 class attendant {
@@ -24,9 +24,10 @@ class attendant {
   attendant& operator=(const attendant&) = delete;
   ~attendant();
 
-  /// Results or tasks wait.
+  /// Results or tasks wait, or more may come. In one order with the claim of a task, which came before: either this
+  /// sees that the thread is about to look, or the thread sees the claim.
   void want() {
-    if (wanted_.load(std::memory_order_relaxed) || wanted_.exchange(true)) return;
+    if (wanted_.load() || wanted_.exchange(true)) return;
     wake();
   }
   /// Ends the thread, if there is one.

@@ -58,7 +58,7 @@ bool progress_page::claim(const std::atomic<std::uint32_t>& end, std::uint32_t& 
     // Relaxed: the end of a batch is lowered before anything that takes its place is allowed, and that was seen.
     if (ordinal == static_cast<std::uint32_t>(seen) || ordinal == end.load(std::memory_order_relaxed)) return false;
   } while (
-      !header()->tasks.compare_exchange_weak(seen, seen + one, std::memory_order_acq_rel, std::memory_order_acquire));
+      !header()->tasks.compare_exchange_weak(seen, seen + one, std::memory_order_seq_cst, std::memory_order_acquire));
   return true;
 }
 

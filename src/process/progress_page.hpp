@@ -42,7 +42,7 @@ class progress_page {
   std::uint64_t started(std::uint64_t near) const noexcept { return extend(claimed_of(load()), near); }
   /// Claims the task that is next and sets `ordinal` to its, unless there is none or it is the one at `end`.
   bool claim(const std::atomic<std::uint32_t>& end, std::uint32_t& ordinal) const noexcept;
-  std::uint32_t next() const noexcept { return claimed_of(load()); }
+  std::uint32_t next() const noexcept { return claimed_of(header()->tasks.load()); }
   std::uint32_t allowed() const noexcept { return static_cast<std::uint32_t>(load()); }
   /// Allows tasks up to before the ordinal `end`. One thread of the worker at a time.
   void allow(std::uint32_t end) const noexcept;

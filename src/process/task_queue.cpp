@@ -43,7 +43,9 @@ pull_status task_queue::wait_and_claim(claimed_task& task) {
       control_.exhaust();
       return pull_status::end;
     }
+    idle_.store(wait, std::memory_order_relaxed);
     more_.store(wait ? parent_.wait_and_fill(reader_) : parent_.fill(reader_), std::memory_order_relaxed);
+    idle_.store(false, std::memory_order_relaxed);
     handle_frames();
     if (!claim_queued(task)) continue;
     waited_ = wait;
@@ -54,6 +56,7 @@ pull_status task_queue::wait_and_claim(claimed_task& task) {
 bool task_queue::claim_queued(claimed_task& task) {
   for (; !batches_.empty(); batches_.pop_front()) {
     const auto& front = batches_.front();
+    attended_.store(front->more_may_come, std::memory_order_relaxed);
     std::uint32_t ordinal = 0;
     if (!page_.claim(front->end, ordinal)) continue;
     task.ordinal = progress_page::extend(ordinal, front->first_ordinal);
@@ -114,6 +117,7 @@ void task_queue::add_batch(std::string_view payload) {
   batch->end.store(low(header->first_ordinal + header->count), std::memory_order_relaxed);
   batch->function = &known->second;
   batch->limit = std::chrono::nanoseconds(header->limit_ns);
+  batch->more_may_come = header->more_may_come != 0;
   batch->large = reader_.take_large();
   if (!batch->large) batch->bytes = payload;
   std::string_view bytes = batch->large ? payload : std::string_view(batch->bytes);

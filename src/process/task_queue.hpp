@@ -26,6 +26,7 @@ struct task_batch {
   std::atomic<std::uint32_t> end{0};  ///< lower half of the ordinal after the last; lowered when tasks are recalled
   served_function* function = nullptr;
   std::chrono::nanoseconds limit{0};  ///< for each of them; 0 for none
+  bool more_may_come = false;         ///< while they are under way
   std::unique_ptr<char[]> large;  ///< what `inputs` refers to: the frame it came in, where that has memory of its own
   std::string bytes;              ///< or else a copy
   encoded_view inputs;
@@ -63,6 +64,10 @@ class task_queue {
   /// Whether there are tasks that no lane has claimed.
   bool backlog() const noexcept { return page_.next() != page_.allowed(); }
   std::uint32_t next() const noexcept { return page_.next(); }
+  /// Whether lanes are at tasks during which the parent may send others.
+  bool attended() const noexcept { return attended_.load(std::memory_order_relaxed); }
+  /// Whether the one lane that takes all tasks has none.
+  bool idle() const noexcept { return idle_.load(std::memory_order_relaxed); }
   /// Whether the parent may send more.
   bool more() const noexcept { return more_.load(std::memory_order_relaxed); }
 
@@ -89,6 +94,9 @@ class task_queue {
   std::deque<std::shared_ptr<task_batch>> batches_;     ///< the front one may be in use
   std::uint64_t end_ordinal_ = 0;                       ///< after the last one handed over
   std::atomic<bool> more_{true};
+  // Relaxed: they are stored before a task is claimed, by which the attendant sees them, or is woken.
+  std::atomic<bool> attended_{false};
+  std::atomic<bool> idle_{false};
 };
 
 }  // namespace fanout::detail

@@ -35,7 +35,7 @@
 namespace fanout::detail {
 
 /// Raised whenever the meaning of a frame changes.
-inline constexpr std::uint32_t wire_version = 5;
+inline constexpr std::uint32_t wire_version = 6;
 inline constexpr std::uint32_t wire_magic = 0x666e7431;  // "fnt1"
 /// A frame beyond this is not one: the stream is corrupt.
 inline constexpr std::uint32_t max_frame_bytes = (1U << 30) + (1U << 25);
@@ -102,7 +102,8 @@ struct tasks_frame {
   std::uint32_t function = 0;
   std::uint32_t count = 0;
   std::uint32_t each = 0;  ///< size of each input, or `varying_size`
-  std::uint32_t unused = 0;
+  /// Whether others may be handed over while all lanes are at tasks: then the worker listens beside them.
+  std::uint32_t more_may_come = 0;
 };
 
 /// Wants back the last tasks that have not been started, but for the first `keep` of them.

@@ -87,7 +87,7 @@ void worker_crew::retire_worn() {
 void worker_crew::fill_up(worker_process& worker) {
   const std::uint32_t most = places() + places_ahead();
   if (!may_take(worker) || worker.unfinished > most - places_ahead() / 2) return;  // in batches, not one by one
-  if (worker.unfinished >= places() && stands_still(worker)) return;
+  if (worker.unfinished >= places() && (!worker.listens || stands_still(worker))) return;
   while (worker.unfinished < most && worker.unfinished_bytes < most_bytes_ahead)
     if (!give(worker.number(), most - worker.unfinished)) return;
 }
@@ -116,12 +116,14 @@ bool worker_crew::hand_over(std::uint32_t number, task_bundle tasks) {
   }
   tell_of(tasks.terms.function, number);
   if (tasks.terms.limit.count() > 0) watch_deadlines(tasks.terms.limit);
+  worker->listens = places_ahead() > 0;
   frame_writer frame(frames_[number], frame_type::tasks);
   append_raw(frames_[number], tasks_frame{.first_ordinal = worker->end_ordinal,
                                           .limit_ns = tasks.terms.limit.count(),
                                           .function = tasks.terms.function,
                                           .count = tasks.count(),
-                                          .each = tasks.inputs.each()});
+                                          .each = tasks.inputs.each(),
+                                          .more_may_come = worker->listens ? 1U : 0U});
   const bool large = tasks.inputs.bytes() >= large_inputs;
   tasks.inputs.append_ends_to(frames_[number]);
   if (!large) frames_[number] += tasks.inputs.all();

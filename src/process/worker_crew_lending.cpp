@@ -60,6 +60,7 @@ void worker_crew::take_in(worker_process& worker, task_bundle* under_way) {
   worker.end_ordinal = line.next_ordinal();
   cost_.workers[worker.number()].tasks += line.tasks();
   told_[worker.number()] = std::move(line.told());
+  worker.listens = false;
   if (under_way) {
     if (under_way->terms.limit.count() > 0) watch_deadlines(under_way->terms.limit);
     worker.unfinished += under_way->count();

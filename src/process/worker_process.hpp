@@ -149,6 +149,7 @@ class worker_process {
   std::uint64_t started() const noexcept { return page_.started(front_ordinal()); }
   std::uint32_t unfinished = 0;
   std::size_t unfinished_bytes = 0;
+  bool listens = false;             ///< reads what is sent to it while it is at tasks: the last ones said so
   bool recalled = false;            ///< it was asked to give tasks back, and has not answered
   bool alone = false;               ///< its task may have killed another worker
   std::optional<direct_line> line;  ///< while it is lent to callers

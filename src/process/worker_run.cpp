@@ -53,7 +53,7 @@ void worker_run::begin_task(const claimed_task& taken, std::uint32_t lane, clock
 pull_status worker_run::run_one(std::uint32_t lane, cpu_stopwatch& cpu) {
   claimed_task taken;
   if (const auto status = queue_.claim(taken); status != pull_status::item) return status;
-  want_attendant();
+  want_attendant(taken);
   run_batch(taken, lane, cpu);
   page_.lane(lane).task.store(0, std::memory_order_release);
   return pull_status::item;
@@ -92,8 +92,8 @@ void worker_run::run_batch(claimed_task& taken, std::uint32_t lane, cpu_stopwatc
 }
 
 /// On having claimed a task: it may turn out long.
-void worker_run::want_attendant() {
-  if (queue_.backlog() || results_.waiting()) attendant_.want();
+void worker_run::want_attendant(const claimed_task& taken) {
+  if (taken.batch->more_may_come || queue_.backlog() || results_.waiting()) attendant_.want();
 }
 
 void worker_run::tell_held(std::uint64_t ordinal, const std::vector<held_span>& spans) {
@@ -119,7 +119,7 @@ task<void> worker_run::run_slot(slot& place) {
       co_await std::move(wait);
       continue;
     }
-    want_attendant();
+    want_attendant(taken);
     slot_took_item(place);
     const auto started = clock::now();
     place.begin_task(started, taken.batch->limit);

@@ -4,6 +4,7 @@
 #include "process/progress_page.hpp"
 #include "process/wire.hpp"
 #include "process/worker.hpp"
+#include "support/shared_page.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,6 +21,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace batches {
@@ -146,6 +148,37 @@ TEST(batch, tasks_behind_one_that_turns_out_long_go_to_a_worker_that_is_idle) {
   EXPECT_EQ(finished, count);
   EXPECT_EQ(failed, 0);
   for (const int end : pipe_ends) close(end);
+}
+
+int identity(int x) {
+  return x;
+}
+/// Ends when the page says so.
+int hold(const std::string& page) {
+  test::shared_page<2> there(page);
+  ++there[0];
+  while (there[1] == 0) std::this_thread::yield();
+  return 1;
+}
+
+// When the late one comes the long one has begun and nothing else waits at its worker, which reads it nevertheless, and
+// gives it back: all seem to be short, so it is handed over ahead.
+TEST(batch, a_task_that_comes_while_another_turns_out_long_goes_to_a_worker_that_is_idle) {
+  process_pool pool({.processes = 2, .task_timeout = 20s});
+  for (int round = 0; round < 8; ++round) {
+    pool.map(remote<identity>, std::views::iota(0, 1000));
+    test::shared_page<2> one;
+    test::shared_page<2> other;
+    const auto long_one = pool.submit(remote<hold>, one.path());
+    const auto short_one = pool.submit(remote<hold>, other.path());
+    while (one[0] == 0 || other[0] == 0) std::this_thread::yield();
+    const auto late = pool.submit(remote<identity>, round);
+    other[1] = 1;
+    EXPECT_EQ(short_one.get(), 1);
+    EXPECT_EQ(late.get(), round);
+    one[1] = 1;
+    EXPECT_EQ(long_one.get(), 1);
+  }
 }
 
 /// Says what no worker should, and waits for what comes of it.
