@@ -45,7 +45,9 @@ class lane {
   /// While the run is probed: the number of the loop's turn, exact if asked at a task's beginning and end.
   std::uint64_t mark_turn();
   std::uint64_t turn() const noexcept { return turn_; }
-  probe* probing() noexcept;
+  probe* probing() noexcept;  ///< null unless it measures loops
+  /// A task ended just now. What goes wrong breaks off the run.
+  void tell_probe(std::chrono::steady_clock::time_point now, std::chrono::nanoseconds elapsed, bool held) noexcept;
 
   void ask_for_next();  ///< a slot took an input: lets another, parked or new, look for the next
   bool has_surplus() const noexcept;
@@ -82,7 +84,7 @@ class lane {
 
 /// All lanes of a run in this process.
 ///
-/// Thread safety: `grow` may be called from any lane; the rest belongs to the thread that calls `run`.
+/// Thread safety: `grow` and `leave` may be called from any lane; the rest belongs to the thread that calls `run`.
 class lane_set {
  public:
   lane_set(run_control& control, lane_work& work, const fanout::shape& ran, bool coroutine);

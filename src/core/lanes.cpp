@@ -57,7 +57,7 @@ void slot::begin_task(std::chrono::steady_clock::time_point started, std::chrono
   started_ = resumed_ = started;
   if (alone_) cpu_.start(started);
   home_.began(*this);
-  if (home_.probing()) turn_ = home_.mark_turn();
+  turn_ = home_.probing() ? home_.mark_turn() : not_marked;
   if (limit.count() > 0) home_.deadlines().arm(*this, started + limit);
 }
 
@@ -90,7 +90,7 @@ void slot::add_held(std::chrono::steady_clock::time_point from, std::chrono::ste
 // nothing that counts. A slot whose task was cancelled has to reset its state before it can wait for anything.
 bool slot::held_loop(std::chrono::nanoseconds elapsed) noexcept {
   constexpr std::chrono::milliseconds long_turn{1};
-  if (probe* const watching = home_.probing()) watching->saw(elapsed, home_.turn() == turn_);
+  home_.tell_probe(started_ + elapsed, elapsed, turn_ != not_marked && home_.turn() == turn_);
   return elapsed >= long_turn && home_.began_last(*this) && !cancelled_;
 }
 
@@ -133,12 +133,26 @@ probe* lane::probing() noexcept {
 }
 
 std::uint64_t lane::mark_turn() {
-  if (!std::exchange(turn_marked_, true))
-    asio::post(loop_, [this] {
-      turn_marked_ = false;
-      ++turn_;
-    });
+  if (std::exchange(turn_marked_, true)) return turn_;
+  set_.probing()->marked(number_);
+  asio::post(loop_, [this] {
+    turn_marked_ = false;
+    ++turn_;
+    set_.probing()->turned(number_);
+  });
   return turn_;
+}
+
+// What the probe decides may start threads, which can fail.
+void lane::tell_probe(std::chrono::steady_clock::time_point now, std::chrono::nanoseconds elapsed, bool held) noexcept {
+  try {
+    if (probe* const measuring = probing())
+      measuring->saw(number_, elapsed, held);
+    else if (number_ == 0 && set_.probing())
+      set_.probing()->ended_one(now);
+  } catch (...) {
+    control().break_off(std::current_exception());
+  }
 }
 
 bool lane::has_surplus() const noexcept {

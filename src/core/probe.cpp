@@ -43,11 +43,19 @@ std::chrono::nanoseconds time_without_core(clockid_t clock) {
 probe::meter::meter(clockid_t of)
     : clock_(of), started_(clock::now()), cpu_(read_clock(of)), without_core_(time_without_core(of)) {}
 
+std::chrono::nanoseconds probe::meter::had(std::uint32_t lanes) const {
+  return std::max(wall() * lanes - (time_without_core(clock_) - without_core_), read_clock(clock_) - cpu_);
+}
+
 double probe::meter::share(std::uint32_t lanes) const {
   const std::chrono::duration<double> cpu = read_clock(clock_) - cpu_;
+  return std::clamp(cpu / std::chrono::duration<double>(had(lanes)), 0.0, 1.0);
+}
+
+double probe::meter::wanted_cores() const {
+  const std::chrono::duration<double> cpu = read_clock(clock_) - cpu_;
   const std::chrono::duration<double> lost = time_without_core(clock_) - without_core_;
-  const std::chrono::duration<double> had = std::chrono::duration<double>(wall()) * lanes - lost;
-  return std::clamp(cpu / std::max(had, cpu), 0.0, 1.0);
+  return (cpu + lost) / std::chrono::duration<double>(wall());
 }
 
 // One loop is judged by its own thread, which is also the one that asks; several blocking lanes by the whole process.
@@ -77,10 +85,12 @@ void probe::look_after(std::chrono::nanoseconds time) {
   timer_->expires_after(time);
   timer_->async_wait([this](boost::system::error_code cancelled) {
     if (cancelled) return;
-    if (loops_)
-      look_at_loops();
-    else
-      decide_loops();
+    if (!loops_) {
+      if (stage_.load() == stage::first) decide_loops();
+      return;
+    }
+    look_at_loops();
+    if (measuring()) look_after(period / 4);
   });
 }
 
@@ -88,7 +98,14 @@ void probe::unwatch() {
   timer_.reset();
 }
 
+void probe::ended_one(clock::time_point finished) {
+  if (stage_.load(std::memory_order_relaxed) != stage::first || !timer_) return;
+  if (first_period_.since(finished) >= period) decide_loops();
+}
+
 void probe::decide_loops() {
+  stage_.store(stage::done);
+  timer_->cancel();
   const double share = first_period_.share(1);
   seen_ = fmt::format("in its first {} ms each lane computed {:.0f} % of the time", period.count(), share * 100);
   if (share <= busy || available_cores() < 2) {
@@ -99,27 +116,59 @@ void probe::decide_loops() {
   choice_ = fmt::format("{}: one loop is the bottleneck, so every core got one", seen_);
   first_->shrink(target.slots(0), [this, target] {
     lanes_.grow(target);
-    if (!timer_ || target.threads < 2 || !lanes_.work().cost_of_travel().possible) return;
-    loop_count_ = target.threads;
-    loops_.emplace(CLOCK_PROCESS_CPUTIME_ID);
-    measuring_.store(true, std::memory_order_relaxed);
-    look_after(period);
+    if (timer_ && target.threads > 1 && lanes_.work().cost_of_travel().possible) measure_loops(target.threads);
   });
 }
 
-void probe::saw(std::chrono::nanoseconds elapsed, bool held) noexcept {
-  tasks_.fetch_add(1, std::memory_order_relaxed);  // figures of their own, read together but not as one
-  if (held) held_ns_.fetch_add(elapsed.count(), std::memory_order_relaxed);
+void probe::measure_loops(std::uint32_t loops) {
+  loop_count_ = loops;
+  marked_ns_ = std::vector<std::atomic<std::int64_t>>(loops);
+  loops_.emplace(CLOCK_PROCESS_CPUTIME_ID);
+  measuring_.store(true, std::memory_order_release);
+  look_after(period);
+}
+
+// Relaxed: figures of their own, read together but not as one; a task more or less does not matter.
+void probe::saw(std::uint32_t lane_number, std::chrono::nanoseconds elapsed, bool held) {
+  tasks_.fetch_add(1, std::memory_order_relaxed);
+  if (held) {
+    held_ns_.fetch_add(elapsed.count(), std::memory_order_relaxed);
+    marked(lane_number);  // what it holds from here on
+  }
+  // Relaxed: who sees an older one looks under the mutex, and finds that it is not time.
+  if (loops_->wall() >= next_look_.load(std::memory_order_relaxed)) look_at_loops();
+}
+
+void probe::marked(std::uint32_t lane_number) noexcept {
+  marked_ns_[lane_number].store(clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+}
+void probe::turned(std::uint32_t lane_number) noexcept {
+  marked_ns_[lane_number].store(0, std::memory_order_relaxed);
+}
+
+/// By tasks that have not ended: what the others held was added as they ended.
+std::chrono::nanoseconds probe::held_so_far() const {
+  const std::int64_t now = clock::now().time_since_epoch().count();
+  std::int64_t sum = 0;
+  for (const auto& marked : marked_ns_)
+    if (const std::int64_t since = marked.load(std::memory_order_relaxed); since > 0)
+      sum += std::max<std::int64_t>(now - since, 0);
+  return std::chrono::nanoseconds(sum);
 }
 
 void probe::look_at_loops() {
+  const std::lock_guard lock(mutex_);
   const auto wall = loops_->wall();
+  if (!measuring() || wall < next_look_.load(std::memory_order_relaxed)) return;
+  next_look_.store(wall + period / 4, std::memory_order_relaxed);
   const std::uint64_t tasks = tasks_.load(std::memory_order_relaxed);
-  if (tasks < 2ULL * loop_count_ && wall < longest) return look_after(period / 4);
-  measuring_.store(false, std::memory_order_relaxed);
+  if (tasks < 2ULL * loop_count_ && wall < longest) return;
+  // A wait for a core counts as one only when it is over. Where others have the cores, the last of them are long.
+  if (loops_->had(loop_count_) < period * loop_count_ * 3 / 4) return;
+  measuring_.store(false, std::memory_order_release);
   const double computing = loops_->share(loop_count_);
-  const double held =
-      static_cast<double>(held_ns_.load(std::memory_order_relaxed)) / (static_cast<double>(wall.count()) * loop_count_);
+  const double held = static_cast<double>(held_ns_.load(std::memory_order_relaxed) + held_so_far().count()) /
+                      (static_cast<double>(wall.count()) * loop_count_);
   if (held < busy || computing > busy) return;
   leave_for_processes(fmt::format("{}; on {} loops tasks held them for {:.0f} % of the time and computed for {:.0f} %",
                                   seen_, loop_count_, std::min(held, 1.0) * 100, computing * 100),
@@ -153,8 +202,8 @@ void probe::decide_threads() {
   if (share > busy) {
     choice_ = fmt::format("{}: the tasks compute, so one thread a core", seen_);
     stage_.store(stage::done);
-  } else if (first_lanes_ >= 2 && share * first_lanes_ > about_one) {
-    stage_.store(stage::gathering);
+  } else if (first_lanes_ >= 2 && std::max(share * first_lanes_, first_period_.wanted_cores()) > about_one) {
+    stage_.store(stage::gathering);  // also where somebody else had the core of the one that the others wait for
   } else {
     add_threads();
   }
@@ -205,8 +254,7 @@ void probe::decide_alone() {
   leave_for_processes(seen, alone_->wall() / alone_tasks_);
 }
 
-/// With mutex_ held, or on the only loop that decides. A task's input and result are encoded on one side and decoded on
-/// the other.
+/// With mutex_ held. A task's input and result are encoded on one side and decoded on the other.
 void probe::leave_for_processes(std::string_view seen, std::chrono::nanoseconds task) {
   const travel_cost travel = lanes_.work().cost_of_travel();
   if (!travel.possible) return;

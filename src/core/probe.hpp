@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace fanout::detail {
 
@@ -31,10 +32,12 @@ class lane_set;
 ///    idle, the tasks wait: more threads let more of them wait at once. Unless they wait for each other. To tell, the
 ///    first lane goes on alone for a moment: a task that computes while it is alone was waiting for the other ones.
 ///  - Tasks that wait for a lock go on in worker processes, which have one each, if they can travel for less than half
-///  of
-///    what a task takes.
+///    of what a task takes.
 ///
-/// Thread safety: `look`, `saw` and `measuring` from any lane; the rest on lane 0.
+/// Tasks that compute keep a loop from its timers, for seconds where many are ready at once, and a mutex may keep a
+/// lane out for as long. So whoever ends a task looks, too, and what a lane holds without coming to an end counts.
+///
+/// Thread safety: `look`, `saw`, `turned`, `marked` and `measuring` from any lane; the rest on lane 0.
 class probe {
  public:
   probe(lane_set& lanes, const fanout::shape& asked, bool coroutine);
@@ -43,10 +46,15 @@ class probe {
   void watch(lane& first, asio::io_context& loop);  ///< coroutines: looks when `period` has passed on that loop
   void unwatch();
   void look(std::uint32_t lane_number);  ///< blocking tasks, after each: looks if `period` has passed
+  /// Coroutines, after each task of the lane that is probed: looks if `period` has passed.
+  void ended_one(std::chrono::steady_clock::time_point finished);
   /// Coroutines, while `measuring`, after each: `held` if the loop had no turn since it began.
-  void saw(std::chrono::nanoseconds elapsed, bool held) noexcept;
-  /// Relaxed: a task more or less does not matter.
-  bool measuring() const noexcept { return measuring_.load(std::memory_order_relaxed); }
+  void saw(std::uint32_t lane_number, std::chrono::nanoseconds elapsed, bool held);
+  /// While `measuring`: a lane's task began, and its loop has had a turn since.
+  void marked(std::uint32_t lane_number) noexcept;
+  void turned(std::uint32_t lane_number) noexcept;
+  /// Acquire: who sees it true sees what is measured with.
+  bool measuring() const noexcept { return measuring_.load(std::memory_order_acquire); }
   std::string choice() const { return choice_; }
 
  private:
@@ -62,10 +70,14 @@ class probe {
   class meter {
    public:
     explicit meter(clockid_t of);
-    std::chrono::nanoseconds wall() const { return clock::now() - started_; }
-    /// CPU time of `lanes` threads over the time they had: somebody else's load, which takes cores away, says nothing
-    /// about tasks. 0 to 1.
+    std::chrono::nanoseconds wall() const { return since(clock::now()); }
+    std::chrono::nanoseconds since(clock::time_point now) const { return now - started_; }
+    /// What `lanes` threads had of that time: somebody else's load, which takes cores away, says nothing about tasks.
+    std::chrono::nanoseconds had(std::uint32_t lanes) const;
+    /// CPU time of `lanes` threads over what they had: 0 to 1.
     double share(std::uint32_t lanes) const;
+    /// How many threads ran or were ready to, on average.
+    double wanted_cores() const;
 
    private:
     clockid_t clock_;
@@ -76,7 +88,9 @@ class probe {
 
   void look_after(std::chrono::nanoseconds time);
   void decide_loops();
+  void measure_loops(std::uint32_t loops);
   void look_at_loops();
+  std::chrono::nanoseconds held_so_far() const;
   void decide_threads();
   void go_on_alone(std::uint32_t lane_number);
   void decide_alone();
@@ -97,13 +111,15 @@ class probe {
   std::atomic<bool> measuring_{false};
   std::optional<meter> loops_;
   std::uint32_t loop_count_ = 1;
+  std::atomic<std::chrono::nanoseconds> next_look_{period};  ///< of the time since then
   std::atomic<std::uint64_t> tasks_{0};
   std::atomic<std::int64_t> held_ns_{0};
+  std::vector<std::atomic<std::int64_t>> marked_ns_;  ///< of each lane: since when its loop has had no turn, or 0
 
   // Blocking tasks.
   enum class stage { first, gathering, alone, done };
-  std::atomic<stage> stage_{stage::first};
-  std::mutex mutex_;  ///< guards what follows, and choice_ while lanes run
+  std::atomic<stage> stage_{stage::first};  ///< of coroutines: `first`, then `done`
+  std::mutex mutex_;                        ///< guards what follows, the looks at loops, and choice_ while lanes run
   std::condition_variable resumed_;
   std::uint32_t paused_ = 0;
   std::optional<meter> alone_;

@@ -36,20 +36,38 @@ report run_automatically(const workload& work) {
 }
 
 TEST_F(automatic_runs, coroutines_that_never_wait_get_a_loop_on_every_core) {
-  const report cost = run_automatically(workloads::cpu(workloads::calibrate_cpu(20ms), 60));
+  const report cost = run_automatically(workloads::cpu(workloads::calibrate_cpu(10ms), 60));
   EXPECT_EQ(cost.shape.model, model::hybrid) << cost.choice;
   EXPECT_EQ(cost.threads, available_cores());
   EXPECT_THAT(cost.choice, HasSubstr("one loop is the bottleneck"));
 }
 
 TEST_F(automatic_runs, coroutines_that_wait_for_one_lock_go_on_in_processes_and_keep_their_results) {
-  const auto work = workloads::lock(0, workloads::calibrate_cpu(20ms), 80);
+  const auto work = workloads::lock(0, workloads::calibrate_cpu(10ms), 100);
   const workload_run done = work.run(automatic(), work.tasks);
   EXPECT_EQ(done.failure, "");
   EXPECT_EQ(done.cost.tasks, work.tasks);
   EXPECT_EQ(done.checksum, work.run(sync(), work.tasks).checksum);
   EXPECT_EQ(done.cost.shape, processes(available_cores())) << done.cost.choice;
   EXPECT_THAT(done.cost.choice, HasSubstr("lets one through at a time"));
+}
+
+// Those that wait end their waits together, and then keep the loop from its timers until each has computed.
+TEST_F(automatic_runs, a_loop_that_is_busy_is_seen_before_its_timers_are) {
+  const auto work = workloads::mixed(5ms, workloads::calibrate_cpu(10ms), 96);
+  options how(automatic());
+  how.timeline = true;
+  const workload_run done = work.run(how, work.tasks);
+  EXPECT_EQ(done.failure, "");
+  EXPECT_EQ(done.cost.shape.model, model::hybrid) << done.cost.choice;
+  const auto& spans = done.cost.timeline;
+  const auto later = std::ranges::find_if(spans, [](const task_span& span) { return span.lane > 0; });
+  ASSERT_NE(later, spans.end());
+  std::chrono::steady_clock::time_point second_lane = later->started;
+  for (const task_span& span : spans)
+    if (span.lane > 0) second_lane = std::min(second_lane, span.started);
+  const auto before = std::ranges::count_if(spans, [&](const task_span& span) { return span.finished <= second_lane; });
+  EXPECT_LT(before, 50);  // of 64 that waited together
 }
 
 TEST_F(automatic_runs, coroutines_that_wait_stay_on_one_loop) {
@@ -99,7 +117,7 @@ TEST_F(automatic_runs, blocking_tasks_that_wait_get_more_threads_than_cores) {
 }
 
 TEST_F(automatic_runs, blocking_tasks_that_wait_for_each_other_go_on_in_processes) {
-  const report cost = block_automatically(remote<compute_under_lock>, 80, 10);
+  const report cost = block_automatically(remote<compute_under_lock>, 60, 10);
   EXPECT_EQ(cost.shape, processes(available_cores())) << cost.choice;
   EXPECT_THAT(cost.choice, HasSubstr("with one lane alone"));
 }

@@ -62,7 +62,8 @@ class slot final : public deadline_entry, public turn_listener {
 
   lane& home_;
   std::uint32_t lane_number_;
-  std::uint64_t turn_ = 0;  ///< of the loop, as the task began; only while a run is probed
+  static constexpr std::uint64_t not_marked = ~std::uint64_t{0};
+  std::uint64_t turn_ = not_marked;  ///< of the loop, as the task began; only while loops are measured
   asio::cancellation_signal signal_;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point resumed_;
