@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace fanout::detail {
@@ -12,19 +13,35 @@ direct_line::direct_line(std::uint32_t worker, int socket, frame_reader& reader,
     : worker_(worker), socket_(socket), reader_(reader), next_ordinal_(next_ordinal), told_(std::move(told)) {}
 
 void direct_line::tell_of(std::uint32_t number, const remote_callable& function) {
-  append_function(out_, number, function);
-  told_.insert(number);
+  append_or_forget([&] {
+    append_function(out_, number, function);
+    told_.insert(number);
+  });
+}
+
+/// What is only half there when there is no memory for the rest is not sent.
+template <class Append>
+void direct_line::append_or_forget(Append append) {
+  const std::size_t before = out_.size();
+  try {
+    append();
+  } catch (...) {
+    out_.resize(before);
+    throw;
+  }
 }
 
 direct_line::answer direct_line::call(const task_terms& terms, std::string_view argument, std::string& result) {
-  frame_writer frame(out_, frame_type::tasks);
-  append_raw(out_, tasks_frame{.first_ordinal = next_ordinal_,
-                               .limit_ns = terms.limit.count(),
-                               .function = terms.function,
-                               .count = 1,
-                               .each = static_cast<std::uint32_t>(argument.size())});
-  out_ += argument;
-  frame.close();
+  append_or_forget([&] {
+    frame_writer frame(out_, frame_type::tasks);
+    append_raw(out_, tasks_frame{.first_ordinal = next_ordinal_,
+                                 .limit_ns = terms.limit.count(),
+                                 .function = terms.function,
+                                 .count = 1,
+                                 .each = static_cast<std::uint32_t>(argument.size())});
+    out_ += argument;
+    frame.close();
+  });
   const auto sent = send(socket_, out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent > 0) sent_.fetch_add(static_cast<std::uint64_t>(sent), std::memory_order_relaxed);
   if (sent != std::ssize(out_)) {
@@ -35,6 +52,8 @@ direct_line::answer direct_line::call(const task_terms& terms, std::string_view 
   try {
     return wait_for_answer(result);
   } catch (const error&) {  // it is no frame: the crew reads it again
+    return answer::none;
+  } catch (const std::bad_alloc&) {
     return answer::none;
   }
 }

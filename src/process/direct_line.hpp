@@ -42,7 +42,8 @@ class direct_line {
 
   enum class answer { value, failure, none };
   /// Makes a call. `result` is the encoded value or failure. With `none` the task is under way, unless `unsent` has a
-  /// part of it, and the line has to be given back.
+  /// part of it, and the line has to be given back. Throws when there is no memory for the call, which is not made
+  /// then.
   answer call(const task_terms& terms, std::string_view argument, std::string& result);
 
   std::uint64_t next_ordinal() const noexcept { return next_ordinal_; }
@@ -55,6 +56,8 @@ class direct_line {
   std::uint64_t bytes_received() const noexcept { return received_.load(std::memory_order_relaxed); }
 
  private:
+  template <class Append>
+  void append_or_forget(Append append);
   answer wait_for_answer(std::string& result);
   answer take_answer(const frame_reader::frame& frame, std::string& result);
 

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <future>
 #include <iterator>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -298,7 +299,12 @@ pull_status pool_engine::pull_encoded(std::uint64_t& index, encoded_values& inpu
   index = next_ticket_;
   terms = queue_.front().terms;
   while (!queue_.empty() && queue_.front().terms == terms && inputs.count() < most && inputs.bytes() < most_bytes) {
-    take_from(queue_.front(), inputs, most, most_bytes);
+    try {
+      take_from(queue_.front(), inputs, most, most_bytes);
+    } catch (...) {  // of memory; what was taken goes its way
+      if (inputs.count() == 0) throw;
+      break;
+    }
     if (queue_.front().all_taken()) queue_.pop_front();
   }
   return pull_status::item;
@@ -310,18 +316,32 @@ void pool_engine::take_from(pool_tasks& tasks, encoded_values& inputs, std::uint
   std::uint32_t to = from;
   for (std::size_t bytes = inputs.bytes(); to < last && bytes < most_bytes; ++to)
     bytes += tasks.inputs.bytes(to, to + 1);
-  book(tasks, from, to - from);
-  tasks.taken = to;
-  if (inputs.count() > 0 || to - from < tasks.inputs.count()) return inputs.append(tasks.inputs.view(), from, to);
-  inputs = std::exchange(tasks.inputs, {});  // large ones are not copied
-  tasks.taken = 0;
+  const std::uint64_t first = book(tasks, from, to - from);
+  if (inputs.count() == 0 && to - from == tasks.inputs.count()) {
+    inputs = std::exchange(tasks.inputs, {});  // large ones are not copied
+    tasks.taken = 0;
+    return;
+  }
+  const std::uint32_t before = inputs.count();
+  try {
+    inputs.append(tasks.inputs.view(), from, to);
+    tasks.taken = to;
+  } catch (...) {
+    inputs.abandon();
+    const std::uint32_t taken = inputs.count() - before;
+    tasks.taken = from + taken;
+    next_ticket_ = first + taken;
+    const auto booked = of_ticket(first);
+    booked->second.count = booked->second.unfinished = taken;
+    if (taken == 0) under_way_.erase(booked);
+    throw;
+  }
 }
 
 std::uint64_t pool_engine::book(const pool_tasks& tasks, std::uint32_t from, std::uint32_t count) {
-  const std::uint64_t first = std::exchange(next_ticket_, next_ticket_ + count);
-  under_way_.emplace_hint(under_way_.end(), first,
+  under_way_.emplace_hint(under_way_.end(), next_ticket_,
                           under_way{tasks.client, tasks.first_index + from, count, count, false});
-  return first;
+  return std::exchange(next_ticket_, next_ticket_ + count);
 }
 
 pool_engine::under_way_map::iterator pool_engine::of_ticket(std::uint64_t ticket) {
@@ -351,8 +371,18 @@ void pool_engine::deliver_results(const result_run& run) {
     const auto offset = static_cast<std::uint32_t>(run.first_index() + done - place->first);
     const std::uint32_t count = std::min(run.count() - done, place->second.count - offset);
     const auto some = run.part(done, count, place->second.first_index + offset);
-    finish(place, count)->on_results(some);
+    deliver(*finish(place, count), some);
     done += count;
+  }
+}
+
+/// A client that has no memory for results is told so.
+void pool_engine::deliver(pool_client& client, const result_run& run) {
+  try {
+    client.on_results(run);
+  } catch (const std::bad_alloc&) {
+    const failure reason{.kind = failure_kind::too_large, .message = "there is no memory for its result"};
+    for (std::uint32_t i = 0; i < run.count(); ++i) client.on_failure(run.facts(i), reason);
   }
 }
 

@@ -25,7 +25,8 @@ class worker_crew;
 class pool_client {
  public:
   virtual ~pool_client() = default;
-  /// One outcome for each task that was submitted; indices are the client's own.
+  /// One outcome for each task that was submitted; indices are the client's own. When `on_results` throws
+  /// `std::bad_alloc`, it has taken none of them, and they are failures instead.
   virtual void on_results(const result_run& run) = 0;
   virtual void on_failure(const outcome_facts& facts, failure reason) = 0;
 };
@@ -101,6 +102,7 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   void take_from(pool_tasks& tasks, encoded_values& inputs, std::uint32_t most, std::size_t most_bytes);
   std::uint64_t book(const pool_tasks& tasks, std::uint32_t from, std::uint32_t count);
   under_way_map::iterator of_ticket(std::uint64_t ticket);
+  static void deliver(pool_client& client, const result_run& run);
   std::shared_ptr<pool_client> finish(under_way_map::iterator place, std::uint32_t count);
 
   remote_callable function(std::uint32_t number) const override;

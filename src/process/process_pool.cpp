@@ -112,11 +112,20 @@ std::string process_pool::call_and_wait(const callee& function, std::string argu
     return call->result();
   }
   const auto started = outcome_facts::clock::now();
-  const auto number = engine_->acquire({std::string(function.name), std::string(function.context)});
-  if (!line->knows(number)) line->tell_of(number, {std::string(function.name), std::string(function.context)});
-  const detail::task_terms terms{number, how.timeout.count() > 0 ? how.timeout : engine_->default_limit()};
+  std::uint32_t number = 0;
+  detail::task_terms terms;
   std::string result;
-  const auto answer = line->call(terms, argument, result);
+  auto answer = detail::direct_line::answer::none;
+  try {
+    number = engine_->acquire({std::string(function.name), std::string(function.context)});
+    if (!line->knows(number)) line->tell_of(number, {std::string(function.name), std::string(function.context)});
+    terms = {number, how.timeout.count() > 0 ? how.timeout : engine_->default_limit()};
+    answer = line->call(terms, argument, result);
+  } catch (...) {  // of memory: there was no call
+    engine_->give_back(*line);
+    if (number != 0) engine_->release(number);
+    throw;
+  }
   if (answer == detail::direct_line::answer::none) {
     const auto client = make_single_call(engine_, number);
     engine_->give_back(*line, only_task(client, std::move(argument), terms));

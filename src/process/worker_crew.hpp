@@ -85,6 +85,7 @@ class worker_crew {
   std::optional<task_bundle> next_tasks(std::uint32_t most);
   pull_status pull(task_bundle& tasks, std::uint32_t most);
   bool hand_over(std::uint32_t number, task_bundle tasks);
+  void write_tasks(const worker_process& worker, const task_bundle& tasks, bool inputs_follow);
   void deal_suspects();
   void retire_worn();
   bool worn(const worker_process& worker) const;
@@ -145,6 +146,7 @@ class worker_crew {
   std::vector<std::unique_ptr<worker_process>> workers_;  ///< null where none runs
   std::vector<std::string> frames_;                       ///< tasks for each worker, not yet sent
   std::vector<std::set<std::uint32_t>> told_;             ///< the functions each worker was told of
+  std::optional<task_bundle> in_hand_;                    ///< being handed over, and still there where that failed
   std::deque<task_bundle> returned_;  ///< given back, or handed to a worker that died before it started them
   std::deque<task_bundle> suspects_;  ///< single tasks to be tried again after their worker died
   std::function<bool(std::uint64_t index)> unwanted_;  ///< empty until tasks were ended

@@ -108,31 +108,33 @@ bool worker_crew::give(std::uint32_t number, std::uint32_t most) {
   return tasks && hand_over(number, *std::move(tasks));
 }
 
+/// Whatever there is no memory for on the way, the tasks are in exactly one place: in hand, or the worker's.
 bool worker_crew::hand_over(std::uint32_t number, task_bundle tasks) {
+  in_hand_ = std::move(tasks);
   worker_process* const worker = worker_for(number);
   if (!worker) {
-    (tasks.deaths > 0 ? suspects_ : returned_).push_front(std::move(tasks));
+    (in_hand_->deaths > 0 ? suspects_ : returned_).push_front(*std::move(in_hand_));
+    in_hand_.reset();
     return running_ > 0 && !start_failed_;
   }
-  tell_of(tasks.terms.function, number);
-  if (tasks.terms.limit.count() > 0) watch_deadlines(tasks.terms.limit);
+  if (in_hand_->terms.limit.count() > 0) watch_deadlines(in_hand_->terms.limit);
   worker->listens = places_ahead() > 0;
-  frame_writer frame(frames_[number], frame_type::tasks);
-  append_raw(frames_[number], tasks_frame{.first_ordinal = worker->end_ordinal,
-                                          .limit_ns = tasks.terms.limit.count(),
-                                          .function = tasks.terms.function,
-                                          .count = tasks.count(),
-                                          .each = tasks.inputs.each(),
-                                          .more_may_come = worker->listens ? 1U : 0U});
-  const bool large = tasks.inputs.bytes() >= large_inputs;
-  tasks.inputs.append_ends_to(frames_[number]);
-  if (!large) frames_[number] += tasks.inputs.all();
-  frame.close(large ? tasks.inputs.bytes() : 0);
-  worker->unfinished += tasks.count();
-  worker->unfinished_bytes += tasks.inputs.bytes();
-  const std::uint64_t first = worker->end_ordinal;
-  worker->end_ordinal += tasks.count();
-  worker->batches.emplace_back(first, std::move(tasks));
+  const std::uint32_t count = in_hand_->count();
+  const std::size_t bytes = in_hand_->inputs.bytes();
+  const bool large = bytes >= large_inputs;
+  tell_of(in_hand_->terms.function, number);
+  const std::size_t before = frames_[number].size();
+  try {
+    write_tasks(*worker, *in_hand_, large);
+    worker->batches.emplace_back(worker->end_ordinal, *std::move(in_hand_));
+  } catch (...) {
+    frames_[number].resize(before);
+    throw;
+  }
+  in_hand_.reset();
+  worker->unfinished += count;
+  worker->unfinished_bytes += bytes;
+  worker->end_ordinal += count;
   if (!large) return true;
   worker->send(frames_[number]);
   frames_[number].clear();
@@ -140,9 +142,31 @@ bool worker_crew::hand_over(std::uint32_t number, task_bundle tasks) {
   return true;
 }
 
+void worker_crew::write_tasks(const worker_process& worker, const task_bundle& tasks, bool inputs_follow) {
+  std::string& frames = frames_[worker.number()];
+  frame_writer frame(frames, frame_type::tasks);
+  append_raw(frames, tasks_frame{.first_ordinal = worker.end_ordinal,
+                                 .limit_ns = tasks.terms.limit.count(),
+                                 .function = tasks.terms.function,
+                                 .count = tasks.count(),
+                                 .each = tasks.inputs.each(),
+                                 .more_may_come = worker.listens ? 1U : 0U});
+  tasks.inputs.append_ends_to(frames);
+  if (!inputs_follow) frames += tasks.inputs.all();
+  frame.close(inputs_follow ? tasks.inputs.bytes() : 0);
+}
+
 void worker_crew::tell_of(std::uint32_t function, std::uint32_t number) {
-  if (!told_[number].insert(function).second) return;
-  append_function(frames_[number], function, job_.function(function));
+  const auto [place, added] = told_[number].insert(function);
+  if (!added) return;
+  const std::size_t before = frames_[number].size();
+  try {
+    append_function(frames_[number], function, job_.function(function));
+  } catch (...) {
+    frames_[number].resize(before);
+    told_[number].erase(place);
+    throw;
+  }
 }
 
 std::optional<task_bundle> worker_crew::next_tasks(std::uint32_t most) {

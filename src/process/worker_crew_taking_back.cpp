@@ -218,6 +218,8 @@ void worker_crew::book(const worker_process& worker, const worker_end& end) {
 }
 
 void worker_crew::cancel_returned() {
+  if (const auto left = std::exchange(in_hand_, std::nullopt))
+    for (std::uint32_t i = 0; i < left->count(); ++i) end_unstarted(left->first_index + i, control_.cancelled());
   returned_.insert(returned_.end(), std::make_move_iterator(suspects_.begin()),
                    std::make_move_iterator(suspects_.end()));
   suspects_.clear();

@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <new>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -148,7 +150,13 @@ worker_process::input worker_process::read_frames(const std::function<void(const
   received_more_ = false;
   if (!reader_.empty() && !hand_frames(on_frame)) return input::closed;  // what came while it was lent
   for (int turn = 0; turn < 4; ++turn) {                                 // then it is the other workers' turn
-    const auto room = reader_.room(chunk);
+    std::span<char> room;
+    try {
+      room = reader_.room(chunk);
+    } catch (const std::bad_alloc&) {
+      no_memory_for_it();
+      return input::closed;
+    }
     const auto begun = std::chrono::steady_clock::now();
     const auto got = ::recv(socket_.native_handle(), room.data(), room.size(), 0);
     moving_ += std::chrono::steady_clock::now() - begun;
@@ -163,6 +171,12 @@ worker_process::input worker_process::read_frames(const std::function<void(const
   return input::waiting;
 }
 
+/// Nothing more can be understood of a worker then: it is killed, and its tasks have their outcomes like those of any.
+bool worker_process::no_memory_for_it() {
+  complaint_ = "there is no memory for what it sent";
+  return false;
+}
+
 bool worker_process::hand_frames(const std::function<void(const frame_reader::frame&)>& on_frame) {
   try {
     while (const auto frame = reader_.next()) on_frame(*frame);
@@ -170,6 +184,8 @@ bool worker_process::hand_frames(const std::function<void(const frame_reader::fr
   } catch (const error& what) {
     complaint_ = what.what();
     return false;
+  } catch (const std::bad_alloc&) {
+    return no_memory_for_it();
   }
 }
 

@@ -169,6 +169,7 @@ class worker_process {
   enum class input { waiting, closed };
   input read_frames(const std::function<void(const frame_reader::frame&)>& on_frame);
   bool hand_frames(const std::function<void(const frame_reader::frame&)>& on_frame);
+  bool no_memory_for_it();
   void start_writing();
   task<void> write_rest();
   task<void> wait_while_lent();

@@ -13,6 +13,8 @@
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
+#include <new>
 
 namespace fanout::test {
 namespace {
@@ -43,6 +45,15 @@ bool fails(system_call which) {
   return error != 0;
 }
 
+std::atomic<std::size_t> least_bytes{0};     // of an allocation that may fail; 0: none does
+std::atomic<int> succeeding_allocations{0};  // until one fails, which is the one that finds 0
+thread_local bool spared = false;
+
+[[maybe_unused]] bool allocation_fails(std::size_t bytes) {
+  const std::size_t least = least_bytes.load();
+  return least != 0 && bytes >= least && !spared && succeeding_allocations.fetch_sub(1) == 0;
+}
+
 }  // namespace
 
 failing_call::failing_call(system_call which, int error, int succeeding) : which_(which) {
@@ -58,6 +69,21 @@ failing_call::~failing_call() {
 
 int failing_call::refused() const {
   return plan_of(which_).refused;
+}
+
+failing_allocation::failing_allocation(std::size_t least, int succeeding) {
+  spared = true;
+  succeeding_allocations = succeeding;
+  least_bytes = least;
+}
+
+failing_allocation::~failing_allocation() {
+  least_bytes = 0;
+  spared = false;
+}
+
+bool failing_allocation::failed() const {
+  return succeeding_allocations < 0;
 }
 
 }  // namespace fanout::test
@@ -103,3 +129,17 @@ void* mmap(void* address, std::size_t length, int protection, int flags, int des
 }
 #endif
 }
+
+#ifndef FANOUT_TEST_SANITIZED
+void* operator new(std::size_t bytes) {
+  if (fanout::test::allocation_fails(bytes)) throw std::bad_alloc();
+  if (void* const memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+#endif

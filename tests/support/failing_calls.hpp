@@ -1,7 +1,10 @@
 #pragma once
 
-/// System calls that fail when a test wants them to: what a machine does that is out of something. The test program has
-/// these functions instead of the C library's; children that it starts have their own, which do not fail.
+#include <cstddef>
+
+/// System calls and allocations that fail when a test wants them to: what a machine does that is out of something. The
+/// test program has these functions instead of the C library's; children that it starts have their own, which do not
+/// fail.
 namespace fanout::test {
 
 enum class system_call {
@@ -26,6 +29,20 @@ class failing_call {
 
  private:
   system_call which_;
+};
+
+/// While this lives, one allocation fails: of those of at least so many bytes, on other threads than the one that made
+/// it, the one after so many that succeed. One at a time. In a build with a sanitizer, which has an allocator of its
+/// own, none fails.
+class failing_allocation {
+ public:
+  explicit failing_allocation(std::size_t least_bytes, int succeeding = 0);
+  failing_allocation(const failing_allocation&) = delete;
+  failing_allocation& operator=(const failing_allocation&) = delete;
+  ~failing_allocation();
+
+  /// Whether it has.
+  bool failed() const;
 };
 
 }  // namespace fanout::test
