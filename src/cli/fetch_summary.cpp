@@ -23,6 +23,18 @@ double rate(std::uint64_t count, std::chrono::nanoseconds duration) {
   return duration.count() > 0 ? static_cast<double>(count) / seconds(duration) : 0;
 }
 
+boost::json::object of_worker(const worker_report& each) {
+  boost::json::object all{{"tasks", each.tasks},
+                          {"starts", each.starts},
+                          {"restarts", each.restarts},
+                          {"cpu_s", seconds(each.cpu)},
+                          {"peak_rss_bytes", each.peak_rss_bytes},
+                          {"bytes_sent", each.bytes_sent},
+                          {"bytes_received", each.bytes_received}};
+  if (!each.trouble.empty()) all["trouble"] = each.trouble;
+  return all;
+}
+
 }  // namespace
 
 void fetch_counts::add(const fetch::record& result) {
@@ -39,14 +51,7 @@ std::string summary_json(const report& cost, const fetch_counts& counts) {
   boost::json::object failures;
   for (const auto& [kind, count] : counts.by_kind) failures[to_string(kind)] = count;
   boost::json::array workers;
-  for (const worker_report& each : cost.workers)
-    workers.push_back(boost::json::object{{"tasks", each.tasks},
-                                          {"starts", each.starts},
-                                          {"restarts", each.restarts},
-                                          {"cpu_s", seconds(each.cpu)},
-                                          {"peak_rss_bytes", each.peak_rss_bytes},
-                                          {"bytes_sent", each.bytes_sent},
-                                          {"bytes_received", each.bytes_received}});
+  for (const worker_report& each : cost.workers) workers.push_back(of_worker(each));
   const boost::json::object all{
       {"tasks", cost.tasks},
       {"succeeded", counts.succeeded},

@@ -40,7 +40,10 @@ TEST_F(fetch_usage, shapes) {
     EXPECT_THAT(refused({"-s", shape}), AllOf(HasSubstr("-s: '" + std::string(shape) + "'"), HasSubstr("async:N")));
   EXPECT_THAT(refused({"-s", "0x1x1"}), AllOf(HasSubstr("-s: '0x1x1'"), HasSubstr("at least 1")));
   EXPECT_THAT(refused({"-s", "threads:0"}), AllOf(HasSubstr("-s: 'threads:0'"), HasSubstr("count of 0")));
-  EXPECT_THAT(refused({"-s", "processes:99999"}), AllOf(HasSubstr("processes:99999"), HasSubstr("limit of 1024")));
+  for (const char* shape : {"processes:1025", "processes:1000000000", "processes:99999999999999", "1025x1x1"})
+    EXPECT_THAT(refused({"-s", shape}), AllOf(HasSubstr(shape), HasSubstr("limit of 1024")));
+  for (const char* shape : {"processes:0", "processes:-1", "processes:1.5", "processes: 2"})
+    EXPECT_THAT(refused({"-s", shape}), HasSubstr("-s: '" + std::string(shape) + "' is not a shape: "));
 }
 
 TEST_F(fetch_usage, jobs) {
