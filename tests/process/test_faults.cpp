@@ -335,8 +335,12 @@ TEST_F(fault, a_source_that_cannot_be_waited_for_ends_the_run) {
   EXPECT_THROW(run(processes(3), broken(), remote<identity>, [](const outcome<int>&) {}), std::system_error);
 }
 
-/// 1 outlasts the interval between two calls of the progress callback, 2 ends at once, 3 never.
-task<int> in_its_own_time(int x) {
+/// 2 ends at once; 1 when that was told and the interval between two calls of the progress callback is over; 3 never.
+task<int> in_its_own_time(std::string told, int x) {
+  while (x == 1 && test::shared_page<1>(told)[0] == 0) {
+    task<void> turn = test::pause(1ms);
+    co_await std::move(turn);
+  }
   if (x != 2) {
     task<void> rest = test::pause(x == 1 ? 150ms : 1h);
     co_await std::move(rest);
@@ -351,8 +355,10 @@ TEST_F(fault, an_exception_of_the_progress_callback_ends_the_run) {
   how.on_progress = [](const progress& now) {
     if (now.finished > 1) throw std::runtime_error("the terminal is gone");
   };
+  test::shared_page<1> told;
   try {
-    run(how, test::pipe_source(pipe), remote<in_its_own_time>, [](const outcome<int>&) {});
+    run(how, test::pipe_source(pipe), remote<in_its_own_time>.with(told.path()),
+        [&](const outcome<int>&) { told[0] = 1; });
     FAIL() << "nothing was thrown";
   } catch (const std::runtime_error& thrown) {
     EXPECT_STREQ(thrown.what(), "the terminal is gone");
