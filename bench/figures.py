@@ -235,6 +235,8 @@ def measure_processes(fanout, figures):
     figures.add("one call there and back, of a raw round trip", call, "<= 1.3", call <= 1.3)
     tiny = min(ours["map of a trivial function, processes:1"], ours["map of a trivial function, processes:2"])
     figures.add("map of a trivial function, a task", tiny, "<= 50 ns", tiny <= 50, " ns")
+    pooled = ours["map of a trivial function, process_pool of 2"]
+    figures.add("map of a trivial function on a pool, a task", pooled, "<= 50 ns", pooled <= 50, " ns")
     large = max(ours["arguments of 1 MiB, processes:1"], ours["arguments of 1 MiB, processes:2"])
     figures.add("arguments of 1 MiB", large, ">= 3 GB/s", large >= 3, " GB/s")
     start = ours["five workers of the tool, ready"] / ours["five times /bin/true"]
