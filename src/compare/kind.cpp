@@ -76,17 +76,36 @@ const lane_evidence* cheapest_parallel(const work_evidence& of) {
   return cheapest;
 }
 
-std::optional<kind_finding> find_memory(const work_evidence& of) {
+/// What tasks that run beside others need, over what they need alone.
+struct parallel_price {
+  const lane_evidence* row;
+  double price;
+};
+
+std::optional<parallel_price> price_of_company(const work_evidence& of) {
   const lane_evidence* const row = cheapest_parallel(of);
   if (!row || of.cpu_share < mostly || of.cpu_one_by_one <= 0) return std::nullopt;
-  const double price = row->cpu / of.cpu_one_by_one;
-  if (price < much_more * of.full_cores + of.noise) return std::nullopt;
+  return parallel_price{row, row->cpu / of.cpu_one_by_one};
+}
+
+std::optional<kind_finding> find_memory(const work_evidence& of) {
+  const auto beside = price_of_company(of);
+  if (!beside || beside->price < much_more * of.full_cores + of.noise) return std::nullopt;
   return kind_finding{
       work_kind::memory_bound,
       fmt::format(
           "tasks that ran at the same moment needed {:.2f} times the CPU time they need alone ({}); computing that "
           "stays in a core's own cache needs {:.2f} times as much on this machine.",
-          price, row->name, of.full_cores)};
+          beside->price, beside->row->name, of.full_cores)};
+}
+
+std::string say_company(const work_evidence& of) {
+  const auto beside = price_of_company(of);
+  if (!beside) return "";
+  return fmt::format(
+      "; tasks that ran at the same moment needed {:.2f} times the CPU time they need alone ({}), and memory would "
+      "show as more than {:.2f}",
+      beside->price, beside->row->name, much_more * of.full_cores + of.noise);
 }
 
 }  // namespace
@@ -97,8 +116,11 @@ kind_finding find_kind(const work_evidence& of) {
   const auto kind = of.cpu_share <= hardly   ? work_kind::io_bound
                     : of.cpu_share >= mostly ? work_kind::cpu_bound
                                              : work_kind::mixed;
-  return {kind, fmt::format("alone, a task computes for {:.1f} % of its time and {}.", of.cpu_share * 100,
-                            kind == work_kind::cpu_bound ? "hardly ever waits" : "waits for the rest")};
+  if (kind == work_kind::cpu_bound)
+    return {kind, fmt::format("alone, a task computes for {:.1f} % of its time and hardly ever waits{}.",
+                              of.cpu_share * 100, say_company(of))};
+  return {kind,
+          fmt::format("alone, a task computes for {:.1f} % of its time and waits for the rest.", of.cpu_share * 100)};
 }
 
 }  // namespace fanout::detail

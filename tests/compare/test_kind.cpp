@@ -96,6 +96,10 @@ INSTANTIATE_TEST_SUITE_P(
         work{.name = "a_lock_on_16_cores", .kind = lock, .computes = 0.3, .tasks = 32, .cores = 16, .locked = 1},
         work{.name = "half_under_a_lock_fits_two_cores", .kind = cpu, .computes = 0.3, .tasks = 20, .locked = 0.5},
         work{.name = "copies", .kind = memory, .computes = 0.3, .memory_price = 1.7},
+        work{.name = "copies_that_two_cores_make_nearly_twice_as_fast",
+             .kind = cpu,
+             .computes = 0.3,
+             .memory_price = 1.15},
         work{.name = "copies_on_threads_of_one_core",
              .kind = memory,
              .computes = 0.3,
@@ -123,6 +127,9 @@ TEST(kind, says_the_figure_that_shows_it) {
                              HasSubstr("kept 1.00 of 2 cores busy"), HasSubstr("processes:5")));
   EXPECT_THAT(find_kind(evidence_of({.name = "", .kind = memory, .computes = 0.3, .memory_price = 1.7})).figure,
               HasSubstr("needed 1.70 times the CPU time"));
+  EXPECT_THAT(find_kind(evidence_of({.name = "", .kind = cpu, .computes = 0.3, .memory_price = 1.15})).figure,
+              testing::AllOf(HasSubstr("computes for 100.0 % of its time"), HasSubstr("needed 1.15 times the CPU time"),
+                             HasSubstr("more than 1.21")));
   EXPECT_THAT(find_kind(evidence_of({.name = "", .kind = io, .waits = 0.4, .computes = 0.1})).figure,
               HasSubstr("computes for 20.0 % of its time"));
 }
