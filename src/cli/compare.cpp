@@ -121,7 +121,7 @@ comparison compare_one(const std::string& name, const compare_arguments& with, c
   comparison found = compare(work, with.shapes, how);
   how.timeline = false;
   if (!with.sweep.empty()) found.sweep = scaling_of(compare(work, with.sweep, how));
-  beside.measure(found, with.work, origin,
+  beside.measure(work, with.work, origin,
                  [&](std::string_view what) { line.show(fmt::format("measuring {}: {}", name, what)); });
   return found;
 }
@@ -134,11 +134,13 @@ int measure(const compare_arguments& with, const interrupt& stop) {
   std::vector<comparison> all;
   for (const auto& name : with.work.names) {
     all.push_back(compare_one(name, with, origin ? &*origin : nullptr, stop, beside));
-    if (with.output.json || with.output.csv)
+    if (with.output.json || with.output.csv) {
       complain(all.back());
-    else if (!write((all.size() > 1 ? "\n" : "") + render_table(all.back()) + '\n' + bars(all.back(), beside) +
-                    (all.back().sweep ? '\n' + render_sweep(*all.back().sweep) : "")))
+      beside.complain(name);
+    } else if (!write((all.size() > 1 ? "\n" : "") + render_table(all.back()) + '\n' + bars(all.back(), beside) +
+                      (all.back().sweep ? '\n' + render_sweep(*all.back().sweep) : ""))) {
       return output_is_gone();
+    }
   }
   const boost::json::object merged = beside.merged(to_json(all));
   const std::string report = boost::json::serialize(merged);
@@ -146,7 +148,7 @@ int measure(const compare_arguments& with, const interrupt& stop) {
   if (with.output.csv && !write(to_csv(report))) return output_is_gone();
   if (!with.output.json && !with.output.csv && !write(claims(merged))) return output_is_gone();
   page.finish(report);
-  return std::ranges::all_of(all, &comparison::ok) ? ok : some_failed;
+  return std::ranges::all_of(all, &comparison::ok) && beside.ok() ? ok : some_failed;
 }
 
 int run_compare(const compare_arguments& with) {
@@ -200,7 +202,8 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
   add_python_options(*command, with->python);
   add_compare_output(*command, with->output);
   command->footer(
-      "Exit status: 0, 1 if a task failed, 2 for wrong options, 3 if the output cannot be written, 130 if "
+      "Exit status: 0, 1 if a task failed, of Python's too, 2 for wrong options, 3 if the output cannot be written, "
+      "130 if "
       "interrupted.");
   command->callback([with, command, &chosen] {
     if (with->shapes.empty()) with->shapes = parse_shapes(default_shapes);

@@ -1,22 +1,24 @@
 #include "cli/compare_python.hpp"
 
+#include "cli/output.hpp"
+
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace fanout::cli {
 namespace {
 
-constexpr double usual_share = 0.5;
 constexpr std::chrono::seconds allowance{60};
 constexpr int slower_at_most = 20;  // than the time asked for, with every task waiting for the same core
 
 }  // namespace
 
 void add_python_options(CLI::App& command, python_arguments& into) {
-  command.add_flag("--python", into.wanted, "io, cpu, mixed: also as Python programs, in Python's four forms");
+  command.add_flag("--python", into.wanted, "Also run the work as Python programs, in Python's four forms");
   command
       .add_option("--python-bin", into.interpreters,
                   "An interpreter for --python; may be given several times [python3]")
@@ -35,30 +37,52 @@ python_side::python_side(const python_arguments& with, const std::vector<shape>&
   for (const auto& name : names) interpreters_.emplace_back(name);
 }
 
-void python_side::measure(const comparison& beside, const workload_arguments& with, const origin_process* origin,
+void python_side::measure(const workload& beside, const workload_arguments& with, const origin_process* origin,
                           const std::function<void(std::string_view)>& on_measure) {
+  if (interpreters_.empty()) return;
   const std::string& name = beside.name;
-  if (interpreters_.empty() || !detail::has_python_counterpart(name)) return;
   detail::python_work work;
   work.name = name;
   work.tasks = beside.tasks;
   work.places = places_;
-  work.url = with.url;
-  if (origin && with.url.empty()) work.url = origin->url(fmt::format("/delay/{}", with.latency.count()));
+  work.requests = beside.requests;
+  if (name == "io")
+    work.requests.emplace_back().url =
+        origin && with.url.empty() ? origin->url(fmt::format("/delay/{}", with.latency.count())) : with.url;
   work.work = with.work;
   if (name == "mixed") {
-    const double share = with.share.value_or(usual_share);
+    const double share = with.share.value_or(usual_share_of_mixed);
     work.wait = with.latency;
-    work.work = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(with.latency) *
-                                                                     (share / (1 - share)));
+    work.work = part(with.latency, share / (1 - share));
   }
-  work.longest = allowance + static_cast<int>(work.tasks) * (with.latency + slower_at_most * work.work);
+  if (name == "lock") {
+    work.work = part(with.work, with.share.value_or(1));
+    work.free_work = with.work - work.work;
+  }
+  work.size_bytes = with.size_bytes;
+  work.longest =
+      allowance + static_cast<int>(work.tasks) * (with.latency + slower_at_most * (work.work + work.free_work));
   work.timeline = timeline_;
   work.stop = &stop_;
   for (const detail::python& each : interpreters_)
     for (auto& row : each.rows(
              work, [&](std::string_view shape) { on_measure(fmt::format("Python {} {}", each.version(), shape)); }))
       rows_[name].push_back(std::move(row));
+}
+
+bool python_side::ok() const {
+  return std::ranges::all_of(rows_, [](const auto& of) {
+    return std::ranges::all_of(of.second, [](const auto& row) { return row.at("error").is_null(); });
+  });
+}
+
+void python_side::complain(const std::string& name) const {
+  const auto found = rows_.find(name);
+  if (found == rows_.end()) return;
+  for (const auto& row : found->second)
+    if (!row.at("error").is_null())
+      tell(fmt::format("fanout compare: {} under Python's {}: {}\n", name,
+                       std::string_view(row.at("shape").as_string()), std::string_view(row.at("error").as_string())));
 }
 
 boost::json::object python_side::merged(const std::string& report) const {

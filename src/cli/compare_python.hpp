@@ -33,9 +33,12 @@ class python_side {
  public:
   python_side(const python_arguments& with, const std::vector<shape>& beside, bool timeline, const interrupt& stop);
 
-  /// Runs the counterparts of a workload that has been measured, if it has any.
-  void measure(const comparison& beside, const workload_arguments& with, const origin_process* origin,
+  /// Runs the counterparts of a workload.
+  void measure(const workload& beside, const workload_arguments& with, const origin_process* origin,
                const std::function<void(std::string_view)>& on_measure);
+
+  bool ok() const;                               ///< whether every row is
+  void complain(const std::string& name) const;  ///< says on stderr what failed of a workload
 
   /// The JSON of `to_json` with the rows measured, and what they say in its "claims".
   boost::json::object merged(const std::string& report) const;

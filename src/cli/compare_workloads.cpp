@@ -65,10 +65,6 @@ void check_belonging(const CLI::App& command, const workload_arguments& given) {
                                  to.size() == 1 ? "is" : "are"));
 }
 
-std::chrono::nanoseconds part(std::chrono::nanoseconds whole, double share) {
-  return std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(whole.count()) * share));
-}
-
 workload make_lock(const workload_arguments& with, std::uint64_t tasks) {
   const double share = with.share.value_or(1.0);
   const auto outside = part(with.work, 1 - share);
@@ -77,11 +73,15 @@ workload make_lock(const workload_arguments& with, std::uint64_t tasks) {
 }
 
 workload make_mixed(const workload_arguments& with, std::uint64_t tasks) {
-  const double share = with.share.value_or(0.5);
+  const double share = with.share.value_or(usual_share_of_mixed);
   return workloads::mixed(with.latency, workloads::calibrate_cpu(part(with.latency, share / (1 - share))), tasks);
 }
 
 }  // namespace
+
+std::chrono::nanoseconds part(std::chrono::nanoseconds whole, double share) {
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(whole.count()) * share));
+}
 
 bool workload_arguments::has(std::string_view name) const {
   return std::ranges::find(names, name) != names.end();

@@ -19,6 +19,9 @@
 namespace fanout::cli {
 
 inline constexpr std::uint64_t usual_tasks = 5;
+inline constexpr double usual_share_of_mixed = 0.5;
+
+std::chrono::nanoseconds part(std::chrono::nanoseconds whole, double share);
 
 struct workload_arguments {
   std::vector<std::string> names;  ///< in the order to run them

@@ -1,6 +1,6 @@
 """The workloads of `fanout compare` as Python programs, in the four classic forms. Run by the tool as
 
-    python3 beside.py FORM CONFIG
+    python3 beside.py FORM <CONFIG
 
 with FORM about, calibrate, sync, threads, async or processes and CONFIG a JSON object; prints one JSON object.
 What is timed is what a program of that form does between having its inputs and having its results: neither the start of
@@ -47,46 +47,81 @@ def count_primes(limit):
     return count
 
 
-def calibrate(config):
-    limit, took = 1000, 0.0
-    while took < 0.05:
-        limit *= 2
-        started = time.process_time()  # whatever else the machine does
-        count_primes(limit)
-        took = time.process_time() - started
-    # Trial division up to n takes about n to the power of 1.5.
-    return max(100, int(limit * (config["work_s"] / took) ** (1 / 1.5)))
-
-
-# One session for each thread, as requests advises; each forgets its connections with the thread.
 own = threading.local()
+the_lock = threading.Lock()  # of this process
 
 
-def fetch(url):
-    if requests:
-        if not hasattr(own, "session"):
-            own.session = requests.Session()
-            own.session.trust_env = False
-        response = own.session.get(url)
-        response.raise_for_status()
-        return len(response.content)
-    with direct.open(url) as response:
-        return len(response.read())
+def copy_memory(size, passes):
+    """A block belongs to its thread: tasks share nothing but the way to memory, and the interpreter's lock."""
+    if len(getattr(own, "source", b"")) != size:
+        own.source, own.target = bytearray(size), bytearray(size)
+    for count in range(passes):
+        own.source[count % size] = count & 0xff
+        own.target[:] = own.source
+    return own.target[(passes - 1) % size]
+
+
+def cpu_time_of(work, *arguments):
+    started = time.process_time()  # whatever else the machine does
+    work(*arguments)
+    return time.process_time() - started
+
+
+def primes_for(seconds):
+    limit, took = 1000, 0.0
+    while took < min(0.05, seconds):
+        limit *= 2
+        took = cpu_time_of(count_primes, limit)
+    # Trial division up to n takes about n to the power of 1.5.
+    return max(100, int(limit * (seconds / took) ** (1 / 1.5)))
+
+
+def calibrate(config):
+    if config["workload"] == "memory":
+        copy_memory(config["size"], 1)  # the pages are there after this
+        passes, took = 1, cpu_time_of(copy_memory, config["size"], 1)
+        while took < min(0.05, config["work_s"]):
+            passes *= 2
+            took = cpu_time_of(copy_memory, config["size"], passes)
+        return {"limit": max(1, round(passes * config["work_s"] / took))}
+    free = config["free_s"]
+    return {"limit": primes_for(config["work_s"]), "free_limit": primes_for(free) if free > 0 else 0}
 
 
 direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-async def fetch_async(url, session):
+def fetch(what):
+    """One session for each thread, as requests advises; each forgets its connections with the thread."""
+    if requests:
+        if not hasattr(own, "session"):
+            own.session = requests.Session()
+            own.session.trust_env = False
+        response = own.session.request(what["method"], what["url"], headers=dict(what["headers"]), data=what["body"])
+        response.raise_for_status()
+        return len(response.content)
+    body = what["body"].encode() if what["body"] else None
+    asked = urllib.request.Request(what["url"], body, dict(what["headers"]), method=what["method"])
+    with direct.open(asked) as response:
+        return len(response.read())
+
+
+async def fetch_async(what, session):
     if session:
-        async with session.get(url) as response:
+        body = what["body"].encode() or None
+        async with session.request(what["method"], what["url"], headers=dict(what["headers"]), data=body) as response:
             response.raise_for_status()
             return len(await response.read())
-    parts = urlsplit(url)
+    parts = urlsplit(what["url"])
     tls = parts.scheme == "https"
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port or (443 if tls else 80), ssl=tls)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port or (443 if tls else 80), ssl=tls or None)
     target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
-    writer.write(f"GET {target} HTTP/1.0\r\nHost: {parts.netloc}\r\n\r\n".encode())
+    body = what["body"].encode()
+    headers = [("Host", parts.netloc.rpartition("@")[2]), *what["headers"]]
+    if body:
+        headers.append(("Content-Length", len(body)))
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    writer.write(f"{what['method']} {target} HTTP/1.0\r\n{head}\r\n".encode() + body)
     try:
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     finally:
@@ -96,49 +131,83 @@ async def fetch_async(url, session):
     return len(body)
 
 
-def one_task(config):
-    """Returns what it found and the times it computed, as far as they are known."""
-    if config["workload"] == "io":
-        return fetch(config["url"]), None
+def fetches(config):
+    return config["workload"] in ("io", "urls")
+
+
+def compute(config):
+    """Returns what it found and the times it computed."""
+    started = time.perf_counter()
+    if config["workload"] == "memory":
+        found = copy_memory(config["size"], config["limit"])
+    elif config["workload"] == "lock":
+        found, spans = 0, []
+        if config["free_limit"]:
+            found = count_primes(config["free_limit"])
+            spans = [[started, time.perf_counter()]]
+        with the_lock:
+            started = time.perf_counter()
+            found += count_primes(config["limit"])
+            return found, [*spans, [started, time.perf_counter()]]
+    else:
+        found = count_primes(config["limit"])
+    return found, [[started, time.perf_counter()]]
+
+
+def one_task(config, request):
+    if fetches(config):
+        return fetch(request), None
     if config["workload"] == "mixed":
         time.sleep(config["wait_s"])
-    started = time.perf_counter()
-    found = count_primes(config["limit"])
-    return found, [[started, time.perf_counter()]]
+    return compute(config)
 
 
-async def one_task_async(config, session):
-    if config["workload"] == "io":
-        return await fetch_async(config["url"], session), None
+async def one_task_async(config, request, session):
+    if fetches(config):
+        return await fetch_async(request, session), None
     if config["workload"] == "mixed":
         await asyncio.sleep(config["wait_s"])
-    started = time.perf_counter()
-    found = count_primes(config["limit"])
-    return found, [[started, time.perf_counter()]]
+    return compute(config)
+
+
+def usage(*whose):
+    """Since they began: user and system time, switches, and the most memory."""
+    all_of = [resource.getrusage(each) for each in whose]
+    return [sum(getattr(each, name) for each in all_of)
+            for name in ("ru_utime", "ru_stime", "ru_nvcsw", "ru_nivcsw", "ru_maxrss")]
 
 
 def timed(job):
-    index, config, lane = job
+    """What the task found, its figures, and in a process of a pool what that has used so far."""
+    index, config, request, lane = job
     started, cpu = time.perf_counter(), time.thread_time()
-    found, computing = one_task(config)
+    found, computing = one_task(config, request)
+    so_far = None
     if lane is None:
         lane = multiprocessing.current_process().name
-    return found, [index, lane, started, time.perf_counter(), time.thread_time() - cpu, 1, computing]
+        so_far = usage(resource.RUSAGE_SELF)
+    return found, [index, lane, started, time.perf_counter(), time.thread_time() - cpu, 1, computing], so_far
+
+
+def jobs_of(config, lane):
+    requests_of = config.get("requests") or [None]
+    rest = {name: value for name, value in config.items() if name != "requests"}
+    return [(index, rest, requests_of[index % len(requests_of)], lane) for index in range(config["tasks"])]
 
 
 def run_sync(config):
-    return [timed((index, config, "thread 1")) for index in range(config["tasks"])]
+    return [timed(job) for job in jobs_of(config, "thread 1")]
 
 
 def run_threads(config):
     jobs, done, failures = queue.SimpleQueue(), [], []
-    for index in range(config["tasks"]):
-        jobs.put(index)
+    for job in jobs_of(config, None):
+        jobs.put(job)
 
     def work(lane):
         try:
             while True:
-                done.append(timed((jobs.get_nowait(), config, lane)))
+                done.append(timed((*jobs.get_nowait()[:3], lane)))
         except queue.Empty:
             pass
         except Exception as failed:  # is thrown where the threads are awaited
@@ -158,16 +227,17 @@ def run_async(config):
     async def everything():
         places = asyncio.Semaphore(config["places"])
 
-        async def one(index, session):
+        async def one(job, session):
+            index, what, request, lane = job
             async with places:
                 started = time.perf_counter()
-                found, computing = await one_task_async(config, session)
-                return found, [index, "thread 1", started, time.perf_counter(), None, 1, computing]
+                found, computing = await one_task_async(what, request, session)
+                return found, [index, lane, started, time.perf_counter(), None, 1, computing], None
 
         async def all_of_them(session):
-            return await asyncio.gather(*(one(index, session) for index in range(config["tasks"])))
+            return await asyncio.gather(*(one(job, session) for job in jobs_of(config, "thread 1")))
 
-        if aiohttp and config["workload"] == "io":
+        if aiohttp and fetches(config):
             async with aiohttp.ClientSession() as session:
                 return await all_of_them(session)
         return await all_of_them(None)
@@ -177,35 +247,39 @@ def run_async(config):
 
 def run_processes(config):
     with multiprocessing.Pool(config["places"]) as pool:
-        done = pool.map(timed, [(index, config, None) for index in range(config["tasks"])], chunksize=1)
-        config["ended"] = time.perf_counter()
-        pool.close()
-        pool.join()  # what they used is counted when they have ended
+        done = pool.map(timed, jobs_of(config, None), chunksize=1)
+        config["ended"] = time.perf_counter()  # what follows ends the pool
     return done
 
 
 def library_of(form, config):
-    if config["workload"] != "io":
+    if not fetches(config):
         return None
     if form == "async":
         return f"aiohttp {aiohttp.__version__}" if aiohttp else "asyncio"
     return f"requests {requests.__version__}" if requests else "urllib"
 
 
-def used():
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return [getattr(own, name) + getattr(children, name) for name in ("ru_utime", "ru_stime", "ru_nvcsw", "ru_nivcsw")]
+def used_by_workers(done):
+    """What their last tasks saw; of a fork's children and a fork server's alike."""
+    last = {}
+    for _, task, so_far in done:
+        if so_far:
+            last[task[1]] = max(last.get(task[1], so_far), so_far)
+    return [sum(figures) for figures in zip(*last.values())] if last else [0] * 5
 
 
 def measure(form, config):
     places = config["places"]
-    before, begun = used(), time.perf_counter()
+    before, begun = usage(resource.RUSAGE_SELF), time.perf_counter()
     done = {"sync": run_sync, "threads": run_threads, "async": run_async, "processes": run_processes}[form](config)
     ended = config.get("ended", time.perf_counter())
-    user, system, voluntary, involuntary = (after - was for after, was in zip(used(), before))
-    if len({found for found, _ in done}) > 1:
+    *spent, _ = (after - was for after, was in zip(usage(resource.RUSAGE_SELF), before))
+    *apart_spent, apart_memory = used_by_workers(done)
+    user, system, voluntary, involuntary = map(sum, zip(spent, apart_spent))
+    if config["workload"] != "urls" and len({found for found, _, _ in done}) > 1:
         raise RuntimeError("the tasks came to different results")
-    tasks = sorted((task for _, task in done), key=lambda task: task[0])
+    tasks = sorted((task for _, task, _ in done), key=lambda task: task[0])
     names = sorted({task[1] for task in tasks}, key=lambda name: (len(name), name))
     for task in tasks:
         task[1] = names.index(task[1])
@@ -214,15 +288,13 @@ def measure(form, config):
         task[6] = task[6] and [[start - begun, end - begun] for start, end in task[6]]
     apart = form == "processes"
     took = sorted(task[3] - task[2] for task in tasks)
-    # Of the children only the largest is told; they are all alike.
-    children = places * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if apart else 0
     return {
         "wall_s": ended - begun,
         "cpu_s": user + system,
         "cpu_user_s": user,
         "cpu_system_s": system,
         "cores_used": (user + system) / (ended - begun),
-        "peak_rss_bytes": 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + children),
+        "peak_rss_bytes": 1024 * (usage(resource.RUSAGE_SELF)[-1] + apart_memory),
         "voluntary_switches": voluntary,
         "involuntary_switches": involuntary,
         "processes": places if apart else 1,
@@ -236,11 +308,11 @@ def measure(form, config):
 
 
 def main():
-    form, config = sys.argv[1], json.loads(sys.argv[2])
+    form, config = sys.argv[1], json.load(sys.stdin)
     if form == "about":
         answer = {"version": platform.python_version(), "gil": gil_enabled()}
     elif form == "calibrate":
-        answer = {"limit": calibrate(config)}
+        answer = calibrate(config)
     else:
         answer = measure(form, config)
     print(json.dumps(answer))

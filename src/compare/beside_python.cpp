@@ -2,8 +2,10 @@
 
 #include <fanout/async/program.hpp>
 #include <fanout/base/failure.hpp>
+#include <fanout/core/shape.hpp>
 
 #include "compare/embedded.hpp"
+#include "compare/json_figures.hpp"
 #include "compare/text.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -18,6 +20,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -72,6 +75,44 @@ double number_or(const json::object& object, std::string_view name, double other
   return value && value->is_number() ? value->to_number<double>() : otherwise;
 }
 
+json::object config_of(const python_work& work) {
+  json::array requests;
+  for (const fetch::request& each : work.requests) {
+    json::array headers;
+    for (const auto& [name, value] : each.headers) headers.push_back(json::array{name, value});
+    requests.push_back(
+        json::object{{"method", each.method}, {"url", each.url}, {"headers", std::move(headers)}, {"body", each.body}});
+  }
+  return {{"workload", work.name},
+          {"tasks", work.tasks},
+          {"places", work.places},
+          {"requests", std::move(requests)},
+          {"wait_s", seconds(work.wait)},
+          {"work_s", seconds(work.work)},
+          {"free_s", seconds(work.free_work)},
+          {"size", work.size_bytes}};
+}
+
+/// As `bound_finder` does for fanout's rows, from what the rows of one interpreter were seen to need at least.
+void relate_to_bound(std::vector<json::object>& rows, const python_work& work) {
+  constexpr double none = std::numeric_limits<double>::max();
+  double task = none, cpu = none, in_turn = none, quickest = none;
+  for (const json::object& row : rows) {
+    if (text_in(row, "error") != "") continue;
+    task = std::min(task, number_or(object_in(row, "latency_s"), "max", none));
+    cpu = std::min(cpu, number_or(row, "cpu_s", none));
+    quickest = std::min(quickest, number_or(row, "wall_s", none));
+    if (text_in(row, "shape") == "sync") in_turn = number_or(row, "wall_s", none);
+  }
+  const auto places = static_cast<double>(std::min<std::uint64_t>(work.places, work.tasks));
+  const double bound = std::max({task, cpu / available_cores(), in_turn == none ? 0 : in_turn / places});
+  for (json::object& row : rows) {
+    const double wall = number_or(row, "wall_s", 0);
+    const bool ok = text_in(row, "error").empty() && wall > 0;
+    row["of_bound"] = ok ? json::value(std::min(bound, quickest) / wall) : json::value(nullptr);
+  }
+}
+
 }  // namespace
 
 python::python(const std::string& path) : path_(path) {
@@ -103,7 +144,7 @@ python::~python() {
 }
 
 json::object python::ask(std::string_view form, const json::object& config, const python_work& work) const {
-  program what{.arguments = {path_, directory_ + "/beside.py", std::string(form), json::serialize(config)}};
+  program what{.arguments = {path_, directory_ + "/beside.py", std::string(form)}, .input = json::serialize(config)};
   what.timeout = work.longest;
   const program_result ended = run_to_end(std::move(what), work.stop);
   if (!ended.ok()) throw std::runtime_error(why_not(ended));
@@ -139,10 +180,9 @@ json::object python::row(std::string_view form, const std::string& shape, const 
 
 std::vector<json::object> python::rows(const python_work& work,
                                        const std::function<void(std::string_view)>& on_measure) const {
-  json::object config{{"workload", work.name}, {"tasks", work.tasks},          {"places", work.places},
-                      {"url", work.url},       {"wait_s", seconds(work.wait)}, {"work_s", seconds(work.work)}};
-  if (work.name != "io") try {
-      config["limit"] = ask("calibrate", config, work).at("limit");
+  json::object config = config_of(work);
+  if (!work.fetches()) try {
+      for (auto& [name, value] : ask("calibrate", config, work)) config[name] = value;
     } catch (const std::runtime_error& failed) {
       throw std::runtime_error(fmt::format("--python: '{}' cannot be used: {}", path_, failed.what()));
     }
@@ -155,9 +195,9 @@ std::vector<json::object> python::rows(const python_work& work,
     const double wall = number_or(made, "wall_s", 0);
     if (form == "sync") one_by_one = wall;
     made["speedup"] = wall > 0 && one_by_one > 0 ? json::value(one_by_one / wall) : json::value(nullptr);
-    made["of_bound"] = nullptr;
     rows.push_back(std::move(made));
   }
+  relate_to_bound(rows, work);
   return rows;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fanout/core/interrupt.hpp>
+#include <fanout/fetch/exchange.hpp>
 
 #include <boost/json/object.hpp>
 
@@ -15,22 +16,22 @@
 /// The same workloads as Python programs, in the four classic forms, beside the shapes that are their counterparts.
 namespace fanout::detail {
 
-/// What a Python program is to do. `name` is a workload; others than these three have no Python counterpart.
+/// What a Python program is to do.
 struct python_work {
-  std::string name;  ///< io, cpu or mixed
+  std::string name;  ///< of the workload; every one that is built in has a counterpart
   std::uint64_t tasks = 5;
   std::uint32_t places = 5;                 ///< threads, tasks in flight or processes
-  std::string url;                          ///< io
+  std::vector<fetch::request> requests;     ///< io and urls: one for each task, or one for all
   std::chrono::nanoseconds wait{0};         ///< mixed: what each task waits
-  std::chrono::nanoseconds work{0};         ///< cpu and mixed: what each task computes on one core, about
+  std::chrono::nanoseconds work{0};         ///< what each task computes on one core, about; of lock, with the lock
+  std::chrono::nanoseconds free_work{0};    ///< lock: what it computes before it has the lock
+  std::uint64_t size_bytes = 0;             ///< memory: of a copy
   std::chrono::nanoseconds longest{0};      ///< for one row; then it is killed
   bool timeline = false;                    ///< keep when each task ran
   const fanout::interrupt* stop = nullptr;  ///< as in `compare_options`
-};
 
-constexpr bool has_python_counterpart(std::string_view workload) {
-  return workload == "io" || workload == "cpu" || workload == "mixed";
-}
+  bool fetches() const { return name == "io" || name == "urls"; }
+};
 
 /// One interpreter, and its programs in a directory that lives as long as this.
 class python {
@@ -44,9 +45,9 @@ class python {
   const std::string& version() const noexcept { return version_; }
   bool has_gil() const noexcept { return gil_; }
 
-  /// One row for each form, as in the JSON of `to_json`: engine "python", speed-up against its own sync row. A form
-  /// that fails is a row with an error. `on_measure` is told the name of each shape. Throws as `compare` does when
-  /// stopped.
+  /// One row for each form, as in the JSON of `to_json`: engine "python", speed-up against its own sync row, share of a
+  /// bound of its own, as Python computes other things than fanout. A form that fails is a row with an error.
+  /// `on_measure` is told the name of each shape. Throws as `compare` does when stopped.
   std::vector<boost::json::object> rows(const python_work& work,
                                         const std::function<void(std::string_view)>& on_measure) const;
 

@@ -115,6 +115,19 @@ json::value sweep_value(const comparison& of) {
       {"stops_paying_at", found.stops_paying_at ? json::value(*found.stops_paying_at) : json::value(nullptr)}};
 }
 
+json::array workers_array(const comparison_row& row) {
+  json::array workers;
+  for (const worker_report& each : row.cost.workers)
+    workers.push_back(json::object{{"tasks", each.tasks},
+                                   {"starts", each.starts},
+                                   {"restarts", each.restarts},
+                                   {"cpu_s", seconds(each.cpu)},
+                                   {"peak_rss_bytes", each.peak_rss_bytes},
+                                   {"bytes_sent", each.bytes_sent},
+                                   {"bytes_received", each.bytes_received}});
+  return workers;
+}
+
 json::object row_object(const comparison_row& row) {
   const report& cost = row.cost;
   return {{"engine", "fanout"},
@@ -138,6 +151,7 @@ json::object row_object(const comparison_row& row) {
           {"startup_s", seconds(row.startup)},
           {"ipc_bytes", cost.ipc_bytes},
           {"ipc_s", seconds(cost.ipc_time)},
+          {"workers", workers_array(row)},
           {"latency_s", latency_value(row)},
           {"failures", cost.failures},
           {"timeline", timeline_value(row)}};

@@ -84,8 +84,10 @@ workload urls(const std::string& list, std::uint64_t at_most, std::chrono::milli
   if (count < all.size())
     description += fmt::format("; {} more failed when tried and {} left out", all.size() - count,
                                all.size() - count == 1 ? "is" : "are");
-  return make_workload("urls", std::move(description), remote<fetch::exchange>.with(how), std::move(found.good),
-                       detail::accept_status);
+  workload made = make_workload("urls", std::move(description), remote<fetch::exchange>.with(how), found.good,
+                                detail::accept_status);
+  made.requests = std::move(found.good);
+  return made;
 }
 
 }  // namespace fanout::workloads

@@ -86,12 +86,12 @@ std::string say_equals(const comparison& of, const comparison_row& best) {
 /// What `best` needs that `other` does not, and the other way round.
 std::string say_price(const comparison_row& best, const comparison_row& other) {
   std::vector<std::string> prices;
-  const auto compare_counts = [&](std::uint64_t mine, std::uint64_t theirs, const char* what) {
-    if (mine != theirs) prices.push_back(fmt::format("{} {} instead of {}", mine, what, theirs));
+  const auto compare_counts = [&](std::uint64_t mine, std::uint64_t theirs, const char* one, const char* many) {
+    if (mine != theirs) prices.push_back(fmt::format("{} instead of {}", count(mine, one, many), theirs));
   };
   const auto processes_of = [](const comparison_row& row) { return row.shape.uses_workers() ? row.cost.processes : 0; };
-  compare_counts(processes_of(best), processes_of(other), "worker processes");
-  compare_counts(best.cost.threads, other.cost.threads, "threads");
+  compare_counts(processes_of(best), processes_of(other), "worker process", "worker processes");
+  compare_counts(best.cost.threads, other.cost.threads, "thread", "threads");
   const double mine = static_cast<double>(best.cost.peak_rss_bytes) / (1024 * 1024);
   const double theirs = static_cast<double>(other.cost.peak_rss_bytes) / (1024 * 1024);
   if (mine > theirs * 1.2 || theirs > mine * 1.2)

@@ -64,7 +64,7 @@ void check_row(const json::value& row, double lower_bound, double tasks) {
   EXPECT_THAT(names_of(row),
               ElementsAre("engine", "shape", "error", "wall_s", "walls_s", "median_s", "spread", "speedup", "of_bound",
                           "cpu_s", "cpu_user_s", "cpu_system_s", "cores_used", "peak_rss_bytes", "voluntary_switches",
-                          "involuntary_switches", "processes", "threads", "startup_s", "ipc_bytes", "ipc_s",
+                          "involuntary_switches", "processes", "threads", "startup_s", "ipc_bytes", "ipc_s", "workers",
                           "latency_s", "failures", "timeline"));
   EXPECT_TRUE(row.at("error").is_null());
   EXPECT_TRUE(row.at("timeline").is_null());
@@ -92,6 +92,17 @@ void check_row(const json::value& row, double lower_bound, double tasks) {
   EXPECT_EQ(number(row, "ipc_bytes") > 0, apart);
   EXPECT_EQ(number(row, "ipc_s") > 0, apart);
   EXPECT_LT(number(row, "ipc_s"), number(row, "wall_s"));
+  const json::array& workers = row.at("workers").as_array();
+  EXPECT_EQ(workers.size(), apart ? 5 : 0);
+  double of_workers = 0;
+  for (const json::value& each : workers) {
+    EXPECT_THAT(names_of(each),
+                ElementsAre("tasks", "starts", "restarts", "cpu_s", "peak_rss_bytes", "bytes_sent", "bytes_received"));
+    EXPECT_EQ(number(each, "starts"), 1);
+    EXPECT_GT(number(each, "cpu_s"), 0);
+    of_workers += number(each, "tasks");
+  }
+  EXPECT_EQ(of_workers, apart ? tasks : 0);
   if (shape == "sync") {
     EXPECT_EQ(number(row, "speedup"), 1);
   }

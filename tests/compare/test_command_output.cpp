@@ -106,4 +106,13 @@ TEST_F(compare_output, opening_needs_a_page) {
   EXPECT_THAT(compare({"--open"}).errors, HasSubstr("--open requires --html"));
 }
 
+TEST_F(compare_output, a_form_of_python_that_fails_is_a_failed_row) {
+  std::ofstream(path("python"))
+      << "#!/bin/sh\ncase $2 in async) echo no loop >&2; exit 1;; esac\nexec python3 \"$@\"\n";
+  fs::permissions(path("python"), fs::perms::owner_all);
+  const ended done = compare({"--rounds", "1", "--python-bin", path("python"), "--csv"});
+  EXPECT_EQ(done.status, 1);
+  EXPECT_EQ(done.errors, "fanout compare: io under Python's async:5: no loop\n");
+}
+
 }  // namespace

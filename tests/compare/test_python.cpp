@@ -1,3 +1,5 @@
+#include <fanout/origin/background.hpp>
+
 #include "compare/beside_python.hpp"
 
 #include <boost/json/parse.hpp>
@@ -77,6 +79,46 @@ TEST_F(beside_python, four_forms_of_one_workload) {
   EXPECT_EQ(rows[3].at("processes").to_number<int>(), 2);
 }
 
+TEST_F(beside_python, copies_and_locks_have_their_counterparts) {
+  const python python3("python3");
+  for (const char* name : {"memory", "lock"}) {
+    SCOPED_TRACE(name);
+    python_work work = cpu();
+    work.name = name;
+    work.free_work = 2ms;
+    work.size_bytes = 64 << 10;
+    for (const json::object& row : python3.rows(work, {})) {
+      SCOPED_TRACE(json::serialize(row));
+      EXPECT_TRUE(row.at("error").is_null());
+      EXPECT_TRUE(row.at("interpreter").at("library").is_null());
+      EXPECT_GT(row.at("of_bound").to_number<double>(), 0);
+      EXPECT_LE(row.at("of_bound").to_number<double>(), 1);
+    }
+  }
+}
+
+TEST_F(beside_python, lists_are_fetched_as_they_say) {
+  const origin::background site;
+  const python python3("python3");
+  python_work work = cpu();
+  work.name = "urls";
+  work.requests.resize(3);
+  work.requests[0].url = site.url("/bytes/10");
+  work.requests[1].url = site.url("/bytes/20");
+  work.requests[2].url = site.url("/echo");
+  work.requests[2].method = "POST";
+  work.requests[2].headers = {{"X-Mine", "yes"}};
+  work.requests[2].body = "a body";
+  for (const json::object& row : python3.rows(work, {})) {
+    EXPECT_TRUE(row.at("error").is_null()) << json::serialize(row);
+    EXPECT_THAT(row.at("interpreter").at("library").as_string(), Not(testing::IsEmpty()));
+  }
+  EXPECT_EQ(site.statistics().requests, 12U);
+  work.requests[1].url = site.url("/status/404");
+  for (const json::object& row : python3.rows(work, {}))
+    EXPECT_THAT(std::string(row.at("error").as_string()), HasSubstr("404"));
+}
+
 TEST_F(beside_python, what_is_no_python_is_refused_by_name) {
   for (const auto& [path, why] : std::map<std::string, std::string>{
            {"/missing/python", "No such file"},
@@ -108,7 +150,7 @@ TEST_F(beside_python, one_that_does_not_end_is_killed) {
   const python stuck(interpreter("case $2 in sync) exec sleep 1000;; *) exec python3 \"$@\";; esac\n"));
   python_work work = cpu();
   work.name = "io";
-  work.url = "http://127.0.0.1:1/";  // nobody is asked: the first form does not come to it
+  work.requests.emplace_back().url = "http://127.0.0.1:1/";  // nobody is asked: the first form does not come to it
   work.longest = 1s;
   EXPECT_EQ(stuck.rows(work, {}).at(0).at("error").as_string(), "it was killed at its time limit");
 }

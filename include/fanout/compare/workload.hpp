@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fanout/core/run.hpp>
+#include <fanout/fetch/exchange.hpp>
 
 #include <algorithm>
 #include <array>
@@ -44,6 +45,7 @@ struct workload {
   std::string name;         ///< one word, as on the command line: "io"
   std::string description;  ///< what is done, for a heading: "5 fetches of http://..."
   std::uint64_t tasks = 0;
+  std::vector<fetch::request> requests;  ///< urls: what the tasks fetch, for who fetches it by other means
 
   /// Runs the first `count` tasks with `fanout::run`, and throws as it does. Every shape runs the same task.
   std::function<workload_run(const options& how, std::uint64_t count)> run;
