@@ -161,6 +161,10 @@ void probe::look_at_loops() {
   const auto wall = loops_->wall();
   if (!measuring() || wall < next_look_.load(std::memory_order_relaxed)) return;
   next_look_.store(wall + period / 4, std::memory_order_relaxed);
+  if (!lanes_.control().pulling()) {  // nothing is left that could go elsewhere, and loops run out of tasks
+    measuring_.store(false, std::memory_order_release);
+    return;
+  }
   const std::uint64_t tasks = tasks_.load(std::memory_order_relaxed);
   if (tasks < 2ULL * loop_count_ && wall < longest) return;
   // A wait for a core counts as one only when it is over. Where others have the cores, the last of them are long.
@@ -169,7 +173,7 @@ void probe::look_at_loops() {
   const double computing = loops_->share(loop_count_);
   const double held = static_cast<double>(held_ns_.load(std::memory_order_relaxed) + held_so_far().count()) /
                       (static_cast<double>(wall.count()) * loop_count_);
-  if (held < busy || computing > busy) return;
+  if (held < busy || computing > one_of_two) return;
   leave_for_processes(fmt::format("{}; on {} loops tasks held them for {:.0f} % of the time and computed for {:.0f} %",
                                   seen_, loop_count_, std::min(held, 1.0) * 100, computing * 100),
                       wall / std::max<std::uint64_t>(tasks, 1));

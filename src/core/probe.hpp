@@ -63,6 +63,9 @@ class probe {
   static constexpr std::chrono::milliseconds period{200};
   static constexpr std::chrono::milliseconds longest{1000};
   static constexpr double busy = 0.7;  ///< share of the CPU above which a loop counts as the bottleneck
+  /// Share of the CPU below which loops that are held wait for each other. Of two, one at a time computes for half of
+  /// the time; where others have the cores, loops that only compute seem to do so for less than `busy`.
+  static constexpr double one_of_two = 0.6;
   static constexpr std::uint32_t default_in_flight = 64;
   static constexpr std::uint32_t default_threads = 32;
 

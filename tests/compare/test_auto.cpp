@@ -54,7 +54,7 @@ TEST_F(automatic_runs, coroutines_that_wait_for_one_lock_go_on_in_processes_and_
 
 // Those that wait end their waits together, and then keep the loop from its timers until each has computed.
 TEST_F(automatic_runs, a_loop_that_is_busy_is_seen_before_its_timers_are) {
-  const auto work = workloads::mixed(5ms, workloads::calibrate_cpu(10ms), 96);
+  const auto work = workloads::mixed(5ms, workloads::calibrate_cpu(10ms), 192);
   options how(automatic());
   how.timeline = true;
   const workload_run done = work.run(how, work.tasks);
