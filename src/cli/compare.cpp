@@ -42,10 +42,16 @@ struct compare_arguments {
   python_arguments python;
 };
 
+/// Whether the terminal, if there is one, knows escape sequences.
+bool obeys_escapes() {
+  const char* const terminal = std::getenv("TERM");
+  return terminal && *terminal && std::string_view(terminal) != "dumb";
+}
+
 /// One line on a terminal that says what is being measured, and is gone afterwards.
 class live_line {
  public:
-  live_line() : shown_(::isatty(STDERR_FILENO) == 1) {}
+  live_line() : shown_(::isatty(STDERR_FILENO) == 1 && obeys_escapes()) {}
   live_line(const live_line&) = delete;
   live_line& operator=(const live_line&) = delete;
   ~live_line() { show(""); }
@@ -89,7 +95,7 @@ void complain(const comparison& of) {
 /// In colour where a person sees it who has not said no (no-color.org).
 bool wants_colour() {
   const char* const no = std::getenv("NO_COLOR");
-  return ::isatty(STDOUT_FILENO) == 1 && !(no && *no);
+  return ::isatty(STDOUT_FILENO) == 1 && obeys_escapes() && !(no && *no);
 }
 
 std::string bars(const comparison& of, const python_side& beside) {

@@ -21,8 +21,9 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <stdexcept>
+#include <utility>
 
 namespace fanout::cli {
 namespace {
@@ -37,10 +38,11 @@ mode_t file_mode() {
 
 std::string content_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::string content;
-  if (file) content.assign(std::istreambuf_iterator<char>(file), {});
-  if (!file) throw std::invalid_argument(fmt::format("--against: cannot read {}: {}", path, std::strerror(errno)));
-  return content;
+  std::ostringstream content;
+  if (file && file.peek() != std::ifstream::traits_type::eof()) content << file.rdbuf();
+  if (!file || !content)
+    throw std::invalid_argument(fmt::format("--against: cannot read {}: {}", path, std::strerror(errno)));
+  return std::move(content).str();
 }
 
 /// What started this process, as a shell takes it.
@@ -121,7 +123,9 @@ void add_compare_output(CLI::App& command, compare_output& into) {
       ->excludes(json);
   auto* const html =
       command.add_option("--html", into.html_file, "Write a report page too: figures, timelines, tables, in one file")
-          ->type_name("FILE");
+          ->type_name("FILE")
+          ->check(
+              [](const std::string& path) { return std::string(path.empty() ? "it needs the name of a file" : ""); });
   command.add_flag("--open", into.open, "Open the report page in a browser")->needs(html);
   command.add_option("--against", into.against_file, "Lay an older report beside this one: its --json, or its page")
       ->type_name("OLD")

@@ -92,6 +92,9 @@ TEST_F(compare_output, a_run_that_fails_leaves_the_page_there_was) {
   EXPECT_EQ(files(), 2);
   EXPECT_THAT(compare({"--html", path("a.html"), "--against", path("none")}).errors,
               HasSubstr("--against: cannot read " + path("none") + ": No such file or directory"));
+  EXPECT_THAT(compare({"--html", path("a.html"), "--against", path("")}).errors,
+              HasSubstr("--against: cannot read " + path("") + ": Is a directory"));
+  EXPECT_THAT(compare({"--html", ""}).errors, HasSubstr("--html: it needs the name of a file"));
 }
 
 TEST_F(compare_output, comma_separated_values_in_place_of_tables) {
