@@ -123,12 +123,16 @@ void pool_engine::release(std::uint32_t function) {
   if (forgotten && crew_) crew_->post([this, number = *forgotten] { crew_->forget(number); });
 }
 
+/// Whoever is woken finds the mutex free.
 bool pool_engine::submit(pool_tasks& tasks) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (closing_ != closing::open) return false;
   queue_.push_back(std::move(tasks));
-  changed_.notify_all();
-  if (std::exchange(crew_waits_, false)) wake();
+  const bool waits = std::exchange(crew_waits_, false);
+  const bool idle = !crew_;
+  lock.unlock();
+  if (idle) changed_.notify_all();
+  if (waits) wake();
   return true;
 }
 
@@ -211,7 +215,6 @@ void pool_engine::end_unstarted(const std::deque<pool_tasks>& tasks) {
 }
 
 void pool_engine::wake() {
-  woken_ = true;
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = write(source_.value(), &one, sizeof one);  // fails only when it is readable
 }
@@ -284,14 +287,13 @@ remote_callable pool_engine::function(std::uint32_t number) const {
 pull_status pool_engine::pull_encoded(std::uint64_t& index, encoded_values& inputs, task_terms& terms,
                                       std::uint32_t most, std::size_t most_bytes) {
   const std::lock_guard lock(mutex_);
-  std::uint64_t taken = 0;
-  if (std::exchange(woken_, false)) [[maybe_unused]]
-    const auto got = read(source_.value(), &taken, sizeof taken);
   if (queue_.empty()) {
     if (closing_ != closing::open) {
       control_->exhaust();
       return pull_status::end;
     }
+    std::uint64_t taken = 0;
+    [[maybe_unused]] const auto got = read(source_.value(), &taken, sizeof taken);
     crew_waits_ = true;
     control_->begin_wait();
     return pull_status::not_ready;

@@ -126,7 +126,6 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   std::deque<pool_tasks> queue_;
   closing closing_ = closing::open;
   bool crew_waits_ = false;         ///< for the source
-  bool woken_ = false;              ///< the source is readable
   run_control* control_ = nullptr;  ///< of the crew that runs
   worker_crew* crew_ = nullptr;
   fanout::report* crew_cost_ = nullptr;

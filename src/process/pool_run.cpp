@@ -125,9 +125,11 @@ void pool_run::on_failure(const outcome_facts& facts, failure reason) {
 }
 
 void pool_run::arrive(arrival&& one) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   inbox_.push_back(std::move(one));
-  if (std::exchange(asleep_, false)) wake();
+  const bool asleep = std::exchange(asleep_, false);
+  lock.unlock();
+  if (asleep) wake();
 }
 
 void pool_run::wake() {

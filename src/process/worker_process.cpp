@@ -167,6 +167,7 @@ worker_process::input worker_process::read_frames(const std::function<void(const
     received_ += static_cast<std::uint64_t>(got);
     received_more_ = true;
     if (!hand_frames(on_frame)) return input::closed;
+    if (static_cast<std::size_t>(got) < room.size()) return input::waiting;  // that was all
   }
   return input::waiting;
 }
