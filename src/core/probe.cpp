@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <system_error>
+#include <utility>
 
 namespace fanout::detail {
 namespace {
@@ -103,13 +104,21 @@ void probe::ended_one(clock::time_point finished) {
   if (first_period_.since(finished) >= period) decide_loops();
 }
 
+// Where every task waits first, the loop has nothing to compute for a while: so what waits is looked at twice.
 void probe::decide_loops() {
+  const double share = first_period_.share(1);
+  const char* const which = looked_again_ ? "second" : "first";
+  seen_ = fmt::format("in its {} {} ms each lane computed {:.0f} % of the time", which, period.count(), share * 100);
+  if (share <= busy) choice_ = fmt::format("{}: one loop is enough", seen_);
+  if (share <= busy && !std::exchange(looked_again_, true)) {
+    first_period_ = meter(CLOCK_THREAD_CPUTIME_ID);
+    return look_after(period);
+  }
   stage_.store(stage::done);
   timer_->cancel();
-  const double share = first_period_.share(1);
-  seen_ = fmt::format("in its first {} ms each lane computed {:.0f} % of the time", period.count(), share * 100);
-  if (share <= busy || available_cores() < 2) {
-    choice_ = fmt::format("{}: one loop is enough", seen_);
+  if (share <= busy) return;
+  if (available_cores() < 2) {
+    choice_ = fmt::format("{}: there is one core for one loop", seen_);
     return;
   }
   const fanout::shape target = hybrid(at_most_ ? at_most_ : default_in_flight * available_cores());

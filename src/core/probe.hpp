@@ -25,9 +25,9 @@ class lane_set;
 /// CPU time they took says whether they compute or wait, and lanes are added accordingly. Nothing is run twice: the
 /// probe's results are the run's.
 ///
-///  - Coroutines start as `async`. If their loop was busy computing most of the time, one loop is the bottleneck:
-///    every core gets one (`hybrid`). If the loops then are held by tasks that do not compute, those wait for something
-///    that one loop has and the others have not: a lock.
+///  - Coroutines start as `async`. If their loop was busy computing most of the time, in this period or the next, that
+///    one loop is the bottleneck: every core gets one (`hybrid`). If the loops then are held by tasks that do not
+///    compute, those wait for something that one loop has and the others have not: a lock.
 ///  - Blocking tasks start with one thread a core, which is right for tasks that compute. If the cores were mostly
 ///    idle, the tasks wait: more threads let more of them wait at once. Unless they wait for each other. To tell, the
 ///    first lane goes on alone for a moment: a task that computes while it is alone was waiting for the other ones.
@@ -105,7 +105,8 @@ class probe {
   bool coroutine_;
   std::uint32_t first_lanes_;
   lane* first_ = nullptr;  ///< coroutines: the lane that is probed
-  meter first_period_;
+  meter first_period_;     ///< of coroutines that waited in it: the second
+  bool looked_again_ = false;
   std::optional<asio::steady_timer> timer_;
   std::string seen_;  ///< in the first period
   std::string choice_;
