@@ -6,6 +6,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <future>
+
 namespace {
 
 using namespace fanout_test;
@@ -193,16 +195,16 @@ TEST_F(expectations, a_server_that_says_nothing_gets_the_body_after_a_while) {
 }
 
 TEST_F(expectations, a_refusal_is_the_response_and_the_body_is_not_sent) {
-  std::string rest;
+  std::promise<std::string> rest;
   scripted_server server([&](peer& client, int) {
     client.read_until("\r\n\r\n");
     client.send("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n");
-    rest = client.read_until("the body");
+    rest.set_value(client.read_until("the body"));
   });
   client_options patient;
   patient.continue_timeout = 20s;
   EXPECT_EQ(send_on(loop_, asking(server), patient).status, 401);
-  EXPECT_EQ(rest, "") << "the connection was closed instead";
+  EXPECT_EQ(rest.get_future().get(), "") << "the connection was closed instead";
 }
 
 TEST_F(expectations, a_server_that_cannot_be_asked_is_not_asked_again) {
