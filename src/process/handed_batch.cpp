@@ -1,6 +1,7 @@
 #include "process/worker_process.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace fanout::detail {
 
@@ -24,9 +25,10 @@ bool handed_batch::finish(std::uint64_t first, std::uint64_t end) {
 
 task_bundle handed_batch::cut(std::uint64_t ordinal) {
   const auto place = static_cast<std::uint32_t>(ordinal - first_ordinal_);
-  task_bundle rest = tasks_.part(place, tasks_.count());
+  task_bundle kept = tasks_.part(0, place);
+  task_bundle rest = place == 0 ? std::exchange(tasks_, {}) : tasks_.part(place, tasks_.count());
   unfinished_ -= rest.count();
-  tasks_ = tasks_.part(0, place);
+  tasks_ = std::move(kept);
   return rest;
 }
 

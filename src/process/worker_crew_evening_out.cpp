@@ -1,6 +1,7 @@
 #include "process/worker_crew.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 
 namespace fanout::detail {
@@ -69,13 +70,17 @@ void worker_crew::on_returned(worker_process& worker, std::string_view payload) 
     throw error(failure_kind::protocol, "the worker process gave back tasks that it was not asked for");
   worker.recalled = false;
   std::deque<task_bundle> taken;
-  while (!worker.batches.empty() && worker.batches.back().end_ordinal() > returned->from) {
-    handed_batch& last = worker.batches.back();
-    taken.push_front(last.cut(std::max(returned->from, last.first_ordinal())));
-    worker.unfinished -= taken.front().count();
-    worker.unfinished_bytes -= taken.front().inputs.bytes();
-    if (last.tasks().count() > 0) break;
-    worker.batches.pop_back();
+  // To cut a batch in two takes memory, and comes first: where there is none, nothing has been taken. Those behind it
+  // are taken as they are.
+  if (handed_batch* const first = worker.batch_of(returned->from); first && first->first_ordinal() < returned->from)
+    taken.push_back(first->cut(returned->from));
+  const auto place = taken.size();
+  for (; !worker.batches.empty() && worker.batches.back().end_ordinal() > returned->from; worker.batches.pop_back())
+    taken.insert(taken.begin() + static_cast<std::ptrdiff_t>(place),
+                 worker.batches.back().cut(worker.batches.back().first_ordinal()));
+  for (const task_bundle& each : taken) {
+    worker.unfinished -= each.count();
+    worker.unfinished_bytes -= each.inputs.bytes();
   }
   worker.end_ordinal = returned->from;
   drop_unwanted(taken);

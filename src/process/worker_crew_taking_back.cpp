@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <new>
 #include <stdexcept>
 
 namespace fanout::detail {
@@ -146,7 +147,10 @@ void worker_crew::take_back(worker_process& worker, const worker_end& end) {
   std::uint64_t under_way = 0;
   for (handed_batch& batch : worker.batches) {
     const std::uint64_t from = std::max(started, batch.untouched_ordinal());
-    if (from < batch.end_ordinal()) (batch.tasks().deaths > 0 ? suspects_ : not_started).push_back(batch.cut(from));
+    try {
+      if (from < batch.end_ordinal()) (batch.tasks().deaths > 0 ? suspects_ : not_started).push_back(batch.cut(from));
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): then they end with it
+    }
     under_way += batch.unfinished();
   }
   for (const handed_batch& batch : worker.batches)
