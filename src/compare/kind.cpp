@@ -16,9 +16,14 @@ double usable_lanes(const work_evidence& of, const lane_evidence& row) {
   return static_cast<double>(std::min<std::uint64_t>(row.lanes, of.tasks));
 }
 
-/// What other programs left.
+/// What other programs left: what was found before the measurement, or what a row of it got.
 double cores_of(const work_evidence& of) {
-  return of.given_cores > 0 ? of.given_cores : static_cast<double>(of.cores);
+  const auto all = static_cast<double>(of.cores);
+  if (of.given_cores <= 0) return all;
+  double given = of.given_cores;
+  for (const auto& row : of.rows)
+    if (row.wall > 0) given = std::max(given, row.cpu / row.wall);
+  return std::min(given, all);
 }
 
 /// No row with that many lanes can be faster.

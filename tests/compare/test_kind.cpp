@@ -121,6 +121,13 @@ TEST(kind, cores_that_others_hold_are_not_taken_for_a_lock) {
   EXPECT_EQ(find_kind(busy).kind, cpu);
 }
 
+// They held them only while the machine was looked at: worker processes had both.
+TEST(kind, cores_that_a_row_had_were_free) {
+  work_evidence was_busy = evidence_of({.name = "", .kind = lock, .computes = 0.3, .locked = 1});
+  was_busy.given_cores = 1.3;
+  EXPECT_EQ(find_kind(was_busy).kind, lock);
+}
+
 TEST(kind, says_the_figure_that_shows_it) {
   EXPECT_THAT(find_kind(evidence_of({.name = "", .kind = lock, .computes = 0.3, .locked = 1})).figure,
               testing::AllOf(HasSubstr("took 1.00 times as long as one task after another"),
