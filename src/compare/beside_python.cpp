@@ -98,7 +98,7 @@ void relate_to_bound(std::vector<json::object>& rows, const python_work& work) {
   constexpr double none = std::numeric_limits<double>::max();
   double task = none, cpu = none, in_turn = none, quickest = none;
   for (const json::object& row : rows) {
-    if (text_in(row, "error") != "") continue;
+    if (!text_in(row, "error").empty()) continue;
     task = std::min(task, number_or(object_in(row, "latency_s"), "max", none));
     cpu = std::min(cpu, number_or(row, "cpu_s", none));
     quickest = std::min(quickest, number_or(row, "wall_s", none));

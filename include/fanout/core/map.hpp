@@ -30,10 +30,11 @@ class map_sink {
   void expect(std::uint64_t count) { values_.expect(count); }
 
   void operator()(outcome_type out) {
+    [[maybe_unused]] const std::uint64_t index = out.index;
     if (!out.ok())
       keep_failure(out);
     else if constexpr (!std::is_void_v<Result>)
-      values_.put(out.index, std::move(out).value());
+      values_.put(index, std::move(out).value());
   }
   void take_plain(std::uint64_t index, const char* bytes, std::uint32_t count) {
     if constexpr (takes_plain) values_.put_plain(index, bytes, count);
