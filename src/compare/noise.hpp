@@ -26,7 +26,7 @@ struct full_cores {
   double given = 1;  ///< cores it really had: fewer than there are while other programs compute
 };
 
-/// Takes some 50 ms; the best of a few attempts.
+/// Takes some 0.1 s, where other programs compute up to half a second; the best of a few attempts.
 full_cores measure_full_cores();
 
 }  // namespace fanout::detail
