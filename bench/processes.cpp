@@ -243,7 +243,7 @@ double efficiency() {
   };
   double alone = std::numeric_limits<double>::max();
   double shared = alone;
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < 6; ++round) {
     alone = std::min(alone, run_on(fanout::sync())());
     shared = std::min(shared, run_on(processes(2))());
   }
