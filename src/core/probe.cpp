@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
@@ -178,8 +179,9 @@ void probe::look_at_loops() {
   if (tasks < 2ULL * loop_count_ && wall < longest) return;
   // A wait for a core counts as one only when it is over. Where others have the cores, the last of them are long.
   if (loops_->had(loop_count_) < period * loop_count_ * 3 / 4) return;
-  measuring_.store(false, std::memory_order_release);
   const double computing = loops_->share(loop_count_);
+  if (std::abs(computing - one_of_two) < unclear && wall < longest) return;
+  measuring_.store(false, std::memory_order_release);
   const double held = static_cast<double>(held_ns_.load(std::memory_order_relaxed) + held_so_far().count()) /
                       (static_cast<double>(wall.count()) * loop_count_);
   if (held < busy || computing > one_of_two) return;
