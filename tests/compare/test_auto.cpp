@@ -43,7 +43,7 @@ TEST_F(automatic_runs, coroutines_that_never_wait_get_a_loop_on_every_core) {
 }
 
 TEST_F(automatic_runs, coroutines_that_wait_for_one_lock_go_on_in_processes_and_keep_their_results) {
-  const auto work = workloads::lock(0, workloads::calibrate_cpu(10ms), 100);
+  const auto work = workloads::lock(0, workloads::calibrate_cpu(10ms), 240);
   const workload_run done = work.run(automatic(), work.tasks);
   EXPECT_EQ(done.failure, "");
   EXPECT_EQ(done.cost.tasks, work.tasks);
