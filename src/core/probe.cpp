@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
@@ -171,20 +170,18 @@ void probe::look_at_loops() {
   const auto wall = loops_->wall();
   if (!measuring() || wall < next_look_.load(std::memory_order_relaxed)) return;
   next_look_.store(wall + period / 4, std::memory_order_relaxed);
-  if (!lanes_.control().pulling()) {  // nothing is left that could go elsewhere, and loops run out of tasks
-    measuring_.store(false, std::memory_order_release);
-    return;
-  }
   const std::uint64_t tasks = tasks_.load(std::memory_order_relaxed);
   if (tasks < 2ULL * loop_count_ && wall < longest) return;
   // A wait for a core counts as one only when it is over. Where others have the cores, the last of them are long.
   if (loops_->had(loop_count_) < period * loop_count_ * 3 / 4) return;
   const double computing = loops_->share(loop_count_);
-  if (std::abs(computing - one_of_two) < unclear && wall < longest) return;
-  measuring_.store(false, std::memory_order_release);
   const double held = static_cast<double>(held_ns_.load(std::memory_order_relaxed) + held_so_far().count()) /
                       (static_cast<double>(wall.count()) * loop_count_);
-  if (held < busy || computing > one_of_two) return;
+  const bool wait_for_each_other = held >= busy && computing <= one_of_two;
+  // What is not clear by now, or is not so, may become so.
+  if ((!wait_for_each_other || computing > one_of_two - unclear) && wall < longest) return;
+  measuring_.store(false, std::memory_order_release);
+  if (!wait_for_each_other) return;
   leave_for_processes(fmt::format("{}; on {} loops tasks held them for {:.0f} % of the time and computed for {:.0f} %",
                                   seen_, loop_count_, std::min(held, 1.0) * 100, computing * 100),
                       wall / std::max<std::uint64_t>(tasks, 1));

@@ -66,7 +66,7 @@ class probe {
   /// Share of the CPU below which loops that are held wait for each other. Of two, one at a time computes for half of
   /// the time, and loops that only compute do for all of it; where others have the cores, both seem to come closer.
   static constexpr double one_of_two = 0.65;
-  static constexpr double unclear = 0.1;  ///< as near to that, it is looked at for longer
+  static constexpr double unclear = 0.1;  ///< as near below that, it is looked at for longer
   static constexpr std::uint32_t default_in_flight = 64;
   static constexpr std::uint32_t default_threads = 32;
 
