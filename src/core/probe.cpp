@@ -44,17 +44,21 @@ std::chrono::nanoseconds time_without_core(clockid_t clock) {
 probe::meter::meter(clockid_t of)
     : clock_(of), started_(clock::now()), cpu_(read_clock(of)), without_core_(time_without_core(of)) {}
 
+std::chrono::nanoseconds probe::meter::computed() const {
+  return read_clock(clock_) - cpu_;
+}
+
 std::chrono::nanoseconds probe::meter::had(std::uint32_t lanes) const {
-  return std::max(wall() * lanes - (time_without_core(clock_) - without_core_), read_clock(clock_) - cpu_);
+  return std::max(wall() * lanes - (time_without_core(clock_) - without_core_), computed());
 }
 
 double probe::meter::share(std::uint32_t lanes) const {
-  const std::chrono::duration<double> cpu = read_clock(clock_) - cpu_;
+  const std::chrono::duration<double> cpu = computed();
   return std::clamp(cpu / std::chrono::duration<double>(had(lanes)), 0.0, 1.0);
 }
 
 double probe::meter::wanted_cores() const {
-  const std::chrono::duration<double> cpu = read_clock(clock_) - cpu_;
+  const std::chrono::duration<double> cpu = computed();
   const std::chrono::duration<double> lost = time_without_core(clock_) - without_core_;
   return (cpu + lost) / std::chrono::duration<double>(wall());
 }
@@ -67,7 +71,7 @@ probe::probe(lane_set& lanes, const fanout::shape& asked, bool coroutine)
       first_lanes_(coroutine ? 1 : available_cores()),
       first_period_(coroutine ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID) {
   if (at_most_) first_lanes_ = std::min(first_lanes_, at_most_);
-  choice_ = fmt::format("the run ended before its first {} ms had shown what its tasks do", period.count());
+  choice_ = fmt::format("the run ended before its first {} ms had shown what its tasks do", probe_period.count());
 }
 
 fanout::shape probe::first_shape() const {
@@ -79,7 +83,7 @@ fanout::shape probe::first_shape() const {
 void probe::watch(lane& first, asio::io_context& loop) {
   first_ = &first;
   timer_.emplace(loop);
-  look_after(period);
+  look_after(probe_period);
 }
 
 void probe::look_after(std::chrono::nanoseconds time) {
@@ -91,7 +95,7 @@ void probe::look_after(std::chrono::nanoseconds time) {
       return;
     }
     look_at_loops();
-    if (measuring()) look_after(period / 4);
+    if (measuring()) look_after(probe_period / 4);
   });
 }
 
@@ -101,22 +105,24 @@ void probe::unwatch() {
 
 void probe::ended_one(clock::time_point finished) {
   if (stage_.load(std::memory_order_relaxed) != stage::first || !timer_) return;
-  if (first_period_.since(finished) >= period) decide_loops();
+  if (first_period_.since(finished) >= probe_period) decide_loops();
 }
 
 // Where every task waits first, the loop has nothing to compute for a while: so what waits is looked at twice.
 void probe::decide_loops() {
   const double share = first_period_.share(1);
   const char* const which = looked_again_ ? "second" : "first";
-  seen_ = fmt::format("in its {} {} ms each lane computed {:.0f} % of the time", which, period.count(), share * 100);
-  if (share <= busy) choice_ = fmt::format("{}: one loop is enough", seen_);
-  if (share <= busy && !std::exchange(looked_again_, true)) {
+  seen_ =
+      fmt::format("in its {} {} ms each lane computed {:.0f} % of the time", which, probe_period.count(), share * 100);
+  const bool bottleneck = nearly_always(share);
+  if (!bottleneck) choice_ = fmt::format("{}: one loop is enough", seen_);
+  if (!bottleneck && !std::exchange(looked_again_, true)) {
     first_period_ = meter(CLOCK_THREAD_CPUTIME_ID);
-    return look_after(period);
+    return look_after(probe_period);
   }
   stage_.store(stage::done);
   timer_->cancel();
-  if (share <= busy) return;
+  if (!bottleneck) return;
   if (available_cores() < 2) {
     choice_ = fmt::format("{}: there is one core for one loop", seen_);
     return;
@@ -134,7 +140,7 @@ void probe::measure_loops(std::uint32_t loops) {
   marked_ns_ = std::vector<std::atomic<std::int64_t>>(loops);
   loops_.emplace(CLOCK_PROCESS_CPUTIME_ID);
   measuring_.store(true, std::memory_order_release);
-  look_after(period);
+  look_after(probe_period);
 }
 
 // Relaxed: figures of their own, read together but not as one; a task more or less does not matter.
@@ -165,26 +171,27 @@ std::chrono::nanoseconds probe::held_so_far() const {
   return std::chrono::nanoseconds(sum);
 }
 
+loops_seen probe::see_loops() const {
+  return {.loops = loop_count_,
+          .tasks = tasks_.load(std::memory_order_relaxed),
+          .wall = loops_->wall(),
+          .had = loops_->had(loop_count_),
+          .computed = loops_->computed(),
+          .held = std::chrono::nanoseconds(held_ns_.load(std::memory_order_relaxed)) + held_so_far()};
+}
+
 void probe::look_at_loops() {
   const std::lock_guard lock(mutex_);
-  const auto wall = loops_->wall();
-  if (!measuring() || wall < next_look_.load(std::memory_order_relaxed)) return;
-  next_look_.store(wall + period / 4, std::memory_order_relaxed);
-  const std::uint64_t tasks = tasks_.load(std::memory_order_relaxed);
-  if (tasks < 2ULL * loop_count_ && wall < longest) return;
-  // A wait for a core counts as one only when it is over. Where others have the cores, the last of them are long.
-  if (loops_->had(loop_count_) < period * loop_count_ * 3 / 4) return;
-  const double computing = loops_->share(loop_count_);
-  const double held = static_cast<double>(held_ns_.load(std::memory_order_relaxed) + held_so_far().count()) /
-                      (static_cast<double>(wall.count()) * loop_count_);
-  const bool wait_for_each_other = held >= busy && computing <= one_of_two;
-  // What is not clear by now, or is not so, may become so.
-  if ((!wait_for_each_other || computing > one_of_two - unclear) && wall < longest) return;
+  if (!measuring() || loops_->wall() < next_look_.load(std::memory_order_relaxed)) return;
+  next_look_.store(loops_->wall() + probe_period / 4, std::memory_order_relaxed);
+  const loops_seen loops = see_loops();
+  const loops_judged judged = judge(loops);
+  if (judged == loops_judged::unclear) return;
   measuring_.store(false, std::memory_order_release);
-  if (!wait_for_each_other) return;
+  if (judged == loops_judged::apart) return;
   leave_for_processes(fmt::format("{}; on {} loops tasks held them for {:.0f} % of the time and computed for {:.0f} %",
-                                  seen_, loop_count_, std::min(held, 1.0) * 100, computing * 100),
-                      wall / std::max<std::uint64_t>(tasks, 1));
+                                  seen_, loop_count_, loops.holding() * 100, loops.computing() * 100),
+                      loops.wall / std::max<std::uint64_t>(loops.tasks, 1));
 }
 
 // Blocking tasks ----------------------------------------------------------------------------------------------------
@@ -192,7 +199,7 @@ void probe::look_at_loops() {
 void probe::look(std::uint32_t lane_number) {
   switch (stage_.load()) {
     case stage::first:
-      if (first_period_.wall() >= period) decide_threads();
+      if (first_period_.wall() >= probe_period) decide_threads();
       break;
     case stage::gathering:
     case stage::alone:
@@ -207,17 +214,23 @@ void probe::look(std::uint32_t lane_number) {
 void probe::decide_threads() {
   const std::lock_guard lock(mutex_);
   if (stage_.load() != stage::first) return;
-  const double share = first_period_.share(first_lanes_);
-  seen_ = fmt::format("in its first {} ms each lane computed {:.0f} % of the time", period.count(), share * 100);
-  patience_ = std::max<std::chrono::nanoseconds>(first_period_.wall(), longest);
-  constexpr double about_one = 0.6;  // of a core
-  if (share > busy) {
-    choice_ = fmt::format("{}: the tasks compute, so one thread a core", seen_);
-    stage_.store(stage::done);
-  } else if (first_lanes_ >= 2 && std::max(share * first_lanes_, first_period_.wanted_cores()) > about_one) {
-    stage_.store(stage::gathering);  // also where somebody else had the core of the one that the others wait for
-  } else {
-    add_threads();
+  const threads_seen threads{.lanes = first_lanes_,
+                             .computing = first_period_.share(first_lanes_),
+                             .wanted_cores = first_period_.wanted_cores()};
+  seen_ = fmt::format("in its first {} ms each lane computed {:.0f} % of the time", probe_period.count(),
+                      threads.computing * 100);
+  patience_ = std::max<std::chrono::nanoseconds>(first_period_.wall(), longest_probe);
+  switch (judge(threads)) {
+    case threads_judged::compute:
+      choice_ = fmt::format("{}: the tasks compute, so one thread a core", seen_);
+      stage_.store(stage::done);
+      break;
+    case threads_judged::perhaps_by_turns:
+      stage_.store(stage::gathering);
+      break;
+    case threads_judged::wait:
+      add_threads();
+      break;
   }
 }
 
@@ -251,7 +264,7 @@ void probe::go_on_alone(std::uint32_t lane_number) {
     }
   } else if (stage_.load() == stage::alone) {
     ++alone_tasks_;
-    if (alone_->wall() >= period / 4) decide_alone();
+    if (alone_->wall() >= probe_period / 4) decide_alone();
   }
   if (stage_.load() == stage::done) resumed_.notify_all();
 }
@@ -259,20 +272,20 @@ void probe::go_on_alone(std::uint32_t lane_number) {
 /// With mutex_ held.
 void probe::decide_alone() {
   const double share = alone_->share(1);
-  if (share <= busy) return add_threads();
+  if (!nearly_always(share)) return add_threads();
   stage_.store(stage::done);
   const std::string seen = fmt::format("{}, and {:.0f} % with one lane alone", seen_, share * 100);
   choice_ = fmt::format("{}: the tasks wait for each other, which more threads would not change", seen);
   leave_for_processes(seen, alone_->wall() / alone_tasks_);
 }
 
-/// With mutex_ held. A task's input and result are encoded on one side and decoded on the other.
+/// With mutex_ held.
 void probe::leave_for_processes(std::string_view seen, std::chrono::nanoseconds task) {
   const travel_cost travel = lanes_.work().cost_of_travel();
   if (!travel.possible) return;
   const auto price = fmt::format("a task's {} bytes take {:.3f} ms to encode", travel.bytes,
                                  std::chrono::duration<double, std::milli>(travel.each).count());
-  if (travel.each * 2 > task / 2) {
+  if (!worth_its_travel(travel.each, task)) {
     choice_ = fmt::format("{}: the tasks wait for each other, but {}, too long to send them elsewhere", seen, price);
     return;
   }

@@ -4,6 +4,8 @@
 #include <fanout/core/lanes.hpp>
 #include <fanout/core/shape.hpp>
 
+#include "core/probe_rules.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -21,9 +23,9 @@ namespace fanout::detail {
 class lane;
 class lane_set;
 
-/// Chooses the shape of an `automatic` run while it is under way. The first tasks run on few lanes; after `period` the
-/// CPU time they took says whether they compute or wait, and lanes are added accordingly. Nothing is run twice: the
-/// probe's results are the run's.
+/// Chooses the shape of an `automatic` run while it is under way. The first tasks run on few lanes; after
+/// `probe_period` the CPU time they took says whether they compute or wait, and lanes are added accordingly. Nothing is
+/// run twice: the probe's results are the run's.
 ///
 ///  - Coroutines start as `async`. If their loop was busy computing most of the time, in this period or the next, that
 ///    one loop is the bottleneck: every core gets one (`hybrid`). If the loops then are held by tasks that do not
@@ -43,10 +45,10 @@ class probe {
   probe(lane_set& lanes, const fanout::shape& asked, bool coroutine);
 
   fanout::shape first_shape() const;
-  void watch(lane& first, asio::io_context& loop);  ///< coroutines: looks when `period` has passed on that loop
+  void watch(lane& first, asio::io_context& loop);  ///< coroutines: looks when `probe_period` has passed on that loop
   void unwatch();
-  void look(std::uint32_t lane_number);  ///< blocking tasks, after each: looks if `period` has passed
-  /// Coroutines, after each task of the lane that is probed: looks if `period` has passed.
+  void look(std::uint32_t lane_number);  ///< blocking tasks, after each: looks if `probe_period` has passed
+  /// Coroutines, after each task of the lane that is probed: looks if `probe_period` has passed.
   void ended_one(std::chrono::steady_clock::time_point finished);
   /// Coroutines, while `measuring`, after each: `held` if the loop had no turn since it began.
   void saw(std::uint32_t lane_number, std::chrono::nanoseconds elapsed, bool held);
@@ -60,13 +62,6 @@ class probe {
  private:
   using clock = std::chrono::steady_clock;
 
-  static constexpr std::chrono::milliseconds period{200};
-  static constexpr std::chrono::milliseconds longest{1000};
-  static constexpr double busy = 0.7;  ///< share of the CPU above which a loop counts as the bottleneck
-  /// Share of the CPU below which loops that are held wait for each other. Of two, one at a time computes for half of
-  /// the time, and loops that only compute do for all of it; where others have the cores, both seem to come closer.
-  static constexpr double one_of_two = 0.65;
-  static constexpr double unclear = 0.1;  ///< as near below that, it is looked at for longer
   static constexpr std::uint32_t default_in_flight = 64;
   static constexpr std::uint32_t default_threads = 32;
 
@@ -82,6 +77,7 @@ class probe {
     double share(std::uint32_t lanes) const;
     /// How many threads ran or were ready to, on average.
     double wanted_cores() const;
+    std::chrono::nanoseconds computed() const;
 
    private:
     clockid_t clock_;
@@ -94,6 +90,7 @@ class probe {
   void decide_loops();
   void measure_loops(std::uint32_t loops);
   void look_at_loops();
+  loops_seen see_loops() const;
   std::chrono::nanoseconds held_so_far() const;
   void decide_threads();
   void go_on_alone(std::uint32_t lane_number);
@@ -116,7 +113,7 @@ class probe {
   std::atomic<bool> measuring_{false};
   std::optional<meter> loops_;
   std::uint32_t loop_count_ = 1;
-  std::atomic<std::chrono::nanoseconds> next_look_{period};  ///< of the time since then
+  std::atomic<std::chrono::nanoseconds> next_look_{probe_period};  ///< of the time since then
   std::atomic<std::uint64_t> tasks_{0};
   std::atomic<std::int64_t> held_ns_{0};
   std::vector<std::atomic<std::int64_t>> marked_ns_;  ///< of each lane: since when its loop has had no turn, or 0
@@ -129,7 +126,7 @@ class probe {
   std::uint32_t paused_ = 0;
   std::optional<meter> alone_;
   std::uint64_t alone_tasks_ = 0;
-  std::chrono::nanoseconds patience_{longest};  ///< of lanes that pause
+  std::chrono::nanoseconds patience_{longest_probe};  ///< of lanes that pause
 };
 
 }  // namespace fanout::detail

@@ -1,0 +1,55 @@
+#include "core/probe_rules.hpp"
+
+#include <algorithm>
+
+namespace fanout::detail {
+namespace {
+
+constexpr double nearly = 0.7;
+/// Share of the CPU below which loops that are held wait for each other. Of two, one at a time computes for half of the
+/// time, and loops that only compute do for all of it; where others have the cores, both seem to come closer.
+constexpr double one_of_two = 0.65;
+constexpr double too_near = 0.1;   ///< as near below that, it is looked at for longer
+constexpr double about_one = 0.6;  ///< of a core
+
+double of(std::chrono::nanoseconds part, std::chrono::nanoseconds whole) {
+  return static_cast<double>(part.count()) / static_cast<double>(std::max<std::int64_t>(whole.count(), 1));
+}
+
+}  // namespace
+
+bool nearly_always(double share) {
+  return share > nearly;
+}
+
+double loops_seen::computing() const {
+  return std::min(of(computed, had), 1.0);
+}
+
+double loops_seen::holding() const {
+  return std::min(of(held, wall * loops), 1.0);
+}
+
+// What is not clear by now, or is not so, may become so: until the longest is over. A wait for a core counts as one
+// only when it is over, so where others have the cores even that is not the end.
+loops_judged judge(const loops_seen& loops) {
+  const bool may_change = loops.wall < longest_probe;
+  if (loops.tasks < 2ULL * loops.loops && may_change) return loops_judged::unclear;
+  if (loops.had < probe_period * loops.loops * 3 / 4) return loops_judged::unclear;
+  const bool by_turns = nearly_always(loops.holding()) && loops.computing() <= one_of_two;
+  if (may_change && (!by_turns || loops.computing() > one_of_two - too_near)) return loops_judged::unclear;
+  return by_turns ? loops_judged::by_turns : loops_judged::apart;
+}
+
+threads_judged judge(const threads_seen& threads) {
+  if (nearly_always(threads.computing)) return threads_judged::compute;
+  // Or wanted to: somebody else may have had the core of the one that the others wait for.
+  const double cores = std::max(threads.computing * threads.lanes, threads.wanted_cores);
+  return threads.lanes >= 2 && cores > about_one ? threads_judged::perhaps_by_turns : threads_judged::wait;
+}
+
+bool worth_its_travel(std::chrono::nanoseconds encoding, std::chrono::nanoseconds task) {
+  return encoding * 2 <= task / 2;
+}
+
+}  // namespace fanout::detail
