@@ -66,7 +66,7 @@ all_at_once beside_others(std::uint32_t lanes) {
 void noise_meter::sample() {
   const auto before = std::chrono::steady_clock::now();
   count_primes_verified(piece);
-  seconds_.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count());
+  add(std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count());
 }
 
 double noise_meter::spread() const {

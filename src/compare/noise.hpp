@@ -11,6 +11,7 @@ namespace fanout::detail {
 class noise_meter {
  public:
   void sample();  ///< takes some 10 ms
+  void add(double seconds) { seconds_.push_back(seconds); }
 
   /// Half of what lies between the tenth and the ninetieth of a hundred samples, over the median: 0.03 means that four
   /// of five samples were within 3 %. (The extremes say more about how many samples there were.) 0 for fewer than two.

@@ -185,10 +185,12 @@ void probe::look_at_loops() {
   if (!measuring() || loops_->wall() < next_look_.load(std::memory_order_relaxed)) return;
   next_look_.store(loops_->wall() + probe_period / 4, std::memory_order_relaxed);
   const loops_seen loops = see_loops();
+  // Nothing is left to go on elsewhere; and a loop that has ended took along how long it was without a core.
+  const bool over = !lanes_.control().pulling();
   const loops_judged judged = judge(loops);
-  if (judged == loops_judged::unclear) return;
+  if (judged == loops_judged::unclear && !over) return;
   measuring_.store(false, std::memory_order_release);
-  if (judged == loops_judged::apart) return;
+  if (judged != loops_judged::by_turns || over) return;
   leave_for_processes(fmt::format("{}; on {} loops tasks held them for {:.0f} % of the time and computed for {:.0f} %",
                                   seen_, loop_count_, loops.holding() * 100, loops.computing() * 100),
                       loops.wall / std::max<std::uint64_t>(loops.tasks, 1));
