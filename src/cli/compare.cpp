@@ -107,8 +107,11 @@ std::string bars(const comparison& of, const python_side& beside) {
 std::string claims(const boost::json::object& report) {
   std::string text;
   if (const auto* const found = report.if_contains("claims"))
-    for (const auto& each : found->as_array())
-      text += fmt::format("\n{}\n", detail::wrap(detail::printable(each.as_string()), 80, 0));
+    for (const auto& each : found->as_array()) {
+      std::string item = detail::wrap(detail::printable(each.as_string()), 80, 2);
+      item.front() = '-';
+      text += fmt::format("{}{}\n", text.empty() ? "\n" : "", item);
+    }
   return text;
 }
 

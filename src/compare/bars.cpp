@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace fanout::detail {
 namespace {
@@ -36,16 +38,35 @@ std::string_view colour_of(const json::object& row, const std::string& best) {
   return text_in(row, "shape") == best ? "\x1b[32m" : "\x1b[36m";
 }
 
-/// "With requests 2.28.1, and asyncio": what fetched for Python.
+/// "Python 3.11.7 fetched with requests 2.28.1 (sync, threads:5, processes:5), asyncio (async:5).", a line for each.
 std::string libraries(const json::object& workload) {
-  std::set<std::string> names;
+  struct forms_of {
+    std::string library;
+    std::string forms;
+  };
+  std::vector<std::pair<std::string, std::vector<forms_of>>> all;  // in the order of the rows
   for_each_in(workload, "rows", [&](const json::object& row) {
-    const std::string library = text_in(object_in(row, "interpreter"), "library");
-    if (!library.empty()) names.insert(printable(library));
+    const std::string library = printable(text_in(object_in(row, "interpreter"), "library"));
+    if (library.empty()) return;
+    const std::string shape = printable(text_in(row, "shape"));
+    std::string interpreter = name_of(row);
+    interpreter.resize(interpreter.size() - shape.size() - 1);
+    if (all.empty() || all.back().first != interpreter) all.emplace_back(interpreter, std::vector<forms_of>());
+    auto& of = all.back().second;
+    const auto same = std::ranges::find(of, library, &forms_of::library);
+    if (same == of.end())
+      of.push_back({library, shape});
+    else
+      same->forms += ", " + shape;
   });
   std::string text;
-  for (const auto& name : names) text += fmt::format("{}{}", text.empty() ? "Python fetched with " : " and ", name);
-  return text.empty() ? text : text + ".\n";
+  for (const auto& [interpreter, of] : all) {
+    std::string line = interpreter + " fetched with ";
+    for (const auto& each : of)
+      line += fmt::format("{}{} ({})", &each == of.data() ? "" : ", ", each.library, each.forms);
+    text += wrap(line + ".", columns, 0) + "\n";
+  }
+  return text;
 }
 
 }  // namespace

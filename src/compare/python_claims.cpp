@@ -3,8 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
-#include <set>
+#include <utility>
 
 namespace fanout::detail {
 namespace {
@@ -81,11 +82,13 @@ class claiming {
     const json::object* const waits = find_row(io_, path_, "async");
     const json::object* const computes = find_row(cpu_, path_, "async");
     if (waits)
-      claims_.push_back(fmt::format("One thread of asyncio ran {} fetches {:.2f} x as fast as one after another{}.",
-                                    places_of(*waits), speedup_of(*waits),
-                                    speedup_of(*waits) >= no_gain ? ": while one waits, the next goes on" : ""));
+      claims_.push_back(
+          fmt::format("One thread of asyncio on {} ran {} fetches {:.2f} x as fast as one after another{}.", name_,
+                      places_of(*waits), speedup_of(*waits),
+                      speedup_of(*waits) >= no_gain ? ": while one waits, the next goes on" : ""));
     if (computes)
-      claims_.push_back(fmt::format("Tasks that compute it ran {:.2f} x as fast{}.", speedup_of(*computes),
+      claims_.push_back(fmt::format("CPU-bound tasks on one such thread ran {:.2f} x as fast as one after another{}.",
+                                    speedup_of(*computes),
                                     speedup_of(*computes) < no_gain ? ": an event loop takes turns" : ""));
   }
 
@@ -116,13 +119,15 @@ std::vector<std::string> python_claims(const json::object& report) {
   static const json::object none;
   const json::object* io = &none;
   const json::object* cpu = &none;
-  std::set<std::string> paths;
+  std::vector<std::string> paths;  // in the order of the rows
   for_each_in(report, "workloads", [&](const json::object& workload) {
     const std::string name = text_in(workload, "name");
     if (name == "io") io = &workload;
     if (name == "cpu") cpu = &workload;
     for_each_in(workload, "rows", [&](const json::object& row) {
-      if (text_in(row, "engine") == "python") paths.insert(text_in(object_in(row, "interpreter"), "path"));
+      if (text_in(row, "engine") != "python") return;
+      std::string path = text_in(object_in(row, "interpreter"), "path");
+      if (std::ranges::find(paths, path) == paths.end()) paths.push_back(std::move(path));
     });
   });
   std::vector<std::string> claims;

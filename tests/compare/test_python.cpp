@@ -174,6 +174,32 @@ TEST(python_claims, are_what_was_measured) {
   EXPECT_THAT(python_claims({}), ElementsAre());
 }
 
+constexpr std::string_view fetched = R"({"workloads":[{"name":"io","best":"async:5","rows":[
+  {"engine":"python","shape":"sync","wall_s":2.0,"speedup":1,"error":null,
+   "interpreter":{"path":"python3","version":"3.11","gil":true,"library":"requests 2.34"}},
+  {"engine":"python","shape":"threads:5","wall_s":0.4,"speedup":5,"error":null,
+   "interpreter":{"path":"python3","version":"3.11","gil":true,"library":"requests 2.34"}},
+  {"engine":"python","shape":"async:5","wall_s":0.4,"speedup":5,"error":null,
+   "interpreter":{"path":"python3","version":"3.11","gil":true,"library":"aiohttp 3.14"}},
+  {"engine":"python","shape":"threads:5","wall_s":0.5,"speedup":4,"error":null,
+   "interpreter":{"path":"a/python3t","version":"3.14","gil":false,"library":"urllib"}}]}]})";
+
+TEST(python_claims, name_the_interpreter_in_the_order_asked_for) {
+  const auto claims = python_claims(json::parse(fetched).as_object());
+  EXPECT_THAT(claims, ElementsAre("5 threads of Python 3.11 that wait ran 5.00 x as fast as one: the GIL is given back "
+                                  "while waiting.",
+                                  "One thread of asyncio on Python 3.11 ran 5 fetches 5.00 x as fast as one after "
+                                  "another: while one waits, the next goes on.",
+                                  "5 threads of Python 3.14 (no GIL) that wait ran 4.00 x as fast as one."));
+}
+
+TEST(bars, say_what_fetched_in_which_row) {
+  const json::object workload = json::parse(fetched).at("workloads").at(0).as_object();
+  EXPECT_THAT(render_bars(workload, false),
+              HasSubstr("\nPython 3.11 fetched with requests 2.34 (sync, threads:5), aiohttp 3.14\n(async:5).\n"
+                        "Python 3.14t fetched with urllib (threads:5).\n"));
+}
+
 TEST(bars, are_as_long_as_the_speed_up_and_coloured_only_where_asked_for) {
   const json::object workload = json::parse(with_python).at("workloads").at(0).as_object();
   const std::string text = render_bars(workload, false);
