@@ -137,7 +137,7 @@ comparison compare_one(const std::string& name, const compare_arguments& with, c
 
 int measure(const compare_arguments& with, const interrupt& stop) {
   page_output page(with.output);
-  python_side beside(with.python, with.shapes, with.output.has_page(), stop);
+  python_side beside(with.python, with.shapes, static_cast<std::uint32_t>(with.rounds), with.output.has_page(), stop);
   std::optional<origin_process> origin;
   if (with.work.needs_origin()) origin.emplace();
   std::vector<comparison> all;

@@ -26,9 +26,9 @@ void add_python_options(CLI::App& command, python_arguments& into) {
       ->allow_extra_args(false);
 }
 
-python_side::python_side(const python_arguments& with, const std::vector<shape>& beside, bool timeline,
-                         const interrupt& stop)
-    : timeline_(timeline), stop_(stop) {
+python_side::python_side(const python_arguments& with, const std::vector<shape>& beside, std::uint32_t rounds,
+                         bool timeline, const interrupt& stop)
+    : rounds_(rounds), timeline_(timeline), stop_(stop) {
   for (const shape& each : beside)
     if (each.model == model::threads) places_ = each.threads;
   std::vector<std::string> names = with.interpreters;
@@ -45,6 +45,7 @@ void python_side::measure(const workload& beside, const workload_arguments& with
   work.name = name;
   work.tasks = beside.tasks;
   work.places = places_;
+  work.rounds = rounds_;
   work.requests = beside.requests;
   if (name == "io")
     work.requests.emplace_back().url =

@@ -31,7 +31,8 @@ void add_python_options(CLI::App& command, python_arguments& into);
 /// one that cannot be used.
 class python_side {
  public:
-  python_side(const python_arguments& with, const std::vector<shape>& beside, bool timeline, const interrupt& stop);
+  python_side(const python_arguments& with, const std::vector<shape>& beside, std::uint32_t rounds, bool timeline,
+              const interrupt& stop);
 
   /// Runs the counterparts of a workload.
   void measure(const workload& beside, const workload_arguments& with, const origin_process* origin,
@@ -47,6 +48,7 @@ class python_side {
   std::vector<detail::python> interpreters_;
   std::map<std::string, std::vector<boost::json::object>> rows_;
   std::uint32_t places_ = 5;
+  std::uint32_t rounds_;
   bool timeline_;
   const interrupt& stop_;
 };

@@ -19,14 +19,19 @@ import time
 import urllib.request
 from urllib.parse import urlsplit
 
-try:
-    import requests
-except ImportError:
-    requests = None
-try:
-    import aiohttp
-except ImportError:
-    aiohttp = None
+aiohttp = requests = None  # where they fetch and can be imported
+
+
+def import_libraries():
+    global aiohttp, requests
+    try:
+        import requests
+    except ImportError:
+        pass
+    try:
+        import aiohttp
+    except ImportError:
+        pass
 
 
 def gil_enabled():
@@ -246,7 +251,8 @@ def run_async(config):
 
 
 def run_processes(config):
-    with multiprocessing.Pool(config["places"]) as pool:
+    prepare = import_libraries if fetches(config) else None  # for workers that are no forks
+    with multiprocessing.Pool(config["places"], prepare) as pool:
         done = pool.map(timed, jobs_of(config, None), chunksize=1)
         config["ended"] = time.perf_counter()  # what follows ends the pool
     return done
@@ -270,6 +276,8 @@ def used_by_workers(done):
 
 
 def measure(form, config):
+    if fetches(config):
+        import_libraries()
     places = config["places"]
     before, begun = usage(resource.RUSAGE_SELF), time.perf_counter()
     done = {"sync": run_sync, "threads": run_threads, "async": run_async, "processes": run_processes}[form](config)
@@ -277,7 +285,8 @@ def measure(form, config):
     *spent, _ = (after - was for after, was in zip(usage(resource.RUSAGE_SELF), before))
     *apart_spent, apart_memory = used_by_workers(done)
     user, system, voluntary, involuntary = map(sum, zip(spent, apart_spent))
-    if config["workload"] != "urls" and len({found for found, _, _ in done}) > 1:
+    results = {found for found, _, _ in done}
+    if config["workload"] != "urls" and len(results) > 1:
         raise RuntimeError("the tasks came to different results")
     tasks = sorted((task for _, task, _ in done), key=lambda task: task[0])
     names = sorted({task[1] for task in tasks}, key=lambda name: (len(name), name))
@@ -303,6 +312,7 @@ def measure(form, config):
         "latency_s": {name: took[min(len(took) - 1, int(len(took) * share))]
                       for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1))},
         "library": library_of(form, config),
+        "result": results.pop() if len(results) == 1 else None,
         "timeline": {"lanes": [f"process {at + 1}" for at in range(len(names))] if apart else names, "tasks": tasks},
     }
 

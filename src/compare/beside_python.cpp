@@ -93,12 +93,51 @@ json::object config_of(const python_work& work) {
           {"size", work.size_bytes}};
 }
 
+bool succeeded(const json::object& row) {
+  return text_in(row, "error").empty();
+}
+
+/// Takes the result off `row`, which has failed if it differs from `expected`, that of the rows before.
+void check_result(json::object& row, json::value& expected, std::uint64_t tasks) {
+  const json::value* const found = row.if_contains("result");
+  if (!found) return;
+  if (!found->is_null() && expected.is_null()) expected = *found;
+  const bool same = found->is_null() || *found == expected;
+  row.erase("result");
+  if (same) return;
+  row["error"] = "the results differ from those of the rows before";
+  row["failures"] = tasks;
+}
+
+/// As of fanout's rows.
+json::object median_of(std::vector<json::object> runs) {
+  if (!succeeded(runs.back())) return std::move(runs.back());
+  const auto wall = [](const json::object& row) { return number_or(row, "wall_s", 0); };
+  json::array walls;
+  for (const json::object& each : runs) walls.emplace_back(wall(each));
+  std::ranges::sort(runs, {}, wall);
+  const double range = wall(runs.back()) - wall(runs.front());
+  json::object median = std::move(runs[(runs.size() - 1) / 2]);
+  median["walls_s"] = std::move(walls);
+  median["median_s"] = wall(median);
+  median["spread"] = range / wall(median);
+  return median;
+}
+
+void relate_to_one_by_one(std::vector<json::object>& rows) {
+  const double one_by_one = succeeded(rows.front()) ? number_or(rows.front(), "wall_s", 0) : 0;
+  for (json::object& row : rows) {
+    const double wall = succeeded(row) ? number_or(row, "wall_s", 0) : 0;
+    row["speedup"] = wall > 0 && one_by_one > 0 ? json::value(one_by_one / wall) : json::value(nullptr);
+  }
+}
+
 /// As `bound_finder` does for fanout's rows, from what the rows of one interpreter were seen to need at least.
 void relate_to_bound(std::vector<json::object>& rows, const python_work& work) {
   constexpr double none = std::numeric_limits<double>::max();
   double task = none, cpu = none, in_turn = none, quickest = none;
   for (const json::object& row : rows) {
-    if (!text_in(row, "error").empty()) continue;
+    if (!succeeded(row)) continue;
     task = std::min(task, number_or(object_in(row, "latency_s"), "max", none));
     cpu = std::min(cpu, number_or(row, "cpu_s", none));
     quickest = std::min(quickest, number_or(row, "wall_s", none));
@@ -108,7 +147,7 @@ void relate_to_bound(std::vector<json::object>& rows, const python_work& work) {
   const double bound = std::max({task, cpu / available_cores(), in_turn == none ? 0 : in_turn / places});
   for (json::object& row : rows) {
     const double wall = number_or(row, "wall_s", 0);
-    const bool ok = text_in(row, "error").empty() && wall > 0;
+    const bool ok = succeeded(row) && wall > 0;
     row["of_bound"] = ok ? json::value(std::min(bound, quickest) / wall) : json::value(nullptr);
   }
 }
@@ -186,17 +225,20 @@ std::vector<json::object> python::rows(const python_work& work,
     } catch (const std::runtime_error& failed) {
       throw std::runtime_error(fmt::format("--python: '{}' cannot be used: {}", path_, failed.what()));
     }
+  std::array<std::vector<json::object>, forms.size()> runs;  // of one form; a failed one is the last
+  json::value expected;
+  for (std::uint32_t round = 0; round < work.rounds; ++round)
+    for (std::size_t at = 0; at < forms.size(); ++at) {
+      if (round > 0 && !succeeded(runs[at].back())) continue;
+      const std::string shape = forms[at] == "sync" ? "sync" : fmt::format("{}:{}", forms[at], work.places);
+      if (on_measure) on_measure(shape);
+      json::object made = row(forms[at], shape, config, work);
+      check_result(made, expected, work.tasks);
+      runs[at].push_back(std::move(made));
+    }
   std::vector<json::object> rows;
-  double one_by_one = 0;
-  for (const std::string_view form : forms) {
-    const std::string shape = form == "sync" ? "sync" : fmt::format("{}:{}", form, work.places);
-    if (on_measure) on_measure(shape);
-    json::object made = row(form, shape, config, work);
-    const double wall = number_or(made, "wall_s", 0);
-    if (form == "sync") one_by_one = wall;
-    made["speedup"] = wall > 0 && one_by_one > 0 ? json::value(one_by_one / wall) : json::value(nullptr);
-    rows.push_back(std::move(made));
-  }
+  for (auto& of_form : runs) rows.push_back(median_of(std::move(of_form)));
+  relate_to_one_by_one(rows);
   relate_to_bound(rows, work);
   return rows;
 }

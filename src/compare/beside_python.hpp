@@ -21,6 +21,7 @@ struct python_work {
   std::string name;  ///< of the workload; every one that is built in has a counterpart
   std::uint64_t tasks = 5;
   std::uint32_t places = 5;                 ///< threads, tasks in flight or processes
+  std::uint32_t rounds = 1;                 ///< each form runs this often, taking turns; its median run counts
   std::vector<fetch::request> requests;     ///< io and urls: one for each task, or one for all
   std::chrono::nanoseconds wait{0};         ///< mixed: what each task waits
   std::chrono::nanoseconds work{0};         ///< what each task computes on one core, about; of lock, with the lock
@@ -46,8 +47,9 @@ class python {
   bool has_gil() const noexcept { return gil_; }
 
   /// One row for each form, as in the JSON of `to_json`: engine "python", speed-up against its own sync row, share of a
-  /// bound of its own, as Python computes other things than fanout. A form that fails is a row with an error.
-  /// `on_measure` is told the name of each shape. Throws as `compare` does when stopped.
+  /// bound of its own, as Python computes other things than fanout. A form that fails, or whose tasks come to other
+  /// results than those of the forms before, is a row with an error. `on_measure` is told the name of each shape that
+  /// runs. Throws as `compare` does when stopped.
   std::vector<boost::json::object> rows(const python_work& work,
                                         const std::function<void(std::string_view)>& on_measure) const;
 

@@ -62,9 +62,11 @@ TEST_F(beside_python, four_forms_of_one_workload) {
   EXPECT_THAT(python3.version(), HasSubstr("3."));
   python_work work = cpu();
   work.timeline = true;
+  work.rounds = 2;
   std::vector<std::string> measured;
   const auto rows = python3.rows(work, [&](std::string_view shape) { measured.emplace_back(shape); });
-  EXPECT_THAT(measured, ElementsAre("sync", "threads:2", "async:2", "processes:2"));
+  EXPECT_THAT(measured, ElementsAre("sync", "threads:2", "async:2", "processes:2",  //
+                                    "sync", "threads:2", "async:2", "processes:2"));
   ASSERT_EQ(rows.size(), 4U);
   for (const json::object& row : rows) {
     SCOPED_TRACE(json::serialize(row.at("shape")));
@@ -72,6 +74,9 @@ TEST_F(beside_python, four_forms_of_one_workload) {
     EXPECT_GT(row.at("wall_s").to_number<double>(), 0);
     EXPECT_GT(row.at("cpu_s").to_number<double>(), 0);
     EXPECT_GT(row.at("speedup").to_number<double>(), 0);
+    EXPECT_EQ(row.at("walls_s").as_array().size(), 2U);
+    EXPECT_GE(row.at("spread").to_number<double>(), 0);
+    EXPECT_FALSE(row.contains("result"));
     EXPECT_EQ(row.at("interpreter").at("version").as_string(), python3.version());
     EXPECT_EQ(row.at("timeline").at("tasks").as_array().size(), 3U);
   }
@@ -144,6 +149,22 @@ TEST_F(beside_python, a_form_that_fails_is_a_row_that_says_why) {
   EXPECT_EQ(rows[2].at("error").as_string(), "what it printed is no JSON object");
   EXPECT_EQ(rows[3].at("error").as_string(), "a signal ended it (9)");
   EXPECT_TRUE(rows[1].at("speedup").is_null());
+}
+
+// Of rounds: a form that failed is not run again.
+TEST_F(beside_python, forms_that_come_to_other_results_have_failed) {
+  const python other(interpreter(
+      "case $2 in threads) echo '{\"wall_s\":1,\"result\":7}';; async) echo '{\"wall_s\":3,\"result\":5}';; "
+      "sync|processes) echo '{\"wall_s\":2,\"result\":5}';; *) exec python3 \"$@\";; esac\n"));
+  python_work work = cpu();
+  work.rounds = 3;
+  std::vector<std::string> measured;
+  const auto rows = other.rows(work, [&](std::string_view shape) { measured.emplace_back(shape); });
+  EXPECT_EQ(measured.size(), 10U);
+  EXPECT_THAT(std::string(rows.at(1).at("error").as_string()), HasSubstr("results differ"));
+  EXPECT_TRUE(rows.at(1).at("speedup").is_null());
+  EXPECT_DOUBLE_EQ(rows.at(3).at("speedup").to_number<double>(), 1);
+  EXPECT_DOUBLE_EQ(rows.at(2).at("speedup").to_number<double>(), 2.0 / 3);
 }
 
 TEST_F(beside_python, one_that_does_not_end_is_killed) {
