@@ -1,10 +1,11 @@
 // Puts the page together from the data in it.
 
 import { againstFigure } from "./against.ts";
-import { costFigure, speedupFigure, sweepFigure } from "./charts.ts";
+import { costFigure, speedupFigure } from "./charts.ts";
 import { el, freshId } from "./dom.ts";
 import { bytes, count, percent, plural, seconds, visible } from "./format.ts";
 import { nameOf, parseReport, succeeded, type About, type Report, type Workload } from "./model.ts";
+import { sweepFigure } from "./sweep.ts";
 import { resultTable } from "./table.ts";
 import { timelineFigure } from "./timeline.ts";
 
