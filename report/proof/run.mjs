@@ -223,6 +223,16 @@ const tests = {
     await close();
   },
 
+  async "in a narrow window the text of a figure is as large as in a wide one"() {
+    for (const width of [380, 1280]) {
+      const { page, close } = await open(write("letters.html", fixture.small()), { viewport: { width, height: 800 } });
+      await settled(page);
+      const scales = await page.$$eval("svg.chart", (all) => all.map((svg) => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width));
+      assert.ok(scales.length >= 4 && scales.every((scale) => scale > 0.97 && scale < 1.05), `${width}: ${scales}`);
+      await close();
+    }
+  },
+
   async "a narrow window needs no scrolling sideways"() {
     const { page, close } = await open(write("narrow.html", fixture.hostile()), { viewport: { width: 380, height: 800 } });
     assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 380);

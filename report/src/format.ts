@@ -11,6 +11,21 @@ export function seconds(value: number | null | undefined): string {
   return `${digits(value / 60)} min`;
 }
 
+/** As few digits as it takes: "400 ms", "1.5 s". */
+export const shortSeconds = (value: number): string => {
+  if (value === 0) return "0";
+  return value < 1 ? `${Number((value * 1e3).toPrecision(3))} ms` : `${Number(value.toPrecision(3))} s`;
+};
+
+/** For an axis of time: all its numbers in one unit, with the digits that tell neighbours apart. */
+export function axisSeconds(ticks: number[]): (value: number) => string {
+  const most = Math.max(...ticks.map(Math.abs), 0);
+  const [unit, size] = most >= 1 ? (["s", 1] as const) : most >= 1e-3 ? (["ms", 1e3] as const) : (["µs", 1e6] as const);
+  const step = ticks.length > 1 ? Math.abs(ticks[1]! - ticks[0]!) * size : 1;
+  const behind = Math.max(0, Math.min(9, -Math.floor(Math.log10(step) + 1e-6)));
+  return (value) => (value === 0 ? "0" : `${(value * size).toFixed(behind)} ${unit}`);
+}
+
 export function digits(value: number): string {
   const size = Math.abs(value);
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);

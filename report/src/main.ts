@@ -4,7 +4,7 @@ import { againstFigure } from "./against.ts";
 import { costFigure, speedupFigure } from "./charts.ts";
 import { el, freshId } from "./dom.ts";
 import { bytes, count, percent, plural, seconds, visible } from "./format.ts";
-import { nameOf, parseReport, succeeded, type About, type Report, type Workload } from "./model.ts";
+import { nameOf, paragraphs, parseReport, succeeded, type About, type Report, type Workload } from "./model.ts";
 import { sweepFigure } from "./sweep.ts";
 import { resultTable } from "./table.ts";
 import { timelineFigure } from "./timeline.ts";
@@ -42,10 +42,15 @@ function verdict(workload: Workload): HTMLElement {
       `${seconds(best.wall_s)} for ${plural(workload.tasks, "task")}` +
         (best.speedup != null && best.shape !== "sync" ? `, ${best.speedup.toFixed(2)} times as fast as one after another` : "") +
         (best.of_bound != null ? `; ${percent(best.of_bound)} of the lower bound` : "") + "."),
-    workload.why && el("p", {}, workload.why),
-    workload.lower_bound?.why && el("p", { class: "quiet" }, `Lower bound: ${workload.lower_bound.why}`),
+    ...paragraphs(workload.why ?? "").map((each) => el("p", { class: each.startsWith("Beware: ") ? "beware" : null }, each)),
     workload.noise != null && el("p", { class: "quiet" }, `The same piece of work, measured again and again, varied by ${percent(workload.noise)} on this machine: smaller differences mean nothing.`),
   );
+}
+
+/** "5 fetches of a page": a description that does not begin with how many tasks there are gets it. */
+function described(workload: Workload): string {
+  const description = workload.description ?? "";
+  return description.startsWith(`${workload.tasks} `) ? description : `${plural(workload.tasks, "task")}: ${description}`;
 }
 
 function section(workload: Workload, report: Report, before: Report | null, about: About): HTMLElement {
@@ -62,7 +67,7 @@ function section(workload: Workload, report: Report, before: Report | null, abou
     "section",
     { class: "workload", "aria-labelledby": id },
     el("h2", { id }, workload.name, workload.kind ? el("span", { class: "kind" }, workload.kind) : null),
-    el("p", {}, [workload.description && `${plural(workload.tasks, "task")}: ${workload.description}.`, workload.kind && kinds[workload.kind]].filter(Boolean).join(" ").replace("..", ".")),
+    el("p", {}, [workload.description && `${described(workload)}.`, workload.kind && kinds[workload.kind]].filter(Boolean).join(" ").replace("..", ".")),
     verdict(workload),
     failed.length > 0 && el("div", { class: "failures" },
       el("p", {}, `${plural(failed.length, "shape")} without a number:`),

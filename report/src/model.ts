@@ -1,5 +1,7 @@
 // What `fanout compare --json` prints, as far as the page uses it, and what follows from it. Times are in seconds.
 
+import { plural } from "./format.ts";
+
 export type Segment = [from: number, to: number];
 /** index, lane, start, end, CPU, whether it succeeded, when it was computing */
 export type TimelineTask = [number, number, number, number, number | null, number, Segment[] | null];
@@ -17,6 +19,7 @@ export interface Row {
   failures?: number;
   wall_s: number | null;
   median_s?: number | null;
+  walls_s?: number[];
   spread?: number | null;
   speedup?: number | null;
   of_bound?: number | null;
@@ -115,6 +118,29 @@ export function overlapOf(timeline: Timeline): Overlap {
     underWay: mostAtOnce(timeline.tasks.map((task): Segment => [task[2], task[3]])),
     computing: known ? mostAtOnce(computing) : null,
   };
+}
+
+/** Whether hardly any of the time of its tasks was computing: what is drawn of it cannot be seen. */
+export function mostlyWaiting(timeline: Timeline): boolean {
+  let computing = 0;
+  let all = 0;
+  for (const task of timeline.tasks) {
+    computing += computingTime(task) ?? 0;
+    all += task[3] - task[2];
+  }
+  return computing < 0.02 * all;
+}
+
+/** "5 threads": lanes are called by what they are and a number. */
+export function lanesInWords(lanes: string[]): string {
+  const kinds = new Set(lanes.map((name) => /^(thread|process) \d+$/.exec(name)?.[1] ?? "lane"));
+  const kind = kinds.size === 1 ? [...kinds][0]! : "lane";
+  return plural(lanes.length, kind, kind === "process" ? "processes" : `${kind}s`);
+}
+
+/** The sentences of a verdict, in paragraphs: what the work is, what to choose, what an event loop made of it, and a warning. */
+export function paragraphs(why: string): string[] {
+  return why.split(/ (?=Choose \S+: |\S+ (?:overlapped|did not overlap) the tasks: |Beware: )/);
 }
 
 export function computingTime(task: TimelineTask): number | null {

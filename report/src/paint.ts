@@ -3,7 +3,7 @@
 
 import type { Layout, Placed } from "./layout.ts";
 import { computingSpans, shareOfCore, type TimelineTask } from "./model.ts";
-import { visible } from "./format.ts";
+import { seconds, visible } from "./format.ts";
 
 export const gutter = 92; // for the names of lanes, left of the time axis
 
@@ -115,8 +115,8 @@ export function paint(canvas: HTMLCanvasElement, scene: Scene, look: Look): void
     });
   on.globalAlpha = 1;
   upright(on, x(scene.wall), height, look.text, []);
-  if (scene.wall > scene.to) goesOn(on, width, height, look);
   if (scene.bound !== null) upright(on, x(scene.bound), height, look.bound, [5, 4]);
+  if (scene.wall > scene.to) goesOn(on, width, height, scene.wall, look);
   if (scene.marked) ring(on, scene, x, bar, look);
   on.restore();
 }
@@ -234,8 +234,13 @@ function upright(on: CanvasRenderingContext2D, at: number, height: number, colou
 }
 
 /** An arrow at the right: this shape has not ended where the picture does. */
-function goesOn(on: CanvasRenderingContext2D, width: number, height: number, look: Look): void {
+function goesOn(on: CanvasRenderingContext2D, width: number, height: number, until: number, look: Look): void {
+  const words = width < 600 ? "" : `goes on to ${seconds(until)}`;
+  const room = on.measureText(words).width + (words ? 24 : 14);
+  on.fillStyle = look.ground;
+  on.fillRect(width - room, height / 2 - 8, room, 16);
   on.fillStyle = look.text;
+  on.fillText(words, width - room + 6, height / 2);
   on.beginPath();
   on.moveTo(width - 9, height / 2 - 6);
   on.lineTo(width - 1, height / 2);

@@ -23,7 +23,7 @@ const round = (value: number | null | undefined): string => (value == null ? "�
 const columns: Column[] = [
   { name: "shape", meaning: "how the tasks were run", value: nameOf, text: nameOf },
   number("time", "from start to end", (row) => row.wall_s, seconds),
-  number("± spread", "between its repetitions, relative", (row) => row.spread, percent),
+  number("± spread", "between its repetitions, relative", (row) => (row.walls_s?.length === 1 ? null : row.spread), percent),
   number("speed-up", "times as fast as sync", (row) => row.speedup, times),
   number("of bound", "lower bound over time: 100 % is perfect", (row) => row.of_bound, percent),
   number("CPU", "processor time, of all cores together", (row) => row.cpu_s, seconds),

@@ -4,9 +4,9 @@ import { axisBottom, axisTop } from "d3-axis";
 import { scaleLinear } from "d3-scale";
 import { select } from "d3-selection";
 import { el, figure, freshId, plainTable } from "./dom.ts";
-import { count, percent, plural, seconds, times, visible } from "./format.ts";
+import { axisSeconds, count, percent, plural, seconds, times, visible } from "./format.ts";
 import { findAt, layOut, makeFilter, type Layout, type Placed } from "./layout.ts";
-import { computingTime, nameOf, overlapOf, type Row, type Timeline, type TimelineTask, type Workload } from "./model.ts";
+import { computingTime, lanesInWords, mostlyWaiting, nameOf, overlapOf, type Row, type Timeline, type TimelineTask, type Workload } from "./model.ts";
 import { gutter, heightOf, lookOf, paint, rowHeight, topOf } from "./paint.ts";
 
 type Drawn = Row & { timeline: Timeline };
@@ -37,14 +37,14 @@ const described = new WeakMap<Drawn, string>();
 
 function overlapInWords(row: Drawn, cores: number): string {
   const overlap = overlapOf(row.timeline);
-  const lanes = plural(row.timeline.lanes.length, "lane");
+  const lanes = lanesInWords(row.timeline.lanes);
   const under =
     overlap.underWay <= 1 ? "one task at a time" : `up to ${plural(overlap.underWay, "task")} under way together`;
   const computing =
     overlap.computing === null
       ? ""
-      : overlap.computing === 0
-        ? ", none computing long enough to be seen"
+      : mostlyWaiting(row.timeline)
+        ? ", waiting nearly all the time"
         : overlap.computing === 1
           ? ", never more than one computing at the same moment"
           : overlap.computing <= cores
@@ -75,10 +75,10 @@ export function timelineFigure(workload: Workload, cores: number): HTMLElement |
   const stack = new Stack(workload, rows, cores);
   return figure(
     "What happened, moment by moment",
-    "Time runs from left to right, on the same scale for all. Each bar is one task; bars above each other in one lane " +
-      "took turns on one thread or process (concurrency). Solid parts in several lanes at the same moment ran at the " +
-      "same time, on different cores (parallelism). A solid part that is lower than its bar had " +
-      "a core for a share of that time. The tasks drawn are those of a run of its own, beside the measured ones.",
+    "Time runs from left to right, on the same scale for all; each bar is one task. Bars above each other in one lane took " +
+      "turns on one thread or process: concurrency. Solid parts in several lanes at the same moment computed at the same " +
+      "moment, on different cores: parallelism. A solid part that is lower than its bar had a core for that share of the " +
+      "time. The tasks drawn are those of one more run, beside the measured ones.",
     stack.elements,
     stack.asText(),
   );
@@ -452,7 +452,8 @@ class Stack {
     const width = this.frame.clientWidth;
     if (width <= gutter) return;
     const scale = scaleLinear([this.from, this.to], [gutter, width - 1]);
-    const ticks = Math.max(2, Math.floor((width - gutter) / 90));
+    const ticks = scale.ticks(Math.max(2, Math.floor((width - gutter) / 90)));
+    const inWords = axisSeconds(ticks);
     for (const [svg, axis, shift] of [
       [this.axis, axisTop(scale), 25],
       [this.foot, axisBottom(scale), 1],
@@ -461,7 +462,11 @@ class Stack {
       on.selectAll("*").remove();
       on.append("g")
         .attr("transform", `translate(0,${shift})`)
-        .call(axis.ticks(ticks).tickFormat((value) => (value === 0 ? "0" : seconds(Number(value)))));
+        .call(axis.tickValues(ticks).tickFormat((value) => inWords(Number(value))))
+        .selectAll<SVGTextElement, unknown>(".tick text")
+        .filter((value) => scale(Number(value)) > width - 28) // or its end would be cut off
+        .attr("text-anchor", "end")
+        .attr("dx", 4);
     }
   }
 }

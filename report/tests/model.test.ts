@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { change, pairUp } from "../src/against.ts";
-import { bytes, seconds, visible } from "../src/format.ts";
-import { amdahl, computingSpans, computingTime, mostAtOnce, overlapOf, parseReport, shareOfCore, usl } from "../src/model.ts";
+import { axisSeconds, bytes, seconds, shortSeconds, visible } from "../src/format.ts";
+import {
+  amdahl, computingSpans, computingTime, lanesInWords, mostAtOnce, mostlyWaiting, overlapOf, paragraphs, parseReport, shareOfCore, usl,
+} from "../src/model.ts";
+import { factsOf } from "../src/sweep.ts";
 import { row, small } from "./fixture.ts";
 
 test("how many overlap, where one that ends as another begins does not", () => {
@@ -28,6 +31,43 @@ test("what is no report is refused, and says so", () => {
 test("numbers with their units", () => {
   assert.deepEqual([0, 1.5e-5, 0.0042, 0.402, 12.34, null].map(seconds), ["0 s", "15.0 µs", "4.20 ms", "0.402 s", "12.34 s", "–"]);
   assert.deepEqual([1023, 1536, 7.5 * 2 ** 20].map(bytes), ["1023 B", "1.50 KiB", "7.50 MiB"]);
+});
+
+test("an axis has one unit, and the digits that tell its ticks apart", () => {
+  const words = (ticks: number[]): string[] => ticks.map(axisSeconds(ticks));
+  assert.deepEqual(words([0, 0.2, 0.4, 1]), ["0", "0.2 s", "0.4 s", "1.0 s"]);
+  assert.deepEqual(words([0, 0.05, 0.1, 0.6]), ["0", "50 ms", "100 ms", "600 ms"]);
+  assert.deepEqual(words([0.4001, 0.40015, 0.4002]), ["400.10 ms", "400.15 ms", "400.20 ms"]);
+  assert.deepEqual(words([0, 1, 2]), ["0", "1 s", "2 s"]);
+  assert.deepEqual([0, 0.4, 1.5, 12].map(shortSeconds), ["0", "400 ms", "1.5 s", "12 s"]);
+});
+
+test("a verdict is read in paragraphs, and one that is put differently in one", () => {
+  const why =
+    "I/O-bound: a task waits. No shape can be faster than 0.400 s: one task. Choose async:5: 0.401 s on 1 thread. " +
+    "async:5 overlapped the tasks: its one thread did it. What waits needs no core. Beware: other programs were computing.";
+  assert.deepEqual(paragraphs(why).map((each) => each.split(" ")[0]), ["I/O-bound:", "Choose", "async:5", "Beware:"]);
+  assert.equal(paragraphs(why).join(" "), why);
+  assert.deepEqual(paragraphs("All failed."), ["All failed."]);
+});
+
+test("lanes are called by what they are", () => {
+  assert.equal(lanesInWords(["thread 1"]), "1 thread");
+  assert.equal(lanesInWords(["process 1", "process 2"]), "2 processes");
+  assert.equal(lanesInWords(["process 1", "thread 2"]), "2 lanes");
+  assert.equal(lanesInWords(["<b>", "<b>"]), "2 lanes");
+});
+
+test("tasks that compute for a moment only are said to wait", () => {
+  assert.equal(mostlyWaiting({ lanes: ["thread 1"], tasks: [[0, 0, 0, 1, 0.001, 1, [[0, 0.001]]]] }), true);
+  assert.equal(mostlyWaiting({ lanes: ["thread 1"], tasks: [[0, 0, 0, 1, 0.5, 1, null]] }), false);
+});
+
+test("how far more places pay", () => {
+  const points = [1, 2, 4].map((n) => ({ n, wall_s: 1 / n, speedup: n }));
+  assert.deepEqual(factsOf({ shape: "threads", points, stops_paying_at: 4 }), ["It still pays at 4, the most that was tried."]);
+  assert.match(factsOf({ shape: "threads", points, stops_paying_at: 2, amdahl: { serial_share: 0.5 } }).join(" "), /pays up to 2; more .* 50 % of the work/);
+  assert.deepEqual(factsOf({ shape: "threads", points }), []);
 });
 
 test("controls and turns of direction are written out", () => {
