@@ -10,6 +10,7 @@
 #include <limits>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -29,9 +30,13 @@ constexpr std::array<std::pair<std::string_view, model>, 6> names{{
     {"auto", model::automatic},
 }};
 
+constexpr std::uint32_t beyond_counting = std::numeric_limits<std::uint32_t>::max();  ///< what text says, or more
+
 void check_count(std::string_view what, std::uint32_t count, std::uint32_t limit) {
   if (count == 0) throw std::invalid_argument(fmt::format("a shape needs at least 1 of {}, not 0", what));
-  if (count > limit) throw std::invalid_argument(fmt::format("{} {} are beyond the limit of {}", count, what, limit));
+  if (count <= limit) return;
+  const std::string many = count == beyond_counting ? "so many" : std::to_string(count);
+  throw std::invalid_argument(fmt::format("{} {} are beyond the limit of {}", many, what, limit));
 }
 
 shape make(model name, std::uint32_t processes, std::uint32_t threads, std::uint32_t in_flight) {
@@ -54,7 +59,7 @@ shape make(model name, std::uint32_t processes, std::uint32_t threads, std::uint
 std::optional<std::uint32_t> parse_count(std::string_view text) {
   std::uint32_t value = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failed == std::errc::result_out_of_range) return std::numeric_limits<std::uint32_t>::max();
+  if (failed == std::errc::result_out_of_range) return beyond_counting;
   if (failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
 }

@@ -44,6 +44,8 @@ TEST_F(fetch_usage, shapes) {
     EXPECT_THAT(refused({"-s", shape}), AllOf(HasSubstr(shape), HasSubstr("limit of 1024")));
   for (const char* shape : {"processes:0", "processes:-1", "processes:1.5", "processes: 2"})
     EXPECT_THAT(refused({"-s", shape}), HasSubstr("-s: '" + std::string(shape) + "' is not a shape: "));
+  EXPECT_THAT(refused({"-s", "processes:5000"}), HasSubstr("5000 processes are beyond the limit of "));
+  EXPECT_THAT(refused({"-s", "processes:99999999999999"}), HasSubstr("so many processes are beyond the limit of "));
 }
 
 TEST_F(fetch_usage, jobs) {
