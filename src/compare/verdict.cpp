@@ -19,9 +19,11 @@ bool as_fast(const comparison& of, const comparison_row& row, const comparison_r
   return seconds(row.cost.wall) <= seconds(quickest.cost.wall) * (1 + equality(of));
 }
 
+/// By what of two that are as fast the cheaper is found: figures of the shape, not measured ones, which differ for no
+/// reason. What more tasks in flight need is memory.
 auto needs(const comparison_row& row) {
   const report& cost = row.cost;
-  return std::tuple(row.shape.uses_workers(), cost.processes, cost.threads, cost.peak_rss_bytes);
+  return std::tuple(cost.shape.uses_workers(), cost.processes, cost.threads, cost.shape.tasks);
 }
 
 /// Null if every row failed.
@@ -75,8 +77,8 @@ std::string say_equals(const comparison& of, const comparison_row& best) {
   for (const auto& row : of.rows)
     if (&row != &best && row.ok() && as_fast(of, row, *quickest_of(of.rows))) equals.push_back(to_string(row.shape));
   if (equals.empty()) return "";
-  return fmt::format(" {} {} as fast within {}, and {} more threads, processes or memory.", fmt::join(equals, ", "),
-                     equals.size() == 1 ? "is" : "are",
+  return fmt::format(" {} {} as fast within {}, and {} more processes, threads or tasks in flight.",
+                     fmt::join(equals, ", "), equals.size() == 1 ? "is" : "are",
                      equality(of) > practically_equal
                          ? fmt::format("the {:.0f} % by which this machine differs from itself", equality(of) * 100)
                          : fmt::format("{:.0f} %", practically_equal * 100),

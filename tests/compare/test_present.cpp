@@ -71,6 +71,10 @@ TEST(verdict, of_equally_quick_rows_the_one_that_needs_least) {
   EXPECT_EQ(best_of({row(threads(5), 400ms, 5), row(async(5), 405ms, 1), row(hybrid(5), 401ms, 2)}), "async:5");
   EXPECT_EQ(best_of({row(processes(1), 400ms, 1, 1), row(threads(5), 402ms, 5)}), "threads:5");
   EXPECT_EQ(best_of({row(threads(5), 400ms, 5), row(async(5), 410ms, 1)}), "threads:5");  // not equally quick
+  comparison_row in_turn = row(sync(), 401ms, 1);
+  in_turn.cost.peak_rss_bytes += 4096;  // as may happen
+  EXPECT_EQ(best_of({row(async(5), 400ms, 1), in_turn}), "sync");
+  EXPECT_EQ(best_of({row(async(64), 400ms, 1), row(async(5), 401ms, 1)}), "async:5");
 }
 
 TEST(verdict, a_failed_row_is_never_best) {
