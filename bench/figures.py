@@ -24,20 +24,10 @@ import time
 import compare_figures
 import http_figures
 import tls_figures
+from programs import fail, nginx, pinned, run
 
 FETCHES = 200_000
 CONNECTIONS = 64
-
-NGINX_CONFIGURATION = """
-daemon off; master_process off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;
-events {{ worker_connections 20000; }}
-http {{
-  access_log off; keepalive_requests 1000000000; keepalive_timeout 1h;
-  client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
-  uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
-  server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 'hello'; }} }}
-}}
-"""
 
 
 class Figures:
@@ -60,47 +50,9 @@ class Figures:
         return any(row[3] != "met" for row in self.rows)
 
 
-def fail(message):
-    sys.exit(f"bench: {message}")
-
-
-def run(command, **kwargs):
-    done = subprocess.run(command, capture_output=True, text=True, **kwargs)
-    if done.returncode != 0:
-        fail(f"{' '.join(map(str, command))} exited with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done
-
-
-def pinned(core, command):
-    return ["taskset", "-c", str(core), *map(str, command)]
-
-
-@contextlib.contextmanager
-def nginx(core):
-    """A server that answers a few bytes, on one core."""
-    with tempfile.TemporaryDirectory() as directory:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        configuration = pathlib.Path(directory, "nginx.conf")
-        configuration.write_text(NGINX_CONFIGURATION.format(directory=directory, port=port))
-        server = subprocess.Popen(
-            pinned(core, [os.environ["FANOUT_NGINX"], "-p", directory, "-c", configuration]),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            deadline = time.monotonic() + 10
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except OSError:
-                    if server.poll() is not None or time.monotonic() > deadline:
-                        fail(f"nginx did not start: {pathlib.Path(directory, 'error.log').read_text()}")
-                    time.sleep(0.02)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait()
+def hello(port):
+    return f"""keepalive_requests 1000000000; keepalive_timeout 1h;
+               server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 'hello'; }} }}"""
 
 
 def compare(fanout, workload, rounds):
@@ -140,7 +92,8 @@ def measure_shapes(fanout, rounds, figures):
 
 def measure_fetch(fanout, rounds, figures):
     """Small keep-alive responses from nginx on the other core, beside wrk."""
-    with nginx(core=1) as url, tempfile.TemporaryDirectory() as directory:
+    with nginx(1, hello) as port, tempfile.TemporaryDirectory() as directory:
+        url = f"http://127.0.0.1:{port}"
         urls = pathlib.Path(directory, "urls")
         urls.write_text("".join(f"{url}/page/{i}\n" for i in range(FETCHES)))
         summary = pathlib.Path(directory, "summary.json")
@@ -289,7 +242,8 @@ def measure_dns(fanout, rounds, figures):
 
 def measure_idle(fanout, figures):
     """Memory of open connections on which nothing happens."""
-    with nginx(core=1) as url:
+    with nginx(1, hello) as port:
+        url = f"http://127.0.0.1:{port}"
         printed = run(pinned(0, [pathlib.Path(fanout).with_name("bench_idle_connections"), url, "10000"])).stdout
     print(f"\n{printed.strip()}")
     resident = float(re.search(r"([\d.]+) resident after the burst", printed)[1])
@@ -316,11 +270,11 @@ def main():
     if not given.only or "fetch" in given.only:
         measure_fetch(given.fanout, given.rounds, figures)
     if not given.only or "http" in given.only:
-        http_figures.measure(given.fanout, given.rounds, figures, run, pinned)
+        http_figures.measure(given.fanout, given.rounds, figures)
     if not given.only or "async" in given.only:
         measure_async(given.fanout, figures)
     if not given.only or "tls" in given.only:
-        tls_figures.measure(given.fanout, given.rounds, figures, run, pinned)
+        tls_figures.measure(given.fanout, given.rounds, figures)
     if not given.only or "processes" in given.only:
         measure_processes(given.fanout, figures)
     if not given.only or "dns" in given.only:

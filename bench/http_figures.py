@@ -2,34 +2,14 @@
 10,000 connections, and 10 KiB bodies on 64. The client has every feature on, as by default, and keeps the bodies.
 """
 
-import contextlib
-import os
 import pathlib
 import re
 import resource
-import socket
 import statistics
-import subprocess
-import tempfile
-import time
+
+from programs import fail, nginx, pinned, timed
 
 BODY = 10 * 1024
-
-CONFIGURATION = """
-daemon off; master_process off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;
-worker_rlimit_nofile {descriptors};
-events {{ worker_connections {connections}; }}
-http {{
-  access_log off; keepalive_requests 1000000000; keepalive_timeout 1h;
-  client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
-  uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
-  server {{
-    listen 127.0.0.1:{port} backlog=16384;
-    location /small {{ return 200 'hello'; }}
-    location /large {{ set $k '{kibibyte}'; return 200 "$k$k$k$k$k$k$k$k$k$k"; }}
-  }}
-}}
-"""
 
 # Path, connections, seconds of a run, bar. Opening 10,000 connections is part of both programs' time, so they get more.
 CASES = [
@@ -47,66 +27,40 @@ def raise_descriptor_limit():
     return hard
 
 
-@contextlib.contextmanager
-def nginx(pinned, descriptors):
-    with tempfile.TemporaryDirectory() as directory:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        configuration = pathlib.Path(directory, "nginx.conf")
-        configuration.write_text(CONFIGURATION.format(
-            directory=directory, port=port, descriptors=descriptors, connections=min(descriptors - 100, 20000),
-            kibibyte="fanout. " * 128))
-        server = subprocess.Popen(
-            pinned(1, [os.environ["FANOUT_NGINX"], "-p", directory, "-c", configuration]),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            deadline = time.monotonic() + 10
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except OSError:
-                    if server.poll() is not None or time.monotonic() > deadline:
-                        raise SystemExit("bench: nginx did not start: " +
-                                         pathlib.Path(directory, "error.log").read_text())
-                    time.sleep(0.02)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait()
+def responses(port):
+    kibibyte = "fanout. " * 128
+    return f"""
+  keepalive_requests 1000000000; keepalive_timeout 1h;
+  server {{
+    listen 127.0.0.1:{port} backlog=16384;
+    location /small {{ return 200 'hello'; }}
+    location /large {{ set $k '{kibibyte}'; return 200 "$k$k$k$k$k$k$k$k$k$k"; }}
+  }}"""
 
 
-def timed(run, command):
-    """What a command printed, and the CPU seconds it used."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    printed = run(command).stdout
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return printed, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-
-
-def run_wrk(run, pinned, url, connections, seconds):
+def run_wrk(url, connections, seconds):
     """Requests a second, and CPU microseconds a request."""
-    printed, cpu = timed(run, pinned(0, ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", url]))
+    printed, cpu = timed(pinned(0, ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", url]))
     if "Socket errors" in printed or "Non-2xx" in printed:
-        raise SystemExit(f"bench: wrk had failures:\n{printed}")
+        fail(f"wrk had failures:\n{printed}")
     made = int(re.search(r"(\d+) requests in", printed)[1])
     return float(re.search(r"Requests/sec:\s+([\d.]+)", printed)[1]), cpu * 1e6 / made
 
 
-def run_ours(run, pinned, program, url, connections, seconds, body):
+def run_ours(program, url, connections, seconds, body):
     """The same. The program fails if any request does."""
-    printed, cpu = timed(run, pinned(0, [program, url, seconds, connections]))
+    printed, cpu = timed(pinned(0, [program, url, seconds, connections]))
     found = re.search(r"^(\d+) requests in \S+ s, (\d+) body bytes: (\d+) requests/s; (\d+) made", printed)
     if int(found[2]) != body * int(found[1]):
-        raise SystemExit(f"bench: not every body came back whole: {printed}")
+        fail(f"not every body came back whole: {printed}")
     return float(found[3]), cpu * 1e6 / int(found[4])
 
 
-def measure(fanout, rounds, figures, run, pinned):
+def measure(fanout, rounds, figures):
     program = pathlib.Path(fanout).with_name("bench_http_client")
     descriptors = raise_descriptor_limit()
-    with nginx(pinned, descriptors) as server:
+    with nginx(1, responses, connections=min(descriptors - 100, 20000),
+               main=f"worker_rlimit_nofile {descriptors};") as port:
         for path, connections, seconds, bar in CASES:
             size = "10 KiB" if path == "large" else "small"
             print(f"\n{size} keep-alive responses, {connections} connections, nginx on the other core: "
@@ -117,9 +71,9 @@ def measure(fanout, rounds, figures, run, pinned):
                 continue
             ratios = []
             for _ in range(rounds):
-                url = f"{server}/{path}"
-                theirs, their_cpu = run_wrk(run, pinned, url, connections, seconds)
-                ours, our_cpu = run_ours(run, pinned, program, url, connections, seconds,
+                url = f"http://127.0.0.1:{port}/{path}"
+                theirs, their_cpu = run_wrk(url, connections, seconds)
+                ours, our_cpu = run_ours(program, url, connections, seconds,
                                          BODY if path == "large" else len("hello"))
                 ratios.append(ours / theirs)
                 print(f"  wrk {theirs:>9.0f} ({their_cpu:.2f})   fanout {ours:>9.0f} ({our_cpu:.2f})   "
