@@ -21,6 +21,8 @@ constexpr std::size_t small_body = 16 * 1024;
 constexpr std::size_t most_untaken = 64 * 1024;
 // How often one exchange reads without waiting before others have their turn: a fast body must not keep the loop.
 constexpr int most_reads = 16;
+// The same for pieces of a body that a fast server takes.
+constexpr int most_pieces = 16;
 
 std::string reason(int error) {
   return boost::system::system_category().message(error);
@@ -123,6 +125,7 @@ bool exchange::write_some(step& next) {
     const bool ends = next == step::complete || next == step::again || parser_->status() >= 400;
     if (ends && next != step::want_read && next != step::want_write) return false;
   }
+  int pieces = 0;
   do {
     while (!unsent_.empty()) {
       const io_result result = connection_->write_some(unsent_);
@@ -142,6 +145,11 @@ bool exchange::write_some(step& next) {
       }
     }
     if (!next_part(next)) return false;
+    if (++pieces > most_pieces && sending_ == sending::body) {
+      connection_->socket.leave_unsent();
+      next = step::want_write;
+      return false;
+    }
   } while (sending_ != sending::done);
   limits_.all_sent();
   // The first read after a write finds nothing yet.

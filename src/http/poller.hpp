@@ -58,6 +58,8 @@ class polled_socket {
   void cancel() noexcept;
   /// What is left is not read now: the next wait for it ends at once, when others had their turn.
   void leave_unread() noexcept { watched_->ready |= readable; }
+  /// The same for what was not sent.
+  void leave_unsent() noexcept { watched_->ready |= writable; }
   /// Calls `whom` whenever something was told; null: no more. It must outlive that.
   void notify(wake_up* whom) noexcept;
   /// The peer has closed its side, or the connection broke, so far as was told.

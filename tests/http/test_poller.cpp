@@ -173,6 +173,24 @@ TEST_F(http_poller, what_is_left_unread_ends_the_next_wait) {
   EXPECT_EQ(one.read(), "def");
 }
 
+TEST_F(http_poller, what_is_left_unsent_ends_the_next_wait) {
+  pair one(sockets);
+  start(one.socket, writable, ended);
+  settle();
+  ASSERT_TRUE(ended);
+  ended.reset();
+  start(one.socket, writable, ended);
+  settle();
+  ASSERT_FALSE(ended) << "nothing new was told";
+  one.socket.cancel();
+  settle();
+  one.socket.leave_unsent();
+  ended.reset();
+  start(one.socket, writable, ended);
+  settle();
+  EXPECT_TRUE(ended);
+}
+
 TEST_F(http_poller, either_is_whichever_comes_first) {
   pair one(sockets);
   start(one.socket, readable | writable, ended);

@@ -35,7 +35,7 @@ class body_source {
 
   /// The bytes of a regular file, read as they are sent. It is opened, and its size taken, when the request is sent: a
   /// file that cannot be read fails with kind `invalid_request`, and so does one that was cut short meanwhile. Reading
-  /// a file blocks the loop for as long as the disk takes.
+  /// a file blocks the loop for as long as the disk takes, at most 1 MiB before others have their turn.
   static body_source file(std::string path);
   /// `begin` is called for each sending. With a `length` the body has a Content-Length, and pieces that add up to
   /// anything else fail with kind `invalid_request`; otherwise it is chunked.
