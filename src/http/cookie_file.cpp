@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -80,6 +81,14 @@ bool write_all(int file, std::string_view text) {
   return true;
 }
 
+void write_in_place(const std::string& path, std::string_view text) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0) fail(path, std::strerror(errno));
+  int why = write_all(file, text) ? 0 : errno;
+  if (::close(file) != 0 && why == 0) why = errno;
+  if (why != 0) fail(path, std::strerror(why));
+}
+
 }  // namespace
 
 std::vector<cookie> read_cookie_file(const std::string& path) {
@@ -102,6 +111,9 @@ std::vector<cookie> read_cookie_file(const std::string& path) {
 }
 
 void write_cookie_file(const std::string& path, const std::vector<cookie>& cookies) {
+  // A device or a pipe is written to: a file in its place would be the end of it.
+  struct stat state{};
+  if (::stat(path.c_str(), &state) == 0 && !S_ISREG(state.st_mode)) return write_in_place(path, text_of(cookies));
   std::string aside = path + ".XXXXXX";
   const int file = ::mkostemp(aside.data(), O_CLOEXEC);  // for its owner alone
   if (file < 0) fail(path, std::strerror(errno));

@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <thread>
@@ -99,6 +101,24 @@ TEST_F(cookie_file, is_replaced_in_one_step_and_for_its_owner_alone) {
       << "nothing is left beside it";
   EXPECT_THROW(jar_.save(directory_ / "no/such/directory"), std::runtime_error);
   EXPECT_THROW(jar_.save(directory_.path()), std::runtime_error);
+}
+
+TEST_F(cookie_file, that_is_a_pipe_is_written_to_and_stays_one) {
+  const std::string path = directory_ / "pipe";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  jar_.store(url("http://h.example/"), "a=1");
+  jar_.save(path);
+  char text[1000] = {};
+  EXPECT_GT(::read(reader, text, sizeof text - 1), 0);
+  ::close(reader);
+  EXPECT_THAT(text, HasSubstr("h.example\tFALSE\t/\tFALSE\t0\ta\t1\n"));
+  struct stat status{};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_TRUE(S_ISFIFO(status.st_mode));
+  jar_.save("/dev/null");
+  ASSERT_EQ(::stat("/dev/null", &status), 0);
+  EXPECT_TRUE(S_ISCHR(status.st_mode));
 }
 
 TEST_F(cookie_file, jars_are_shared_between_threads) {

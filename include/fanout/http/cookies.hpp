@@ -75,7 +75,7 @@ class cookie_jar {
   /// file, and the line that is not in that format.
   std::size_t load(const std::string& path);
   /// Writes all cookies, those without an expiry as well, as such a file. It replaces the old one in one step, readable
-  /// by its owner alone. Throws `std::runtime_error` that names the file.
+  /// by its owner alone; a device or a pipe is written to. Throws `std::runtime_error` that names the file.
   void save(const std::string& path) const;
 
  private:
