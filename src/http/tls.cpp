@@ -2,14 +2,18 @@
 
 #include "http/tls_errors.hpp"
 
+#include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 namespace fanout::http {
@@ -31,6 +35,25 @@ bool retries(tls_carrier& carrier, const io_result& result) {
   return false;
 }
 
+// What is held and what follows it, by one call.
+int write_behind_held(BIO* bio, tls_carrier& carrier, std::string_view bytes) {
+  iovec parts[] = {{carrier.held.data(), carrier.held.size()}, {const_cast<char*>(bytes.data()), bytes.size()}};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = std::size(parts);
+  const auto count = ::sendmsg(carrier.descriptor, &message, MSG_NOSIGNAL);
+  if (count < 0) {
+    if (retries(errno)) BIO_set_retry_write(bio);
+    return -1;
+  }
+  const std::size_t of_held = std::min(static_cast<std::size_t>(count), carrier.held.size());
+  carrier.held.erase(0, of_held);
+  if (carrier.held.empty()) carrier.held = {};
+  const int left = static_cast<int>(static_cast<std::size_t>(count) - of_held);
+  if (left == 0) BIO_set_retry_write(bio);
+  return left == 0 ? -1 : left;
+}
+
 // OpenSSL's own socket BIO writes without MSG_NOSIGNAL: a peer that closed would end the whole process by SIGPIPE.
 int bio_write(BIO* bio, const char* bytes, int size) {
   BIO_clear_retry_flags(bio);
@@ -42,6 +65,11 @@ int bio_write(BIO* bio, const char* bytes, int size) {
     if (retries(carrier, result)) BIO_set_retry_write(bio);
     return -1;
   }
+  if (carrier.holds) {
+    carrier.held += all;
+    return size;
+  }
+  if (!carrier.held.empty()) return write_behind_held(bio, carrier, all);
   const auto count = ::send(carrier.descriptor, all.data(), all.size(), MSG_NOSIGNAL);
   if (count < 0 && retries(errno)) BIO_set_retry_write(bio);
   return static_cast<int>(count);
@@ -142,17 +170,41 @@ bool tls_session::resumed() const noexcept {
 
 io_result tls_session::handshake() {
   ERR_clear_error();
+  carrier_.holds = !carrier_.outer;
   const int result = SSL_do_handshake(native_);
+  carrier_.holds = false;
   if (result == 1) {
     SSL_set_read_ahead(native_, 0);
     return {io_state::done};
   }
-  const io_result concluded = conclude(result, true);
+  io_result concluded = conclude(result, true);
+  const io_result sent = send_held();  // after a failure it is an alert, which need not arrive
+  if (concluded.state != io_state::failed && sent.state != io_state::done) {
+    concluded = sent;
+    if (sent.state == io_state::failed)
+      failure_ = fmt::format("the connection broke during the handshake: {}", std::strerror(sent.error));
+  }
   if (concluded.state == io_state::failed && sessions_.cache) sessions_.cache->forget(sessions_.key);
   return concluded;
 }
 
+io_result tls_session::send_held() {
+  while (!carrier_.held.empty()) {
+    const auto count = ::send(carrier_.descriptor, carrier_.held.data(), carrier_.held.size(), MSG_NOSIGNAL);
+    if (count >= 0) {
+      carrier_.held.erase(0, static_cast<std::size_t>(count));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return {io_state::want_write};
+    } else if (errno != EINTR) {
+      return {io_state::failed, 0, errno};
+    }
+  }
+  carrier_.held = {};
+  return {io_state::done};
+}
+
 io_result tls_session::read_some(std::span<char> into) {
+  if (const io_result sent = send_held(); sent.state != io_state::done) return sent;
   ERR_clear_error();
   std::size_t count = 0;
   const int result = SSL_read_ex(native_, into.data(), into.size(), &count);
@@ -169,6 +221,7 @@ io_result tls_session::write_some(std::string_view bytes) {
 }
 
 io_result tls_session::peek() {
+  if (const io_result sent = send_held(); sent.state != io_state::done) return sent;
   ERR_clear_error();
   char byte;
   std::size_t count = 0;
