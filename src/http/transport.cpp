@@ -32,6 +32,23 @@ std::string_view without_brackets(std::string_view text) {
   return text;
 }
 
+std::string_view without_dot(std::string_view name) {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return name;
+}
+
+// As URLs have it: in lower case, in ASCII, without a dot at its end.
+std::string given_host(std::string_view entry, std::string_view written) {
+  if (written == "*") return "*";
+  if (written.find_first_of("/?#@\\") != written.npos) refuse(entry, "the host is none");
+  try {
+    const url parsed(fmt::format("http://{}", written));
+    return std::string(without_dot(parsed.host()));
+  } catch (const error& wrong) {
+    refuse(entry, wrong.what());
+  }
+}
+
 }  // namespace
 
 const transport& transport::shared(const client_options& options) {
@@ -65,11 +82,11 @@ transport::transport(const client_options& options)
   plain_ = unix_socket_.empty() && !proxies_.for_http && !proxies_.for_https;
   for (const std::string& each : options.resolve) {
     std::string_view entry = each;
+    if (entry.starts_with('+')) entry.remove_prefix(1);  // curl's mark of an entry that ages
     const std::size_t host_end = entry.find(':', entry.starts_with('[') ? entry.find(']') : 0);
     const std::size_t port_end = host_end == entry.npos ? entry.npos : entry.find(':', host_end + 1);
     if (port_end == entry.npos) refuse(each, "a ':' is missing");
-    given one{std::string(without_brackets(entry.substr(0, host_end))), 0, {}};
-    for (char& c : one.host) c = lower(c);
+    given one{given_host(each, entry.substr(0, host_end)), 0, {}};
     const std::string_view digits = entry.substr(host_end + 1, port_end - host_end - 1);
     const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), one.port);
     if (failed != std::errc{} || end != digits.data() + digits.size() || one.port == 0)
@@ -106,7 +123,7 @@ route transport::to(const url& to, const tls_context* tls) const {
 
 const address_list* transport::given_addresses(std::string_view host, std::uint16_t port) const noexcept {
   for (const given& each : given_)
-    if (each.port == port && (each.host == "*" || each.host == host)) return &each.addresses;
+    if (each.port == port && (each.host == "*" || each.host == without_dot(host))) return &each.addresses;
   return nullptr;
 }
 

@@ -57,11 +57,24 @@ TEST_F(transports, connections_are_not_shared_between_settings) {
 }
 
 TEST_F(transports, addresses_that_are_given_wrongly) {
-  for (const char* const wrong : {"", "a.test", "a.test:80", "a.test:x:127.0.0.1", "a.test:0:127.0.0.1",
-                                  "a.test:80:", "a.test:80:nonsense", "a.test:80:127.0.0.1,"}) {
+  for (const char* const wrong :
+       {"", "a.test", "a.test:80", "a.test:x:127.0.0.1", "a.test:0:127.0.0.1", "-a.test:80", "a/b:80:127.0.0.1",
+        "a b:80:127.0.0.1", "a.test:80:", "a.test:80:nonsense", "a.test:80:127.0.0.1,"}) {
     client_options options;
     options.resolve = {wrong};
     EXPECT_EQ(failure_of([&] { client{options}; }).kind, failure_kind::invalid_request) << wrong;
+  }
+}
+
+TEST_F(transports, addresses_are_given_for_names_as_people_write_them) {
+  scripted_server server(always(ok("x")));
+  const std::string port = std::to_string(server.port());
+  for (const auto& [given, asked] :
+       {std::pair("B\xC3\xBC"s + "cher.test", "xn--bcher-kva.test"s), std::pair("a.test."s, "a.test"s),
+        std::pair("a.test"s, "a.test."s), std::pair("+a.test"s, "A.test"s), std::pair("*"s, "a.test"s)}) {
+    client_options options;
+    options.resolve = {given + ":" + port + ":127.0.0.1"};
+    EXPECT_EQ(fetch("http://" + asked + ":" + port + "/", options).body, "x") << given;
   }
 }
 
