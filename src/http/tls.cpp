@@ -119,7 +119,7 @@ bool is_address(const std::string& host) {
 }  // namespace
 
 tls_session::tls_session(const tls_context& context, tls_carrier over, const std::string& host, std::string_view key)
-    : native_(SSL_new(context.native())), carrier_(over), host_(host) {
+    : native_(SSL_new(context.native())), carrier_(over), host_(host), to_proxy_(context.settings().to_proxy) {
   BIO* const bio = native_ ? BIO_new(bio_method()) : nullptr;
   if (!bio) {
     SSL_free(native_);
@@ -252,7 +252,7 @@ io_result tls_session::conclude(int result, bool in_handshake) {
     ERR_clear_error();
     return {io_state::truncated};
   }
-  failure_ = describe_tls_failure(native_, host_, in_handshake);
+  failure_ = describe_tls_failure(native_, host_, to_proxy_, in_handshake);
   ERR_clear_error();
   return {io_state::failed};
 }

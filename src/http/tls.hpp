@@ -53,6 +53,7 @@ class tls_session {
   SSL* native_;
   tls_carrier carrier_;
   std::string host_;
+  bool to_proxy_;
   tls_session_place sessions_;  ///< empty without resumption
   std::string failure_;
 };

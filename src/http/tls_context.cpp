@@ -66,6 +66,8 @@ void use_certificate(SSL_CTX* context, const tls_settings& settings) {
                        settings.certificate_file));
   if (reason == PEM_R_BAD_PASSWORD_READ || reason == ERR_R_INTERRUPTED_OR_CANCELLED)
     refuse(fmt::format("the key '{}' is encrypted; decrypt it first (openssl pkey)", key_file));
+  if (settings.key_file.empty())
+    refuse(fmt::format("the client certificate '{}' comes without its key; name the key's file (--key)", key_file));
   refuse(fmt::format("the key '{}' of the client certificate cannot be read (PEM is expected)", key_file));
 }
 
@@ -79,6 +81,16 @@ tls_settings tls_settings::of(const client_options& options) {
   settings.key_file = options.key_file;
   settings.least = options.min_tls_version;
   settings.resume = options.resume_tls;
+  return settings;
+}
+
+tls_settings tls_settings::of_proxy(const client_options& options) {
+  tls_settings settings;
+  settings.verify = options.verify_proxy_tls;
+  if (settings.verify) settings.ca_file = options.proxy_ca_file;
+  settings.least = options.min_tls_version;
+  settings.resume = options.resume_tls;
+  settings.to_proxy = true;
   return settings;
 }
 

@@ -23,8 +23,12 @@ struct tls_settings {
   std::string key_file = {};
   tls_version least = tls_version::v1_2;
   bool resume = true;
+  bool to_proxy = false;
 
   static tls_settings of(const client_options& options);
+  /// For the connection to an https proxy, which neither gets the client's certificate nor is excused by
+  /// `verify_tls = false`, that is meant for a server.
+  static tls_settings of_proxy(const client_options& options);
   auto operator<=>(const tls_settings&) const = default;
 };
 

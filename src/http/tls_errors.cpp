@@ -8,9 +8,11 @@ namespace fanout::http {
 namespace {
 
 // The text after the names of the errors users meet tells them what to do.
-std::string describe_certificate(long result, const std::string& host) {
-  const std::string accept = "to accept it unchecked, turn verification off (-k)";
-  const std::string trust = "if you trust its issuer, name the issuer's certificate (--cacert); ";
+std::string describe_certificate(long result, const std::string& host, bool to_proxy) {
+  const std::string accept =
+      fmt::format("to accept it unchecked, turn verification off ({})", to_proxy ? "--proxy-insecure" : "-k");
+  const std::string trust = fmt::format("if you trust its issuer, name the issuer's certificate ({}); ",
+                                        to_proxy ? "--proxy-cacert" : "--cacert");
   switch (result) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return "the certificate has expired; " + accept;
@@ -36,7 +38,7 @@ std::string describe_certificate(long result, const std::string& host) {
 }
 
 // What the server said before it hung up (RFC 8446 section 6.2); empty for alerts whose own name says all there is.
-std::string describe_alert(int alert) {
+std::string describe_alert(int alert, bool to_proxy) {
   switch (alert) {
     case SSL_AD_HANDSHAKE_FAILURE:
       return "the server accepts none of the ciphers, groups or certificates offered (alert handshake_failure)";
@@ -47,6 +49,7 @@ std::string describe_alert(int alert) {
     case SSL_AD_NO_APPLICATION_PROTOCOL:
       return "the server does not speak HTTP/1.1 here (alert no_application_protocol)";
     case TLS13_AD_CERTIFICATE_REQUIRED:
+      if (to_proxy) return "the proxy asks for a client certificate, and gets none (alert certificate_required)";
       return "the server asks for a client certificate (--cert, --key; alert certificate_required)";
     case SSL_AD_UNKNOWN_CA:
       return "the server does not know the issuer of the client certificate (alert unknown_ca)";
@@ -77,13 +80,13 @@ std::string openssl_reason(unsigned long code) {
   return text ? text : fmt::format("OpenSSL error {:#x}", code);
 }
 
-std::string describe_tls_failure(const SSL* session, const std::string& host, bool in_handshake) {
+std::string describe_tls_failure(const SSL* session, const std::string& host, bool to_proxy, bool in_handshake) {
   const unsigned long code = ERR_peek_error();
   const int reason = ERR_GET_REASON(code);
   // The first error of a check that failed may be one of the signature's arithmetic.
   const long checked = SSL_get_verify_result(session);
   if (in_handshake && checked != X509_V_OK && SSL_get_verify_mode(session) != SSL_VERIFY_NONE)
-    return describe_certificate(checked, host);
+    return describe_certificate(checked, host, to_proxy);
   switch (reason) {
     case SSL_R_UNEXPECTED_EOF_WHILE_READING:
       return "the server closed the connection during the handshake";
@@ -98,7 +101,7 @@ std::string describe_tls_failure(const SSL* session, const std::string& host, bo
       break;
   }
   if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET)
-    return describe_alert(reason - SSL_AD_REASON_OFFSET);
+    return describe_alert(reason - SSL_AD_REASON_OFFSET, to_proxy);
   return openssl_reason(code);
 }
 

@@ -3,6 +3,7 @@
 #include <fanout/base/failure.hpp>
 
 #include "http/text.hpp"
+#include "http/tls_context.hpp"
 
 #include <fmt/format.h>
 
@@ -58,6 +59,9 @@ const transport& transport::shared(const client_options& options) {
   std::string key = options.public_only ? "public" : "any";
   const auto add = [&key](std::string_view part) { key.append(fmt::format(" {}:", part.size())).append(part); };
   for (const auto& each : {options.unix_socket, options.proxy, options.no_proxy}) add(each);
+  const tls_settings to_proxy = tls_settings::of_proxy(options);
+  add(to_proxy.ca_file);
+  add(fmt::format("{}{}{}", to_proxy.verify, to_proxy.least == tls_version::v1_3, to_proxy.resume));
   // What environment variables say belongs to the settings: it may change while a program runs.
   for (const char* const name :
        {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"}) {
@@ -74,7 +78,8 @@ const transport& transport::shared(const client_options& options) {
 transport::transport(const client_options& options)
     : proxies_(make_proxy_rules(options.proxy, options.no_proxy, options.proxy_from_environment, variable)),
       unix_socket_(options.unix_socket),
-      public_only_(options.public_only) {
+      public_only_(options.public_only),
+      proxy_tls_(tls_context::shared(tls_settings::of_proxy(options))) {
   if (unix_socket_.size() >= sizeof(sockaddr_un::sun_path) || unix_socket_.find('\0') != std::string::npos)
     throw error(failure_kind::invalid_request,
                 fmt::format("the path of the unix socket '{}' is longer than {} bytes, or has a NUL in it",
@@ -112,7 +117,7 @@ route transport::to(const url& to, const tls_context* tls) const {
   if (plain_ || !unix_socket_.empty()) return way;
   way.proxy = proxies_.find(to);
   if (!way.proxy) return way;
-  if (way.proxy->kind == proxy_kind::https) way.proxy_tls = tls;
+  if (way.proxy->kind == proxy_kind::https) way.proxy_tls = proxy_tls_.get();
   if (!way.proxy->tunnels(to)) {
     way.in_absolute_form = true;
     way.key.peer = way.proxy->name;

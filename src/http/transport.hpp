@@ -27,7 +27,8 @@ struct route {
   bool in_absolute_form = false;           ///< the proxy reads the requests
 };
 
-/// The settings of a client that say where its connections lead: proxies, unix socket, given addresses, address policy.
+/// The settings of a client that say where its connections lead: proxies and TLS with them, unix socket, given
+/// addresses, address policy.
 /// Equal settings are one object, for good, so its address stands for them in a pool key. Thread-safe: never changes.
 class transport {
  public:
@@ -36,7 +37,7 @@ class transport {
 
   explicit transport(const client_options& options);
 
-  /// `tls`: the client's settings. The route refers to `to`, which must outlive it.
+  /// `tls`: the client's settings for servers. The route refers to `to`, which must outlive it.
   route to(const url& to, const tls_context* tls) const;
 
   bool public_only() const noexcept { return public_only_; }
@@ -56,6 +57,7 @@ class transport {
   std::string unix_socket_;
   bool public_only_;
   bool plain_;  ///< no proxies and no socket
+  std::shared_ptr<const tls_context> proxy_tls_;
 };
 
 }  // namespace fanout::http

@@ -208,7 +208,7 @@ TEST_F(every_step, of_a_tunnel_through_an_https_proxy) {
       },
       outer.get());
   client_options options;
-  options.ca_file = trusted.ca_file();
+  options.ca_file = options.proxy_ca_file = trusted.ca_file();
   options.proxy = "https://127.0.0.1:" + std::to_string(proxy.port());
   disturb(options, "https://inside.test/", 4);  // more where a flight of the handshakes is not there yet
 }

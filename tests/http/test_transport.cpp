@@ -217,8 +217,65 @@ TEST_F(proxied, https_to_the_proxy_protects_plain_requests) {
   const auto tls = trusted.server();
   scripted_server proxy(always(ok("via TLS")), tls.get());
   auto options = through(proxy, "https");
-  options.ca_file = trusted.ca_file();
+  options.proxy_ca_file = trusted.ca_file();
   EXPECT_EQ(fetch("http://a.test/", options).body, "via TLS");
+}
+
+TEST_F(proxied, what_is_meant_for_servers_does_not_hold_for_an_https_proxy) {
+  const issuer trusted;
+  certificate_options names;
+  names.names = "DNS:inside.test";
+  const auto outer = trusted.server(), inner = trusted.server(names);
+  std::atomic<int> shown_outside{0}, shown_inside{0};
+  const auto count_certificates = [](SSL_CTX* context, std::atomic<int>& shown) {
+    SSL_CTX_set_app_data(context, &shown);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_cert_verify_callback(
+        context,
+        [](X509_STORE_CTX* checked, void*) {
+          auto* const session =
+              static_cast<SSL*>(X509_STORE_CTX_get_ex_data(checked, SSL_get_ex_data_X509_STORE_CTX_idx()));
+          ++*static_cast<std::atomic<int>*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(session)));
+          return 1;
+        },
+        nullptr);
+  };
+  count_certificates(outer.get(), shown_outside);
+  count_certificates(inner.get(), shown_inside);
+  scripted_server proxy(
+      [&](peer& to, int) {
+        if (to.read_request().empty()) return;
+        to.send("HTTP/1.1 200 Connection established\r\n\r\n");
+        if (!to.start_tls(inner.get())) return;
+        while (!to.read_request().empty()) to.send(ok("inside"));
+      },
+      outer.get());
+  const temporary_directory root;
+  const auto mine = trusted.files(root, "client");
+  asio::io_context loop(1);
+
+  auto options = through(proxy, "https");
+  options.certificate_file = mine.certificate;
+  options.key_file = mine.key;
+  options.ca_file = trusted.ca_file();
+  const auto untrusted = failure_of([&] { get_on(loop, client(options), "https://inside.test/"); });
+  EXPECT_EQ(untrusted.kind, failure_kind::tls);
+  EXPECT_THAT(untrusted.message,
+              testing::AllOf(HasSubstr(options.proxy), HasSubstr("--proxy-cacert"), HasSubstr("--proxy-insecure")));
+  options.ca_file.clear();
+  options.verify_tls = false;
+  EXPECT_EQ(failure_of([&] { get_on(loop, client(options), "https://inside.test/"); }).kind, failure_kind::tls);
+
+  options.verify_proxy_tls = false;
+  EXPECT_EQ(get_on(loop, client(options), "https://inside.test/").body, "inside");
+  options.verify_proxy_tls = true;
+  EXPECT_EQ(failure_of([&] { get_on(loop, client(options), "https://inside.test/"); }).kind, failure_kind::tls)
+      << "the open tunnel leads through a proxy that was not verified";
+  options.proxy_ca_file = trusted.ca_file();
+  EXPECT_EQ(get_on(loop, client(options), "https://inside.test/").body, "inside");
+  EXPECT_EQ(shown_inside, 2);
+  EXPECT_EQ(shown_outside, 0) << "the client's certificate is not the proxy's to see";
 }
 
 TEST_F(proxied, tls_within_the_tls_of_a_proxy) {
@@ -244,7 +301,7 @@ TEST_F(proxied, tls_within_the_tls_of_a_proxy) {
       },
       outer.get());
   auto options = through(proxy, "https");
-  options.ca_file = trusted.ca_file();
+  options.ca_file = options.proxy_ca_file = trusted.ca_file();
   asio::io_context loop(1);
   const client one(options);
   EXPECT_EQ(get_on(loop, one, "https://inside.test/").body, large);

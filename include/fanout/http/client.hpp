@@ -57,13 +57,16 @@ struct client_options {
   std::uint32_t max_decoding_ratio = 256;  ///< decoded over coded bytes, from 1 MiB on; 0: any
   std::chrono::milliseconds continue_timeout{1000};  ///< for the server's 100; then the body is sent anyway
 
-  // TLS. Files are read once a process, when the first connection needs them.
+  // TLS. Files are read once a process, when the first connection needs them. An https proxy is somebody else than the
+  // servers behind it: of these settings only the least version and resumption count for the connection to it.
   bool verify_tls = true;             ///< false accepts any certificate
   std::string ca_file = {};           ///< PEM file of the issuers to trust instead of the system's
   std::string certificate_file = {};  ///< PEM chain shown to servers that ask for a client certificate
   std::string key_file = {};          ///< PEM key of `certificate_file`; empty: it is in that file, too
   tls_version min_tls_version = tls_version::v1_2;
-  bool resume_tls = true;  ///< whether a connection may take up the TLS session of an earlier one
+  bool verify_proxy_tls = true;    ///< false accepts any certificate of an https proxy
+  std::string proxy_ca_file = {};  ///< PEM file of the issuers trusted for it instead of the system's
+  bool resume_tls = true;          ///< whether a connection may take up the TLS session of an earlier one
 
   // Who asks. `authorization` goes to the origin of the request's own URL, and not where a redirect leads elsewhere. A
   // request's own Authorization header goes before it, and so does the user its URL names.
