@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <optional>
 
@@ -154,6 +156,18 @@ std::shared_ptr<http::cookie_jar> jar_of(const fetch::settings& how) {
   }
 }
 
+/// After a long run it is late to learn that they cannot be saved.
+void check_cookie_jar(const std::string& file) {
+  struct stat status{};
+  const bool there = stat(file.c_str(), &status) == 0;
+  const bool in_place = there && !S_ISREG(status.st_mode);
+  const std::size_t slash = file.rfind('/');
+  const std::string directory = slash == file.npos ? "." : file.substr(0, slash + 1);
+  int why = there && S_ISDIR(status.st_mode) ? EISDIR : 0;
+  if (why == 0 && access((in_place ? file : directory).c_str(), W_OK) != 0) why = errno;
+  if (why != 0) throw output_error(fmt::format("--cookie-jar: cannot write {}: {}", file, std::strerror(why)));
+}
+
 void save_cookies(const http::cookie_jar& jar, const std::string& file) {
   try {
     jar.save(file);
@@ -173,14 +187,18 @@ int run_fetch(const fetch_options& given) {
       throw usage_error("no URL; give URLs, or a list of them with -i FILE, or on standard input");
     list = "-";
   }
+  if (list == "-" && reads_standard_input(given))
+    throw usage_error("@-: standard input is the list of URLs already; give the URLs as arguments, or the list by -i");
   const bool one_page =
       given.urls.size() == 1 && list.empty() && !given.with_bodies && !given.with_headers && !given.timings;
   const common_request common = request_of(given);
   fetch::request_source source(given.urls, list);
   source.set_defaults(common.method, common.headers, common.body, common.content_type);
   fetch_sink sink(given, one_page);
-  const fetch::settings settings = settings_of(given, how.shape, sink.wants_bodies());
+  const fetch::settings settings = settings_of(given, common, how.shape, sink.wants_bodies());
   const auto jar = jar_of(settings);
+  const std::string jar_file = given.cookie_jar == "-" ? "/dev/stdout" : given.cookie_jar;
+  if (!jar_file.empty()) check_cookie_jar(jar_file);
   std::optional<output> summary;  // opened now: after a long run it is late to learn that it cannot be
   if (!given.summary_file.empty()) summary.emplace(output::create(given.summary_file));
 
@@ -191,7 +209,7 @@ int run_fetch(const fetch_options& given) {
   const report cost = run(how, source, task, sink);
   if (live) clear_progress();
   sink.close();
-  if (!given.cookie_jar.empty()) save_cookies(*jar, given.cookie_jar);
+  if (!jar_file.empty()) save_cookies(*jar, jar_file);
 
   if (summary) {
     summary->write(summary_json(cost, sink.counts()));

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +15,13 @@
 
 namespace fanout::cli {
 namespace {
+
+/// A text that says something: an empty one is a variable of a script that was not set.
+CLI::Option* add_text(CLI::App& command, const std::string& names, std::string& into, const std::string& help) {
+  return command.add_option(names, into, help)->check([](const std::string& given) {
+    return given.empty() ? std::string("the value is empty; leave the option out, or give one") : std::string();
+  });
+}
 
 void add_lists(CLI::App& command, fetch_options& into) {
   command.add_option("URL", into.urls, "What to fetch");
@@ -36,23 +44,24 @@ void add_request(CLI::App& command, fetch_options& into) {
   const auto repeated = [&](const std::string& names, std::vector<std::string>& values, const std::string& help) {
     command.add_option(names, values, help)->expected(1)->allow_extra_args(false)->take_all();
   };
-  command.add_option("-X,--request", into.method, "Method (default GET, with a body POST)");
+  add_text(command, "-X,--request", into.method, "Method (default GET, with a body POST)");
   repeated("-H,--header", into.headers,
            "Header to send, 'Name: value'; 'Name;' for one without a value; 'Name:' to leave out one that is sent "
            "otherwise; may be repeated");
   repeated("-d,--data", into.data,
-           "Body to send, as a form; @FILE reads it from a file, without its line ends; several are joined with &");
+           "Body to send, as a form; @FILE reads it from a file, or @- from standard input, without its line ends; "
+           "several are joined with &");
   repeated("--data-binary", into.data_binary, "The same, but @FILE is sent as it is");
   repeated("--json", into.json,
            "Body to send, said to be JSON and not checked; @FILE reads it from a file; several are joined");
-  command.add_option("--data-file", into.data_file, "File to send as the body, read while it is sent");
+  add_text(command, "--data-file", into.data_file, "File to send as the body, read while it is sent");
   command.add_flag("--head", into.head, "Send HEAD; one URL: print the response's header");
-  command.add_option("-u,--user", into.user, "user:password for Basic authentication, for the URL's own host alone");
+  add_text(command, "-u,--user", into.user, "user:password for Basic authentication, for the URL's own host alone");
   repeated("--cookie", into.cookies,
            "Cookies to send: 'name=value; ...', or a file of them in the Netscape format, to which those that servers "
            "set are added in memory ('' for an empty one); may be repeated");
-  command.add_option("--cookie-jar", into.cookie_jar,
-                     "Keep the cookies that servers set, and write them to this file in the end");
+  add_text(command, "--cookie-jar", into.cookie_jar,
+           "Keep the cookies that servers set, and write them to this file in the end; - for standard output");
 }
 
 void add_exchange(CLI::App& command, fetch_options& into) {
@@ -77,16 +86,20 @@ void add_exchange(CLI::App& command, fetch_options& into) {
       ->take_all();
   command.add_option(
       "--proxy", into.proxy,
-      "[SCHEME://][user:password@]HOST[:PORT], by http, https, socks5 or socks5h; without it, http_proxy, "
-      "https_proxy, all_proxy and no_proxy of the environment are read as curl reads them");
+      "[SCHEME://][user:password@]HOST[:PORT], by http, https, socks5 or socks5h; '' for none; without it, "
+      "http_proxy, https_proxy, all_proxy and no_proxy of the environment are read as curl reads them");
   command.add_option("--noproxy", into.no_proxy,
                      "Hosts reached without a proxy: names with their subdomains, addresses, blocks such as "
                      "10.0.0.0/8, separated by commas; * is all; instead of no_proxy in the environment");
   command.add_flag("--tlsv1.3", into.tls_1_3, "Accept TLS 1.3 and later only; otherwise 1.2, too");
-  command.add_flag("-k,--insecure", into.insecure, "Accept any TLS certificate");
-  command.add_option("--cacert", into.ca_file, "PEM file of the issuers to trust, instead of the system's");
-  command.add_option("--cert", into.certificate, "PEM file of the client certificate, for servers that ask for one");
-  command.add_option("--key", into.key, "PEM file of its key, if that is not in the same file");
+  command.add_flag("-k,--insecure", into.insecure, "Accept any TLS certificate of a server");
+  add_text(command, "--cacert", into.ca_file, "PEM file of the issuers to trust, instead of the system's");
+  add_text(command, "--cert", into.certificate,
+           "PEM file of the client certificate, for servers that ask for one; a proxy never gets it");
+  add_text(command, "--key", into.key, "PEM file of its key, if that is not in the same file");
+  command.add_flag("--proxy-insecure", into.proxy_insecure, "Accept any TLS certificate of an https proxy");
+  add_text(command, "--proxy-cacert", into.proxy_ca_file,
+           "PEM file of the issuers to trust for an https proxy, instead of the system's");
 }
 
 void add_output(CLI::App& command, fetch_options& into) {
@@ -108,6 +121,15 @@ void check_limits(const fetch_options& given) {
 void check_readable(std::string_view option, const std::string& file) {
   if (!file.empty() && access(file.c_str(), R_OK) != 0)
     throw usage_error(fmt::format("{}: cannot read {}: {}", option, file, std::strerror(errno)));
+}
+
+/// A file that can be read in pieces, and again after a redirect.
+void check_body_file(const std::string& file) {
+  check_readable("--data-file", file);
+  struct stat status{};
+  if (!file.empty() && stat(file.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+    throw usage_error(fmt::format(
+        "--data-file: {} is not a regular file; --data-binary @FILE reads a pipe, and all of it first", file));
 }
 
 std::string authorization_of(const std::string& user) {
@@ -156,12 +178,14 @@ void add_fetch_options(CLI::App& command, fetch_options& into) {
   add_output(command, into);
 }
 
-fetch::settings settings_of(const fetch_options& given, const shape& how, bool keep_body) {
+fetch::settings settings_of(const fetch_options& given, const common_request& common, const shape& how,
+                            bool keep_body) {
   check_limits(given);
   check_readable("--cacert", given.ca_file);
   check_readable("--cert", given.certificate);
   check_readable("--key", given.key);
-  check_readable("--data-file", given.data_file);
+  check_readable("--proxy-cacert", given.proxy_ca_file);
+  check_body_file(given.data_file);
   if (!given.key.empty() && given.certificate.empty())
     throw usage_error("--key: there is no certificate it is the key of; give --cert FILE, too");
   fetch::settings made;
@@ -180,11 +204,13 @@ fetch::settings settings_of(const fetch_options& given, const shape& how, bool k
   made.body_file = given.data_file;
   made.public_only = given.public_only;
   made.resolve = given.resolve;
-  made.proxy = given.proxy;
+  made.proxy = given.proxy.value_or("");
   made.no_proxy = given.no_proxy;
-  made.proxy_from_environment = given.proxy.empty();
+  made.proxy_from_environment = !given.proxy.has_value();
+  made.verify_proxy_tls = !given.proxy_insecure;
+  made.proxy_ca_file = given.proxy_ca_file;
   made.least_tls_1_3 = given.tls_1_3;
-  made.without_headers = request_of(given).without;
+  made.without_headers = common.without;
   made.keep_body = keep_body;
   made.keep_headers = given.with_headers || given.head;
   made.keep_timings = given.timings;

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -47,11 +48,13 @@ struct fetch_options {
   bool raw = false;
   bool public_only = false;
   std::vector<std::string> resolve;
-  std::string proxy;
+  std::optional<std::string> proxy;  ///< empty: none, whatever the environment says
   std::string no_proxy;
   bool tls_1_3 = false;
   bool insecure = false;
   std::string ca_file;
+  bool proxy_insecure = false;
+  std::string proxy_ca_file;
   std::string certificate;
   std::string key;
 
@@ -62,6 +65,8 @@ struct fetch_options {
   bool quiet = false;
 };
 
+struct common_request;
+
 /// Something is wrong with the command line as a whole: exit status 2.
 class usage_error : public std::runtime_error {
  public:
@@ -71,7 +76,8 @@ class usage_error : public std::runtime_error {
 /// Adds the options to the command.
 void add_fetch_options(CLI::App& command, fetch_options& into);
 
-/// The exchange's settings. Throws `usage_error` that names the option, the value, and what is accepted.
-fetch::settings settings_of(const fetch_options& given, const shape& how, bool keep_body);
+/// The exchange's settings. `common` is what `request_of` made of the same options. Throws `usage_error` that names the
+/// option, the value, and what is accepted.
+fetch::settings settings_of(const fetch_options& given, const common_request& common, const shape& how, bool keep_body);
 
 }  // namespace fanout::cli

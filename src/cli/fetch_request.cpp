@@ -43,7 +43,7 @@ void add_header(const std::string& line, common_request& into) {
 /// The text, or with @ the contents of a file.
 std::string read_argument(std::string_view option, const std::string& argument) {
   if (!argument.starts_with('@')) return argument;
-  const std::string path = argument.substr(1);
+  const std::string path = argument == "@-" ? "/dev/stdin" : argument.substr(1);
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::string text;
@@ -111,6 +111,13 @@ common_request request_of(const fetch_options& given) {
   }
   add_body(given, made);
   return made;
+}
+
+bool reads_standard_input(const fetch_options& given) {
+  const auto reads = [](const std::vector<std::string>& arguments) {
+    return std::find(arguments.begin(), arguments.end(), "@-") != arguments.end();
+  };
+  return reads(given.data) || reads(given.data_binary) || reads(given.json);
 }
 
 std::vector<std::string> cookie_files(const fetch_options& given) {

@@ -23,6 +23,9 @@ struct common_request {
 /// Throws `usage_error` that names the option, the value, and what is accepted.
 common_request request_of(const fetch_options& given);
 
+/// Whether `request_of` reads a body from standard input (`@-`).
+bool reads_standard_input(const fetch_options& given);
+
 /// `--cookie` arguments without '=', which name files.
 std::vector<std::string> cookie_files(const fetch_options& given);
 

@@ -2,6 +2,8 @@
 #include <fanout/http/client.hpp>
 #include <fanout/http/cookies.hpp>
 
+#include "http/tls_context.hpp"
+
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
@@ -32,6 +34,8 @@ http::client make_client(const settings& how) {
   options.resolve = how.resolve;
   options.proxy = how.proxy;
   options.no_proxy = how.no_proxy;
+  options.verify_proxy_tls = how.verify_proxy_tls;
+  options.proxy_ca_file = how.proxy_ca_file;
   if (how.least_tls_1_3) options.min_tls_version = http::tls_version::v1_3;
   options.proxy_from_environment = how.proxy_from_environment;
   return http::client(std::move(options));
@@ -110,7 +114,9 @@ std::shared_ptr<http::cookie_jar> cookie_jar_of(const settings& how) {
 void check(const settings& how) {
   settings without_cookies = how;  // what is wrong with their file is another's to say
   without_cookies.use_cookies = false;
-  static_cast<void>(make_client(without_cookies));
+  const http::client made = make_client(without_cookies);
+  for (const auto& tls : {http::tls_settings::of(made.options()), http::tls_settings::of_proxy(made.options())})
+    if (!tls.ca_file.empty() || !tls.certificate_file.empty()) http::tls_context::shared(tls)->native();
 }
 
 record record_of(const failure& lost) {

@@ -185,7 +185,7 @@ int request_source::handle() {
 }
 
 request request_source::finish(request what) const {
-  const bool default_body = what.body.empty() && !defaults_.body.empty();
+  const bool default_body = what.body.empty();
   if (default_body) what.body = defaults_.body;
   if (what.method.empty()) what.method = defaults_.method;
   if (what.method.empty()) what.method = what.body.empty() ? "GET" : "POST";

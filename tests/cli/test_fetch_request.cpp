@@ -56,6 +56,23 @@ TEST_F(fetch_request, forms) {
   EXPECT_EQ(header(echoed({}), "Content-Type"), "(none)");
 }
 
+TEST_F(fetch_request, bodies_that_are_empty_have_their_type) {
+  for (const char* option : {"-d", "--data-binary", "--json"}) {
+    const auto sent = echoed({option, ""});
+    EXPECT_EQ(text_of(sent, "method"), "POST");
+    EXPECT_THAT(header(sent, "Content-Type"), StartsWith("application/"));
+    EXPECT_EQ(header(sent, "Content-Length"), "0");
+  }
+}
+
+TEST_F(fetch_request, bodies_from_standard_input) {
+  const ended sent = fetch({"--json", "@-", origin_.url("/echo")}, "[1]\n");
+  EXPECT_EQ(text_of(json::parse(sent.output).as_object(), "body"), "[1]\n") << sent.errors;
+  const ended both = fetch({"-d", "@-", "-i", "-"});
+  EXPECT_EQ(both.status, 2);
+  EXPECT_THAT(both.errors, HasSubstr("@-: standard input is the list"));
+}
+
 TEST_F(fetch_request, forms_that_are_sent_as_they_are) {
   const std::string file = directory_.write("form", "c=3\r\n");
   const auto sent = echoed({"--data-binary", "a=1", "--data-binary", "@" + file});
@@ -190,6 +207,7 @@ TEST_F(fetch_request, a_cookie_jar_is_kept_from_run_to_run) {
   EXPECT_THAT(read_file(jar), HasSubstr("127.0.0.1\tFALSE\t/\tFALSE\t"));
   EXPECT_EQ(fetch(both).output, "id=7");
   EXPECT_EQ(fetch({"--cookie-jar", "/no/such/jar", server.url("/set")}).status, 3);
+  EXPECT_THAT(fetch({"--cookie-jar", "-", server.url("/set")}).output, HasSubstr("\tid\t7\n"));
   const ended workers = fetch({"--cookie-jar", jar, "-s", "processes:2", server.url("/set")});
   EXPECT_EQ(workers.status, 2);
   EXPECT_THAT(workers.errors, AllOf(HasSubstr("--cookie-jar: -s processes:2"), HasSubstr("async:N")));
@@ -233,6 +251,15 @@ TEST_F(fetch_request, where_connections_lead) {
               HasSubstr("refused_by_policy"));
   EXPECT_THAT(refused({"--proxy", "gopher://x"}), HasSubstr("gopher"));
   EXPECT_THAT(refused({"--resolve", "nonsense"}), HasSubstr("nonsense"));
+}
+
+TEST_F(fetch_request, no_proxy_at_all) {
+  ASSERT_EQ(::setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+  const ended by_environment = fetch({origin_.url("/bytes/5")});
+  const ended by_none = fetch({"--proxy", "", origin_.url("/bytes/5")});
+  ::unsetenv("http_proxy");
+  EXPECT_THAT(by_environment.errors, HasSubstr("the proxy http://127.0.0.1:1"));
+  EXPECT_EQ(by_none.output, "ABCDE") << by_none.errors;
 }
 
 TEST_F(fetch_request, an_idle_timeout_of_its_own) {

@@ -3,6 +3,8 @@
 #include <fanout/origin/background.hpp>
 
 #include "cli/fetch_support.hpp"
+#include "http/certificates.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -71,6 +73,30 @@ TEST_F(fetch_usage, requests) {
   EXPECT_THAT(refused({"-X", "GE T"}), HasSubstr("-X: 'GE T'"));
   EXPECT_THAT(refused({"-d", "@/no/such/file"}), AllOf(HasSubstr("-d: "), HasSubstr("/no/such/file: No such file")));
   EXPECT_THAT(refused({"-d", "@/"}), AllOf(HasSubstr("-d: cannot read /: "), HasSubstr("directory")));
+}
+
+TEST_F(fetch_usage, empty_values) {
+  for (const char* option :
+       {"--request", "--user", "--data-file", "--cookie-jar", "--cacert", "--cert", "--key", "--proxy-cacert"})
+    EXPECT_THAT(refused({option, ""}), AllOf(HasSubstr(option), HasSubstr("the value is empty")));
+}
+
+TEST_F(fetch_usage, files_that_cannot_be_used_are_told_before_the_first_request) {
+  const fanout_test::issuer trusted;
+  const fanout_test::temporary_directory directory;
+  const auto mine = trusted.files(directory, "client");
+  const std::string none = directory.write("none", "no certificate\n");
+  EXPECT_THAT(refused({"--data-file", directory.path()}), HasSubstr("--data-file: " + directory.path() + " is not a"));
+  EXPECT_THAT(refused({"--cacert", none}), HasSubstr("'" + none + "' holds no certificates"));
+  EXPECT_THAT(refused({"--proxy-cacert", none}), HasSubstr("'" + none + "' holds no certificates"));
+  EXPECT_THAT(refused({"--cert", none}), HasSubstr("the client certificate '" + none + "' cannot be read"));
+  EXPECT_THAT(refused({"--cert", mine.certificate}), HasSubstr("comes without its key"));
+  EXPECT_THAT(refused({"--cert", mine.certificate, "--key", none}), HasSubstr("the key '" + none + "'"));
+  for (const std::string& jar : {directory.path(), std::string("/no/such/jar")}) {
+    const ended result = fetch({"--cookie-jar", jar, origin_.url("/bytes/5")});
+    EXPECT_EQ(result.status, 3);
+    EXPECT_THAT(result.errors, HasSubstr("--cookie-jar: cannot write " + jar));
+  }
 }
 
 TEST_F(fetch_usage, help) {

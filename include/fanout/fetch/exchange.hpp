@@ -40,6 +40,8 @@ struct settings {
   std::string proxy;                         ///< "[scheme://][user:password@]host[:port]"
   std::string no_proxy;                      ///< hosts reached without it, as curl's --noproxy
   bool proxy_from_environment = false;       ///< of the process that sends
+  bool verify_proxy_tls = true;              ///< of an https proxy
+  std::string proxy_ca_file;                 ///< PEM file of the issuers to trust for it
   bool least_tls_1_3 = false;                ///< otherwise TLS 1.2
   std::vector<std::string> without_headers;  ///< which the client would send by itself
   bool keep_body = false;                    ///< otherwise bytes are counted and dropped
@@ -52,8 +54,8 @@ struct settings {
   void serialize(Archive& archive) {
     archive(timeout_ms, connect_timeout_ms, max_body_bytes, idle_timeout_ms, max_redirects, decode_content, verify_tls,
             ca_file, certificate_file, key_file, authorization, use_cookies, cookie_file, body_file, public_only,
-            resolve, proxy, no_proxy, proxy_from_environment, least_tls_1_3, without_headers, keep_body, keep_headers,
-            keep_timings);
+            resolve, proxy, no_proxy, proxy_from_environment, verify_proxy_tls, proxy_ca_file, least_tls_1_3,
+            without_headers, keep_body, keep_headers, keep_timings);
   }
 };
 
@@ -118,8 +120,8 @@ struct record {
 /// the same file share one. Throws `std::runtime_error` when the file cannot be read.
 std::shared_ptr<http::cookie_jar> cookie_jar_of(const settings& how);
 
-/// Throws the `fanout::error` of every exchange with these settings that no exchange is needed to find: a proxy or an
-/// address of `resolve` that cannot be read.
+/// Throws the `fanout::error` of every exchange with these settings that no exchange is needed to find: a proxy, an
+/// address of `resolve`, a file of certificates or a key that cannot be read.
 void check(const settings& how);
 
 /// The record of a request whose task did not finish: its worker died, the run was stopped.
