@@ -35,44 +35,47 @@ bool retries(tls_carrier& carrier, const io_result& result) {
   return false;
 }
 
-// What is held and what follows it, by one call.
-int write_behind_held(BIO* bio, tls_carrier& carrier, std::string_view bytes) {
-  iovec parts[] = {{carrier.held.data(), carrier.held.size()}, {const_cast<char*>(bytes.data()), bytes.size()}};
-  msghdr message{};
-  message.msg_iov = parts;
-  message.msg_iovlen = std::size(parts);
-  const auto count = ::sendmsg(carrier.descriptor, &message, MSG_NOSIGNAL);
-  if (count < 0) {
-    if (retries(errno)) BIO_set_retry_write(bio);
-    return -1;
+// What is held and then `bytes`, by one call. `held` becomes what is left of it, and the result counts those of
+// `bytes`.
+io_result send(tls_carrier& carrier, std::string_view bytes) {
+  io_result sent{io_state::done};
+  if (carrier.outer) {
+    std::string joined;
+    if (!carrier.held.empty()) bytes = joined.append(carrier.held).append(bytes);
+    sent = carrier.outer->write_some(bytes);
+  } else {
+    iovec parts[] = {{carrier.held.data(), carrier.held.size()}, {const_cast<char*>(bytes.data()), bytes.size()}};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = std::size(parts);
+    // OpenSSL's own socket BIO writes without MSG_NOSIGNAL: a peer that closed would end the whole process by SIGPIPE.
+    const auto count = carrier.held.empty() ? ::send(carrier.descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL)
+                                            : ::sendmsg(carrier.descriptor, &message, MSG_NOSIGNAL);
+    if (count >= 0)
+      sent.bytes = static_cast<std::size_t>(count);
+    else
+      sent = retries(errno) ? io_result{io_state::want_write} : io_result{io_state::failed, 0, errno};
   }
-  const std::size_t of_held = std::min(static_cast<std::size_t>(count), carrier.held.size());
-  carrier.held.erase(0, of_held);
-  if (carrier.held.empty()) carrier.held = {};
-  const int left = static_cast<int>(static_cast<std::size_t>(count) - of_held);
-  if (left == 0) BIO_set_retry_write(bio);
-  return left == 0 ? -1 : left;
+  if (sent.state != io_state::done) return sent;
+  const std::size_t of_held = std::min(sent.bytes, carrier.held.size());
+  sent.bytes -= of_held;
+  if (of_held > 0) carrier.held = carrier.held.substr(of_held);
+  return sent;
 }
 
-// OpenSSL's own socket BIO writes without MSG_NOSIGNAL: a peer that closed would end the whole process by SIGPIPE.
 int bio_write(BIO* bio, const char* bytes, int size) {
   BIO_clear_retry_flags(bio);
   tls_carrier& carrier = carrier_of(bio);
   const std::string_view all(bytes, static_cast<std::size_t>(size));
-  if (carrier.outer) {
-    const io_result result = carrier.outer->write_some(all);
-    if (result.state == io_state::done) return static_cast<int>(result.bytes);
-    if (retries(carrier, result)) BIO_set_retry_write(bio);
-    return -1;
-  }
-  if (carrier.holds) {
+  // An alert is written with its error in OpenSSL's queue, which the outer connection would empty.
+  if (carrier.holds || (carrier.outer && ERR_peek_error() != 0)) {
     carrier.held += all;
     return size;
   }
-  if (!carrier.held.empty()) return write_behind_held(bio, carrier, all);
-  const auto count = ::send(carrier.descriptor, all.data(), all.size(), MSG_NOSIGNAL);
-  if (count < 0 && retries(errno)) BIO_set_retry_write(bio);
-  return static_cast<int>(count);
+  const io_result result = send(carrier, all);
+  if (result.state == io_state::done && result.bytes > 0) return static_cast<int>(result.bytes);
+  if (result.state == io_state::done || retries(carrier, result)) BIO_set_retry_write(bio);
+  return -1;
 }
 
 int bio_read(BIO* bio, char* into, int size) {
@@ -170,10 +173,13 @@ bool tls_session::resumed() const noexcept {
 
 io_result tls_session::handshake() {
   ERR_clear_error();
-  carrier_.holds = !carrier_.outer;
+  carrier_.holds = true;
   const int result = SSL_do_handshake(native_);
   carrier_.holds = false;
   if (result == 1) {
+    // The outer connection would have to be given the same bytes again whenever it blocked.
+    if (carrier_.outer)
+      if (const io_result sent = send_held(); sent.state != io_state::done) return sent;
     SSL_set_read_ahead(native_, 0);
     return {io_state::done};
   }
@@ -189,17 +195,8 @@ io_result tls_session::handshake() {
 }
 
 io_result tls_session::send_held() {
-  while (!carrier_.held.empty()) {
-    const auto count = ::send(carrier_.descriptor, carrier_.held.data(), carrier_.held.size(), MSG_NOSIGNAL);
-    if (count >= 0) {
-      carrier_.held.erase(0, static_cast<std::size_t>(count));
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      return {io_state::want_write};
-    } else if (errno != EINTR) {
-      return {io_state::failed, 0, errno};
-    }
-  }
-  carrier_.held = {};
+  while (!carrier_.held.empty())
+    if (const io_result sent = send(carrier_, {}); sent.state != io_state::done) return sent;
   return {io_state::done};
 }
 

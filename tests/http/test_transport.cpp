@@ -258,6 +258,7 @@ TEST_F(proxied, what_is_meant_for_servers_does_not_hold_for_an_https_proxy) {
   auto options = through(proxy, "https");
   options.certificate_file = mine.certificate;
   options.key_file = mine.key;
+  options.resume_tls = false;  // each handshake may show the certificate
   options.ca_file = trusted.ca_file();
   const auto untrusted = failure_of([&] { get_on(loop, client(options), "https://inside.test/"); });
   EXPECT_EQ(untrusted.kind, failure_kind::tls);
@@ -275,6 +276,10 @@ TEST_F(proxied, what_is_meant_for_servers_does_not_hold_for_an_https_proxy) {
   options.proxy_ca_file = trusted.ca_file();
   EXPECT_EQ(get_on(loop, client(options), "https://inside.test/").body, "inside");
   EXPECT_EQ(shown_inside, 2);
+  options.verify_tls = true;
+  EXPECT_THAT(failure_of([&] { get_on(loop, client(options), "https://inside.test/"); }).message,
+              testing::AllOf(HasSubstr("inside.test:443 failed: the certificate's issuer is unknown"),
+                             HasSubstr("(--cacert)")));
   EXPECT_EQ(shown_outside, 0) << "the client's certificate is not the proxy's to see";
 }
 
