@@ -40,8 +40,18 @@ bool is_hex(char c) noexcept {
   return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'f');
 }
 
+// User names and passwords stay out of messages.
+std::string without_user(std::string_view text) {
+  const std::size_t slashes = text.find("//");
+  const std::size_t begin = slashes == text.npos ? 0 : slashes + 2;
+  const std::size_t at = text.substr(0, text.find_first_of("/?#\\", begin)).rfind('@');
+  if (at == text.npos || at < begin) return std::string(text);
+  return std::string(text.substr(0, begin)).append("***").append(text.substr(at));
+}
+
 [[noreturn]] void refuse(std::string_view text, const std::string& why) {
-  throw error(failure_kind::invalid_request, "the URL '" + printable(text) + "' cannot be fetched: " + why);
+  throw error(failure_kind::invalid_request,
+              "the URL '" + printable(without_user(text)) + "' cannot be fetched: " + why);
 }
 
 std::string_view trim_spaces(std::string_view text) noexcept {
@@ -235,7 +245,8 @@ void url::parse_general(std::string_view whole) {
     authority.remove_prefix(at + 1);
     if (user.find(':') == std::string::npos) user += ':';
     userinfo_ = decoded(user);
-    refuse_controls(userinfo_);
+    if (std::any_of(userinfo_.begin(), userinfo_.end(), is_control))
+      refuse(whole, "its user name or password contains a control character");
   }
   const bool bracketed = authority.starts_with('[');
   std::size_t host_end = bracketed ? authority.find(']') : authority.find(':');

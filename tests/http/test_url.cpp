@@ -143,6 +143,21 @@ TEST(url, userinfo_is_decoded_and_kept_apart) {
   EXPECT_EQ(url("http://user@h/").userinfo(), "user:");
 }
 
+TEST(url, failures_name_no_password) {
+  for (const char* const wrong :
+       {"https://me:secret@h:99999/", "me:secret@h/", "https://me:secret@h o/", "http://me:secret@/",
+        "https://m\x01:secret@h/", "https://m%0ae:secret@h/", "ftp://me:secret@h/a@b", "http://me:se@secret@h:x/"}) {
+    try {
+      const url refused(wrong);
+      ADD_FAILURE() << wrong;
+    } catch (const fanout::error& failed) {
+      EXPECT_EQ(std::string_view(failed.what()).find("secret"), std::string_view::npos) << failed.what();
+      EXPECT_NE(std::string_view(failed.what()).find("***@"), std::string_view::npos) << failed.what();
+    }
+  }
+  EXPECT_THROW(url("http:///a@b"), fanout::error);
+}
+
 TEST(url, authority_is_the_host_header) {
   EXPECT_EQ(url("http://H:80/x").authority(), "h");
   EXPECT_EQ(url("https://h:8443/x").authority(), "h:8443");
