@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace fanout::http {
 namespace {
 
@@ -28,7 +30,7 @@ void add_field(std::string& out, std::string_view name, std::string_view value) 
 
 // What the request's own fields replace among those the client adds.
 struct given_fields {
-  bool host = false;
+  bool host = false;  // twice would be two readings of whose request it is (RFC 9112 section 3.2)
   bool user_agent = false;
   bool accept = false;
   bool accept_encoding = false;
@@ -49,7 +51,7 @@ given_fields add_given(std::string& out, const request& what, const body_announc
   for (const auto each : what.headers) {
     check_field(each);
     if (equal_ignoring_case(each.name, "host")) {
-      given.host = true;
+      if (std::exchange(given.host, true)) refuse("there are two Host headers");
     } else if (equal_ignoring_case(each.name, "user-agent")) {
       given.user_agent = true;
     } else if (equal_ignoring_case(each.name, "accept")) {
@@ -61,11 +63,11 @@ given_fields add_given(std::string& out, const request& what, const body_announc
     } else if (equal_ignoring_case(each.name, "authorization")) {
       given.authorization = true;
     } else if (equal_ignoring_case(each.name, "content-length")) {
+      if (std::exchange(given.content_length, true)) refuse("there are two Content-Length headers");
       if (body.any && !body.length) refuse("the header Content-Length contradicts a body of unknown length");
       if (each.value != std::to_string(body.length.value_or(0)))
         refuse(fmt::format("the header Content-Length: {} contradicts the body of {} bytes", printable(each.value),
                            body.length.value_or(0)));
-      given.content_length = true;
     } else if (equal_ignoring_case(each.name, "transfer-encoding")) {
       refuse("the header Transfer-Encoding is the client's to set, as the body's length is known or not");
     } else if (equal_ignoring_case(each.name, "expect")) {
@@ -82,6 +84,8 @@ void write_head(std::string& out, const request& what, std::string_view user_age
                 const body_announcement& body) {
   if (what.url.empty()) refuse("the request has no URL");
   if (!is_token(what.method)) refuse(fmt::format("'{}' is not a request method", printable(what.method)));
+  // Its target would be a host, and its answer the end of HTTP on the connection (RFC 9110 section 9.3.6).
+  if (what.method == "CONNECT") refuse("CONNECT is for proxies, and the client's to send (client_options::proxy)");
   // The URL was freed of controls and spaces when it was parsed.
   out.append(what.method).append(" ").append(what.url.target()).append(" HTTP/1.1\r\n");
   const std::size_t host_at = out.size();

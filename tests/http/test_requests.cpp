@@ -94,6 +94,9 @@ TEST_F(requests, nothing_that_would_inject_is_ever_sent) {
     EXPECT_EQ(kind([&](request& what) { what.headers.add(name, "v"); }), bad) << name;
   EXPECT_EQ(kind([](request& what) { what.headers.add("Content-Length", "5"); }), bad);
   EXPECT_EQ(kind([](request& what) { what.headers.add("Transfer-Encoding", "chunked"); }), bad);
+  EXPECT_EQ(kind([](request& what) { what.headers = {{"Content-Length", "0"}, {"content-length", "0"}}; }), bad);
+  EXPECT_EQ(kind([](request& what) { what.headers = {{"Host", "a"}, {"host", "a"}}; }), bad);
+  EXPECT_EQ(kind([](request& what) { what.method = "CONNECT"; }), bad) << "its target is no path";
   EXPECT_EQ(server_->connections(), 0) << "refused before a connection was made";
 }
 
