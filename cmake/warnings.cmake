@@ -5,6 +5,9 @@ target_compile_options(fanout_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshad
 if(FANOUT_WARNINGS_AS_ERRORS)
   target_compile_options(fanout_warnings INTERFACE -Werror)
 endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(fanout_warnings INTERFACE -Wreserved-identifier)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC's sanitizer builds instrument Asio's headers into false positives of these four.
   if(FANOUT_SANITIZE)
