@@ -23,8 +23,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <stdexcept>
 
@@ -70,19 +72,18 @@ std::vector<shape> parse_shapes(std::string_view list) {
   while (!list.empty()) {
     const auto end = std::min(list.find_first_of(separators), list.size());
     if (end > 0) shapes.push_back(parse_shape(list.substr(0, end)));
+    if (end > 0 && std::ranges::count(shapes, shapes.back()) > 1)
+      throw std::invalid_argument(fmt::format("{} is named twice", to_string(shapes.back())));
     list.remove_prefix(std::min(end + 1, list.size()));
   }
   if (shapes.empty()) throw std::invalid_argument("no shape is named; use a list such as sync,threads:5");
   return shapes;
 }
 
-bool write(const std::string& text) {
-  return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-}
-
-int output_is_gone() {
-  tell("fanout compare: standard output cannot be written\n");
-  return output_failed;
+/// Throws `output_error`.
+void write(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0) return;
+  throw output_error(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
 }
 
 void complain(const comparison& of) {
@@ -136,7 +137,7 @@ comparison compare_one(const std::string& name, const compare_arguments& with, c
 }
 
 int measure(const compare_arguments& with, const interrupt& stop) {
-  page_output page(with.output);
+  page_output page(with.output, stop);
   python_side beside(with.python, with.shapes, static_cast<std::uint32_t>(with.rounds), with.output.has_page(), stop);
   std::optional<origin_process> origin;
   if (with.work.needs_origin()) origin.emplace();
@@ -146,26 +147,29 @@ int measure(const compare_arguments& with, const interrupt& stop) {
     if (with.output.json || with.output.csv) {
       complain(all.back());
       beside.complain(name);
-    } else if (!write((all.size() > 1 ? "\n" : "") + render_table(all.back()) + '\n' + bars(all.back(), beside) +
-                      (all.back().sweep ? '\n' + render_sweep(*all.back().sweep) : ""))) {
-      return output_is_gone();
+    } else {
+      write((all.size() > 1 ? "\n" : "") + render_table(all.back()) + '\n' + bars(all.back(), beside) +
+            (all.back().sweep ? '\n' + render_sweep(*all.back().sweep) : ""));
     }
   }
   const boost::json::object merged = beside.merged(to_json(all));
   const std::string report = boost::json::serialize(merged);
-  if (with.output.json && !write(report + '\n')) return output_is_gone();
-  if (with.output.csv && !write(to_csv(report))) return output_is_gone();
-  if (!with.output.json && !with.output.csv && !write(claims(merged))) return output_is_gone();
+  if (with.output.json)
+    write(report + '\n');
+  else
+    write(with.output.csv ? to_csv(report) : claims(merged));
   page.finish(report);
   return std::ranges::all_of(all, &comparison::ok) && beside.ok() ? ok : some_failed;
 }
 
 int run_compare(const compare_arguments& with) {
+  turn_write_signals_into_errors();
   // Nothing is gained by letting tasks finish: their figures would be incomplete.
   const interrupt& stop = catch_ctrl_c(first_ctrl_c::aborts);
   try {
     return measure(with, stop);
   } catch (const output_error& failed) {
+    if (stop.level() > 0) return interrupted;  // a write to a pipe that nobody reads ends no other way
     tell(fmt::format("fanout compare: {}\n", failed.what()));
     return output_failed;
   } catch (const std::exception& failed) {
@@ -212,8 +216,7 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
   add_compare_output(*command, with->output);
   command->footer(
       "Exit status: 0, 1 if a task failed, of Python's too, 2 for wrong options, 3 if the output cannot be written, "
-      "130 if "
-      "interrupted.");
+      "130 if interrupted.");
   command->callback([with, command, &chosen] {
     if (with->shapes.empty()) with->shapes = parse_shapes(default_shapes);
     settle_workloads(*command, with->work);

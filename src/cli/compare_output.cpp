@@ -28,12 +28,29 @@
 namespace fanout::cli {
 namespace {
 
+using std::string_literals::operator""s;
+
 constexpr std::chrono::seconds to_open{10};
+constexpr int most_names = 100;  ///< that others have taken
 
 mode_t file_mode() {
   const mode_t mask = ::umask(0);
   ::umask(mask);
   return 0666 & ~mask;
+}
+
+std::string path_of(int descriptor) {
+  return fmt::format("/proc/self/fd/{}", descriptor);
+}
+
+/// A file of the directory of `path` that has no name yet. -1 where there are none, or none that can be named later.
+int open_unnamed(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const std::string directory = slash == path.npos ? "." : path.substr(0, slash + 1);
+  const int descriptor = ::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  if (descriptor < 0 || ::access(path_of(descriptor).c_str(), F_OK) == 0) return descriptor;
+  ::close(descriptor);
+  return -1;
 }
 
 std::string content_of(const std::string& path) {
@@ -82,16 +99,20 @@ void open_in_browser(const std::string& path) {
 
 }  // namespace
 
-replaced_file::replaced_file(const std::string& path) : path_(path) {
+replaced_file::replaced_file(const std::string& path, const interrupt& stop) : path_(path), stop_(stop) {
   struct stat status{};
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
     descriptor_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  } else {
-    beside_ = path + ".XXXXXX";
-    descriptor_ = ::mkostemp(beside_.data(), O_CLOEXEC);
-    if (descriptor_ < 0) beside_.clear();
+    if (descriptor_ < 0) fail(errno);
+    return;
   }
+  descriptor_ = open_unnamed(path);
+  unnamed_ = descriptor_ >= 0;
+  if (unnamed_) return;
+  std::string beside = path + ".XXXXXX";
+  descriptor_ = ::mkostemp(beside.data(), O_CLOEXEC);
   if (descriptor_ < 0) fail(errno);
+  beside_ = std::move(beside);
 }
 
 replaced_file::~replaced_file() {
@@ -101,16 +122,31 @@ replaced_file::~replaced_file() {
 
 void replaced_file::replace(std::string_view content) {
   while (!content.empty()) {
+    if (stop_.level() > 0) fail(EINTR);  // a signal may also end a write by writing less
     const auto written = ::write(descriptor_, content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail(errno);
     content.remove_prefix(static_cast<std::size_t>(written));
   }
-  if (!beside_.empty() && ::fchmod(descriptor_, file_mode()) != 0) fail(errno);
+  if (unnamed_)
+    name_it();
+  else if (!beside_.empty() && ::fchmod(descriptor_, file_mode()) != 0)
+    fail(errno);
   if (::close(std::exchange(descriptor_, -1)) != 0) fail(errno);
   if (beside_.empty()) return;
   if (::rename(beside_.c_str(), path_.c_str()) != 0) fail(errno);
   beside_.clear();
+}
+
+/// Its own name, if that is free; else one beside it, since only renaming replaces a file.
+void replaced_file::name_it() {
+  const std::string own = path_of(descriptor_);
+  std::string name = path_;
+  for (int attempt = 0; ::linkat(AT_FDCWD, own.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0; ++attempt) {
+    if (errno != EEXIST || attempt == most_names) fail(errno);
+    name = fmt::format("{}.{}-{}", path_, ::getpid(), attempt);
+  }
+  if (name != path_) beside_ = std::move(name);
 }
 
 void replaced_file::fail(int why) const {
@@ -124,15 +160,17 @@ void add_compare_output(CLI::App& command, compare_output& into) {
   auto* const html =
       command.add_option("--html", into.html_file, "Write a report page too: figures, timelines, tables, in one file")
           ->type_name("FILE")
-          ->check(
-              [](const std::string& path) { return std::string(path.empty() ? "it needs the name of a file" : ""); });
+          ->check([](const std::string& path) {
+            if (path == "-") return "tables are printed to standard output; name a file, such as report.html"s;
+            return path.empty() ? "it needs the name of a file"s : ""s;
+          });
   command.add_flag("--open", into.open, "Open the report page in a browser")->needs(html);
   command.add_option("--against", into.against_file, "Lay an older report beside this one: its --json, or its page")
       ->type_name("OLD")
       ->needs(html);
 }
 
-page_output::page_output(const compare_output& with) : with_(with) {
+page_output::page_output(const compare_output& with, const interrupt& stop) : with_(with) {
   if (!with.against_file.empty()) {
     try {
       before_ = report_in(content_of(with.against_file));
@@ -142,7 +180,7 @@ page_output::page_output(const compare_output& with) : with_(with) {
       throw std::invalid_argument(fmt::format("--against {}: {}", with.against_file, why));
     }
   }
-  if (with.has_page()) file_.emplace(with.html_file);
+  if (with.has_page()) file_.emplace(with.html_file, stop);
 }
 
 void page_output::finish(const std::string& report) {

@@ -232,6 +232,7 @@ TEST(compare, wrong_use_is_named_with_what_is_accepted) {
   EXPECT_THAT(refused({"--shapes", "sync,fast:5"}), AllOf(HasSubstr("--shapes: 'fast:5'"), HasSubstr("threads:N")));
   EXPECT_THAT(refused({"--shapes", "threads:0"}), HasSubstr("--shapes"));
   EXPECT_THAT(refused({"--shapes", ","}), HasSubstr("no shape"));
+  EXPECT_THAT(refused({"--shapes", "sync,async:2,sync"}), HasSubstr("--shapes: sync is named twice"));
   EXPECT_THAT(refused({"--latency", "4x"}), HasSubstr("--latency: '4x' is not a duration"));
   EXPECT_THAT(refused({"--latency", "2h"}), HasSubstr("--latency: it may be at most 1h"));
   EXPECT_THAT(refused({"--work", "0"}), HasSubstr("--work: "));

@@ -3,13 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
 #include <vector>
 
 // What `fanout compare` writes besides tables: pages, and comma-separated values.
@@ -95,6 +100,40 @@ TEST_F(compare_output, a_run_that_fails_leaves_the_page_there_was) {
   EXPECT_THAT(compare({"--html", path("a.html"), "--against", path("")}).errors,
               HasSubstr("--against: cannot read " + path("") + ": Is a directory"));
   EXPECT_THAT(compare({"--html", ""}).errors, HasSubstr("--html: it needs the name of a file"));
+  EXPECT_THAT(compare({"--html", "-"}).errors, HasSubstr("--html: tables are printed to standard output; name a file"));
+}
+
+TEST_F(compare_output, whatever_ends_it_leaves_no_unfinished_page) {
+  const int unnamed = ::open(path("").c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+  if (unnamed < 0) GTEST_SKIP() << "this file system has no files without a name";
+  ::close(unnamed);
+  child started(FANOUT_CLI, {"compare", "cpu", "io", "--work", "1ms", "--tasks", "1", "--shapes", "sync", "--latency",
+                             "1h", "--html", path("a.html")});
+  for (int lines = 0; lines < 3; ++lines) started.read_line();  // of cpu: the page was begun, and io will not end
+  started.signal(SIGKILL);
+  EXPECT_EQ(started.wait(), -SIGKILL);
+  EXPECT_EQ(files(), 0);
+}
+
+TEST_F(compare_output, ctrl_c_ends_the_writing_of_a_page_into_a_pipe_that_nobody_reads) {
+  const std::string pipe = path("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  child started(FANOUT_CLI, {"compare", "io", "--tasks", "1", "--latency", "1ms", "--shapes", "sync", "--html", pipe});
+  const int room = ::fcntl(reader, F_GETPIPE_SZ);
+  for (int waiting = 0; waiting < room; std::this_thread::yield()) ::ioctl(reader, FIONREAD, &waiting);
+  started.signal(SIGINT);
+  EXPECT_EQ(started.wait(), 130);
+  EXPECT_EQ(started.rest_of_errors(), "");
+  ::close(reader);
+}
+
+TEST_F(compare_output, a_reader_who_has_gone_is_an_output_that_cannot_be_written) {
+  child started(FANOUT_CLI, {"compare", "io", "--tasks", "1", "--latency", "1ms", "--shapes", "sync"});
+  started.close_output();
+  EXPECT_EQ(started.rest_of_errors(), "fanout compare: standard output cannot be written: Broken pipe\n");
+  EXPECT_EQ(started.wait(), 3);
 }
 
 TEST_F(compare_output, comma_separated_values_in_place_of_tables) {
