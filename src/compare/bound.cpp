@@ -20,7 +20,7 @@ std::string explain(const lower_bound& bound, std::uint64_t tasks) {
   if (bound.wall == bound.in_flight && bound.in_flight > bound.task)
     return fmt::format("{} tasks, which take {:.3f} s one after another at their quickest, with {} under way at once",
                        tasks, seconds(bound.in_turn), bound.places);
-  return "the time of a single task: the slowest one at its quickest, however many ran beside it";
+  return "the slowest single task takes that at its quickest, however many run beside it";
 }
 
 }  // namespace

@@ -182,11 +182,10 @@ class comparing {
   void warn() {
     constexpr double disturbed = 0.9;
     const std::uint32_t cores = available_cores();
-    if (full_cores_.given >= disturbed * cores) return;
+    if (!result_.best || full_cores_.given >= disturbed * cores) return;
     result_.why += fmt::format(
         " Beware: other programs were computing, and of its {} cores this machine gave {:.2f}; measure again when it "
-        "is "
-        "quiet.",
+        "is quiet.",
         cores, full_cores_.given);
   }
 

@@ -18,6 +18,10 @@ namespace {
 
 constexpr std::uint32_t tried_at_once = 64;
 
+std::string name_of(const std::string& list) {
+  return list == "-" ? "standard input" : list;
+}
+
 std::vector<fetch::request> read_list(const std::string& list, std::uint64_t at_most) {
   fetch::request_source source({}, list);
   source.set_defaults("", {}, "");
@@ -27,7 +31,7 @@ std::vector<fetch::request> read_list(const std::string& list, std::uint64_t at_
     if (!next) break;
     all.push_back(*std::move(next));
   }
-  if (all.empty()) throw std::runtime_error(fmt::format("{} has no URL", list));
+  if (all.empty()) throw std::runtime_error(fmt::format("{} has no URL", name_of(list)));
   return all;
 }
 
@@ -76,11 +80,12 @@ workload urls(const std::string& list, std::uint64_t at_most, std::chrono::milli
   const auto all = read_list(list, at_most);
   tried found = try_all(all, how, stop);
   if (found.good.empty())
-    throw std::runtime_error(
-        fmt::format("nothing of {} could be fetched; the last of {} failures: {}", list, all.size(), found.problem));
+    throw std::runtime_error(fmt::format(
+        "nothing of {} could be fetched; {}: {}", name_of(list),
+        all.size() == 1 ? "the failure" : fmt::format("the last of {} failures", all.size()), found.problem));
   const std::size_t count = found.good.size();
   std::string description = fmt::format("{} {} of {} {} ({})", count, count == 1 ? "fetch" : "fetches",
-                                        found.hosts.size(), found.hosts.size() == 1 ? "host" : "hosts", list);
+                                        found.hosts.size(), found.hosts.size() == 1 ? "host" : "hosts", name_of(list));
   if (count < all.size())
     description += fmt::format("; {} more failed when tried and {} left out", all.size() - count,
                                all.size() - count == 1 ? "is" : "are");

@@ -49,6 +49,7 @@ std::string say_bound(const lower_bound& bound) {
 }
 
 std::string count(std::uint64_t number, std::string_view one, std::string_view many) {
+  if (number == 0) return fmt::format("no {}", many);
   return fmt::format("{} {}", number, number == 1 ? one : many);
 }
 
@@ -59,10 +60,20 @@ std::string say_where(const comparison_row& row) {
   return count(row.cost.threads, "thread", "threads");
 }
 
+/// The quickest row that is not as fast as the best. Null if there is none.
+const comparison_row* next_best(const comparison& of) {
+  const comparison_row* next = nullptr;
+  for (const auto& row : of.rows)
+    if (row.ok() && !as_fast(of, row, *quickest_of(of.rows)) && (!next || row.cost.wall < next->cost.wall)) next = &row;
+  return next;
+}
+
 std::string say_best(const comparison& of, const comparison_row& best) {
   std::string said =
       fmt::format("Choose {}: {:.3f} s on {}", to_string(best.shape), seconds(best.cost.wall), say_where(best));
-  if (best.speedup && best.shape.model != model::sync)
+  const comparison_row* const next = next_best(of);
+  const bool said_later = next && next->shape.model == model::sync;
+  if (best.speedup && best.shape.model != model::sync && !said_later)
     said += fmt::format(", {:.2f} times as fast as sync", *best.speedup);
   if (of.kind && *of.kind != work_kind::io_bound)
     said += fmt::format(", with {:.2f} cores busy", best.cost.cores_used());
@@ -73,16 +84,22 @@ std::string say_best(const comparison& of, const comparison_row& best) {
 }
 
 std::string say_equals(const comparison& of, const comparison_row& best) {
-  std::vector<std::string> equals;
+  std::vector<std::string> dearer;
+  std::vector<std::string> alike;
   for (const auto& row : of.rows)
-    if (&row != &best && row.ok() && as_fast(of, row, *quickest_of(of.rows))) equals.push_back(to_string(row.shape));
-  if (equals.empty()) return "";
-  return fmt::format(" {} {} as fast within {}, and {} more processes, threads or tasks in flight.",
-                     fmt::join(equals, ", "), equals.size() == 1 ? "is" : "are",
-                     equality(of) > practically_equal
-                         ? fmt::format("the {:.0f} % by which this machine differs from itself", equality(of) * 100)
-                         : fmt::format("{:.0f} %", practically_equal * 100),
-                     equals.size() == 1 ? "needs" : "need");
+    if (&row != &best && row.ok() && as_fast(of, row, *quickest_of(of.rows)))
+      (needs(best) < needs(row) ? dearer : alike).push_back(to_string(row.shape));
+  const std::string within =
+      equality(of) > practically_equal
+          ? fmt::format("the {:.0f} % by which this machine differs from itself", equality(of) * 100)
+          : fmt::format("{:.0f} %", practically_equal * 100);
+  const auto say = [&](const std::vector<std::string>& who, std::string_view what) {
+    if (who.empty()) return std::string();
+    const bool one = who.size() == 1;
+    return fmt::format(" {} {} as fast within {}, and {} {}.", fmt::join(who, ", "), one ? "is" : "are", within,
+                       one ? "needs" : "need", what);
+  };
+  return say(dearer, "more processes, threads or tasks in flight") + say(alike, "as much");
 }
 
 /// What `best` needs that `other` does not, and the other way round.
@@ -102,11 +119,8 @@ std::string say_price(const comparison_row& best, const comparison_row& other) {
   return fmt::format("for {}", fmt::join(prices, ", "));
 }
 
-/// The quickest row that is not as fast as the best.
 std::string say_gain(const comparison& of, const comparison_row& best) {
-  const comparison_row* next = nullptr;
-  for (const auto& row : of.rows)
-    if (row.ok() && !as_fast(of, row, *quickest_of(of.rows)) && (!next || row.cost.wall < next->cost.wall)) next = &row;
+  const comparison_row* const next = next_best(of);
   if (!next) return "";
   return fmt::format(" That is {:.2f} times as fast as the next best, {}, {}.",
                      seconds(next->cost.wall) / seconds(best.cost.wall), to_string(next->shape),
@@ -161,6 +175,7 @@ void conclude(comparison& of, std::string_view figure) {
   if (!of.best) {
     of.why = fmt::format("No shape can be recommended, as all failed. {}: {}", to_string(of.rows.front().shape),
                          printable(of.rows.front().failure));
+    if (!of.why.ends_with('.')) of.why += '.';
     return;
   }
   const comparison_row& best = of.rows[*of.best];

@@ -77,6 +77,25 @@ TEST(verdict, of_equally_quick_rows_the_one_that_needs_least) {
   EXPECT_EQ(best_of({row(async(64), 400ms, 1), row(async(5), 401ms, 1)}), "async:5");
 }
 
+TEST(verdict, of_those_that_are_as_fast_none_is_said_to_need_more_than_it_does) {
+  comparison all = made_of({row(threads(2), 400ms, 2), row(automatic(), 402ms, 2), row(threads(5), 401ms, 5)});
+  all.rows[1].cost.shape = threads(2);
+  detail::conclude(all, "");
+  EXPECT_EQ(all.best, 0U);
+  EXPECT_THAT(all.why, AllOf(HasSubstr(" threads:5 is as fast within 2 %, and needs more processes"),
+                             HasSubstr(" auto is as fast within 2 %, and needs as much.")));
+}
+
+TEST(verdict, says_once_how_much_faster_than_the_loop_and_what_is_not_needed) {
+  comparison all = made_of({row(sync(), 2s, 1), row(async(5), 400ms, 1)});
+  detail::conclude(all, "");
+  EXPECT_THAT(all.why, AllOf(HasSubstr("Choose async:5: 0.400 s on 1 thread. That is 5.00 times as fast as the next"),
+                             Not(HasSubstr("as fast as sync"))));
+  all = made_of({row(processes(4), 2s, 4, 4), row(async(5), 400ms, 1)});
+  detail::conclude(all, "");
+  EXPECT_THAT(all.why, HasSubstr("for no worker processes instead of 4, 1 thread instead of 4"));
+}
+
 TEST(verdict, a_failed_row_is_never_best) {
   EXPECT_EQ(best_of({failed_row(threads(5), "gone"), row(sync(), 2s, 1)}), "sync");
   EXPECT_EQ(best_of({failed_row(threads(5), "gone")}), "none");
