@@ -20,6 +20,7 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -99,9 +100,20 @@ bool wants_colour() {
   return ::isatty(STDOUT_FILENO) == 1 && obeys_escapes() && !(no && *no);
 }
 
+/// Of standard output: a narrow terminal's own, 80 everywhere else.
+std::size_t columns() {
+  constexpr std::size_t usual = 80;
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return usual;
+  return std::min<std::size_t>(size.ws_col, usual);
+}
+
+/// With nothing to draw, nothing.
 std::string bars(const comparison& of, const python_side& beside) {
   const boost::json::object one = beside.merged(to_json({of}));
-  return detail::render_bars(one.at("workloads").as_array().at(0).as_object(), wants_colour());
+  const std::string drawn =
+      detail::render_bars(one.at("workloads").as_array().at(0).as_object(), wants_colour(), columns());
+  return drawn.empty() ? drawn : '\n' + drawn;
 }
 
 /// What Python's rows say, under all tables.
@@ -148,8 +160,8 @@ int measure(const compare_arguments& with, const interrupt& stop) {
       complain(all.back());
       beside.complain(name);
     } else {
-      write((all.size() > 1 ? "\n" : "") + render_table(all.back()) + '\n' + bars(all.back(), beside) +
-            (all.back().sweep ? '\n' + render_sweep(*all.back().sweep) : ""));
+      write((all.size() > 1 ? "\n" : "") + render_table(all.back(), columns()) + bars(all.back(), beside) +
+            (all.back().sweep ? '\n' + render_sweep(*all.back().sweep, columns()) : ""));
     }
   }
   const boost::json::object merged = beside.merged(to_json(all));

@@ -15,7 +15,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t columns = 80;
 constexpr std::size_t widest_name = 28;
 constexpr std::size_t figures = 22;  // " 1234.56 x 1234.567 s "
 
@@ -39,7 +38,7 @@ std::string_view colour_of(const json::object& row, const std::string& best) {
 }
 
 /// "Python 3.11.7 fetched with requests 2.28.1 (sync, threads:5, processes:5), asyncio (async:5).", a line for each.
-std::string libraries(const json::object& workload) {
+std::string libraries(const json::object& workload, std::size_t columns) {
   struct forms_of {
     std::string library;
     std::string forms;
@@ -71,7 +70,7 @@ std::string libraries(const json::object& workload) {
 
 }  // namespace
 
-std::string render_bars(const json::object& workload, bool colour) {
+std::string render_bars(const json::object& workload, bool colour, std::size_t width) {
   const std::string best = text_in(workload, "best");
   std::size_t name_width = 5;
   double most = 1;
@@ -79,6 +78,7 @@ std::string render_bars(const json::object& workload, bool colour) {
     name_width = std::max(name_width, std::min(name_of(row).size(), widest_name));
     most = std::max(most, number_in(row, "speedup").value_or(0));
   });
+  const std::size_t columns = std::max(width, name_width + figures + 2);
   const double room = static_cast<double>(columns - name_width - figures - 1);
   std::string text;
   for_each_in(workload, "rows", [&](const json::object& row) {
@@ -96,7 +96,7 @@ std::string render_bars(const json::object& workload, bool colour) {
     text += fmt::format("{:<{}} {:>7.2f} x {:>8.3f} s {}{}{}\n", name, name_width, *speedup, *wall,
                         colour ? colour_of(row, best) : "", bar, colour ? "\x1b[0m" : "");
   });
-  return text + libraries(workload);
+  return text + libraries(workload, columns);
 }
 
 }  // namespace fanout::detail

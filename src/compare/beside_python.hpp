@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -69,8 +70,8 @@ class python {
 /// figures; empty without Python's rows. `report` is the JSON of `to_json`, with them.
 std::vector<std::string> python_claims(const boost::json::object& report);
 
-/// The speed-up of every row of one workload as a bar, Python's rows under fanout's; at most 80 columns. With `colour`,
-/// in the colours of a terminal.
-std::string render_bars(const boost::json::object& workload, bool colour);
+/// The speed-up of every row of one workload as a bar, Python's rows under fanout's; at most `width` columns, if that
+/// leaves room for a bar. With `colour`, in the colours of a terminal.
+std::string render_bars(const boost::json::object& workload, bool colour, std::size_t width = 80);
 
 }  // namespace fanout::detail

@@ -13,8 +13,6 @@
 namespace fanout {
 namespace {
 
-constexpr std::size_t columns = 80;
-
 double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
@@ -90,7 +88,7 @@ std::string conclusion(const scaling& of) {
   if (!of.stops_paying_at) return "Nothing could be measured.";
   std::string said = *of.stops_paying_at == of.points.back().count
                          ? fmt::format("{} still pays at {}, the most that was tried.", of.shape, *of.stops_paying_at)
-                         : fmt::format("{} stops paying at {}: more is not faster.", of.shape, *of.stops_paying_at);
+                         : fmt::format("{} pays up to {}: more is not faster.", of.shape, *of.stops_paying_at);
   if (of.serial_share)
     said += fmt::format(" Amdahl's law fits with {:.1f} % of the work in series.", *of.serial_share * 100);
   if (of.contention)
@@ -138,7 +136,8 @@ scaling scaling_of(const comparison& of) {
   return found;
 }
 
-std::string render_sweep(const scaling& of) {
+std::string render_sweep(const scaling& of, std::size_t width) {
+  const std::size_t columns = std::max(width, detail::narrowest);
   std::string text = fmt::format("{:>9} {:>9} {:>8}\n", of.shape, "wall s", "speed-up");
   constexpr std::size_t before_bar = 29;
   double most = 1;

@@ -5,38 +5,72 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace fanout {
 namespace {
-
-constexpr std::size_t columns = 80;
 
 double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
 
-constexpr const char* cells = "{:<{}} {:>8} {:>6} {:>6} {:>6} {:>5} {:>6} {:>8} {:>5} {:>7}\n";
-
 std::string optional_cell(const std::optional<double>& value, double scale, int digits) {
   return value ? fmt::format("{:.{}f}", *value * scale, digits) : "-";
 }
 
-std::string line_of(const comparison_row& row, std::size_t name_width) {
-  const std::string name = to_string(row.shape);
-  if (!row.ok()) {
-    const std::string text = detail::wrap(detail::printable(row.failure), columns - name_width - 1, name_width + 1);
-    return fmt::format("{:<{}} {}\n", name, name_width, std::string_view(text).substr(name_width + 1));
-  }
-  const report& cost = row.cost;
-  return fmt::format(fmt::runtime(cells), name, name_width, fmt::format("{:.3f}", seconds(cost.wall)),
-                     optional_cell(row.speedup, 1, 2), optional_cell(row.of_bound, 100, 1),
-                     fmt::format("{:.3f}", seconds(cost.cpu())), fmt::format("{:.2f}", cost.cores_used()),
-                     fmt::format("{:.1f}", static_cast<double>(cost.peak_rss_bytes) / (1024.0 * 1024.0)),
-                     cost.voluntary_switches + cost.involuntary_switches, cost.processes, cost.threads);
+struct column {
+  std::size_t width;
+  const char* above;  ///< its name, in two lines
+  const char* below;
+  int dispensable;  ///< where there is no room for all, those with more of it go first
+  std::string (*cell)(const comparison_row&);
+};
+
+const std::vector<column> all_columns{
+    {8, "wall", "s", 0, [](const comparison_row& row) { return fmt::format("{:.3f}", seconds(row.cost.wall)); }},
+    {6, "speed-", "up", 1, [](const comparison_row& row) { return optional_cell(row.speedup, 1, 2); }},
+    {6, "of", "bound%", 2, [](const comparison_row& row) { return optional_cell(row.of_bound, 100, 1); }},
+    {6, "CPU", "s", 3, [](const comparison_row& row) { return fmt::format("{:.3f}", seconds(row.cost.cpu())); }},
+    {5, "cores", "used", 5, [](const comparison_row& row) { return fmt::format("{:.2f}", row.cost.cores_used()); }},
+    {6, "peak", "MiB", 6,
+     [](const comparison_row& row) {
+       return fmt::format("{:.1f}", static_cast<double>(row.cost.peak_rss_bytes) / (1024.0 * 1024.0));
+     }},
+    {8, "context", "switches", 8,
+     [](const comparison_row& row) {
+       return fmt::format("{}", row.cost.voluntary_switches + row.cost.involuntary_switches);
+     }},
+    {5, "proc-", "esses", 7, [](const comparison_row& row) { return fmt::format("{}", row.cost.processes); }},
+    {7, "", "threads", 4, [](const comparison_row& row) { return fmt::format("{}", row.cost.threads); }},
+};
+
+std::vector<column> columns_within(std::size_t room) {
+  std::vector<column> fitting = all_columns;
+  const auto needed = [&] {
+    std::size_t sum = 0;
+    for (const column& each : fitting) sum += 1 + each.width;
+    return sum;
+  };
+  while (fitting.size() > 1 && needed() > room)
+    fitting.erase(std::ranges::max_element(fitting, {}, &column::dispensable));
+  return fitting;
+}
+
+template <class Cell>
+std::string line_of(const std::string& name, std::size_t name_width, const std::vector<column>& columns, Cell cell) {
+  std::string line = fmt::format("{:<{}}", name, name_width);
+  for (const column& each : columns) line += fmt::format(" {:>{}}", cell(each), each.width);
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line + '\n';
+}
+
+std::string line_of_failure(const comparison_row& row, std::size_t name_width, std::size_t width) {
+  const std::string text = detail::wrap(detail::printable(row.failure), width - name_width - 1, name_width + 1);
+  return fmt::format("{:<{}} {}\n", to_string(row.shape), name_width, std::string_view(text).substr(name_width + 1));
 }
 
 /// What went between processes, which the columns have no room for.
-std::string travel_of(const comparison& of) {
+std::string travel_of(const comparison& of, std::size_t width) {
   std::string text;
   for (const auto& row : of.rows) {
     const report& cost = row.cost;
@@ -45,24 +79,24 @@ std::string travel_of(const comparison& of) {
         fmt::format("{}{}: {:.1f} KiB in {:.2f} ms", text.empty() ? "Between processes, under " : "; ",
                     to_string(row.shape), static_cast<double>(cost.ipc_bytes) / 1024.0, seconds(cost.ipc_time) * 1e3);
   }
-  return text.empty() ? text : '\n' + detail::wrap(text + '.', columns, 0) + '\n';
+  return text.empty() ? text : '\n' + detail::wrap(text + '.', width, 0) + '\n';
 }
 
 }  // namespace
 
-std::string render_table(const comparison& of) {
+std::string render_table(const comparison& of, std::size_t width) {
+  width = std::max(width, detail::narrowest);
   std::size_t name_width = 5;
   for (const auto& row : of.rows) name_width = std::max(name_width, to_string(row.shape).size());
-  std::string text =
-      detail::wrap(fmt::format("{}: {}", of.name, detail::printable(of.description)), columns, 0) + "\n\n";
-  text += fmt::format(fmt::runtime(cells), "", name_width, "wall", "speed-", "of", "CPU", "cores", "peak", "context",
-                      "proc-", "");
-  text.erase(text.find_last_not_of(" \n") + 1);
-  text += '\n';
-  text += fmt::format(fmt::runtime(cells), "shape", name_width, "s", "up", "bound%", "s", "used", "MiB", "switches",
-                      "esses", "threads");
-  for (const auto& row : of.rows) text += line_of(row, name_width);
-  return text + travel_of(of) + '\n' + detail::wrap(detail::printable(of.why), columns, 0) + '\n';
+  const auto columns = columns_within(width - std::min(name_width, width));
+  std::string text = detail::wrap(fmt::format("{}: {}", of.name, detail::printable(of.description)), width, 0) + "\n\n";
+  text += line_of("", name_width, columns, [](const column& each) { return std::string(each.above); });
+  text += line_of("shape", name_width, columns, [](const column& each) { return std::string(each.below); });
+  for (const auto& row : of.rows)
+    text += row.ok()
+                ? line_of(to_string(row.shape), name_width, columns, [&](const column& each) { return each.cell(row); })
+                : line_of_failure(row, name_width, width);
+  return text + travel_of(of, width) + '\n' + detail::wrap(detail::printable(of.why), width, 0) + '\n';
 }
 
 }  // namespace fanout

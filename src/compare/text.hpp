@@ -6,6 +6,8 @@
 
 namespace fanout::detail {
 
+constexpr std::size_t narrowest = 40;  ///< columns that text for a terminal has at least
+
 /// `text` with everything but printable ASCII as `\xNN`: it may come from a server and go to a terminal.
 std::string printable(std::string_view text);
 

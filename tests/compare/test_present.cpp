@@ -145,6 +145,19 @@ TEST(table, fits_eighty_columns_and_lines_up) {
   EXPECT_THAT(render_table(all), HasSubstr("     -"));  // no speed-up without sync
 }
 
+TEST(table, leaves_out_columns_where_a_terminal_is_narrower) {
+  comparison all =
+      made_of({row(sync(), 2s, 1), row(processes(5), 400ms, 5, 5), failed_row(async(5), std::string(99, 'x'))});
+  detail::conclude(all, "alone, a task computes.");
+  for (const std::size_t width : {1U, 40U, 60U, 79U}) {
+    const std::string table = render_table(all, width);
+    std::istringstream text(table);
+    for (std::string line; std::getline(text, line);) EXPECT_LE(line.size(), std::max<std::size_t>(width, 40)) << line;
+    EXPECT_THAT(table, HasSubstr("\nprocesses:5    0.400   2.00   50.0")) << width;
+  }
+  EXPECT_THAT(render_table(all, 60), AllOf(HasSubstr("threads"), Not(HasSubstr("switches"))));
+}
+
 TEST(table, what_a_server_said_cannot_control_the_terminal) {
   comparison all = made_of({failed_row(sync(), "status: \x1b[31mred\n")});
   all.description = "\x1b]0;title\x07";

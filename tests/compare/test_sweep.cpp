@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <sstream>
 
 namespace fanout {
 namespace {
@@ -51,7 +52,8 @@ TEST(sweep, finds_what_the_universal_scalability_law_was_given_and_its_peak) {
   EXPECT_NEAR(found.coherency.value(), 0.01, 1e-6);
   EXPECT_NEAR(found.peak.value(), std::sqrt(0.95 / 0.01), 1e-3);
   EXPECT_EQ(found.stops_paying_at, 8U) << "the measured point nearest to the peak";
-  EXPECT_THAT(render_sweep(found), AllOf(HasSubstr("processes stops paying at 8"), HasSubstr("highest at 10")));
+  EXPECT_THAT(render_sweep(found),
+              AllOf(HasSubstr("processes pays up to 8: more is not faster"), HasSubstr("highest at 10")));
 }
 
 TEST(sweep, perfect_scaling_has_no_peak_and_none_at_all_stops_at_one) {
@@ -76,6 +78,8 @@ TEST(sweep, a_point_that_failed_is_shown_and_left_out) {
   EXPECT_NEAR(found.points[2].speedup, 4, 1e-6);
   EXPECT_EQ(found.contention, std::nullopt) << "two points do not make a plane";
   EXPECT_THAT(render_sweep(found), HasSubstr("gone\\x1b"));
+  std::istringstream narrow(render_sweep(found, 50));
+  for (std::string line; std::getline(narrow, line);) EXPECT_LE(line.size(), 50U) << line;
 }
 
 }  // namespace

@@ -125,9 +125,10 @@ comparison compare(Task function, const Inputs& inputs, const std::vector<shape>
                  shapes, how);
 }
 
-/// The same as text: a heading, one line for each row, and the conclusion. At most 80 columns, unless the name of a
-/// shape is longer than any real one. Characters that could control a terminal are escaped.
-std::string render_table(const comparison& of);
+/// The same as text: a heading, one line for each row, and the conclusion. At most `width` columns (never fewer than
+/// 40), unless the name of a shape is longer than any real one; where the figures need more, the least telling are left
+/// out. Characters that could control a terminal are escaped.
+std::string render_table(const comparison& of, std::size_t width = 80);
 
 /// One JSON object for all: `{"machine": {...}, "workloads": [...]}`. Times are in seconds. What is not known is null.
 std::string to_json(const std::vector<comparison>& all);

@@ -3,6 +3,7 @@
 #include <fanout/core/shape.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -51,7 +52,7 @@ std::vector<shape> sweep_shapes(const shape& most);
 /// What the rows of a comparison under `sweep_shapes` say. Failed rows are points without a time.
 scaling scaling_of(const comparison& of);
 
-/// The points, with bars, and the conclusion, in at most 80 columns.
-std::string render_sweep(const scaling& of);
+/// The points, with bars, and the conclusion, in at most `width` columns (never fewer than 40).
+std::string render_sweep(const scaling& of, std::size_t width = 80);
 
 }  // namespace fanout
