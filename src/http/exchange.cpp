@@ -147,6 +147,7 @@ bool exchange::write_some(step& next) {
     if (!next_part(next)) return false;
     if (++pieces > most_pieces && sending_ == sending::body) {
       connection_->socket.leave_unsent();
+      was_blocked_ = true;
       next = step::want_write;
       return false;
     }
