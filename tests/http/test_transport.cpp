@@ -128,6 +128,27 @@ TEST_F(public_only, refuses_given_addresses_and_sockets) {
   EXPECT_EQ(refusal(loop, "http://given.test/").kind, failure_kind::refused_by_policy);
 }
 
+TEST_F(public_only, refuses_what_a_redirect_leads_to) {
+  scripted_server inside(always(ok("x")));
+  // Through SOCKS, what stands at a public address can be played here.
+  scripted_server proxy([&](peer& to, int) {
+    to.read_exactly(3);
+    to.send("\x05\x00"s);
+    to.read_exactly(10);
+    to.send("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"s);
+    while (to.read_request().starts_with("GET /out"))
+      to.send("HTTP/1.1 302 There\r\nLocation: " + inside.url("/") + "\r\nContent-Length: 0\r\n\r\n");
+    to.send(ok("public"));
+  });
+  asio::io_context loop(1);
+  options_.proxy = "socks5://127.0.0.1:" + std::to_string(proxy.port());
+  EXPECT_EQ(get_on(loop, client(options_), "http://8.8.8.8/").body, "public");
+  const auto refused = refusal(loop, "http://8.8.8.8/out");
+  EXPECT_EQ(refused.kind, failure_kind::refused_by_policy);
+  EXPECT_THAT(refused.message, HasSubstr("127.0.0.1 is loopback"));
+  EXPECT_EQ(inside.connections(), 0);
+}
+
 TEST_F(public_only, refuses_proxies_that_look_names_up_themselves) {
   scripted_server proxy(always(ok("x")));
   asio::io_context loop(1);
