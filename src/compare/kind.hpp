@@ -39,9 +39,10 @@ struct kind_finding {
   std::string figure;  ///< a sentence with the figure that shows it
 };
 
-/// Lock-bound: threads hardly overlap the tasks although cores are free, and worker processes, where there is such a
-/// row, do. Memory-bound: tasks compute, and need much more CPU time beside each other than alone, more than the
-/// machine's cores make of any computing. Otherwise, what tasks do with their time alone decides.
+/// Lock-bound: threads hardly overlap the tasks although cores are free, and worker processes do; without a row in
+/// worker processes, only tasks that mostly compute, as others may be held up by whoever they wait for. Memory-bound:
+/// tasks compute, and need much more CPU time beside each other than alone, more than the machine's cores make of any
+/// computing. Otherwise, what tasks do with their time alone decides.
 kind_finding find_kind(const work_evidence& of);
 
 }  // namespace fanout::detail

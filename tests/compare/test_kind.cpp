@@ -121,6 +121,15 @@ TEST(kind, cores_that_others_hold_are_not_taken_for_a_lock) {
   EXPECT_EQ(find_kind(busy).kind, cpu);
 }
 
+// Without worker processes to compare with: the server may take one at a time.
+TEST(kind, waits_for_one_who_serves_in_turn_are_not_taken_for_a_lock) {
+  work_evidence served = evidence_of({.name = "", .kind = both, .waits = 0.2, .computes = 0.3, .in_workers = false});
+  for (auto& row : served.rows) row.wall = served.wall_one_by_one;
+  EXPECT_EQ(find_kind(served).kind, both);
+  served.rows.push_back({"processes:5", true, 5, served.wall_one_by_one, served.cpu_one_by_one});
+  EXPECT_EQ(find_kind(served).kind, both) << "they wait for it, too";
+}
+
 // They held them only while the machine was looked at: worker processes had both.
 TEST(kind, cores_that_a_row_had_were_free) {
   work_evidence was_busy = evidence_of({.name = "", .kind = lock, .computes = 0.3, .locked = 1});
