@@ -2,6 +2,7 @@
 #include <fanout/core/usage.hpp>
 #include <fanout/process/remote.hpp>
 
+#include "compare/equal_tasks.hpp"
 #include "compare/sieve.hpp"
 
 #include <fmt/format.h>
@@ -26,9 +27,9 @@ task<std::uint64_t> count_primes_below(std::uint64_t limit) {
 }
 
 workload cpu(std::uint64_t limit, std::uint64_t tasks) {
-  return make_workload(
-      "cpu", fmt::format("{} {} of the primes below {}", tasks, tasks == 1 ? "count" : "counts", limit),
-      remote<count_primes_below>, std::vector<std::uint64_t>(tasks, limit), [](std::uint64_t count) { return count; });
+  return detail::equal_tasks("cpu",
+                             fmt::format("{} {} of the primes below {}", tasks, tasks == 1 ? "count" : "counts", limit),
+                             remote<count_primes_below>, limit, tasks);
 }
 
 // The sieve's cost grows hardly faster than its limit: from a tenth of `work`, in proportion, it is met to a few per

@@ -1,6 +1,7 @@
 #include <fanout/compare/workloads.hpp>
 #include <fanout/process/remote.hpp>
 
+#include "compare/equal_tasks.hpp"
 #include "compare/sieve.hpp"
 
 #include <fmt/format.h>
@@ -37,8 +38,8 @@ workload lock(std::uint64_t free_limit, std::uint64_t limit, std::uint64_t tasks
       fmt::format("{} {} of the primes below {} under one lock", tasks, tasks == 1 ? "count" : "counts", limit);
   if (free_limit > 0) description += fmt::format(", and of those below {} outside it", free_limit);
   description += "; every process has a lock of its own";
-  return make_workload("lock", std::move(description), remote<count_under_lock>,
-                       std::vector<lock_input>(tasks, {free_limit, limit}), [](std::uint64_t count) { return count; });
+  return detail::equal_tasks("lock", std::move(description), remote<count_under_lock>, lock_input{free_limit, limit},
+                             tasks);
 }
 
 }  // namespace fanout::workloads

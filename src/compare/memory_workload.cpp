@@ -2,6 +2,8 @@
 #include <fanout/core/usage.hpp>
 #include <fanout/process/remote.hpp>
 
+#include "compare/equal_tasks.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -66,12 +68,11 @@ task<std::uint64_t> copy_memory(memory_input what) {
 }
 
 workload memory(std::uint64_t bytes, std::uint64_t passes, std::uint64_t tasks) {
-  return make_workload("memory",
-                       fmt::format("{} {} that {} {:.1f} MiB {} {}", tasks, tasks == 1 ? "task" : "tasks",
-                                   tasks == 1 ? "copies" : "copy", static_cast<double>(bytes) / (1024.0 * 1024.0),
-                                   passes, passes == 1 ? "time" : "times"),
-                       remote<copy_memory>, std::vector<memory_input>(tasks, {bytes, passes}),
-                       [](std::uint64_t sum) { return sum; });
+  return detail::equal_tasks("memory",
+                             fmt::format("{} {} that {} {:.1f} MiB {} {}", tasks, tasks == 1 ? "task" : "tasks",
+                                         tasks == 1 ? "copies" : "copy", static_cast<double>(bytes) / (1024.0 * 1024.0),
+                                         passes, passes == 1 ? "time" : "times"),
+                             remote<copy_memory>, memory_input{bytes, passes}, tasks);
 }
 
 // By CPU time: what else the machine does must not make the tasks shorter.

@@ -2,6 +2,7 @@
 #include <fanout/compare/workloads.hpp>
 #include <fanout/process/remote.hpp>
 
+#include "compare/equal_tasks.hpp"
 #include "compare/sieve.hpp"
 
 #include <fmt/format.h>
@@ -26,13 +27,12 @@ task<std::uint64_t> wait_then_count(mixed_input what) {
 }
 
 workload mixed(std::chrono::nanoseconds wait, std::uint64_t limit, std::uint64_t tasks) {
-  return make_workload(
+  return detail::equal_tasks(
       "mixed",
       fmt::format("{} {} {:.0f} ms, then {} the primes below {}", tasks,
                   tasks == 1 ? "task that waits" : "tasks that wait",
                   std::chrono::duration<double, std::milli>(wait).count(), tasks == 1 ? "counts" : "count", limit),
-      remote<wait_then_count>, std::vector<mixed_input>(tasks, {wait.count(), limit}),
-      [](std::uint64_t count) { return count; });
+      remote<wait_then_count>, mixed_input{wait.count(), limit}, tasks);
 }
 
 }  // namespace fanout::workloads
