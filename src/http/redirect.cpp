@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace fanout::http {
 
 bool is_redirect(const response& answer) noexcept {
@@ -16,9 +18,13 @@ bool is_redirect(const response& answer) noexcept {
 }
 
 void follow_redirect(request& what, const response& answer) {
+  const auto places = answer.headers.get_all("location");
+  // As browsers: whoever split the response may have added one.
+  if (std::any_of(places.begin(), places.end(), [&](std::string_view each) { return each != places.front(); }))
+    throw error(failure_kind::protocol, fmt::format("{} redirects to two places at once", what.url.str()));
   url next;
   try {
-    next = what.url.resolve(answer.headers["location"]);
+    next = what.url.resolve(places.front());
   } catch (const error& refused) {
     throw error(failure_kind::refused_by_policy,
                 fmt::format("{} redirects to what is not followed: {}", what.url.str(), refused.what()));
@@ -44,7 +50,9 @@ void follow_redirect(request& what, const response& answer) {
 hop_chain::hop_chain(const client_options& options, request& what) : options_(options), what_(what) {
   if (!options.authorization.empty() && what.url.userinfo().empty() && !what.headers.contains("authorization"))
     what.headers.add("Authorization", options.authorization);
-  if (options.cookies) own_cookies_ = what.headers["cookie"];
+  if (!options.cookies) return;
+  for (const std::string_view each : what.headers.get_all("cookie"))
+    own_cookies_.append(own_cookies_.empty() ? "" : "; ").append(each);
 }
 
 void hop_chain::prepare() {

@@ -242,6 +242,8 @@ TEST_F(cookies_sent, by_nginx_come_back_on_every_hop) {
   what.url = url(server.url("/page"));
   what.headers.add("Cookie", "own=1");
   EXPECT_EQ(run_on(loop, client(with_jar()).send(what)).body, "id=7; own=1") << "beside the caller's";
+  what.headers.add("Cookie", "two=2");
+  EXPECT_EQ(run_on(loop, client(with_jar()).send(what)).body, "id=7; own=1; two=2");
   EXPECT_EQ(fetch(server.url("/out"), with_jar()).body, "");
   EXPECT_EQ(jar_->size(), 0u);
 }

@@ -143,6 +143,18 @@ TEST_F(redirects, without_a_place_to_go_are_answers) {
   EXPECT_EQ(fetch(choices.url()).status, 300);
 }
 
+TEST_F(redirects, to_two_places_at_once_are_refused) {
+  const auto answer = [](const std::string& second) {
+    return "HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: " + second + "\r\nContent-Length: 0\r\n\r\n";
+  };
+  scripted_server server([&](peer& client, int) {
+    for (std::string got = client.read_request(); !got.empty(); got = client.read_request())
+      client.send(got.starts_with("GET /a") ? ok("there") : answer(got.starts_with("GET /same") ? "/a" : "/b"));
+  });
+  EXPECT_EQ(failure_of([&] { fetch(server.url("/two")); }).kind, failure_kind::protocol);
+  EXPECT_EQ(fetch(server.url("/same")).body, "there");
+}
+
 TEST_F(redirects, lead_to_http_and_https_only) {
   for (const char* place : {"file:///etc/passwd", "ftp://h/", "gopher://h/", "http://", "http://h:99999/"}) {
     scripted_server server(always(redirect(302, place)));
