@@ -16,7 +16,9 @@ export function factsOf(sweep: Sweep): string[] {
     facts.push(
       sweep.stops_paying_at === last
         ? `It still pays at ${count(last)}, the most that was tried.`
-        : `It pays up to ${count(sweep.stops_paying_at)}; more is not faster.`,
+        : sweep.stops_paying_at === 1
+          ? "It does not pay: more than 1 is not faster."
+          : `It pays up to ${count(sweep.stops_paying_at)}; more is not faster.`,
     );
   if (sweep.amdahl)
     facts.push(

@@ -73,12 +73,14 @@ export function timelineFigure(workload: Workload, cores: number): HTMLElement |
   const rows = workload.rows.filter((row): row is Drawn => !!row.timeline && row.timeline.tasks.length > 0);
   if (rows.length === 0) return null;
   const stack = new Stack(workload, rows, cores);
+  const sharesUnknown = rows.some((row) => !mostlyWaiting(row.timeline) && row.timeline.tasks.some((task) => task[4] === null));
   return figure(
     "What happened, moment by moment",
     "Time runs from left to right, on the same scale for all; each bar is one task. Bars above each other in one lane took " +
       "turns on one thread or process: concurrency. Solid parts in several lanes at the same moment computed at the same " +
       "moment, on different cores: parallelism. A solid part that is lower than its bar had a core for that share of the " +
-      "time. The tasks drawn are those of one more run, beside the measured ones.",
+      (sharesUnknown ? "time; tasks of an event loop are drawn as if they had all of it. " : "time. ") +
+      "The tasks drawn are those of one more run, beside the measured ones.",
     stack.elements,
     stack.asText(),
   );

@@ -67,6 +67,7 @@ test("how far more places pay", () => {
   const points = [1, 2, 4].map((n) => ({ n, wall_s: 1 / n, speedup: n }));
   assert.deepEqual(factsOf({ shape: "threads", points, stops_paying_at: 4 }), ["It still pays at 4, the most that was tried."]);
   assert.match(factsOf({ shape: "threads", points, stops_paying_at: 2, amdahl: { serial_share: 0.5 } }).join(" "), /pays up to 2; more .* 50 % of the work/);
+  assert.match(factsOf({ shape: "threads", points, stops_paying_at: 1 })[0]!, /does not pay/);
   assert.deepEqual(factsOf({ shape: "threads", points }), []);
 });
 

@@ -86,9 +86,13 @@ void find_end(scaling& to, double equality) {
 
 std::string conclusion(const scaling& of) {
   if (!of.stops_paying_at) return "Nothing could be measured.";
-  std::string said = *of.stops_paying_at == of.points.back().count
-                         ? fmt::format("{} still pays at {}, the most that was tried.", of.shape, *of.stops_paying_at)
-                         : fmt::format("{} pays up to {}: more is not faster.", of.shape, *of.stops_paying_at);
+  std::string said;
+  if (*of.stops_paying_at == of.points.back().count)
+    said = fmt::format("{} still pays at {}, the most that was tried.", of.shape, *of.stops_paying_at);
+  else if (*of.stops_paying_at == 1)
+    said = fmt::format("{} does not pay: more than 1 is not faster.", of.shape);
+  else
+    said = fmt::format("{} pays up to {}: more is not faster.", of.shape, *of.stops_paying_at);
   if (of.serial_share)
     said += fmt::format(" Amdahl's law fits with {:.1f} % of the work in series.", *of.serial_share * 100);
   if (of.contention)

@@ -63,6 +63,7 @@ TEST(sweep, perfect_scaling_has_no_peak_and_none_at_all_stops_at_one) {
   const auto none = scaling_of(made_by(sweep_shapes(threads(8)), [](double) { return 1.0; }));
   EXPECT_NEAR(none.serial_share.value(), 1, 1e-6);
   EXPECT_EQ(none.stops_paying_at, 1U);
+  EXPECT_THAT(render_sweep(none), HasSubstr("threads does not pay: more than 1 is not faster."));
 }
 
 TEST(sweep, differences_below_the_noise_do_not_pay) {
