@@ -232,6 +232,8 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
   command->callback([with, command, &chosen] {
     if (with->shapes.empty()) with->shapes = parse_shapes(default_shapes);
     settle_workloads(*command, with->work);
+    check_memory(with->work, with->shapes);
+    check_memory(with->work, with->sweep);
     // With fewer tasks than places the last places of a sweep would be empty.
     if (!with->sweep.empty() && with->work.tasks == 0)
       with->work.tasks = std::max<std::uint64_t>(usual_tasks, with->sweep.back().tasks);

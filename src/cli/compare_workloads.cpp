@@ -5,6 +5,7 @@
 #include <fanout/http/url.hpp>
 
 #include "cli/units.hpp"
+#include "compare/machine.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -131,6 +132,22 @@ void settle_workloads(const CLI::App& command, workload_arguments& given) {
     if (!given.url.empty()) static_cast<void>(http::url(given.url));
   } catch (const error& failed) {
     refuse("--url", failed.what());
+  }
+}
+
+void check_memory(const workload_arguments& given, const std::vector<shape>& shapes) {
+  const std::uint64_t there_is = detail::this_machine().memory_bytes;
+  if (!given.has("memory") || there_is == 0) return;
+  constexpr std::uint64_t blocks = 2;  // of each lane: what it copies, and where to
+  constexpr double gib = 1024.0 * 1024.0 * 1024.0;
+  for (const shape& each : shapes) {
+    const std::uint64_t lanes = std::uint64_t{each.processes} * each.threads;
+    const std::uint64_t needed = (lanes + (each.uses_workers() ? 1 : 0)) * blocks * given.size_bytes;
+    if (needed > there_is)
+      refuse("--size",
+             fmt::format("{} would copy blocks of {:.1f} GiB in all, and this machine has {:.1f} GiB of "
+                         "memory; use smaller blocks, or fewer lanes",
+                         to_string(each), static_cast<double>(needed) / gib, static_cast<double>(there_is) / gib));
   }
 }
 

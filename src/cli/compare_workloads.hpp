@@ -2,6 +2,7 @@
 
 #include <fanout/compare/workload.hpp>
 #include <fanout/core/interrupt.hpp>
+#include <fanout/core/shape.hpp>
 
 #include "cli/origin_process.hpp"
 
@@ -43,6 +44,10 @@ void add_workload_options(CLI::App& command, workload_arguments& into);
 
 /// Fills in what is usual and throws `CLI::ValidationError`, which names the option and what is accepted.
 void settle_workloads(const CLI::App& command, workload_arguments& given);
+
+/// Throws `CLI::ValidationError` where a shape would need more memory for its blocks than there is: the system would
+/// not refuse it, but end some program for it.
+void check_memory(const workload_arguments& given, const std::vector<shape>& shapes);
 
 /// `origin` may be null unless `needs_origin()`. Throws `std::runtime_error` for a list that cannot be used.
 workload make_named(const std::string& name, const workload_arguments& with, const origin_process* origin,

@@ -9,7 +9,7 @@ namespace fanout::detail {
 struct machine {
   std::uint32_t cores = 0;         ///< those this process may use
   std::string cpu;                 ///< model name
-  std::uint64_t memory_bytes = 0;  ///
+  std::uint64_t memory_bytes = 0;  ///< all of it, free or not
   std::string system;              ///< kernel and release: "Linux 6.1.0-9-amd64 x86_64"
 };
 machine this_machine();
