@@ -2,18 +2,14 @@
 
 #include "http/tls_errors.hpp"
 
-#include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <iterator>
 #include <new>
 
 namespace fanout::http {
@@ -35,47 +31,25 @@ bool retries(tls_carrier& carrier, const io_result& result) {
   return false;
 }
 
-// What is held and then `bytes`, by one call. `held` becomes what is left of it, and the result counts those of
-// `bytes`.
-io_result send(tls_carrier& carrier, std::string_view bytes) {
-  io_result sent{io_state::done};
-  if (carrier.outer) {
-    std::string joined;
-    if (!carrier.held.empty()) bytes = joined.append(carrier.held).append(bytes);
-    sent = carrier.outer->write_some(bytes);
-  } else {
-    iovec parts[] = {{carrier.held.data(), carrier.held.size()}, {const_cast<char*>(bytes.data()), bytes.size()}};
-    msghdr message{};
-    message.msg_iov = parts;
-    message.msg_iovlen = std::size(parts);
-    // OpenSSL's own socket BIO writes without MSG_NOSIGNAL: a peer that closed would end the whole process by SIGPIPE.
-    const auto count = carrier.held.empty() ? ::send(carrier.descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL)
-                                            : ::sendmsg(carrier.descriptor, &message, MSG_NOSIGNAL);
-    if (count >= 0)
-      sent.bytes = static_cast<std::size_t>(count);
-    else
-      sent = retries(errno) ? io_result{io_state::want_write} : io_result{io_state::failed, 0, errno};
-  }
-  if (sent.state != io_state::done) return sent;
-  const std::size_t of_held = std::min(sent.bytes, carrier.held.size());
-  sent.bytes -= of_held;
-  if (of_held > 0) carrier.held = carrier.held.substr(of_held);
-  return sent;
-}
-
+// OpenSSL's own socket BIO writes without MSG_NOSIGNAL: a peer that closed would end the whole process by SIGPIPE.
 int bio_write(BIO* bio, const char* bytes, int size) {
   BIO_clear_retry_flags(bio);
   tls_carrier& carrier = carrier_of(bio);
   const std::string_view all(bytes, static_cast<std::size_t>(size));
-  // An alert is written with its error in OpenSSL's queue, which the outer connection would empty.
-  if (carrier.holds || (carrier.outer && ERR_peek_error() != 0)) {
-    carrier.held += all;
-    return size;
+  if (carrier.outer) {
+    // An alert is written with its error in OpenSSL's queue, which the outer connection would empty.
+    if (ERR_peek_error() != 0) {
+      carrier.held += all;
+      return size;
+    }
+    const io_result result = carrier.outer->write_some(all);
+    if (result.state == io_state::done) return static_cast<int>(result.bytes);
+    if (retries(carrier, result)) BIO_set_retry_write(bio);
+    return -1;
   }
-  const io_result result = send(carrier, all);
-  if (result.state == io_state::done && result.bytes > 0) return static_cast<int>(result.bytes);
-  if (result.state == io_state::done || retries(carrier, result)) BIO_set_retry_write(bio);
-  return -1;
+  const auto count = ::send(carrier.descriptor, all.data(), all.size(), MSG_NOSIGNAL);
+  if (count < 0 && retries(errno)) BIO_set_retry_write(bio);
+  return static_cast<int>(count);
 }
 
 int bio_read(BIO* bio, char* into, int size) {
@@ -173,35 +147,18 @@ bool tls_session::resumed() const noexcept {
 
 io_result tls_session::handshake() {
   ERR_clear_error();
-  carrier_.holds = true;
   const int result = SSL_do_handshake(native_);
-  carrier_.holds = false;
   if (result == 1) {
-    // The outer connection would have to be given the same bytes again whenever it blocked.
-    if (carrier_.outer)
-      if (const io_result sent = send_held(); sent.state != io_state::done) return sent;
     SSL_set_read_ahead(native_, 0);
     return {io_state::done};
   }
-  io_result concluded = conclude(result, true);
-  const io_result sent = send_held();  // after a failure it is an alert, which need not arrive
-  if (concluded.state != io_state::failed && sent.state != io_state::done) {
-    concluded = sent;
-    if (sent.state == io_state::failed)
-      failure_ = fmt::format("the connection broke during the handshake: {}", std::strerror(sent.error));
-  }
+  const io_result concluded = conclude(result, true);
+  if (!carrier_.held.empty()) carrier_.outer->write_some(carrier_.held);  // which need not arrive
   if (concluded.state == io_state::failed && sessions_.cache) sessions_.cache->forget(sessions_.key);
   return concluded;
 }
 
-io_result tls_session::send_held() {
-  while (!carrier_.held.empty())
-    if (const io_result sent = send(carrier_, {}); sent.state != io_state::done) return sent;
-  return {io_state::done};
-}
-
 io_result tls_session::read_some(std::span<char> into) {
-  if (const io_result sent = send_held(); sent.state != io_state::done) return sent;
   ERR_clear_error();
   std::size_t count = 0;
   const int result = SSL_read_ex(native_, into.data(), into.size(), &count);
@@ -218,7 +175,6 @@ io_result tls_session::write_some(std::string_view bytes) {
 }
 
 io_result tls_session::peek() {
-  if (const io_result sent = send_held(); sent.state != io_state::done) return sent;
   ERR_clear_error();
   char byte;
   std::size_t count = 0;

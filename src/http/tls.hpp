@@ -18,8 +18,7 @@ struct tls_carrier {
   int descriptor = -1;
   tls_session* outer = nullptr;            ///< instead of a descriptor
   io_state blocked = io_state::want_read;  ///< what the outer one wanted last
-  bool holds = false;                      ///< the flights of a handshake are kept, until there is nothing to add
-  std::string held = {};                   ///< which go before whatever is written next
+  std::string held = {};                   ///< an alert, until the failure it tells of was read
 };
 
 /// One TLS connection over a carrier that it does not own. Every call tries at once and says what to wait for, as
@@ -33,7 +32,6 @@ class tls_session {
   tls_session(const tls_session&) = delete;
   tls_session& operator=(const tls_session&) = delete;
 
-  /// The last flight of the handshake may wait for the first bytes that are written, to share a packet with them.
   io_result handshake();
   io_result read_some(std::span<char> into);
   io_result write_some(std::string_view bytes);
@@ -47,7 +45,6 @@ class tls_session {
   const std::string& failure() const noexcept { return failure_; }
 
  private:
-  io_result send_held();
   io_result conclude(int result, bool in_handshake);
 
   SSL* native_;

@@ -251,56 +251,6 @@ TEST_F(tls, the_server_is_told_the_name_and_the_protocol) {
   EXPECT_EQ(told.name, "") << "an address is no server name (RFC 6066 section 3)";
 }
 
-TEST_F(tls, the_last_flight_shares_a_packet_with_the_first_bytes) {
-  using fanout::http::io_state;
-  client_options options = trusting();
-  options.min_tls_version = fanout::http::tls_version::v1_3;
-  const auto context = fanout::http::tls_context::shared(fanout::http::tls_settings::of(options));
-  const auto server_context = issuer_.server();
-  int ends[2];
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-  {
-    fanout::http::tls_session session(*context, {ends[0]}, "localhost", "key");
-    const std::unique_ptr<SSL, decltype(&SSL_free)> server(SSL_new(server_context.get()), SSL_free);
-    SSL_set_fd(server.get(), ends[1]);
-    SSL_set_accept_state(server.get());
-    ASSERT_EQ(session.handshake().state, io_state::want_read);
-    ASSERT_EQ(SSL_do_handshake(server.get()), -1) << "it waits for the client's last flight";
-    ASSERT_EQ(session.handshake().state, io_state::done);
-    char bytes[100];
-    EXPECT_EQ(::recv(ends[1], bytes, sizeof bytes, MSG_PEEK), -1) << "which is held";
-    const auto written = session.write_some("hello");
-    EXPECT_EQ(written.state, io_state::done);
-    EXPECT_EQ(written.bytes, 5u);
-    EXPECT_EQ(SSL_do_handshake(server.get()), 1);
-    EXPECT_EQ(SSL_read(server.get(), bytes, sizeof bytes), 5);
-  }
-  ::close(ends[0]);
-  ::close(ends[1]);
-}
-
-TEST_F(tls, the_last_flight_is_sent_before_a_read_as_well) {
-  using fanout::http::io_state;
-  const auto context = fanout::http::tls_context::shared(fanout::http::tls_settings::of(trusting()));
-  const auto server_context = issuer_.server();
-  int ends[2];
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-  {
-    fanout::http::tls_session session(*context, {ends[0]}, "localhost", "key");
-    const std::unique_ptr<SSL, decltype(&SSL_free)> server(SSL_new(server_context.get()), SSL_free);
-    SSL_set_fd(server.get(), ends[1]);
-    SSL_set_accept_state(server.get());
-    session.handshake();
-    SSL_do_handshake(server.get());
-    ASSERT_EQ(session.handshake().state, io_state::done);
-    char bytes[100];
-    EXPECT_EQ(session.read_some(bytes).state, io_state::want_read);
-    EXPECT_EQ(SSL_do_handshake(server.get()), 1);
-  }
-  ::close(ends[0]);
-  ::close(ends[1]);
-}
-
 TEST_F(tls, an_alert_of_the_handshake_reaches_the_server) {
   const auto context = fanout::http::tls_context::shared(fanout::http::tls_settings::of({}));
   const auto server_context = issuer_.server();
