@@ -237,6 +237,7 @@ std::vector<json::object> python::rows(const python_work& work,
       runs[at].push_back(std::move(made));
     }
   std::vector<json::object> rows;
+  rows.reserve(runs.size());
   for (auto& of_form : runs) rows.push_back(median_of(std::move(of_form)));
   relate_to_one_by_one(rows);
   relate_to_bound(rows, work);
