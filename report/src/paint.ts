@@ -105,12 +105,13 @@ export function paint(canvas: HTMLCanvasElement, scene: Scene, look: Look): void
   on.rect(gutter, 0, width - gutter, height);
   on.clip();
   // All that waits, then all that computes: a change of style costs more than a bar.
-  for (const pass of ["whole", "computing"] as const)
+  for (const pass of ["whole", "computing", "seams"] as const)
     layout.lanes.forEach((lane, laneNumber) => {
       lane.rows.forEach((row, within) => {
         const top = topOf(layout, laneNumber, lane.firstRow + within);
         if (pass === "whole") whole(on, row, top, Math.max(bar, 1), scene, x, look, hatch);
-        else computing(on, row, top, Math.max(bar, 1), scene, x, look);
+        else if (pass === "computing") computing(on, row, top, Math.max(bar, 1), scene, x, look);
+        else seams(on, row, top, bar, scene, x, look);
       });
     });
   on.globalAlpha = 1;
@@ -182,6 +183,22 @@ function computing(
       const solid = Math.max(tall * share, Math.min(tall, 1));
       on.fillRect(left, top + tall - solid, right - left, solid);
     }
+  }
+}
+
+/** Between tasks that follow each other at once, which would look like one where both compute. */
+function seams(on: CanvasRenderingContext2D, row: Placed[], top: number, tall: number, scene: Scene, x: (time: number) => number, look: Look): void {
+  const least = 8; // of a bar, in pixels: less would be seams for the most part
+  if (tall < 4) return;
+  on.globalAlpha = 1;
+  on.fillStyle = look.ground;
+  for (let at = Math.max(firstSeen(row, scene.from), 1); at < row.length; at++) {
+    const task = row[at]!.task;
+    const before = row[at - 1]!.task;
+    if (task[2] > scene.to) break;
+    const left = x(task[2]);
+    const end = x(before[3]);
+    if (left - end < 2 && x(task[3]) - left >= least && end - x(before[2]) >= least) on.fillRect(Math.round(left) - 1, top, 1.5, tall);
   }
 }
 
