@@ -116,18 +116,6 @@ std::string bars(const comparison& of, const python_side& beside) {
   return drawn.empty() ? drawn : '\n' + drawn;
 }
 
-/// What Python's rows say, under all tables.
-std::string claims(const boost::json::object& report) {
-  std::string text;
-  if (const auto* const found = report.if_contains("claims"))
-    for (const auto& each : found->as_array()) {
-      std::string item = detail::wrap(detail::printable(each.as_string()), 80, 2);
-      item.front() = '-';
-      text += fmt::format("{}{}\n", text.empty() ? "\n" : "", item);
-    }
-  return text;
-}
-
 comparison compare_one(const std::string& name, const compare_arguments& with, const origin_process* origin,
                        const interrupt& stop, python_side& beside) {
   const live_line line;
@@ -169,7 +157,7 @@ int measure(const compare_arguments& with, const interrupt& stop) {
   if (with.output.json)
     write(report + '\n');
   else
-    write(with.output.csv ? to_csv(report) : claims(merged));
+    write(with.output.csv ? to_csv(report) : detail::render_claims(merged, columns()));
   page.finish(report);
   return std::ranges::all_of(all, &comparison::ok) && beside.ok() ? ok : some_failed;
 }
@@ -232,11 +220,11 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
   command->callback([with, command, &chosen] {
     if (with->shapes.empty()) with->shapes = parse_shapes(default_shapes);
     settle_workloads(*command, with->work);
-    check_memory(with->work, with->shapes);
-    check_memory(with->work, with->sweep);
     // With fewer tasks than places the last places of a sweep would be empty.
     if (!with->sweep.empty() && with->work.tasks == 0)
       with->work.tasks = std::max<std::uint64_t>(usual_tasks, with->sweep.back().tasks);
+    check_memory(with->work, with->shapes);
+    check_memory(with->work, with->sweep);
     chosen = [with] { return run_compare(*with); };
   });
 }

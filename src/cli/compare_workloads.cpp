@@ -140,8 +140,9 @@ void check_memory(const workload_arguments& given, const std::vector<shape>& sha
   if (!given.has("memory") || there_is == 0) return;
   constexpr std::uint64_t blocks = 2;  // of each lane: what it copies, and where to
   constexpr double gib = 1024.0 * 1024.0 * 1024.0;
+  const std::uint64_t tasks = given.tasks > 0 ? given.tasks : usual_tasks;
   for (const shape& each : shapes) {
-    const std::uint64_t lanes = std::uint64_t{each.processes} * each.threads;
+    const std::uint64_t lanes = std::min(std::uint64_t{each.processes} * each.threads, tasks);
     const std::uint64_t needed = (lanes + (each.uses_workers() ? 1 : 0)) * blocks * given.size_bytes;
     if (needed > there_is)
       refuse("--size",

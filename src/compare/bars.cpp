@@ -99,4 +99,17 @@ std::string render_bars(const json::object& workload, bool colour, std::size_t w
   return text + libraries(workload, columns);
 }
 
+std::string render_claims(const json::object& report, std::size_t width) {
+  constexpr std::size_t indent = 2;
+  const auto* const claims = report.if_contains("claims");
+  if (!claims || !claims->is_array()) return "";
+  std::string text;
+  for (const auto& each : claims->get_array()) {
+    std::string item = wrap(printable(each.as_string()), std::max(width, narrowest) - indent, indent);
+    item.front() = '-';
+    text += fmt::format("{}{}\n", text.empty() ? "\n" : "", item);
+  }
+  return text;
+}
+
 }  // namespace fanout::detail

@@ -74,4 +74,7 @@ std::vector<std::string> python_claims(const boost::json::object& report);
 /// leaves room for a bar. With `colour`, in the colours of a terminal.
 std::string render_bars(const boost::json::object& workload, bool colour, std::size_t width = 80);
 
+/// The "claims" of a report as items of a list, under an empty line; at most `width` columns. Empty without any.
+std::string render_claims(const boost::json::object& report, std::size_t width = 80);
+
 }  // namespace fanout::detail

@@ -246,8 +246,8 @@ TEST(compare, wrong_use_is_named_with_what_is_accepted) {
   EXPECT_THAT(refused({"mixed", "--share", "100%"}), HasSubstr("less than 100%"));
   EXPECT_THAT(refused({"cpu", "--size", "1MiB"}), HasSubstr("--size: it is for the workload memory"));
   EXPECT_THAT(refused({"memory", "--size", "1"}), HasSubstr("--size: use 1KiB to 4GiB"));
-  EXPECT_THAT(refused({"memory", "--size", "4GiB", "--shapes", "sync,threads:4096"}),
-              AllOf(HasSubstr("--size: threads:4096 would copy blocks of 32768.0 GiB in all"), HasSubstr("smaller")));
+  EXPECT_THAT(refused({"memory", "--size", "1GiB", "--tasks", "3000", "--shapes", "sync,threads:4096"}),
+              AllOf(HasSubstr("--size: threads:4096 would copy blocks of 6000.0 GiB in all"), HasSubstr("smaller")));
   EXPECT_THAT(refused({"memory", "--size", "1GiB", "--shapes", "sync", "--sweep", "processes:1024"}),
               HasSubstr("--size: processes:"));
   EXPECT_THAT(refused({"--url", "gopher://localhost/"}), AllOf(HasSubstr("--url"), HasSubstr("gopher")));

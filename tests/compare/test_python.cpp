@@ -195,6 +195,21 @@ TEST(python_claims, are_what_was_measured) {
   EXPECT_THAT(python_claims({}), ElementsAre());
 }
 
+TEST(python_claims, are_a_list_that_fits_a_terminal) {
+  json::object report = json::parse(with_python).as_object();
+  EXPECT_EQ(render_claims(report), "");
+  json::array all;
+  for (const auto& claim : python_claims(report)) all.emplace_back(claim);
+  all.emplace_back("one that is short, with \x1b[31m");
+  report["claims"] = all;
+  EXPECT_THAT(render_claims(report), AllOf(testing::StartsWith("\n- 2 CPU-bound threads of Python 3.11 ran 0.97 x"),
+                                           testing::EndsWith("\n- one that is short, with \\x1b[31m\n")));
+  for (const std::size_t width : {80U, 50U}) {
+    std::istringstream lines(render_claims(report, width));
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), width) << line;
+  }
+}
+
 constexpr std::string_view fetched = R"({"workloads":[{"name":"io","best":"async:5","rows":[
   {"engine":"python","shape":"sync","wall_s":2.0,"speedup":1,"error":null,
    "interpreter":{"path":"python3","version":"3.11","gil":true,"library":"requests 2.34"}},
