@@ -3,14 +3,33 @@ include(CMakePackageConfigHelpers)
 
 set(fanout_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fanout)
 
+set(fanout_archives fanout)
+if(TARGET fanout_throw_sites)
+  list(APPEND fanout_archives fanout_throw_sites)
+endif()
+set(fanout_installed ${fanout_archives})
+if(FANOUT_BUILD_CLI)
+  list(APPEND fanout_installed fanout_cli)
+endif()
+
+# Builds what is installed and nothing else.
+add_custom_target(fanout_installed DEPENDS ${fanout_installed})
+
+# `cmake --install` builds nothing and copies in order, so a target that was not built would stop it halfway. It asks
+# for all of them first, and leaves an untouched prefix.
+foreach(target ${fanout_installed})
+  install(CODE "
+if(NOT EXISTS \"$<TARGET_FILE:${target}>\")
+  message(FATAL_ERROR \"$<TARGET_FILE:${target}> has not been built, so nothing was installed. \"
+    \"Build what is installed: cmake --build \\\"${PROJECT_BINARY_DIR}\\\" --target fanout_installed\")
+endif()")
+endforeach()
+
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/fanout DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.hpp")
-install(TARGETS fanout EXPORT fanoutTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS ${fanout_archives} EXPORT fanoutTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(FANOUT_BUILD_CLI)
   install(TARGETS fanout_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
-if(TARGET fanout_throw_sites)
-  install(TARGETS fanout_throw_sites EXPORT fanoutTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
 
 install(EXPORT fanoutTargets NAMESPACE fanout:: DESTINATION ${fanout_cmake_dir})

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh BUILD SOURCE CMAKE COMPILER: installs BUILD into a directory of its own, moves that, and builds and runs the
-# consumer against it through find_package and through pkg-config.
+# consumer against it through find_package and through pkg-config. BUILD that was not built is refused as a whole.
 set -euo pipefail
 
 build=$1 source=$2 cmake=$3 compiler=$4
@@ -9,6 +9,20 @@ consumer=$source/tests/package/consumer
 expected='too_large: 11 bytes, 10 allowed'
 
 rm -rf "$work"
+
+# A build directory in which nothing has been built yet: that is said, and the prefix stays as it was.
+mkdir -p "$work/unbuilt"
+(cd "$build" && find . -name cmake_install.cmake -exec cp --parents {} "$work/unbuilt" \;)
+find "$work/unbuilt" -name cmake_install.cmake -exec sed -i "s|$build/|$work/unbuilt/|g" {} +
+if said=$("$cmake" --install "$work/unbuilt" --prefix "$work/none" 2>&1); then
+  printf 'what was not built was installed:\n%s\n' "$said" >&2
+  exit 1
+fi
+if [[ -e $work/none || $(tr -s '\n ' ' ' <<<"$said") != *"has not been built, so nothing was installed"* ]]; then
+  printf 'an installation without a build left files, or did not say why it failed:\n%s\n' "$said" >&2
+  exit 1
+fi
+
 "$cmake" --install "$build" --prefix "$work/first" >/dev/null
 mv "$work/first" "$work/prefix"  # an installed tree holds no absolute path of its own
 
