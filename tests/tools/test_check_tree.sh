@@ -26,6 +26,7 @@ expect "clean"           0 ''                                 src/core/listed.cp
 expect "a long file"     0 'src/core/listed.cpp has 601 lines' src/core/listed.cpp "$(printf 'int x;\\n%.0s' {1..601})"
 expect "a machine path"  1 'docs/a.md:2:'                     docs/a.md 'x\nsee /hom''e/somebody/x\n'
 expect "a path in a URL" 0 ''                                 docs/a.md 'http://host/hom''e/somebody\n'
+expect "a registry"      1 'docs/a.md:1:'                     docs/a.md 'from http://deb.deb''ian.org/debian\n'
 expect "unfinished"      1 'src/core/listed.cpp:1:'           src/core/listed.cpp '// TO''DO: the rest\n'
 expect "end of line"     1 'docs/a.md:1:'                     docs/a.md 'x \n'
 expect "carriage return" 1 'docs/a.md:1:'                     docs/a.md 'x\r\n'
