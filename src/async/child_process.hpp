@@ -1,8 +1,7 @@
 #pragma once
 
+#include <fanout/base/owned_descriptor.hpp>
 #include <fanout/base/task.hpp>
-
-#include "async/owned_descriptor.hpp"
 
 #include <sys/types.h>
 

@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
-#include <mutex>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -18,52 +18,6 @@ namespace fanout {
 namespace detail {
 
 namespace {
-
-/// The books: the live tasks and who is told what.
-class task_registry {
- public:
-  static task_registry& instance() {
-    static task_registry* const kept = new task_registry;  // never destroyed: tasks may outlive what is static
-    return *kept;
-  }
-
-  void set(debug_options options) {
-    const std::lock_guard lock(mutex_);
-    options_ = std::make_shared<const debug_options>(std::move(options));
-    debugging_on.store(options_->enabled, std::memory_order_relaxed);
-  }
-  std::shared_ptr<const debug_options> options() const {
-    const std::lock_guard lock(mutex_);
-    return options_;
-  }
-  void add(task_record& record) {
-    const std::lock_guard lock(mutex_);
-    record.id = ++last_id_;
-    live_.emplace_hint(live_.end(), record.id, &record);
-  }
-  bool remove(const task_record& record) {
-    const std::lock_guard lock(mutex_);
-    return live_.erase(record.id) > 0;
-  }
-  std::vector<task_state> dump() const {
-    const std::lock_guard lock(mutex_);
-    std::vector<task_state> states;
-    states.reserve(live_.size());
-    for (const auto& [id, record] : live_) {  // a parent has the lower id
-      const char* const waits = record->waits_for.load(std::memory_order_relaxed);
-      states.push_back({id, record->parent, record->name, record->spawned_at, waits ? waits : ""});
-    }
-    return states;
-  }
-
- private:
-  task_registry() = default;
-
-  mutable std::mutex mutex_;
-  std::shared_ptr<const debug_options> options_ = std::make_shared<const debug_options>();
-  std::map<std::uint64_t, const task_record*> live_;
-  std::uint64_t last_id_ = 0;
-};
 
 void write_to_standard_error(const debug_report& report) {
   fmt::print(stderr, "fanout: {}\n", report.text());
@@ -90,19 +44,6 @@ std::string message_of(const std::exception_ptr& failed) {
 
 }  // namespace
 
-void report_about(const task_record& record, debug_report about) {
-  const auto options = task_registry::instance().options();
-  if (!options->enabled || !options->on_report) return;
-  about.task = record.name;
-  about.spawned_at = record.spawned_at;
-  options->on_report(about);
-}
-
-std::chrono::nanoseconds stall_threshold() {
-  return task_registry::instance().options()->stall_threshold;
-}
-
-std::atomic<bool> debugging_on = false;
 [[maybe_unused]] const bool environment_read = read_environment();
 
 void waiting_for::set(const char* what) noexcept {

@@ -1,9 +1,9 @@
 #include <fanout/async/observation.hpp>
 #include <fanout/async/program.hpp>
 #include <fanout/base/failure.hpp>
+#include <fanout/base/owned_descriptor.hpp>
 
 #include "async/child_process.hpp"
-#include "async/owned_descriptor.hpp"
 #include "async/spawn_settings.hpp"
 
 #include <fmt/format.h>

@@ -1,12 +1,16 @@
 #pragma once
 
-#include <fanout/async/debug.hpp>
+#include <fanout/async/debug_report.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <source_location>
 #include <string>
+#include <vector>
 
 namespace fanout::detail {
 
@@ -18,6 +22,28 @@ class task_record {
   std::string name = {};
   std::source_location spawned_at = {};
   std::atomic<const char*> waits_for = nullptr;  ///< a literal, so nothing is published along with it
+};
+
+/// The books: the live tasks and who is told what.
+///
+/// Thread safety: all of it.
+class task_registry {
+ public:
+  static task_registry& instance();
+
+  void set(debug_options options);
+  std::shared_ptr<const debug_options> options() const;
+  void add(task_record& record);
+  bool remove(const task_record& record);
+  std::vector<task_state> dump() const;
+
+ private:
+  task_registry() = default;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const debug_options> options_ = std::make_shared<const debug_options>();
+  std::map<std::uint64_t, const task_record*> live_;
+  std::uint64_t last_id_ = 0;
 };
 
 /// Completes a report with who it is about, and hands it over.

@@ -1,7 +1,7 @@
 #include "core/interrupt_watch.hpp"
 
+#include <fanout/base/wait_handle.hpp>
 #include <fanout/core/interrupt.hpp>
-#include <fanout/core/lanes.hpp>
 
 namespace fanout::detail {
 

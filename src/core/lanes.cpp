@@ -1,7 +1,8 @@
-#include <fanout/async/sleep.hpp>
-#include <fanout/core/lanes.hpp>
+#include "core/lanes.hpp"
 
-#include "core/lane_set.hpp"
+#include <fanout/async/sleep.hpp>
+#include <fanout/base/wait_handle.hpp>
+#include <fanout/core/lanes.hpp>
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -11,13 +12,10 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <poll.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <memory>
-#include <system_error>
 #include <utility>
 
 namespace fanout::detail {
@@ -258,19 +256,6 @@ void lane::unpark_all() {
   while (!parked_.empty()) unpark_one();
 }
 
-// A loop makes every descriptor it waits for non-blocking, and that mode belongs to the open file: to a terminal or
-// pipe that other processes use too, and to whoever else reads it here. So it waits for an epoll instance that watches
-// the descriptor instead.
-int open_wait_handle(int descriptor) {
-  const int handle = epoll_create1(EPOLL_CLOEXEC);
-  epoll_event readable{};
-  readable.events = EPOLLIN;
-  if (handle >= 0 && epoll_ctl(handle, EPOLL_CTL_ADD, descriptor, &readable) == 0) return handle;
-  const int why = errno;
-  if (handle >= 0) close(handle);
-  throw std::system_error(why, std::generic_category(), "cannot wait for the source");
-}
-
 // lane_set ----------------------------------------------------------------------------------------------------------
 
 lane_set::lane_set(run_control& control, lane_work& work, const fanout::shape& ran, bool coroutine)
@@ -347,11 +332,16 @@ void lane_set::run_blocking(std::uint32_t number) {
 }
 
 void lane_set::started_first_lane(lane& first, asio::io_context& loop) {
-  if (probe_) probe_->watch(first, loop);
+  first_ = &first;
+  if (probe_) probe_->watch(loop);
 }
 
 void lane_set::ended_first_lane() {
   if (probe_) probe_->unwatch();
+}
+
+void lane_set::shrink_first(std::uint32_t slots, std::function<void()> done) {
+  first_->shrink(slots, std::move(done));
 }
 
 fanout::shape lane_set::shape() const {

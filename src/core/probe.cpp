@@ -1,7 +1,5 @@
 #include "core/probe.hpp"
 
-#include "core/lane_set.hpp"
-
 #include <fmt/format.h>
 
 #include <time.h>
@@ -64,7 +62,7 @@ double probe::meter::wanted_cores() const {
 }
 
 // One loop is judged by its own thread, which is also the one that asks; several blocking lanes by the whole process.
-probe::probe(lane_set& lanes, const fanout::shape& asked, bool coroutine)
+probe::probe(probed_lanes& lanes, const fanout::shape& asked, bool coroutine)
     : lanes_(lanes),
       at_most_(asked.tasks),
       coroutine_(coroutine),
@@ -80,8 +78,7 @@ fanout::shape probe::first_shape() const {
 
 // Coroutines --------------------------------------------------------------------------------------------------------
 
-void probe::watch(lane& first, asio::io_context& loop) {
-  first_ = &first;
+void probe::watch(asio::io_context& loop) {
   timer_.emplace(loop);
   look_after(probe_period);
 }
@@ -129,7 +126,7 @@ void probe::decide_loops() {
   }
   const fanout::shape target = hybrid(at_most_ ? at_most_ : default_in_flight * available_cores());
   choice_ = fmt::format("{}: one loop is the bottleneck, so every core got one", seen_);
-  first_->shrink(target.slots(0), [this, target] {
+  lanes_.shrink_first(target.slots(0), [this, target] {
     lanes_.grow(target);
     if (timer_ && target.threads > 1 && lanes_.work().cost_of_travel().possible) measure_loops(target.threads);
   });

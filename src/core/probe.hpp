@@ -1,7 +1,8 @@
 #pragma once
 
 #include <fanout/base/task.hpp>
-#include <fanout/core/lanes.hpp>
+#include <fanout/core/control.hpp>
+#include <fanout/core/lane_work.hpp>
 #include <fanout/core/shape.hpp>
 
 #include "core/probe_rules.hpp"
@@ -12,6 +13,8 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -20,8 +23,21 @@
 
 namespace fanout::detail {
 
-class lane;
-class lane_set;
+/// The lanes of a run, as far as its probe watches and changes them.
+class probed_lanes {
+ public:
+  virtual run_control& control() noexcept = 0;
+  virtual lane_work& work() noexcept = 0;
+  /// Adds the lanes that `target` has and this run has not.
+  virtual void grow(const shape& target) = 0;
+  /// Ends all lanes as their tasks finish, leaving the rest of the source to `next`.
+  virtual void leave(const shape& next) = 0;
+  /// Coroutines: closes slots of the first lane beyond `slots` as their tasks finish, then calls `done`.
+  virtual void shrink_first(std::uint32_t slots, std::function<void()> done) = 0;
+
+ protected:
+  ~probed_lanes() = default;
+};
 
 /// Chooses the shape of an `automatic` run while it is under way. The first tasks run on few lanes; after
 /// `probe_period` the CPU time they took says whether they compute or wait, and lanes are added accordingly. Nothing is
@@ -42,10 +58,10 @@ class lane_set;
 /// Thread safety: `look`, `saw`, `turned`, `marked` and `measuring` from any lane; the rest on lane 0.
 class probe {
  public:
-  probe(lane_set& lanes, const fanout::shape& asked, bool coroutine);
+  probe(probed_lanes& lanes, const fanout::shape& asked, bool coroutine);
 
   fanout::shape first_shape() const;
-  void watch(lane& first, asio::io_context& loop);  ///< coroutines: looks when `probe_period` has passed on that loop
+  void watch(asio::io_context& loop);  ///< coroutines: looks when `probe_period` has passed on that loop
   void unwatch();
   void look(std::uint32_t lane_number);  ///< blocking tasks, after each: looks if `probe_period` has passed
   /// Coroutines, after each task of the lane that is probed: looks if `probe_period` has passed.
@@ -98,12 +114,11 @@ class probe {
   void add_threads();
   void leave_for_processes(std::string_view seen, std::chrono::nanoseconds task);
 
-  lane_set& lanes_;
+  probed_lanes& lanes_;
   std::uint32_t at_most_;
   bool coroutine_;
   std::uint32_t first_lanes_;
-  lane* first_ = nullptr;  ///< coroutines: the lane that is probed
-  meter first_period_;     ///< of coroutines that waited in it: the second
+  meter first_period_;  ///< of coroutines that waited in it: the second
   bool looked_again_ = false;
   std::optional<asio::steady_timer> timer_;
   std::string seen_;  ///< in the first period

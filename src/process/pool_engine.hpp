@@ -1,10 +1,10 @@
 #pragma once
 
+#include <fanout/base/owned_descriptor.hpp>
 #include <fanout/core/options.hpp>
 #include <fanout/core/remote_job.hpp>
 #include <fanout/process/process_pool.hpp>
 
-#include "async/owned_descriptor.hpp"
 #include "process/direct_line.hpp"
 #include "process/known_functions.hpp"
 

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <fanout/base/owned_descriptor.hpp>
 #include <fanout/core/control.hpp>
 #include <fanout/core/remote_job.hpp>
 
-#include "async/owned_descriptor.hpp"
 #include "process/pool_engine.hpp"
 
 #include <chrono>

@@ -1,6 +1,7 @@
 #include "process/spawn.hpp"
 
-#include "async/owned_descriptor.hpp"
+#include <fanout/base/owned_descriptor.hpp>
+
 #include "async/spawn_settings.hpp"
 #include "process/worker.hpp"
 

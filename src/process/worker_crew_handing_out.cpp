@@ -1,3 +1,4 @@
+#include <fanout/base/wait_handle.hpp>
 #include <fanout/core/pipeline.hpp>
 
 #include "process/worker_crew.hpp"

@@ -1,9 +1,8 @@
 #pragma once
 
+#include <fanout/base/owned_descriptor.hpp>
 #include <fanout/base/task.hpp>
 #include <fanout/core/worker_options.hpp>
-
-#include "async/owned_descriptor.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>

@@ -1,6 +1,7 @@
 // Two programs that are not the same build do not work together.
 
-#include "async/owned_descriptor.hpp"
+#include <fanout/base/owned_descriptor.hpp>
+
 #include "async/spawn_settings.hpp"
 #include "process/progress_page.hpp"
 #include "process/wire.hpp"

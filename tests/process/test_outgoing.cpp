@@ -1,8 +1,8 @@
 // Bytes written from where they are, and frames that are received into memory of their own.
 
+#include <fanout/base/owned_descriptor.hpp>
 #include <fanout/fanout.hpp>
 
-#include "async/owned_descriptor.hpp"
 #include "process/outgoing.hpp"
 #include "process/wire.hpp"
 #include "support/leaks.hpp"

@@ -4,6 +4,7 @@
 #include <fanout/base/deadline.hpp>
 #include <fanout/base/task.hpp>
 #include <fanout/core/control.hpp>
+#include <fanout/core/lane_work.hpp>
 #include <fanout/core/usage.hpp>
 
 #include <boost/asio/cancellation_signal.hpp>
@@ -19,9 +20,6 @@
 /// The lanes of a run: threads, each with its own event loop where tasks are coroutines. Not for users: `run` is built
 /// from it.
 namespace fanout::detail {
-
-/// What came of asking for an input.
-enum class pull_status { item, end, not_ready };
 
 class lane;
 
@@ -76,29 +74,6 @@ class slot final : public deadline_entry, public turn_listener {
   bool cancelled_ = false;
 };
 
-/// What it takes a task to run in another process, as the first tasks of an `automatic` run showed.
-struct travel_cost {
-  bool possible = false;
-  std::chrono::nanoseconds each{0};  ///< to encode input and result of one task
-  std::uint64_t bytes = 0;           ///< of both
-};
-
-/// The work of a run as its lanes see it: the templates of `run` behind a handful of calls.
-class lane_work {
- public:
-  /// Runs one blocking task to its end.
-  virtual pull_status run_one(std::uint32_t lane_number, cpu_stopwatch& cpu) = 0;
-  /// Runs coroutine tasks one after another until there are no more.
-  virtual task<void> run_slot(slot& place) = 0;
-  /// The descriptor to wait for after `not_ready`.
-  virtual int source_handle() = 0;
-  /// Whether its tasks could go on in worker processes, and at what price.
-  virtual travel_cost cost_of_travel() { return {}; }
-
- protected:
-  ~lane_work() = default;
-};
-
 /// For `lane_work::run_slot`: tells the lane that this slot took an input, so that another slot asks for the next.
 void slot_took_item(slot& place);
 /// For `lane_work::run_slot`: waits on the lane's loop until the source may be ready or the run ends.
@@ -108,9 +83,6 @@ bool slot_is_surplus(slot& place);
 
 /// For `lane_work::run_slot`, after a task that held the loop: lets everything that is ready run first.
 task<void> give_way(slot& place);
-
-/// A descriptor of its own that is readable while `descriptor` is, for a loop to wait on. Throws `std::system_error`.
-int open_wait_handle(int descriptor);
 
 /// Runs `work` on the lanes of `ran`; the calling thread is lane 0, and the call returns when all lanes have ended.
 /// For `model::automatic`, adds lanes as the first tasks show what the work is, and says in

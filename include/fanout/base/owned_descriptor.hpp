@@ -7,6 +7,8 @@
 #include <system_error>
 #include <utility>
 
+/// \file
+/// Descriptors that close themselves. Not for users.
 namespace fanout::detail {
 
 /// Closes a descriptor unless it was released.

@@ -85,19 +85,19 @@ class lane {
 /// All lanes of a run in this process.
 ///
 /// Thread safety: `grow` and `leave` may be called from any lane; the rest belongs to the thread that calls `run`.
-class lane_set {
+class lane_set final : public probed_lanes {
  public:
   lane_set(run_control& control, lane_work& work, const fanout::shape& ran, bool coroutine);
 
   void run();
-  void grow(const fanout::shape& target);  ///< adds the lanes that `target` has and this set has not
-  /// Ends all lanes as their tasks finish, leaving the rest of the source to `next`.
-  void leave(const fanout::shape& next);
+  void grow(const fanout::shape& target) override;
+  void leave(const fanout::shape& next) override;
+  void shrink_first(std::uint32_t slots, std::function<void()> done) override;
   /// Relaxed: a lane that sees it late takes one more task.
   bool leaving() const noexcept { return leaving_.load(std::memory_order_relaxed); }
 
-  run_control& control() noexcept { return control_; }
-  lane_work& work() noexcept { return work_; }
+  run_control& control() noexcept override { return control_; }
+  lane_work& work() noexcept override { return work_; }
   fanout::shape shape() const;
   std::optional<fanout::shape> next() const { return next_; }
   std::string choice() const;
@@ -114,6 +114,7 @@ class lane_set {
   lane_work& work_;
   fanout::shape shape_;
   bool coroutine_;
+  lane* first_ = nullptr;  ///< of coroutines, while it is probed
   std::optional<probe> probe_;
   std::atomic<bool> leaving_{false};
   std::optional<fanout::shape> next_;  ///< set before leaving_, read after all lanes have ended
