@@ -1,7 +1,6 @@
 #include "origin/connection.hpp"
 
 #include "origin/routes.hpp"
-#include "origin/server_state.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>

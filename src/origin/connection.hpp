@@ -1,13 +1,11 @@
 #pragma once
 
 #include "origin/answer.hpp"
+#include "origin/server_state.hpp"
 #include "origin/transport.hpp"
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/intrusive/list_hook.hpp>
 
 #include <chrono>
 #include <memory>
@@ -19,28 +17,18 @@
 /// One client's connection.
 namespace fanout::origin {
 
-class server_state;
-
-/// Coroutines and timers on the loop's own executor type: the type-erased one costs a few percent of the request rate.
-template <class T = void>
-using routine = asio::awaitable<T, executor_type>;
-using timer_type =
-    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, executor_type>;
-
 /// Reads requests and carries out their answers, in order, until either side ends the connection.
 ///
 /// One coroutine, `serve`, waits; between two waits `advance` reads, parses, answers and writes as much as can be done
 /// at once. Answers that take time or space (a delay, a large body, a failure on demand) go through `perform`.
-class connection : public std::enable_shared_from_this<connection>,
-                   public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+class connection final : public std::enable_shared_from_this<connection>, public open_connection {
  public:
   connection(std::shared_ptr<server_state> server, socket_type socket);
-  ~connection();
+  ~connection() override;
 
   static routine<> serve(std::shared_ptr<connection> self);
 
-  /// Closes at once; what waits ends.
-  void abort();
+  void abort() override;
 
  private:
   using parser_type = boost::beast::http::request_parser<boost::beast::http::string_body>;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "origin/routes.hpp"
+#include "origin/request.hpp"
 
 #include <string>
 

@@ -1,9 +1,7 @@
 #pragma once
 
 #include "origin/answer.hpp"
-
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
+#include "origin/request.hpp"
 
 #include <string>
 #include <string_view>
@@ -11,8 +9,6 @@
 /// \file
 /// The endpoints.
 namespace fanout::origin {
-
-using request_type = boost::beast::http::request<boost::beast::http::string_body>;
 
 /// What to answer to `request`: 404 for an unknown path, 400 with an explanation for an argument out of range.
 answer route(const request_type& request);

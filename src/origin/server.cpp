@@ -1,14 +1,14 @@
 #include <fanout/origin/server.hpp>
 
-#include "origin/server_state.hpp"
+#include "origin/acceptor.hpp"
 
 #include <fmt/format.h>
 
 namespace fanout::origin {
 
 server::server(asio::io_context& loop, options settings)
-    : state_(std::make_shared<server_state>(loop, std::move(settings))) {
-  state_->start();
+    : acceptor_(std::make_shared<acceptor>(std::make_shared<server_state>(loop, std::move(settings)))) {
+  acceptor_->start();
 }
 
 server::~server() {
@@ -16,28 +16,28 @@ server::~server() {
 }
 
 std::uint16_t server::port() const noexcept {
-  return state_->endpoint.port();
+  return acceptor_->endpoint().port();
 }
 
 std::string server::url(std::string_view path) const {
-  asio::ip::address host = state_->endpoint.address();
+  asio::ip::address host = acceptor_->endpoint().address();
   if (host.is_unspecified()) {
     if (host.is_v6())
       host = asio::ip::address_v6::loopback();
     else
       host = asio::ip::address_v4::loopback();
   }
-  const std::string_view scheme = state_->settings.tls ? "https" : "http";
+  const std::string_view scheme = acceptor_->server().settings.tls ? "https" : "http";
   if (host.is_v6()) return fmt::format("{}://[{}]:{}{}", scheme, host.to_string(), port(), path);
   return fmt::format("{}://{}:{}{}", scheme, host.to_string(), port(), path);
 }
 
 const std::string& server::certificate_pem() const noexcept {
-  return state_->tls.certificate_pem;
+  return acceptor_->server().tls.certificate_pem;
 }
 
 origin::statistics server::statistics() const noexcept {
-  const counters& counts = state_->counts;
+  const counters& counts = acceptor_->server().counts;
   origin::statistics now;
   now.connections_accepted = counts.accepted.value();
   now.connections_open = counts.open.value();
@@ -52,7 +52,7 @@ origin::statistics server::statistics() const noexcept {
 }
 
 void server::close() {
-  state_->close();
+  acceptor_->close();
 }
 
 }  // namespace fanout::origin

@@ -2,71 +2,10 @@
 
 #include <fanout/base/failure.hpp>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <fmt/format.h>
-
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
-#include <cerrno>
-#include <system_error>
+#include <utility>
 
 namespace fanout::origin {
 namespace {
-
-using asio::ip::tcp;
-
-constexpr std::chrono::milliseconds accept_pause{20};
-constexpr int most_accepted_in_a_row = 64;
-constexpr asio::use_awaitable_t<executor_type> awaiting;
-
-[[noreturn]] void cannot_listen(const options& with, int error, std::string_view hint = {}) {
-  throw std::system_error(error, std::generic_category(),
-                          fmt::format("cannot listen on address '{}', port {}{}", with.address, with.port, hint));
-}
-
-asio::ip::address parse_address(const options& with) {
-  if (with.address == "localhost") return asio::ip::address_v4::loopback();
-  boost::system::error_code failed;
-  const auto address = asio::ip::make_address(with.address, failed);
-  if (failed) cannot_listen(with, EINVAL, " (an IP address is needed, such as 127.0.0.1, ::1 or 0.0.0.0)");
-  return address;
-}
-
-class descriptor {
- public:
-  explicit descriptor(int number) : number_(number) {}
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-  ~descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int get() const noexcept { return number_; }
-  int release() noexcept { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
-
-/// A listening socket. Made by hand rather than by Asio so that it is close-on-exec from the start: a program started
-/// by another thread would otherwise keep the port. Accepted sockets inherit TCP_NODELAY.
-int listen(const options& with, const tcp::endpoint& endpoint) {
-  descriptor made(::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
-  if (made.get() < 0) cannot_listen(with, errno);
-  const int on = 1;
-  ::setsockopt(made.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  ::setsockopt(made.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (::bind(made.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
-    const int error = errno;
-    if (error == EACCES) cannot_listen(with, error, " (ports below 1024 are privileged)");
-    cannot_listen(with, error);
-  }
-  if (::listen(made.get(), SOMAXCONN) != 0) cannot_listen(with, errno);
-  return made.release();
-}
 
 identity choose_identity(const options& with) {
   if (!with.tls) return {};
@@ -76,71 +15,9 @@ identity choose_identity(const options& with) {
                                        : load_identity(with.certificate_file, with.key_file);
 }
 
-/// Errors of accept(2) that pass when something else lets go of descriptors or memory.
-bool short_of_resources(int error) noexcept {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 }  // namespace
 
 server_state::server_state(asio::io_context& on, options with)
-    : loop(on),
-      settings(std::move(with)),
-      tls(choose_identity(settings)),
-      acceptor_(on.get_executor()),
-      pause_(on.get_executor()) {
-  const tcp::endpoint wanted(parse_address(settings), settings.port);
-  descriptor listening(listen(settings, wanted));
-  acceptor_.assign(wanted.protocol(), listening.get());
-  listening.release();
-  endpoint = acceptor_.local_endpoint();
-}
-
-void server_state::start() {
-  asio::co_spawn(loop.get_executor(), accept_connections(shared_from_this()), asio::detached);
-}
-
-void server_state::close() {
-  if (closed) return;
-  closed = true;
-  boost::system::error_code ignored;
-  acceptor_.close(ignored);
-  pause_.cancel();
-  for (connection& each : connections) each.abort();
-}
-
-// Accepts in bursts, with a turn for the connections in between.
-routine<> server_state::accept_connections(std::shared_ptr<server_state> self) {
-  boost::system::error_code failed;
-  while (!self->closed) {
-    co_await self->acceptor_.async_wait(tcp::acceptor::wait_read, asio::redirect_error(awaiting, failed));
-    if (failed || self->closed) co_return;
-    int in_a_row = 0;
-    while (in_a_row < most_accepted_in_a_row && self->accept_one()) ++in_a_row;
-    if (in_a_row > 0 || !short_of_resources(errno)) continue;
-    // The connection stays in the kernel's queue, so the listener stays readable: trying again at once would spin.
-    ++self->counts.accept_pauses;
-    self->pause_.expires_after(accept_pause);
-    co_await self->pause_.async_wait(asio::redirect_error(awaiting, failed));
-  }
-}
-
-/// False, with errno set, when there was nothing to accept or no means to.
-bool server_state::accept_one() {
-  descriptor accepted(::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (accepted.get() < 0) return errno == ECONNABORTED;
-  ++counts.accepted;
-  try {
-    socket_type socket(loop.get_executor());
-    socket.assign(endpoint.protocol(), accepted.get());
-    accepted.release();
-    auto made = std::make_shared<connection>(shared_from_this(), std::move(socket));
-    asio::co_spawn(loop.get_executor(), connection::serve(std::move(made)), asio::detached);
-  } catch (const std::exception&) {
-    errno = ENOMEM;  // the epoll set or the heap is full: the client sees its connection closed
-    return false;
-  }
-  return true;
-}
+    : loop(on), settings(std::move(with)), tls(choose_identity(settings)) {}
 
 }  // namespace fanout::origin

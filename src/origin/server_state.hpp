@@ -1,21 +1,24 @@
 #pragma once
 
-#include <fanout/origin/server.hpp>
+#include <fanout/origin/options.hpp>
 
 #include "origin/certificate.hpp"
-#include "origin/connection.hpp"
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/intrusive/list.hpp>
+#include <boost/intrusive/list_hook.hpp>
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <string>
 
 /// \file
 /// What a server's accept loop and its connections share.
 namespace fanout::origin {
+
+namespace asio = boost::asio;
 
 /// A number that one thread writes and any thread reads. Relaxed: each counter is read for itself, nothing else is
 /// published by it, and with a single writer no read-modify-write is needed.
@@ -36,33 +39,33 @@ struct counters {
   counter accepted, open, requests, waiting, peak_waiting, accept_pauses, handshakes, resumed, failed_handshakes;
 };
 
-/// Owned by the server, its accept loop and every connection, so that whichever is destroyed last finds it alive.
-class server_state : public std::enable_shared_from_this<server_state> {
+/// A connection, as far as its server knows it: listed while it exists.
+class open_connection
+    : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
-  server_state(asio::io_context& on, options with);
+  /// Closes at once; what waits ends.
+  virtual void abort() = 0;
 
-  void start();
-  void close();
+ protected:
+  open_connection() = default;
+  virtual ~open_connection() = default;
+};
+
+/// Owned by the server's accept loop and every connection, so that whichever is destroyed last finds it alive.
+struct server_state {
+  /// Throws `fanout::error` (`failure_kind::tls`) when certificate or key cannot be used.
+  server_state(asio::io_context& on, options with);
 
   asio::io_context& loop;
   const options settings;
-  identity tls;                      ///< empty without TLS
-  asio::ip::tcp::endpoint endpoint;  ///< where it listens
+  identity tls;  ///< empty without TLS
   counters counts;
-  bool closed = false;
 
   // One buffer each for the loop, not for each connection: they are filled and emptied between two waits.
   std::array<char, 64 * 1024> input;
   std::string output;
 
-  boost::intrusive::list<connection, boost::intrusive::constant_time_size<false>> connections;
-
- private:
-  static routine<> accept_connections(std::shared_ptr<server_state> self);
-  bool accept_one();
-
-  asio::basic_socket_acceptor<asio::ip::tcp, executor_type> acceptor_;
-  timer_type pause_;
+  boost::intrusive::list<open_connection, boost::intrusive::constant_time_size<false>> connections;
 };
 
 }  // namespace fanout::origin

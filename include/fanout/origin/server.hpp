@@ -1,10 +1,10 @@
 #pragma once
 
 #include <fanout/base/task.hpp>
+#include <fanout/origin/options.hpp>
 
 #include <boost/asio/io_context.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,16 +13,6 @@
 /// \file
 /// The embedded HTTP/1.1 origin: for demos, comparisons, and for tests of what real servers cannot be made to do.
 namespace fanout::origin {
-
-struct options {
-  std::string address = "127.0.0.1";        ///< an IPv4 or IPv6 address, or "localhost" (127.0.0.1)
-  std::uint16_t port = 0;                   ///< 0: any free port, see `server::port`
-  std::chrono::milliseconds latency{0};     ///< delays every response, on top of what its endpoint says
-  bool tls = false;                         ///< TLS 1.2 or 1.3
-  std::string certificate_file = {};        ///< PEM chain; empty: a self-signed one for localhost, 127.0.0.1 and ::1
-  std::string key_file = {};                ///< PEM private key of `certificate_file`; both or neither
-  std::uint64_t max_body_bytes = 16 << 20;  ///< of a request; a longer one is answered with 413
-};
 
 /// Counters of one server at one moment.
 struct statistics {
@@ -74,7 +64,7 @@ class server {
   void close();
 
  private:
-  std::shared_ptr<class server_state> state_;
+  std::shared_ptr<class acceptor> acceptor_;
 };
 
 }  // namespace fanout::origin
