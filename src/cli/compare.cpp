@@ -3,6 +3,7 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/compare/compare.hpp>
 #include <fanout/compare/present.hpp>
+#include <fanout/compare/text.hpp>
 #include <fanout/core/interrupt.hpp>
 #include <fanout/core/shape.hpp>
 
@@ -14,7 +15,6 @@
 #include "cli/origin_process.hpp"
 #include "cli/output.hpp"
 #include "cli/units.hpp"
-#include "compare/text.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>

@@ -1,12 +1,12 @@
 #pragma once
 
+#include <fanout/compare/beside_python.hpp>
 #include <fanout/compare/compare.hpp>
 #include <fanout/core/interrupt.hpp>
 #include <fanout/core/shape.hpp>
 
 #include "cli/compare_workloads.hpp"
 #include "cli/origin_process.hpp"
-#include "compare/beside_python.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/json/object.hpp>

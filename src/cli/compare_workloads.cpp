@@ -1,11 +1,11 @@
 #include "cli/compare_workloads.hpp"
 
 #include <fanout/base/failure.hpp>
+#include <fanout/compare/machine.hpp>
 #include <fanout/compare/workloads.hpp>
 #include <fanout/http/url.hpp>
 
 #include "cli/units.hpp"
-#include "compare/machine.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,6 +1,7 @@
-#include "compare/beside_python.hpp"
+#include <fanout/compare/beside_python.hpp>
+#include <fanout/compare/text.hpp>
+
 #include "compare/json_figures.hpp"
-#include "compare/text.hpp"
 
 #include <fmt/format.h>
 

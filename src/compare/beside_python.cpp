@@ -1,12 +1,11 @@
-#include "compare/beside_python.hpp"
-
 #include <fanout/async/program.hpp>
 #include <fanout/base/failure.hpp>
+#include <fanout/compare/beside_python.hpp>
+#include <fanout/compare/text.hpp>
 #include <fanout/core/shape.hpp>
 
 #include "compare/embedded.hpp"
 #include "compare/json_figures.hpp"
-#include "compare/text.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>

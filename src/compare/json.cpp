@@ -1,7 +1,6 @@
 #include <fanout/compare/compare.hpp>
-
-#include "compare/machine.hpp"
-#include "compare/text.hpp"
+#include <fanout/compare/machine.hpp>
+#include <fanout/compare/text.hpp>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>

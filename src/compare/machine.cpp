@@ -1,5 +1,4 @@
-#include "compare/machine.hpp"
-
+#include <fanout/compare/machine.hpp>
 #include <fanout/core/shape.hpp>
 
 #include <fmt/format.h>

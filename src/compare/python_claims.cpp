@@ -1,4 +1,5 @@
-#include "compare/beside_python.hpp"
+#include <fanout/compare/beside_python.hpp>
+
 #include "compare/json_figures.hpp"
 
 #include <fmt/format.h>

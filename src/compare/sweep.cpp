@@ -1,7 +1,7 @@
-#include <fanout/compare/compare.hpp>
+#include <fanout/compare/comparison.hpp>
 #include <fanout/compare/sweep.hpp>
+#include <fanout/compare/text.hpp>
 
-#include "compare/text.hpp"
 #include "compare/verdict.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,5 @@
 #include <fanout/compare/compare.hpp>
-
-#include "compare/text.hpp"
+#include <fanout/compare/text.hpp>
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "compare/text.hpp"
+#include <fanout/compare/text.hpp>
 
 #include <fmt/format.h>
 

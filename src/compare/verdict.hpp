@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/compare/compare.hpp>
+#include <fanout/compare/comparison.hpp>
 
 #include <string_view>
 

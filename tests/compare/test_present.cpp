@@ -1,6 +1,6 @@
 #include <fanout/compare/compare.hpp>
+#include <fanout/compare/text.hpp>
 
-#include "compare/text.hpp"
 #include "compare/verdict.hpp"
 
 #include <boost/json/parse.hpp>

@@ -1,6 +1,5 @@
+#include <fanout/compare/beside_python.hpp>
 #include <fanout/origin/background.hpp>
-
-#include "compare/beside_python.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
