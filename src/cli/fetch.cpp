@@ -11,6 +11,7 @@
 #include "cli/ctrl_c.hpp"
 #include "cli/fetch_options.hpp"
 #include "cli/fetch_request.hpp"
+#include "cli/fetch_settings.hpp"
 #include "cli/fetch_summary.hpp"
 #include "cli/output.hpp"
 

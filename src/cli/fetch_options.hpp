@@ -1,8 +1,5 @@
 #pragma once
 
-#include <fanout/core/shape.hpp>
-#include <fanout/fetch/exchange.hpp>
-
 #include <CLI/CLI.hpp>
 
 #include <chrono>
@@ -65,8 +62,6 @@ struct fetch_options {
   bool quiet = false;
 };
 
-struct common_request;
-
 /// Something is wrong with the command line as a whole: exit status 2.
 class usage_error : public std::runtime_error {
  public:
@@ -75,9 +70,5 @@ class usage_error : public std::runtime_error {
 
 /// Adds the options to the command.
 void add_fetch_options(CLI::App& command, fetch_options& into);
-
-/// The exchange's settings. `common` is what `request_of` made of the same options. Throws `usage_error` that names the
-/// option, the value, and what is accepted.
-fetch::settings settings_of(const fetch_options& given, const common_request& common, const shape& how, bool keep_body);
 
 }  // namespace fanout::cli
