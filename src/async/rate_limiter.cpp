@@ -1,4 +1,5 @@
 #include <fanout/async/rate_limiter.hpp>
+#include <fanout/base/saturated_time.hpp>
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -57,7 +58,7 @@ class rate_limiter::state {
   /// Sleeps until they should be there.
   task<void> sleep_for(double tokens) const {
     const std::chrono::duration<double> missing((tokens - tokens_) / options_.per_second);
-    return options_.sleep_until(filled_ + std::chrono::ceil<time_point::duration>(missing));
+    return options_.sleep_until(detail::after(filled_, missing));
   }
 
   mutex turn;

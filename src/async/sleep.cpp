@@ -80,18 +80,12 @@ class sleeper final : public alarm {
 
 }  // namespace
 
-std::chrono::steady_clock::time_point later(std::chrono::steady_clock::time_point when,
-                                            std::chrono::steady_clock::duration duration) {
-  constexpr auto end = std::chrono::steady_clock::time_point::max();
-  return duration < end - when ? when + duration : end;
-}
-
 }  // namespace detail
 
-task<void> sleep(std::chrono::steady_clock::duration duration) {
+task<void> sleep(any_duration<std::chrono::steady_clock::duration> duration) {
   const detail::waiting_for mark("sleep");
   detail::sleeper self;
-  auto end = self.until(detail::later(std::chrono::steady_clock::now(), duration));
+  auto end = self.until(detail::after(std::chrono::steady_clock::now(), duration));
   co_await std::move(end);
   self.rung();
 }

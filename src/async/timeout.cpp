@@ -48,7 +48,7 @@ void timed_child::disarm() noexcept {
 
 void timed_child::rethrow() const {
   if (!expired_ || !is_cancellation(failure())) std::rethrow_exception(failure());
-  const std::chrono::duration<double, std::milli> allowed = deadline_ - begun_;
+  const std::chrono::duration<double, std::milli> allowed = time_between(begun_, deadline_);
   fanout::failure late{failure_kind::timeout, fmt::format("not done within {:.4g} ms", allowed.count())};
   late.elapsed = std::chrono::steady_clock::now() - begun_;
   throw error(std::move(late));

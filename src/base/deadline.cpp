@@ -93,6 +93,7 @@ void deadline_list::sweep() {
   auto earliest = clock::time_point::max();
   for (const deadline_entry* entry = first_; entry; entry = entry->next_)
     earliest = std::min(earliest, entry->deadline_);
+  if (earliest == clock::time_point::max()) return;  // which never passes: it needs no timer
   wake_at(std::max(earliest, now + granularity));
 }
 

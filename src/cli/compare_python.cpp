@@ -1,5 +1,7 @@
 #include "cli/compare_python.hpp"
 
+#include <fanout/base/saturated_time.hpp>
+
 #include "cli/output.hpp"
 
 #include <boost/json/array.hpp>
@@ -61,8 +63,9 @@ void python_side::measure(const workload& beside, const workload_arguments& with
     work.free_work = with.work - work.work;
   }
   work.size_bytes = with.size_bytes;
-  work.longest =
-      allowance + static_cast<int>(work.tasks) * (with.latency + slower_at_most * (work.work + work.free_work));
+  const std::chrono::duration<double> computing = work.work + work.free_work;
+  const std::chrono::duration<double> task = with.latency + slower_at_most * computing;
+  work.longest = any_duration<std::chrono::nanoseconds>(allowance + static_cast<double>(work.tasks) * task);
   work.timeline = timeline_;
   work.stop = &stop_;
   for (const detail::python& each : interpreters_)

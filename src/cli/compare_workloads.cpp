@@ -2,6 +2,7 @@
 
 #include <fanout/base/failure.hpp>
 #include <fanout/compare/machine.hpp>
+#include <fanout/base/saturated_time.hpp>
 #include <fanout/compare/workloads.hpp>
 #include <fanout/http/url.hpp>
 
@@ -81,7 +82,7 @@ workload make_mixed(const workload_arguments& with, std::uint64_t tasks) {
 }  // namespace
 
 std::chrono::nanoseconds part(std::chrono::nanoseconds whole, double share) {
-  return std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(whole.count()) * share));
+  return detail::saturating_cast<std::chrono::nanoseconds>(whole * share);
 }
 
 bool workload_arguments::has(std::string_view name) const {

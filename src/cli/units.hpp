@@ -11,7 +11,7 @@
 /// Durations, sizes and counts as people write them on a command line.
 namespace fanout::cli {
 
-/// `400ms`, `2s`, `1.5m`, `1h`; `0` needs no unit. To the millisecond.
+/// `400ms`, `2s`, `1.5m`, `1h`; `0` needs no unit. To the millisecond. What is beyond 30 years counts as 30 years.
 /// Throws `std::invalid_argument` that quotes `text` and says what is accepted.
 std::chrono::milliseconds parse_duration(std::string_view text);
 

@@ -1,6 +1,7 @@
 #include "core/lanes.hpp"
 
 #include <fanout/async/sleep.hpp>
+#include <fanout/base/saturated_time.hpp>
 #include <fanout/base/wait_handle.hpp>
 #include <fanout/core/lanes.hpp>
 
@@ -56,7 +57,7 @@ void slot::begin_task(std::chrono::steady_clock::time_point started, std::chrono
   if (alone_) cpu_.start(started);
   home_.began(*this);
   turn_ = home_.probing() ? home_.mark_turn() : not_marked;
-  if (limit.count() > 0) home_.deadlines().arm(*this, started + limit);
+  if (limit.count() > 0) home_.deadlines().arm(*this, after(started, limit));
 }
 
 std::chrono::nanoseconds slot::end_task(std::chrono::steady_clock::time_point finished) {

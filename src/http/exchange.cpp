@@ -163,7 +163,7 @@ bool exchange::next_part(step& next) {
   if (sending_ == sending::head) {
     sending_ = !body_.any() || body_in_head_ ? sending::done : expects_ ? sending::held_back : sending::body;
     if (sending_ == sending::held_back) {
-      held_until_ = limits_.last_moved() + options_->continue_timeout;
+      held_until_ = detail::after(limits_.last_moved(), options_->continue_timeout);
       arm();
       next = step::want_read;
       return false;

@@ -25,8 +25,8 @@ std::unique_ptr<connection> connection_pool::take(pool_key_view key, clock::time
     if (found == groups_.end() || found->second.idle.empty()) return nullptr;
     auto latest = unlink(found->second.idle.front());
     const auto age = now - latest->idle_since;
-    if (age < lifetime && ((age < surely_alive && !check_always && !latest->socket.ended()) || latest->is_quiet()))
-      return latest;
+    const bool kept = now < detail::after(latest->idle_since, lifetime);
+    if (kept && ((age < surely_alive && !check_always && !latest->socket.ended()) || latest->is_quiet())) return latest;
     discard(std::move(latest));
   }
 }
@@ -39,7 +39,7 @@ void connection_pool::put(std::unique_ptr<connection> back, clock::time_point no
   if (allowed.idle == 0 || allowed.idle_per_group == 0) return discard(std::move(back));
   while (all_.size() >= allowed.idle) close_oldest();
   if (group.idle.size() >= allowed.idle_per_group) discard(unlink(group.idle.back()));
-  back->idle_until = now + allowed.lifetime;
+  back->idle_until = detail::after(now, allowed.lifetime);
   back->idle = true;
   group.idle.push_front(*back);
   all_.push_front(*back);

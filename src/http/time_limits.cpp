@@ -8,11 +8,17 @@
 namespace fanout::http {
 namespace {
 
+using detail::after;
 using std::chrono::milliseconds;
 
 // Limits that may be switched off count as never then.
 time_limits::time end_of(time_limits::time since, milliseconds limit) {
-  return limit.count() == 0 ? time_limits::time::max() : since + limit;
+  return limit.count() == 0 ? time_limits::time::max() : after(since, limit);
+}
+
+/// fmt knows the type itself, not what is derived from it.
+std::string text(milliseconds limit) {
+  return fmt::format("{}", limit);
 }
 
 }  // namespace
@@ -41,9 +47,9 @@ void time_limits::enter(phase next, time now) noexcept {
 }
 
 time_limits::time time_limits::next() const noexcept {
-  time earliest = started_ + options_->total_timeout;
+  time earliest = after(started_, options_->total_timeout);
   const auto consider = [&](time since, milliseconds limit) { earliest = std::min(earliest, end_of(since, limit)); };
-  if (opening()) earliest = std::min(earliest, opening_since_ + options_->connect_timeout);
+  if (opening()) earliest = std::min(earliest, after(opening_since_, options_->connect_timeout));
   switch (phase_) {
     case phase::none:
     case phase::connecting:
@@ -58,7 +64,7 @@ time_limits::time time_limits::next() const noexcept {
       consider(phase_since_, options_->tls_timeout);
       break;
     case phase::transfer:
-      earliest = std::min(earliest, last_moved_ + options_->idle_timeout);
+      earliest = std::min(earliest, after(last_moved_, options_->idle_timeout));
       if (!answered_) consider(last_moved_, options_->first_byte_timeout);
       if (options_->low_speed_bytes_per_s > 0) consider(window_since_, options_->low_speed_window);
       break;
@@ -67,14 +73,14 @@ time_limits::time time_limits::next() const noexcept {
 }
 
 expiry time_limits::passed(time now) noexcept {
-  if (now >= started_ + options_->total_timeout) return expiry::total;
-  if (opening() && now >= opening_since_ + options_->connect_timeout) return expiry::connect;
+  if (now >= after(started_, options_->total_timeout)) return expiry::total;
+  if (opening() && now >= after(opening_since_, options_->connect_timeout)) return expiry::connect;
   if (phase_ == phase::queued && now >= end_of(phase_since_, options_->queue_timeout)) return expiry::queue;
   if (phase_ == phase::resolving && now >= end_of(phase_since_, options_->resolve_timeout)) return expiry::resolve;
   if (phase_ == phase::securing && now >= end_of(phase_since_, options_->tls_timeout)) return expiry::tls;
   if (phase_ != phase::transfer) return expiry::none;
   if (!answered_ && now >= end_of(last_moved_, options_->first_byte_timeout)) return expiry::first_byte;
-  if (now >= last_moved_ + options_->idle_timeout) return expiry::idle;
+  if (now >= after(last_moved_, options_->idle_timeout)) return expiry::idle;
   if (options_->low_speed_bytes_per_s == 0 || now < end_of(window_since_, options_->low_speed_window))
     return expiry::none;
   const double seconds = std::chrono::duration<double>(now - window_since_).count();
@@ -92,27 +98,30 @@ std::string time_limits::describe(expiry which, const std::string& peer, const s
       break;
     case expiry::queue:
       return fmt::format("no connection to {} came free within {} (queue timeout): as many as allowed are in use", peer,
-                         options_->queue_timeout);
+                         text(options_->queue_timeout));
     case expiry::resolve:
       return fmt::format("the look-up of the address of {} took longer than {} (resolve timeout)", peer,
-                         options_->resolve_timeout);
+                         text(options_->resolve_timeout));
     case expiry::connect:
       return fmt::format("no connection to {} within {} (connect timeout), waiting for {}", peer,
-                         options_->connect_timeout,
+                         text(options_->connect_timeout),
                          phase_ == phase::resolving  ? "its address"
                          : phase_ == phase::securing ? "the TLS handshake"
                                                      : "an answer");
     case expiry::tls:
-      return fmt::format("the TLS handshake with {} took longer than {} (TLS timeout)", peer, options_->tls_timeout);
+      return fmt::format("the TLS handshake with {} took longer than {} (TLS timeout)", peer,
+                         text(options_->tls_timeout));
     case expiry::first_byte:
-      return fmt::format("{} sent nothing for {} (first-byte timeout) {}", peer, options_->first_byte_timeout, how_far);
+      return fmt::format("{} sent nothing for {} (first-byte timeout) {}", peer, text(options_->first_byte_timeout),
+                         how_far);
     case expiry::idle:
-      return fmt::format("{} sent nothing for {} (idle timeout) {}", peer, options_->idle_timeout, how_far);
+      return fmt::format("{} sent nothing for {} (idle timeout) {}", peer, text(options_->idle_timeout), how_far);
     case expiry::low_speed:
       return fmt::format("{} moved {} bytes in {}, less than {} a second (low-speed limit) {}", peer, in_window_,
-                         options_->low_speed_window, options_->low_speed_bytes_per_s, how_far);
+                         text(options_->low_speed_window), options_->low_speed_bytes_per_s, how_far);
     case expiry::total:
-      return fmt::format("the exchange with {} took longer than {} (total timeout) {}", peer, options_->total_timeout,
+      return fmt::format("the exchange with {} took longer than {} (total timeout) {}", peer,
+                         text(options_->total_timeout),
                          phase_ == phase::queued ? "waiting for one of its connections to come free" : how_far);
   }
   return {};

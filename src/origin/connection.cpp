@@ -209,7 +209,7 @@ void connection::finish_request() {
   exchange_ = {request.method() == http::verb::head, request.version() < 11, request.keep_alive()};
   answer reply = route(request);
   parser_.reset();
-  reply.delay += server_->settings.latency;
+  reply.delay = fanout::detail::saturating_sum<std::chrono::milliseconds>(reply.delay, server_->settings.latency);
   if (!quick(reply)) {
     pending_ = std::make_unique<answer>(std::move(reply));
     return;

@@ -166,7 +166,7 @@ routine<bool> connection::send(std::string_view bytes) {
 routine<bool> connection::sleep(std::chrono::milliseconds duration) {
   if (gone_) co_return false;
   if (!timer_) timer_.emplace(server_->loop.get_executor());
-  timer_->expires_after(duration);
+  timer_->expires_at(fanout::detail::after(std::chrono::steady_clock::now(), duration));
   sleeping_ = true;
   watch_peer();
   boost::system::error_code failed;

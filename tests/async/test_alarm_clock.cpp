@@ -87,6 +87,46 @@ task<void> sleep_and_count(std::chrono::milliseconds duration, int& woken) {
   ++woken;
 }
 
+/// Runs `rest` beside a short sleep, on a loop or a strand of it, and cancels it after that. Returns what it threw.
+std::exception_ptr still_asleep(task<void> rest, bool on_strand) {
+  asio::io_context loop;
+  asio::any_io_executor executor = loop.get_executor();
+  if (on_strand) executor = asio::make_strand(loop);
+  asio::cancellation_signal stop;
+  std::exception_ptr failed;
+  bool ended = false;
+  asio::co_spawn(executor, std::move(rest), asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr why) {
+                   failed = std::move(why);
+                   ended = true;
+                 }));
+  asio::co_spawn(executor, sleep(3ms), [&](std::exception_ptr) {
+    EXPECT_FALSE(ended) << "it expired at once";
+    if (!ended) stop.emit(asio::cancellation_type::terminal);
+  });
+  loop.run();
+  return failed;
+}
+
+TEST_F(alarms, beyond_the_end_of_the_clock_never_ring) {
+  for (const bool on_strand : {false, true}) {
+    EXPECT_TRUE(still_asleep(sleep(clock_type::duration::max()), on_strand));
+    EXPECT_TRUE(still_asleep(sleep(std::chrono::seconds::max()), on_strand));
+    EXPECT_TRUE(still_asleep(sleep(std::chrono::hours::max()), on_strand));
+    EXPECT_TRUE(still_asleep(sleep(std::chrono::years(300)), on_strand));
+    EXPECT_TRUE(still_asleep(sleep(std::chrono::duration<double>(1e30)), on_strand));
+    EXPECT_TRUE(still_asleep(sleep_until(clock_type::time_point::max()), on_strand));
+    EXPECT_TRUE(still_asleep(sleep_until(std::chrono::time_point<clock_type, std::chrono::hours>::max()), on_strand));
+  }
+}
+
+TEST_F(alarms, of_no_or_less_time_ring_in_the_next_turn) {
+  run_to_end(sleep(0s));
+  run_to_end(sleep(-1h));
+  run_to_end(sleep(std::chrono::hours::min()));
+  run_to_end(sleep(std::chrono::duration<double>(-1e300)));
+  run_to_end(sleep_until(clock_type::time_point::min()));
+}
+
 TEST_F(alarms, an_earlier_one_is_not_held_up_by_one_that_was_set_before) {
   int woken = 0;
   asio::io_context loop;

@@ -4,6 +4,7 @@
 
 #include "support/every_step.hpp"
 #include "support/leaks.hpp"
+#include "support/run_to_end.hpp"
 #include "support/tasks.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -103,6 +104,25 @@ TEST_F(rate_limiters, refuse_what_could_never_be) {
   EXPECT_THROW(rate_limiter({.per_second = 0}), std::invalid_argument);
   EXPECT_THROW(rate_limiter({.burst = 0.5}), std::invalid_argument);
   EXPECT_THROW(rate_limiter({.per_second = std::numeric_limits<double>::infinity()}), std::invalid_argument);
+}
+
+task<void> never_wakes() {
+  throw std::runtime_error("asleep");
+  co_return;
+}
+
+TEST_F(rate_limiters, whose_next_token_is_beyond_the_end_of_the_clock_wait_for_good) {
+  const auto now = rate_limiter_options::time_point() + 1h;
+  rate_limiter_options::time_point until;
+  rate_limiter_options slow{.per_second = 1e-200, .now = [=] { return now; }};
+  slow.sleep_until = [&](rate_limiter_options::time_point when) {
+    until = when;
+    return never_wakes();
+  };
+  rate_limiter limit(slow);
+  EXPECT_TRUE(limit.try_acquire());
+  EXPECT_THROW(test::run_to_end(limit.acquire()), std::runtime_error);
+  EXPECT_EQ(until, rate_limiter_options::time_point::max());
 }
 
 TEST_F(rate_limiters, lose_no_token_when_a_waiter_is_cancelled_at_any_step) {

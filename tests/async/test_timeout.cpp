@@ -50,7 +50,27 @@ std::pair<failure_kind, std::string> error_of(task<T> work) {
 TEST_F(time_limits, a_task_in_time_gives_its_value) {
   EXPECT_EQ(run_to_end(timeout(never, test::after_a_while(3))), 3);
   EXPECT_EQ(run_to_end(timeout(never, test::echo(4))), 4);
-  run_to_end(timeout(std::chrono::steady_clock::duration::max(), yield()));
+}
+
+TEST_F(time_limits, beyond_the_end_of_the_clock_never_expire) {
+  using clock = std::chrono::steady_clock;
+  EXPECT_EQ(run_to_end(timeout(clock::duration::max(), test::after_a_while(1))), 1);
+  EXPECT_EQ(run_to_end(timeout(std::chrono::milliseconds::max(), test::after_a_while(2))), 2);
+  EXPECT_EQ(run_to_end(timeout(std::chrono::hours::max(), test::after_a_while(3))), 3);
+  EXPECT_EQ(run_to_end(timeout(std::chrono::years(400), test::after_a_while(4))), 4);
+  EXPECT_EQ(run_to_end(timeout(std::chrono::duration<double>(1e300), test::after_a_while(5))), 5);
+  EXPECT_EQ(run_to_end(timeout_at(clock::time_point::max(), test::after_a_while(6))), 6);
+  EXPECT_EQ(run_to_end(timeout_at(std::chrono::time_point<clock, std::chrono::hours>::max(), test::after_a_while(7))),
+            7);
+}
+
+TEST_F(time_limits, of_zero_and_less_have_expired) {
+  census seen;
+  for (const auto limit : {std::chrono::hours(0), std::chrono::hours(-1), std::chrono::hours::min()})
+    EXPECT_EQ(error_of(timeout(limit, test::counted_sleep(seen))).first, failure_kind::timeout);
+  EXPECT_EQ(error_of(timeout_at(std::chrono::steady_clock::time_point::min(), test::counted_sleep(seen))).first,
+            failure_kind::timeout);
+  EXPECT_EQ(seen.begun, 4);
 }
 
 TEST_F(time_limits, a_late_task_is_cancelled_awaited_and_told_of) {

@@ -47,6 +47,22 @@ TEST(deadline_list, an_empty_list_lets_the_loop_end) {
   EXPECT_EQ(far.fired, 0);
 }
 
+TEST(deadline_list, one_at_the_end_of_time_never_expires_and_keeps_no_loop) {
+  asio::io_context loop;
+  deadline_list deadlines(loop);
+  entry never;
+  deadlines.arm(never, clock::time_point::max());
+  loop.run();
+  EXPECT_EQ(never.fired, 0);
+  entry soon;
+  deadlines.arm(soon, clock::now());
+  loop.restart();
+  loop.run();  // for good if the sweep had set the timer for what never comes
+  EXPECT_EQ(soon.fired, 1);
+  EXPECT_EQ(never.fired, 0);
+  EXPECT_TRUE(never.armed());
+}
+
 TEST(deadline_list, a_destroyed_entry_leaves_the_list) {
   asio::io_context loop;
   deadline_list deadlines(loop);

@@ -32,6 +32,8 @@ TEST(units, durations) {
   EXPECT_EQ(parse_duration("1h"), 1h);
   EXPECT_EQ(parse_duration("0"), 0ms);
   EXPECT_EQ(parse_duration("0s"), 0ms);
+  for (const char* text : {"99999999h", "99999999999999999999h", "1000000000000ms", "1000000000000.5ms"})
+    EXPECT_EQ(parse_duration(text), 1'000'000'000'000ms) << "the longest: " << text;
 }
 
 TEST(units, what_is_no_duration) {
@@ -41,7 +43,6 @@ TEST(units, what_is_no_duration) {
        {"", "5", "s", "-1s", "+1s", " 1s", "1 s", "1s ", "1e3s", "inf", "nan", "0x1s", "1d", "1S", "1ms1"})
     EXPECT_THAT(refusal([&] { parse_duration(text); }), HasSubstr("is not a duration")) << text;
   EXPECT_THAT(refusal([] { parse_duration("0.5ms"); }), HasSubstr("whole number of milliseconds"));
-  EXPECT_THAT(refusal([] { parse_duration("99999999999999999999h"); }), HasSubstr("too long"));
 }
 
 TEST(units, sizes) {

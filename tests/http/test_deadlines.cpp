@@ -72,6 +72,16 @@ TEST_F(deadlines, that_are_long_enough_disturb_nobody) {
   EXPECT_EQ(fetch(server.url("/", "localhost"), options).body, "x");
 }
 
+TEST_F(deadlines, beyond_the_end_of_the_clock_never_pass) {
+  scripted_server server(always(ok("x")));
+  auto options = all(std::chrono::milliseconds::max());
+  options.queue_timeout = options.resolve_timeout = options.tls_timeout = options.first_byte_timeout =
+      options.low_speed_window = options.continue_timeout = options.idle_connection_lifetime =
+          std::chrono::milliseconds::max();
+  options.low_speed_bytes_per_s = 1'000'000'000;
+  EXPECT_EQ(fetch(server.url("/", "localhost"), options).body, "x");
+}
+
 TEST_F(deadlines, idle_between_bytes_says_how_far_it_came) {
   scripted_server server([](peer& client, int) {
     client.read_request();

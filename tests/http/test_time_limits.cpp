@@ -44,6 +44,19 @@ TEST_F(reckoning, opening_covers_look_up_connection_and_handshake) {
   expect(11s, expiry::connect);
 }
 
+TEST_F(reckoning, limits_beyond_the_end_of_the_clock_never_pass) {
+  options_.connect_timeout = options_.idle_timeout = options_.total_timeout = options_.queue_timeout =
+      options_.resolve_timeout = options_.tls_timeout = options_.first_byte_timeout = options_.low_speed_window =
+          std::chrono::hours::max();
+  options_.low_speed_bytes_per_s = 1'000'000'000;
+  begin();
+  for (const phase each : {phase::queued, phase::resolving, phase::connecting, phase::securing, phase::transfer}) {
+    reckoning_.enter(each, at(1s));
+    EXPECT_EQ(reckoning_.next(), time_limits::time::max());
+    EXPECT_EQ(reckoning_.passed(at(100'000'000s)), expiry::none);
+  }
+}
+
 TEST_F(reckoning, waiting_for_a_place_is_no_part_of_opening) {
   begin();
   reckoning_.enter(phase::queued, at(0s));

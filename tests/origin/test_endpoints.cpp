@@ -5,6 +5,8 @@
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
 
+#include <poll.h>
+
 namespace {
 
 using namespace fanout::origin;
@@ -65,6 +67,16 @@ TEST_F(endpoints, delays_as_long_as_asked) {
   EXPECT_EQ(get("/delay/60").body(), "waited 60 ms\n");
   EXPECT_GE(clock::now() - start, 60ms);
   EXPECT_EQ(get("/delay/0").result_int(), 200u);
+}
+
+TEST_F(endpoints, a_latency_beyond_the_end_of_the_clock_never_passes) {
+  start({.latency = std::chrono::hours::max()});
+  for (const char* target : {"/", "/delay/20"}) {
+    peer one(port());
+    one.ask(target);
+    pollfd answered{one.descriptor(), POLLIN, 0};
+    EXPECT_EQ(poll(&answered, 1, 30), 0) << target;
+  }
 }
 
 TEST_F(endpoints, latency_delays_every_response) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fanout/base/saturated_time.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -31,7 +33,7 @@ struct debug_report {
 
 struct debug_options {
   bool enabled = false;
-  std::chrono::nanoseconds stall_threshold = std::chrono::milliseconds(100);
+  any_duration<std::chrono::nanoseconds> stall_threshold = std::chrono::milliseconds(100);
   /// Called on the thread that found out, which a long call holds up: for `stalling` that is a thread which watches the
   /// others while debugging is on, so it may be called by two at the same time. It must not throw.
   std::function<void(const debug_report&)> on_report = {};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fanout/async/async_generator.hpp>
+#include <fanout/base/saturated_time.hpp>
 #include <fanout/base/task.hpp>
 
 #include <chrono>
@@ -26,9 +27,9 @@ namespace fanout {
 struct program {
   std::vector<std::string> arguments;  ///< the first is the program, looked up in PATH unless it has a slash
   std::optional<std::vector<std::string>> environment = std::nullopt;  ///< "NAME=value" each; else that of this process
-  std::string directory = {};           ///< where it runs; empty for where this process is
-  std::string input = {};               ///< its standard input, as a file: it may be read again, and has an end
-  std::chrono::nanoseconds timeout{0};  ///< then its group is killed; zero or less for no limit
+  std::string directory = {};  ///< where it runs; empty for where this process is
+  std::string input = {};      ///< its standard input, as a file: it may be read again, and has an end
+  any_duration<std::chrono::nanoseconds> timeout{0};      ///< then its group is killed; zero or less for no limit
   std::size_t most_output_bytes = std::size_t{64} << 20;  ///< of each stream; beyond, it is killed: `too_large`
 };
 

@@ -2,8 +2,8 @@
 
 #include <fanout/async/alarm.hpp>
 #include <fanout/async/child_scope.hpp>
-#include <fanout/async/sleep.hpp>
 #include <fanout/base/failure.hpp>
+#include <fanout/base/saturated_time.hpp>
 #include <fanout/base/task.hpp>
 
 #include <boost/asio/this_coro.hpp>
@@ -120,14 +120,21 @@ task<T> timeout_at(std::chrono::steady_clock::time_point deadline, task<T> work,
   co_return child.result();
 }
 
-/// The same for a time from when this is awaited.
+/// The same for a point in time of another unit.
+template <class Unit, class T>
+task<T> timeout_at(std::chrono::time_point<std::chrono::steady_clock, Unit> deadline, task<T> work,
+                   std::source_location where = std::source_location::current()) {
+  return timeout_at(detail::saturating_cast(deadline), std::move(work), where);
+}
+
+/// The same for a time from when this is awaited; one that ends later than the clock can say never does.
 template <class T>
-task<T> timeout(std::chrono::steady_clock::duration duration, task<T> work,
+task<T> timeout(any_duration<std::chrono::steady_clock::duration> duration, task<T> work,
                 std::source_location where = std::source_location::current()) {
   const auto executor = co_await asio::this_coro::executor;
   const auto begun = std::chrono::steady_clock::now();
   detail::only_child<detail::timed_child, T> child(std::move(work), {.name = "timeout", .where = where}, executor,
-                                                   begun, detail::later(begun, duration));
+                                                   begun, detail::after(begun, duration));
   task<void> end = child.run();
   co_await std::move(end);
   co_return child.result();

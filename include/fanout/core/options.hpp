@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/base/saturated_time.hpp>
 #include <fanout/core/interrupt.hpp>
 #include <fanout/core/shape.hpp>
 #include <fanout/core/worker_options.hpp>
@@ -41,7 +42,7 @@ struct options {
   /// is killed, and so is one whose coroutine has still not ended two seconds or more after it should have been
   /// cancelled. A blocking task in this process cannot be stopped: it runs to its end, and its outcome is a `timeout`
   /// whose message says so.
-  std::chrono::nanoseconds task_timeout{0};
+  any_duration<std::chrono::nanoseconds> task_timeout{0};
 
   /// Stop now: nothing more is pulled, tasks under way are cancelled and awaited, their outcomes are `cancelled`.
   std::stop_token stop;

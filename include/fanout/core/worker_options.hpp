@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fanout/base/saturated_time.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -53,7 +55,7 @@ struct worker_options {
   std::uint32_t quarantine_after = 0;
   /// For a worker to get ready, its initializer included; then it is killed, and another is tried. Three that do not
   /// get ready in a row end the run. As long it may take to leave, its finalizer included. Zero or less for any time.
-  std::chrono::nanoseconds start_timeout{std::chrono::seconds(60)};
+  any_duration<std::chrono::nanoseconds> start_timeout{std::chrono::seconds(60)};
   /// A worker that was given so many is replaced; 0 for never.
   std::uint64_t max_tasks = 0;
   /// @}
@@ -72,7 +74,7 @@ struct worker_options {
   /// Private memory it may have, code and libraries excluded (RLIMIT_DATA); beyond that, allocations fail: 0 for any.
   std::uint64_t memory_bytes = 0;
   /// CPU time it may use altogether (RLIMIT_CPU), in whole seconds; then SIGXCPU ends it: 0 for any.
-  std::chrono::seconds cpu_time{0};
+  any_duration<std::chrono::seconds> cpu_time{0};
   int niceness = 0;                       ///< added to this process's own; negative needs the privilege
   std::vector<std::uint32_t> cores = {};  ///< worker n runs on `cores[n % size]` alone; empty for anywhere
   std::string directory = {};             ///< it works in; empty for this process's own

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/base/saturated_time.hpp>
 #include <fanout/core/in_order.hpp>
 #include <fanout/core/map.hpp>
 #include <fanout/core/report.hpp>
@@ -20,8 +21,7 @@
 ///     std::vector<int> sizes = pool.map(fanout::remote<measure>, texts);        // from any thread
 ///     fanout::process_future<int> one = pool.submit(fanout::remote<measure>, text);
 ///     int size = one.get();                                                     // blocks
-///     auto pending = one.async_get();
-///     size = co_await std::move(pending);                                       // in a coroutine, on any loop
+///     size = co_await one.async_get();                                          // in a coroutine, on any loop
 ///     pool.close();                                                             // what was submitted ends first
 ///
 /// A worker is started when there is a task for it, and kept. A pool and a run of shape `processes:N` share one engine,
@@ -36,13 +36,13 @@ struct process_pool_options {
   /// itself; with more, coroutines alone.
   std::uint32_t in_flight = 1;
   /// For each task without a limit of its own; zero or less for none. The worker of a task over its limit is killed.
-  std::chrono::nanoseconds task_timeout{0};
+  any_duration<std::chrono::nanoseconds> task_timeout{0};
   worker_options workers = {};
 };
 
 /// Options of one call of `process_pool::submit`.
 struct submit_options {
-  std::chrono::nanoseconds timeout{0};  ///< instead of the pool's; zero or less for the pool's
+  any_duration<std::chrono::nanoseconds> timeout{0};  ///< instead of the pool's; zero or less for the pool's
 };
 
 namespace detail {

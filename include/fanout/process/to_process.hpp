@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/base/saturated_time.hpp>
 #include <fanout/base/task.hpp>
 #include <fanout/process/codec.hpp>
 #include <fanout/process/process_pool.hpp>
@@ -14,14 +15,13 @@
 /// \file
 /// One call in a worker process, from a coroutine.
 ///
-///     auto parsing = fanout::to_process(fanout::remote<parse>, text, {.timeout = 2s});
-///     const document got = co_await std::move(parsing);
+///     const document got = co_await fanout::to_process(fanout::remote<parse>, text, {.timeout = 2s});
 ///
 /// What a thread cannot do: a call that crashes takes nobody with it, and one that does not end is ended. `map` and
 /// `run` keep their workers for many calls; here each call has one of its own, started for it, which takes some
 /// milliseconds. With a pool it is a call of that pool, to a worker that may be there already:
 ///
-///     auto parsing = fanout::to_process(pool, fanout::remote<parse>, text);
+///     const document got = co_await fanout::to_process(pool, fanout::remote<parse>, text);
 ///
 /// Structured: the await ends when the worker has. Cancelling whoever awaits kills the worker, and throws
 /// `operation_aborted` when it is gone; the destruction of the loop does the same. Works on any executor, and starts no
@@ -33,7 +33,7 @@ namespace fanout {
 struct process_call_options {
   /// From the start of the worker, which is then killed; zero or less for none. On a pool: of the task, and zero or
   /// less for the pool's.
-  std::chrono::nanoseconds timeout{0};
+  any_duration<std::chrono::nanoseconds> timeout{0};
 };
 
 namespace detail {
