@@ -10,6 +10,7 @@
 
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -45,6 +46,8 @@ void child_process::adopt(pid_t pid, reach killed) {
   killed_ = killed;
   // By number: glibc 2.36 declares pidfd_open() without C linkage. The descriptor is close-on-exec.
   exit_ = owned_descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  // It ended, and something else in this program reaped it: what is watched instead is readable from the start.
+  if (!exit_ && errno == ESRCH) exit_ = owned_descriptor(eventfd(1, EFD_CLOEXEC));
   if (!exit_) refuse("cannot watch a child process");
   add(exit_.value(), EPOLLIN);
 }
@@ -55,12 +58,15 @@ void child_process::add(int descriptor, std::uint32_t events) {
   if (epoll_ctl(watched_.value(), EPOLL_CTL_ADD, descriptor, &what) != 0) refuse("cannot watch a child process");
 }
 
+// A child that was killed, or has ended, is waited for and nothing else: its last `exchange` may still want to watch.
 void child_process::watch(int descriptor, std::uint32_t events) {
+  if (was_killed_) return;
   others_.push_back(descriptor);
   add(descriptor, events);
 }
 
 void child_process::watch_again(int descriptor, std::uint32_t events) {
+  if (std::find(others_.begin(), others_.end(), descriptor) == others_.end()) return;
   epoll_event what{};
   what.events = events;
   if (epoll_ctl(watched_.value(), EPOLL_CTL_MOD, descriptor, &what) != 0) refuse("cannot watch a child process");
@@ -72,6 +78,7 @@ void child_process::unwatch(int descriptor) noexcept {
 }
 
 void child_process::set_deadline(std::chrono::nanoseconds from_now, deadline meaning) {
+  if (was_killed_) return;
   deadline_ = meaning;
   if (!timer_) {
     timer_ = owned_descriptor(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));

@@ -50,6 +50,7 @@ class child_process {
   /// Takes over the child `pid`. With `reach::group` it leads a process group, all of which is killed with it, and also
   /// when it has ended: what it left running ends, too.
   void adopt(pid_t pid, reach killed);
+  /// Neither these nor a deadline have an effect once the child was killed or has ended.
   void watch(int descriptor, std::uint32_t events);
   /// Changes what is watched for.
   void watch_again(int descriptor, std::uint32_t events);

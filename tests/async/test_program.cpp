@@ -17,7 +17,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <dlfcn.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <exception>
@@ -28,6 +33,20 @@
 #include <system_error>
 #include <thread>
 #include <vector>
+
+namespace {
+
+std::atomic<bool> reap_at_once = false;  // what is started, before whoever started it hears of it
+
+}  // namespace
+
+extern "C" int posix_spawnp(pid_t* pid, const char* file, const posix_spawn_file_actions_t* files,
+                            const posix_spawnattr_t* attributes, char* const* arguments, char* const* environment) {
+  static const auto real = reinterpret_cast<decltype(&posix_spawnp)>(dlsym(RTLD_NEXT, "posix_spawnp"));
+  const int failed = real(pid, file, files, attributes, arguments, environment);
+  if (failed == 0 && reap_at_once) waitpid(*pid, nullptr, 0);
+  return failed;
+}
 
 namespace {
 
@@ -125,6 +144,42 @@ TEST_F(programs, time_limit_kills_the_group_and_keeps_what_was_written) {
   program quick = shell("echo begun");
   quick.timeout = 1h;
   EXPECT_FALSE(run_to_end(run_program(quick)).timed_out);
+}
+
+TEST_F(programs, a_time_limit_beyond_the_end_of_the_clock_never_passes) {
+  program quick = shell("read line; echo $line");
+  quick.input = "begun";
+  for (const any_duration<std::chrono::nanoseconds> limit :
+       {any_duration<std::chrono::nanoseconds>(std::chrono::nanoseconds::max()),
+        any_duration<std::chrono::nanoseconds>(std::chrono::milliseconds::max()),
+        any_duration<std::chrono::nanoseconds>(std::chrono::duration<double>(1e300))}) {
+    quick.timeout = limit;
+    const auto got = run_to_end(run_program(quick));
+    EXPECT_FALSE(got.timed_out);
+    EXPECT_EQ(got.output, "begun\n");
+  }
+}
+
+TEST_F(programs, one_that_ends_before_it_reads_its_input_has_ended) {
+  const std::string much(40'000'000, 'x');
+  for (int i = 0; i < 20; ++i) {
+    program rude = shell(i % 2 == 0 ? "exit 3" : "kill -9 $$");
+    rude.input = much;
+    const auto got = run_to_end(run_program(std::move(rude)));
+    EXPECT_EQ(got.exit_status, i % 2 == 0 ? 3 : 0);
+    EXPECT_EQ(got.signal, i % 2 == 0 ? 0 : SIGKILL);
+  }
+}
+
+TEST_F(programs, one_that_has_ended_and_was_reaped_before_it_is_watched_has_ended) {
+  reap_at_once = true;
+  try {
+    run_to_end(run_program(shell("exit 0")));
+    ADD_FAILURE() << "how it ended is known";
+  } catch (const std::system_error& unknown) {
+    EXPECT_EQ(unknown.code(), std::errc::no_child_process) << unknown.what();
+  }
+  reap_at_once = false;
 }
 
 TEST_F(programs, one_that_writes_too_much_is_killed) {

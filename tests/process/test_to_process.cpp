@@ -16,6 +16,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -132,6 +133,72 @@ TEST_F(to_processes, its_death_is_told) {
   EXPECT_THAT(exited.message, HasSubstr("exited with status 3"));
 }
 
+/// Kills the worker after `turns` turns of the loop, while most of its input is unsent, and goes on when it is a
+/// zombie. Returns the failure.
+std::optional<failure> died_after(int turns) {
+  asio::io_context loop;
+  std::exception_ptr failed;
+  asio::co_spawn(loop, to_process(remote<length>, std::string(40'000'000, 'x')),
+                 [&](std::exception_ptr why, std::size_t) { failed = why; });
+  int worker = 0;
+  for (int turn = 0; (turn < turns || worker == 0) && !loop.stopped(); ++turn) {
+    loop.run_one();
+    const auto there = test::children();
+    if (worker == 0 && !there.empty()) worker = *there.begin();
+  }
+  if (loop.stopped()) return std::nullopt;
+  kill(worker, SIGKILL);
+  siginfo_t ended{};
+  EXPECT_EQ(waitid(P_PID, static_cast<id_t>(worker), &ended, WEXITED | WNOWAIT), 0);
+  loop.run();
+  try {
+    if (failed) std::rethrow_exception(failed);
+  } catch (const error& thrown) {
+    return thrown.failure();
+  } catch (const std::exception& other) {
+    ADD_FAILURE() << "after " << turns << " turns: " << other.what();
+  }
+  return std::nullopt;
+}
+
+TEST_F(to_processes, a_worker_that_dies_before_it_has_its_input_has_died) {
+  for (const int turns : {1, 2, 3, 4, 6, 10, 20}) {
+    const auto died = died_after(turns);
+    ASSERT_TRUE(died) << turns;
+    EXPECT_EQ(died->kind, failure_kind::worker_died);
+    EXPECT_EQ(died->signal, SIGKILL);
+  }
+}
+
+TEST_F(to_processes, one_that_dies_at_any_age_has_died_or_has_answered) {
+  for (int age = 0; age < (test::sanitized ? 20 : 60); ++age) {
+    asio::io_context loop;
+    std::exception_ptr failed;
+    std::optional<std::size_t> value;
+    asio::co_spawn(loop, to_process(remote<length>, std::string(4'000'000, 'x')),
+                   [&](std::exception_ptr why, std::size_t got) {
+                     failed = why;
+                     if (!why) value = got;
+                   });
+    while (test::children().empty() && !loop.stopped()) loop.run_one();
+    const auto shot = std::chrono::steady_clock::now() + age * (test::sanitized ? 2ms : 300us);
+    while (std::chrono::steady_clock::now() < shot) loop.run_one_for(100us);
+    for (const int worker : test::children()) kill(worker, SIGKILL);
+    loop.run();
+    if (!failed) {
+      EXPECT_EQ(value, 4'000'000U);
+      continue;
+    }
+    try {
+      std::rethrow_exception(failed);
+    } catch (const error& thrown) {
+      EXPECT_EQ(thrown.kind(), failure_kind::worker_died) << thrown.what();
+    } catch (const std::exception& other) {
+      ADD_FAILURE() << "killed at " << age << ": " << other.what();
+    }
+  }
+}
+
 TEST_F(to_processes, the_time_limit_is_hard) {
   test::shared_page<1> page;
   const failure late = failure_of(to_process(remote<endless>, page.path(), {.timeout = 300ms}));
@@ -140,6 +207,12 @@ TEST_F(to_processes, the_time_limit_is_hard) {
   EXPECT_GE(late.elapsed, 300ms);
   EXPECT_EQ(failure_of(to_process(remote<endless_async>, 1, {.timeout = 300ms})).kind, failure_kind::timeout);
   EXPECT_EQ(run_to_end(to_process(remote<square>, 3, {.timeout = 1h})), 9);
+}
+
+TEST_F(to_processes, a_time_limit_beyond_the_end_of_the_clock_never_passes) {
+  EXPECT_EQ(run_to_end(to_process(remote<square>, 3, {.timeout = std::chrono::nanoseconds::max()})), 9);
+  EXPECT_EQ(run_to_end(to_process(remote<square>, 4, {.timeout = std::chrono::hours::max()})), 16);
+  EXPECT_EQ(run_to_end(to_process(remote<square>, 5, {.timeout = std::chrono::duration<double>(1e300)})), 25);
 }
 
 TEST_F(to_processes, a_worker_that_hangs_at_its_exit_is_killed_and_its_result_is_kept) {
