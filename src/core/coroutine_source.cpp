@@ -1,3 +1,4 @@
+#include <fanout/async/running_loop.hpp>
 #include <fanout/core/coroutine_source.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -34,7 +35,10 @@ void coroutine_loop::start() {
                      ended(failed);
                    }));
   });
-  thread_ = std::thread([this] { loop_.run(); });
+  thread_ = std::thread([this] {
+    const running_loop here;
+    loop_.run();
+  });
 }
 
 void coroutine_loop::stop() noexcept {

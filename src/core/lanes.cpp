@@ -1,5 +1,6 @@
 #include "core/lanes.hpp"
 
+#include <fanout/async/running_loop.hpp>
 #include <fanout/async/sleep.hpp>
 #include <fanout/base/saturated_time.hpp>
 #include <fanout/base/wait_handle.hpp>
@@ -159,6 +160,7 @@ bool lane::has_surplus() const noexcept {
 }
 
 void lane::run() {
+  const running_loop here;
   const run_control::observer watch(control(), [this] { asio::post(loop_, [this] { on_change(); }); });
   // On the loop, where co_spawn starts a coroutine at once: one that is cancelled before it starts makes Asio throw out
   // of loop_.run() and forget the coroutine's end.

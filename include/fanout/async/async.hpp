@@ -20,6 +20,7 @@
 #include <fanout/async/settled.hpp>
 #include <fanout/async/signals.hpp>
 #include <fanout/async/sleep.hpp>
+#include <fanout/async/sync_wait.hpp>
 #include <fanout/async/task_group.hpp>
 #include <fanout/async/thread_executor.hpp>
 #include <fanout/async/timeout.hpp>
