@@ -1,6 +1,8 @@
 #include <fanout/async/thread_executor.hpp>
 #include <fanout/base/failure.hpp>
 
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +10,28 @@
 #include <utility>
 
 namespace fanout {
+
+namespace detail {
+namespace {
+
+/// The call that a thread makes.
+struct made_call {
+  const thread_executor* home = nullptr;  ///< null while it makes none
+  const thread_call* call = nullptr;
+  std::shared_ptr<call_frame> frame = nullptr;  ///< made when it is first needed
+};
+thread_local made_call current;
+
+}  // namespace
+
+call_frame* call_frame::of(const thread_executor& home, const std::shared_ptr<call_frame>& innermost) noexcept {
+  call_frame* each = innermost.get();
+  while (each && &each->home_ != &home) each = each->outer_.get();
+  return each;
+}
+
+}  // namespace detail
+
 namespace {
 
 thread_limits with_default(thread_limits limits) {
@@ -53,28 +77,59 @@ thread_executor& thread_executor::shared() {
 
 thread_executor::snapshot thread_executor::statistics() const {
   const std::lock_guard lock(mutex_);
-  return {threads_.size(), idle_, queue_.size()};
+  return {threads_.size(), idle_, waiting_, queue_.size()};
 }
 
 void thread_executor::submit(std::shared_ptr<detail::thread_call> call) {
+  auto& here = detail::current;
+  if (here.home && !here.frame) here.frame = std::make_shared<detail::call_frame>(*here.home, here.call->outer);
+  call->outer = here.frame;
   const std::lock_guard lock(mutex_);
-  if (queue_.size() >= idle_ && threads_.size() < limits_.threads) start_thread();
-  if (queue_.size() >= idle_ && queue_.size() - idle_ >= limits_.queue)
-    throw error(failure_kind::refused_by_policy,
-                fmt::format("all {} threads are busy and {} calls wait for them, which is the limit", threads_.size(),
-                            limits_.queue));
-  queue_.push_back(std::move(call));
+  if (closing_) throw boost::system::system_error(boost::asio::error::operation_aborted);
+  began_inner(detail::call_frame::of(*this, call->outer));
+  try {
+    if (queue_.size() >= idle_ && threads_.size() < most_under_way()) start_thread();
+    if (queue_.size() >= free_threads() && queue_.size() - free_threads() >= limits_.queue)
+      throw error(failure_kind::refused_by_policy,
+                  fmt::format("all {} threads are busy and {} calls wait for them, which is the limit", threads_.size(),
+                              limits_.queue));
+    queue_.push_back(call);
+  } catch (...) {
+    ended_inner(*call);
+    throw;
+  }
   changed_.notify_one();
 }
 
-/// With mutex_ held.
+/// With mutex_ held, as all below.
 void thread_executor::start_thread() {
   try {
     threads_.emplace_back([this] { work(); });
     ++idle_;
   } catch (const std::system_error&) {
-    if (threads_.empty()) throw;  // otherwise the threads there are will have to do
+    if (threads_.size() == waiting_) throw;  // otherwise the threads there are will have to do
   }
+}
+
+/// How many calls more could begin at once.
+std::size_t thread_executor::free_threads() const noexcept {
+  const std::size_t under_way = under_way_.size();
+  return under_way < most_under_way() ? std::min(idle_, most_under_way() - under_way) : 0;
+}
+
+void thread_executor::began_inner(detail::call_frame* outer) noexcept {
+  if (outer && !outer->over_ && outer->inner_++ == 0) ++waiting_;
+}
+
+void thread_executor::ended_inner(detail::thread_call& inner) noexcept {
+  detail::call_frame* const outer = detail::call_frame::of(*this, inner.outer);
+  if (outer && !outer->over_ && --outer->inner_ == 0) --waiting_;
+}
+
+/// What was handed over within a call and outlives it has nobody waiting any more.
+void thread_executor::ended_frame(detail::call_frame& frame) noexcept {
+  frame.over_ = true;
+  if (frame.inner_ > 0) --waiting_;
 }
 
 void thread_executor::cancel(const std::shared_ptr<detail::thread_call>& call) {
@@ -88,6 +143,7 @@ bool thread_executor::take_back(const detail::thread_call& call) {
   const std::lock_guard lock(mutex_);
   const auto place = std::find_if(queue_.begin(), queue_.end(), [&](const auto& each) { return each.get() == &call; });
   if (place == queue_.end()) return false;
+  ended_inner(**place);
   queue_.erase(place);
   return true;
 }
@@ -95,15 +151,21 @@ bool thread_executor::take_back(const detail::thread_call& call) {
 void thread_executor::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+    changed_.wait(lock, [this] { return closing_ || (!queue_.empty() && under_way_.size() < most_under_way()); });
     --idle_;
     if (queue_.empty()) return;
     std::shared_ptr<detail::thread_call> call = std::move(queue_.front());
     queue_.pop_front();
     under_way_.push_back(call);
     lock.unlock();
+    detail::current.home = this;
+    detail::current.call = call.get();
     call->perform();
+    const auto frame = std::exchange(detail::current.frame, nullptr);
+    detail::current.home = nullptr;
     lock.lock();
+    if (frame) ended_frame(*frame);
+    ended_inner(*call);
     std::erase(under_way_, call);
     ++idle_;  // before the end is told: who hears of it and makes the next call finds this thread free
     lock.unlock();

@@ -1,5 +1,7 @@
 // Calls that block, from coroutines.
 
+#include <fanout/async/gather.hpp>
+#include <fanout/async/sync_wait.hpp>
 #include <fanout/async/to_thread.hpp>
 #include <fanout/base/failure.hpp>
 
@@ -21,6 +23,7 @@
 #include <future>
 #include <latch>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -277,6 +280,128 @@ task<int> sum_on(thread_executor& threads, int calls) {
     sum += co_await std::move(call);
   }
   co_return sum;
+}
+
+// Calls within calls -------------------------------------------------------------------------------------------------
+
+/// A call that makes the next one on the same threads, and waits for it, `depth` times.
+int nested(thread_executor& threads, int depth) {
+  return depth == 0 ? 0 : 1 + sync_wait(to_thread(threads, nested, std::ref(threads), depth - 1));
+}
+
+TEST_F(to_threads, calls_within_calls_end_at_any_depth) {
+  for (const std::size_t most : {1u, 2u, 3u}) {
+    thread_executor threads({.threads = most});
+    EXPECT_EQ(run_to_end(to_thread(threads, nested, std::ref(threads), 20)), 20);
+    EXPECT_EQ(threads.statistics().waiting, 0U);
+    EXPECT_EQ(threads.statistics().threads, 21U) << "one for each that waited, and one that did not";
+    EXPECT_EQ(run_to_end(to_thread(threads, nested, std::ref(threads), 20)), 20);
+    EXPECT_EQ(threads.statistics().threads, 21U) << "they are used again";
+  }
+}
+
+TEST(shared_threads, make_calls_within_calls_at_any_depth) {
+  EXPECT_EQ(sync_wait(to_thread([] { return nested(thread_executor::shared(), 50); })), 50);
+}
+
+task<int> many_nested(thread_executor& threads, int calls, int depth) {
+  std::vector<task<int>> all;
+  for (int i = 0; i < calls; ++i) all.push_back(to_thread(threads, nested, std::ref(threads), depth));
+  auto together = gather(std::move(all));
+  const std::vector<int> got = co_await std::move(together);
+  co_return std::accumulate(got.begin(), got.end(), 0);
+}
+
+TEST_F(to_threads, calls_within_calls_end_when_all_threads_have_some) {
+  thread_executor threads({.threads = 2});
+  EXPECT_EQ(run_to_end(many_nested(threads, 30, 4)), 120);
+  EXPECT_EQ(threads.statistics().waiting, 0U);
+  EXPECT_EQ(threads.statistics().queued, 0U);
+}
+
+task<void> several(thread_executor& threads, std::function<void()> call, int times) {
+  std::vector<task<void>> all;
+  for (int i = 0; i < times; ++i) all.push_back(to_thread(threads, call));
+  auto together = gather(std::move(all));
+  co_await std::move(together);
+}
+
+/// How many calls compute at the same time.
+struct crowd {
+  std::atomic<int> now{0};
+  std::atomic<int> most{0};
+  void visit() {
+    const int there = ++now;
+    int seen = most;
+    while (seen < there && !most.compare_exchange_weak(seen, there)) continue;
+    for (int i = 0; i < 20; ++i) std::this_thread::yield();
+    --now;
+  }
+};
+
+TEST_F(to_threads, no_more_calls_are_under_way_for_that_but_those_that_wait) {
+  thread_executor threads({.threads = 2});
+  crowd seen;
+  const auto inner = [&] { seen.visit(); };
+  const auto outer = [&] { sync_wait(several(threads, inner, 8)); };  // waits for eight, of which one has its place
+  run_to_end(several(threads, outer, 6));
+  // An outer call that goes on is one more until the call that had its place has ended.
+  EXPECT_LE(seen.most, 4);
+  EXPECT_EQ(threads.statistics().waiting, 0U);
+}
+
+int across(thread_executor& mine, thread_executor& other, int depth) {
+  return depth == 0 ? 0 : 1 + sync_wait(to_thread(other, across, std::ref(other), std::ref(mine), depth - 1));
+}
+
+TEST_F(to_threads, calls_within_calls_of_another_executor_end) {
+  thread_executor one({.threads = 1});
+  thread_executor two({.threads = 1});
+  EXPECT_EQ(run_to_end(to_thread(one, across, std::ref(one), std::ref(two), 12)), 12);
+  EXPECT_EQ(one.statistics().waiting + two.statistics().waiting, 0U);
+}
+
+TEST_F(to_threads, a_call_within_a_call_that_is_cancelled_or_refused_leaves_nothing_behind) {
+  thread_executor threads({.threads = 1, .queue = 1});
+  const auto impatient = [&] {
+    gate held;
+    spawned<int> begun(to_thread(threads, [&] {
+      held.running.count_down();
+      held.open.wait();
+      return 1;
+    }));
+    spawned<int> queued(to_thread(threads, [] { return ADD_FAILURE() << "it was dropped", 2; }));
+    spawned<int> refused(to_thread(threads, [] { return ADD_FAILURE() << "it was refused", 3; }));
+    begun.loop.poll();
+    held.running.wait();
+    queued.loop.poll();
+    refused.loop.run();
+    EXPECT_THROW(std::rethrow_exception(refused.failed), error);
+    queued.cancel();
+    queued.loop.run();
+    EXPECT_TRUE(queued.aborted());
+    held.open.count_down();
+    begun.loop.run();
+    return *begun.value;
+  };
+  EXPECT_EQ(run_to_end(to_thread(threads, impatient)), 1);
+  EXPECT_EQ(threads.statistics().waiting, 0U);
+  EXPECT_EQ(run_to_end(to_thread(threads, nested, std::ref(threads), 3)), 3);
+}
+
+TEST_F(to_threads, what_outlives_the_call_it_was_made_in_keeps_no_place) {
+  thread_executor threads({.threads = 1});
+  asio::io_context loop;
+  std::optional<int> got;
+  const auto leave_behind = [&] {
+    asio::co_spawn(loop, to_thread(threads, [] { return 9; }), [&](std::exception_ptr, int value) { got = value; });
+    loop.poll();  // hands it over, on this thread; its end is awaited by another
+  };
+  run_to_end(to_thread(threads, leave_behind));
+  loop.restart();
+  loop.run();
+  EXPECT_EQ(got, 9);
+  EXPECT_EQ(threads.statistics().waiting, 0U);
 }
 
 TEST_F(to_threads, works_on_each_thread_of_a_pool_and_on_strands) {
