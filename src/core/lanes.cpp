@@ -285,17 +285,36 @@ void lane_set::run() {
   }
 }
 
-void lane_set::grow(const fanout::shape& target) {
+void lane_set::grow(const fanout::shape& wanted) {
   const std::lock_guard lock(mutex_);
+  const fanout::shape target = wanted;  // which may be this set's own, and changes here
   shape_ = target;
   for (; lanes_ < target.threads; ++lanes_)
-    threads_.emplace_back([this, number = lanes_, slots = target.slots(lanes_)] {
+    if (!start_lane(lanes_, target.slots(lanes_))) return settle_for_started(target);
+}
+
+/// False where the system has no thread for it.
+bool lane_set::start_lane(std::uint32_t number, std::uint32_t slots) {
+  try {
+    threads_.emplace_back([this, number, slots] {
       try {
         run_lane(number, slots);
       } catch (...) {
         control_.break_off(std::current_exception());
       }
     });
+    return true;
+  } catch (const std::system_error& refused) {
+    if (refused.code() != std::errc::resource_unavailable_try_again) throw;
+    return false;
+  }
+}
+
+/// The lanes there are do the work, as worker processes do where no more can be started: the calling thread is one.
+void lane_set::settle_for_started(const fanout::shape& target) {
+  shape_.threads = lanes_;
+  shape_.tasks = 0;
+  for (std::uint32_t each = 0; each < lanes_; ++each) shape_.tasks += target.slots(each);
 }
 
 void lane_set::leave(const fanout::shape& next) {

@@ -107,6 +107,8 @@ class lane_set final : public probed_lanes {
   void ended_first_lane();
 
  private:
+  bool start_lane(std::uint32_t number, std::uint32_t slots);
+  void settle_for_started(const fanout::shape& target);
   void run_lane(std::uint32_t number, std::uint32_t slots);
   void run_blocking(std::uint32_t number);
 

@@ -8,10 +8,15 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <ranges>
+#include <set>
 #include <vector>
 
 namespace {
@@ -94,6 +99,48 @@ TEST_F(lanes, the_cpu_time_of_a_coroutine_that_is_alone_on_its_thread_is_known) 
   how.timeline = true;
   const report cost = run(how, std::vector{0, 1}, compute_alone, [](const outcome<int>&) {});
   for (const task_span& span : cost.timeline) EXPECT_GT(span.cpu, 0ns);
+}
+
+// Where the system has no more threads ------------------------------------------------------------------------------
+
+/// This process may start no more than two threads from here on (one of a user who is not root: none). Root is bound by
+/// no limit of processes, so it becomes somebody of whom there is nobody else.
+void allow_two_threads() {
+  constexpr uid_t nobody_else = 54'321;
+  const bool root = geteuid() == 0;
+  if (root && setresuid(nobody_else, nobody_else, nobody_else) != 0) std::_Exit(10);
+  const rlimit most{root ? 3u : 1u, root ? 3u : 1u};
+  if (setrlimit(RLIMIT_NPROC, &most) != 0) std::_Exit(11);
+}
+
+int blocking(int x) {
+  return x;
+}
+
+/// Runs 100 tasks under that limit; exits with 0 if all had their outcome on the lanes there were.
+template <class Task>
+[[noreturn]] void run_with_few_threads(shape asked, Task work) {
+  allow_two_threads();
+  std::set<std::uint32_t> lanes_seen;
+  std::uint64_t succeeded = 0;
+  try {
+    const report cost = run(asked, std::views::iota(0, 100), work, [&](const outcome<int>& out) {
+      lanes_seen.insert(out.lane);
+      succeeded += out.ok() ? 1 : 0;
+    });
+    if (succeeded != 100 || cost.tasks != 100) std::_Exit(1);
+    if (cost.shape.threads < 1 || cost.shape.threads > 3) std::_Exit(2);
+    if (*lanes_seen.rbegin() >= cost.shape.threads) std::_Exit(3);
+    if (cost.shape.tasks < cost.shape.threads || cost.shape.tasks >= asked.tasks) std::_Exit(4);
+  } catch (...) {
+    std::_Exit(5);
+  }
+  std::_Exit(0);
+}
+
+TEST(lanes_DeathTest, that_cannot_be_started_leave_the_work_to_those_that_can) {
+  EXPECT_EXIT(run_with_few_threads(threads(16), blocking), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(run_with_few_threads(grid(1, 16, 4), test::echo), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
