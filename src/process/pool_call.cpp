@@ -6,6 +6,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <stdexcept>
+
 namespace fanout::detail {
 namespace {
 
@@ -38,13 +40,31 @@ task<bool> wait_or_be_cancelled(event& done) {
 }  // namespace
 
 void pool_call::end(outcome<std::string> result) {
+  decltype(told_) told;
   {
     const std::lock_guard lock(mutex_);
     if (result_) return;
     result_ = std::move(result);
+    told.swap(told_);
   }
   changed_.notify_all();
   done_.set();
+  for (const auto& [ends, index] : told) ends->ended(index);
+}
+
+void pool_call::tell(std::shared_ptr<call_ends> ends, std::size_t index) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!result_) return void(told_.emplace_back(std::move(ends), index));
+  }
+  // Who ends it may not have come as far: whoever is told finds it done.
+  done_.set();
+  ends->ended(index);
+}
+
+void pool_call::forget(const call_ends& ends) noexcept {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(told_, [&](const auto& each) { return each.first.get() == &ends; });
 }
 
 void pool_call::wait() {
@@ -52,9 +72,9 @@ void pool_call::wait() {
   changed_.wait(lock, [this] { return result_.has_value(); });
 }
 
-bool pool_call::wait_for(std::chrono::nanoseconds limit) {
+bool pool_call::wait_until(std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, limit, [this] { return result_.has_value(); });
+  return changed_.wait_until(lock, deadline, [this] { return result_.has_value(); });
 }
 
 task<void> pool_call::async_wait(std::shared_ptr<pool_call> call) {
@@ -77,6 +97,48 @@ void pool_call::cancel() noexcept {
 const std::string& pool_call::result() const {
   if (!result_->ok()) outcome<std::string>::throw_failure(result_->error());
   return result_->value();
+}
+
+// call_ends ----------------------------------------------------------------------------------------------------------
+
+void call_ends::ended(std::size_t index) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    ended_.push_back(index);  // there is room for all
+  }
+  changed_.notify_one();
+}
+
+std::size_t call_ends::next() {
+  return *next_until(std::chrono::steady_clock::time_point::max());
+}
+
+std::optional<std::size_t> call_ends::next_until(std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_until(lock, deadline, [this] { return taken_ < ended_.size(); })) return std::nullopt;
+  return ended_[taken_++];
+}
+
+watched_calls::watched_calls(std::vector<std::shared_ptr<pool_call>> calls)
+    : calls_(std::move(calls)), ends_(std::make_shared<call_ends>(calls_.size())) {
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    if (!calls_[i]) continue;
+    calls_[i]->tell(ends_, i);
+    ++count_;
+  }
+}
+
+watched_calls::~watched_calls() {
+  for (const auto& each : calls_)
+    if (each) each->forget(*ends_);
+}
+
+void throw_no_call() {
+  throw std::logic_error("a process_future without a call: it was made by default, or moved from");
+}
+
+void throw_nothing_to_wait_for() {
+  throw std::invalid_argument("none of the futures has a call, so none would ever be ready");
 }
 
 }  // namespace fanout::detail
