@@ -17,8 +17,7 @@ fanout::task<page> fetch(const std::string& url) {
   fanout::http::request what;
   what.url = fanout::http::url(url);
   what.keep_body = false;  // count the bytes, do not store them
-  auto pending = fanout::http::client::shared().send(std::move(what));
-  const auto response = co_await std::move(pending);
+  const auto response = co_await fanout::http::client::shared().send(std::move(what));
   response.raise_for_status();
   co_return page{response.status, response.body_bytes};
 }

@@ -12,8 +12,7 @@ std::string fetch(const std::string& url) {
 
 // A coroutine, like aiohttp.
 fanout::task<std::string> fetch_async(std::string url) {
-  auto pending = fanout::http::client::shared().get(url);
-  auto response = co_await std::move(pending);
+  auto response = co_await fanout::http::client::shared().get(url);
   co_return response.text();
 }
 

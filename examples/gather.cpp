@@ -8,20 +8,18 @@
 #include <vector>
 
 fanout::task<int> status_of(std::string url) {
-  auto pending = fanout::http::client::shared().get(url);
-  const auto response = co_await std::move(pending);
+  const auto response = co_await fanout::http::client::shared().get(url);
   co_return response.status;
 }
 
 fanout::task<std::size_t> length_of(std::string url) {
-  auto pending = fanout::http::client::shared().get(url);
-  const auto response = co_await std::move(pending);
+  const auto response = co_await fanout::http::client::shared().get(url);
   co_return response.body.size();
 }
 
 fanout::task<std::string> both(std::string origin) {
-  auto pending = fanout::gather(status_of(origin + "/delay/50"), length_of(origin + "/bytes/1234"));
-  const auto [status, length] = co_await std::move(pending);
+  const auto [status, length] =
+      co_await fanout::gather(status_of(origin + "/delay/50"), length_of(origin + "/bytes/1234"));
   co_return std::to_string(status) + " and " + std::to_string(length) + " bytes";
 }
 
@@ -29,9 +27,8 @@ fanout::task<std::string> one_fails(std::string origin) {
   std::vector<fanout::task<int>> pages;
   pages.push_back(status_of(origin + "/never"));  // cancelled, not left running
   pages.push_back(status_of("http://no such host/"));
-  auto pending = fanout::gather(std::move(pages));
   try {
-    co_await std::move(pending);
+    co_await fanout::gather(std::move(pages));
     co_return "nothing failed";
   } catch (const fanout::error& failed) {
     co_return std::string(to_string(failed.kind()));
@@ -40,7 +37,6 @@ fanout::task<std::string> one_fails(std::string origin) {
 
 int main() {
   fanout::origin::background origin;
-  const std::vector<std::string> origins{origin.url("")};
-  std::printf("together: %s\n", fanout::map(fanout::async(1), both, origins)[0].c_str());
-  std::printf("one fails: %s\n", fanout::map(fanout::async(1), one_fails, origins)[0].c_str());
+  std::printf("together: %s\n", fanout::sync_wait(both(origin.url(""))).c_str());
+  std::printf("one fails: %s\n", fanout::sync_wait(one_fails(origin.url(""))).c_str());
 }

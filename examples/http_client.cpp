@@ -1,13 +1,10 @@
 // The client, one use after another: the code of docs/http-client.md. The pages come from an origin in this process.
+#include <fanout/async/sync_wait.hpp>
 #include <fanout/base/failure.hpp>
 #include <fanout/http/http.hpp>
 #include <fanout/origin/background.hpp>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -22,8 +19,7 @@ std::string page(const std::string& url) {
 }
 
 fanout::task<std::string> page_async(std::string url) {
-  auto pending = http::client::shared().get(url);
-  auto response = co_await std::move(pending);
+  auto response = co_await http::client::shared().get(url);
   co_return std::move(response).text();
 }
 
@@ -75,13 +71,11 @@ http::client inside_the_company() {
 }
 
 fanout::task<std::size_t> download(http::request what, std::string path) {
-  auto opening = http::client::shared().open(std::move(what));
-  auto stream = co_await std::move(opening);
+  auto stream = co_await http::client::shared().open(std::move(what));
   std::ofstream file(path, std::ios::binary);
   std::size_t bytes = 0;
   for (;;) {
-    auto reading = stream.read_some();
-    const std::string piece = co_await std::move(reading);
+    const std::string piece = co_await stream.read_some();
     if (piece.empty()) co_return bytes;
     file.write(piece.data(), static_cast<std::streamsize>(piece.size()));
     bytes += piece.size();
@@ -106,28 +100,16 @@ std::string where_from(const std::string& url) {
   return path + std::string(response.url.target());
 }
 
-template <class T>
-T run(fanout::task<T> work) {
-  boost::asio::io_context loop(1);
-  T result{};
-  boost::asio::co_spawn(loop, std::move(work), [&](std::exception_ptr failed, T value) {
-    if (failed) std::rethrow_exception(failed);
-    result = std::move(value);
-  });
-  loop.run();
-  return result;
-}
-
 int main() {
   fanout::origin::background origin;
   std::printf("page %s\n", page(origin.url("/bytes/5")).c_str());
-  std::printf("page_async %s\n", run(page_async(origin.url("/bytes/5"))).c_str());
+  std::printf("page_async %s\n", fanout::sync_wait(page_async(origin.url("/bytes/5"))).c_str());
   std::printf("form %d\n", post_form(origin.url("/echo")));
 
   const auto file = std::filesystem::temp_directory_path() / ("fanout-example-" + std::to_string(origin.port()));
   http::request large;
   large.url = http::url(origin.url("/bytes/100000"));
-  std::printf("download %zu\n", run(download(large, file.string())));
+  std::printf("download %zu\n", fanout::sync_wait(download(large, file.string())));
   std::printf("upload %d\n", upload(origin.url("/echo"), file.string()));
   std::filesystem::remove(file);
 

@@ -2,10 +2,6 @@
 
 #include <fanout/fanout.hpp>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-
 #include <unistd.h>
 
 #include <chrono>
@@ -47,8 +43,7 @@ int crash(int x) {
 void warm_up(const std::string&) {}
 
 fanout::task<int> count_later(fanout::process_pool& pool, page one) {
-  auto pending = pool.submit(fanout::remote<count_words>, one).async_get();
-  co_return co_await std::move(pending);
+  co_return co_await pool.submit(fanout::remote<count_words>, one).async_get();
 }
 
 int main(int argc, char** argv) {
@@ -60,10 +55,13 @@ int main(int argc, char** argv) {
   auto one = pool.submit(fanout::remote<count_words>, pages[2]);
   std::printf("%d words, then %d\n", words[0] + words[1] + words[2], one.get());
 
-  fanout::asio::io_context loop;
-  auto counted = fanout::asio::co_spawn(loop, count_later(pool, pages[0]), fanout::asio::use_future);
-  loop.run();
-  std::printf("awaited: %d\n", counted.get());
+  std::printf("awaited: %d\n", fanout::sync_wait(count_later(pool, pages[0])));
+
+  std::vector<fanout::process_future<int>> counts;
+  for (const page& each : pages) counts.push_back(pool.submit(fanout::remote<count_words>, each));
+  int total = 0;
+  for (const auto& [index, count] : fanout::as_completed(counts)) total += count.get();
+  std::printf("completed: %d\n", total);
 
   try {
     pool.submit(fanout::remote<slow>, 1, {.timeout = 200ms}).get();

@@ -1,9 +1,11 @@
 // Values from coroutines and threads to coroutines and threads.
 
-#include <fanout/async/channel.hpp>
+#include <fanout/async/async.hpp>
+#include <fanout/base/failure.hpp>
 
 #include "support/every_step.hpp"
 #include "support/leaks.hpp"
+#include "support/run_to_end.hpp"
 #include "support/tasks.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -19,6 +21,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <numeric>
@@ -28,6 +31,7 @@
 namespace {
 
 using namespace fanout;
+using test::run_to_end;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -248,6 +252,54 @@ TEST_F(channels, lose_nothing_when_a_receiver_is_cancelled_at_any_step) {
               }),
               4u);
   }
+}
+
+task<void> send_at(channel<int>& queue, std::chrono::steady_clock::time_point when) {
+  task<void> rest = sleep_until(when);
+  co_await std::move(rest);
+  queue.try_send(1);
+}
+
+/// Receives until `when`, as the value is sent. Whether it came in time.
+task<bool> receive_until(channel<int>& queue, std::chrono::steady_clock::time_point when) {
+  try {
+    const auto got = co_await timeout_at(when, queue.receive());
+    co_return got == 1;
+  } catch (const error& late) {
+    EXPECT_EQ(late.kind(), failure_kind::timeout);
+  }
+  co_return false;
+}
+
+TEST_F(channels, lose_nothing_when_a_value_comes_beside_the_time_limit_of_a_receiver) {
+  for (int round = 0; round < 300; ++round) {
+    channel<int> queue(1);
+    const auto when = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+    const bool came = round % 2 == 0
+                          ? std::get<0>(run_to_end(gather(receive_until(queue, when), send_at(queue, when))))
+                          : std::get<1>(run_to_end(gather(send_at(queue, when), receive_until(queue, when))));
+    EXPECT_EQ(queue.try_receive().has_value(), !came) << "received, or still there";
+  }
+}
+
+task<std::size_t> value_and_stop_at_once(channel<int>& queue, event& stop) {
+  auto race = race_to_finish(stop.wait(), queue.receive());
+  const auto first = co_await std::move(race);
+  co_return first.index();
+}
+task<void> set_and_send(channel<int>& queue, event& stop) {
+  task<void> turn = yield();
+  co_await std::move(turn);
+  stop.set();
+  EXPECT_TRUE(queue.try_send(1)) << "to the receiver that waits";
+}
+
+TEST_F(channels, lose_what_a_race_drops) {
+  channel<int> queue(1);
+  event stop;
+  const auto got = run_to_end(gather(value_and_stop_at_once(queue, stop), set_and_send(queue, stop)));
+  EXPECT_EQ(std::get<0>(got), 0U) << "the event came first";
+  EXPECT_FALSE(queue.try_receive()) << "as the documentation of receive warns";
 }
 
 TEST_F(channels, lose_at_most_the_value_of_a_sender_that_is_cancelled) {

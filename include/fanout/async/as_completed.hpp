@@ -19,11 +19,8 @@
 /// Several coroutines at once, consumed in the order in which they end.
 ///
 ///     fanout::task<int> first_large(fanout::completions<int>& done) {
-///       auto next = done.next();
-///       while (auto each = co_await std::move(next)) {
+///       while (auto each = co_await done.next())
 ///         if (each->value() > 100) co_return each->value();   // the rest is cancelled and awaited
-///         next = done.next();
-///       }
 ///       co_return 0;
 ///     }
 ///     int large = co_await fanout::as_completed(std::move(sizes), first_large);

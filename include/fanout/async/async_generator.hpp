@@ -17,19 +17,14 @@
 ///
 ///     fanout::async_generator<std::string> pages(std::string url) {
 ///       while (!url.empty()) {
-///         auto fetching = fetch(url);
-///         page got = co_await std::move(fetching);
+///         page got = co_await fetch(url);
 ///         co_yield got.text;
 ///         url = got.next;
 ///       }
 ///     }
 ///
 ///     auto all = pages("http://…");
-///     for (;;) {
-///       auto next = all.next();
-///       const std::optional<std::string> text = co_await std::move(next);
-///       if (!text) break;
-///     }
+///     while (const std::optional<std::string> text = co_await all.next()) use(*text);
 ///
 /// It feeds `run` and `map` too, given as an rvalue (core/source.hpp).
 namespace fanout {

@@ -10,8 +10,7 @@
 /// A place where coroutines meet: `asyncio.Barrier`, for several loops and threads.
 ///
 ///     fanout::barrier meeting(3);
-///     auto all_here = meeting.arrive_and_wait();
-///     const std::size_t place = co_await std::move(all_here);  // 0, 1 or 2; the last to arrive has 2
+///     const std::size_t place = co_await meeting.arrive_and_wait();  // 0, 1 or 2; the last to arrive has 2
 namespace fanout {
 
 /// Thrown by a wait at a barrier that was broken.

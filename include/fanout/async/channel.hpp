@@ -21,13 +21,10 @@
 ///
 ///     fanout::channel<page> pages(16);
 ///
-///     auto sent = pages.send(std::move(page));  // waits while 16 are under way
-///     co_await std::move(sent);
+///     co_await pages.send(std::move(page));               // waits while 16 are under way
 ///     ...
-///     auto next = pages.receive();
-///     while (auto page = co_await std::move(next)) {  // until it is closed and empty
+///     while (auto page = co_await pages.receive()) {  // until it is closed and empty
 ///       ...
-///       next = pages.receive();
 ///     }
 namespace fanout {
 
@@ -87,6 +84,10 @@ class channel {
   }
 
   /// The next value; nothing when the channel is closed and empty.
+  ///
+  /// In a race its value may be lost: `race_to_finish(queue.receive(), stop.wait())` drops what the loser returns, and
+  /// both may be done in the same turn, or the value be there at once. `timeout(1s, queue.receive())` loses none: it
+  /// returns a value that came beside its deadline. Where something else ends the waiting, let it `close` the channel.
   task<std::optional<T>> receive() { return receive_from(*state_); }
   /// Nothing where `receive` would wait, too.
   std::optional<T> try_receive() {

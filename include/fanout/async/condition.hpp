@@ -10,10 +10,8 @@
 /// \file
 /// Waiting until something guarded by a mutex has changed: `asyncio.Condition`, for several loops and threads.
 ///
-///     auto turn = mutex.lock();
-///     auto lock = co_await std::move(turn);
-///     auto filled = changed.wait(lock, [&] { return !items.empty(); });
-///     co_await std::move(filled);  // the lock is held again
+///     auto lock = co_await mutex.lock();
+///     co_await changed.wait(lock, [&] { return !items.empty(); });  // the lock is held again
 namespace fanout {
 
 /// A condition variable for coroutines. First come, first notified; no spurious wake-ups.

@@ -8,8 +8,7 @@
 /// Something that happens, and those who wait for it: `asyncio.Event`, for several loops and threads.
 ///
 ///     fanout::event ready;
-///     auto happened = ready.wait();
-///     co_await std::move(happened);  // at once if it is set
+///     co_await ready.wait();  // at once if it is set
 namespace fanout {
 
 /// A flag that coroutines wait for. `set` lets all of them go on, also if `clear` comes before they have run.

@@ -9,8 +9,7 @@
 /// \file
 /// Mutual exclusion of coroutines, across `co_await`: `asyncio.Lock`, for several loops and threads.
 ///
-///     auto turn = mutex.lock();
-///     auto lock = co_await std::move(turn);  // unlocked when it goes out of scope
+///     auto lock = co_await mutex.lock();  // unlocked when it goes out of scope
 ///
 /// A `std::mutex` must not be held across a `co_await`: it blocks the loop, and the coroutine may go on in another
 /// thread. This one blocks nobody.

@@ -10,8 +10,7 @@
 /// So many a second, and no more: a token bucket.
 ///
 ///     fanout::rate_limiter politeness({.per_second = 5, .burst = 1});
-///     auto turn = politeness.acquire();
-///     co_await std::move(turn);
+///     co_await politeness.acquire();
 namespace fanout {
 
 struct rate_limiter_options {

@@ -16,8 +16,7 @@
 ///     fanout::semaphore at_once(10);
 ///
 ///     fanout::task<page> fetch_politely(fanout::semaphore& at_once, std::string url) {
-///       auto turn = at_once.acquire();
-///       auto permit = co_await std::move(turn);  // given back when it goes out of scope
+///       auto permit = co_await at_once.acquire();  // given back when it goes out of scope
 ///       ...
 ///     }
 namespace fanout {

@@ -13,8 +13,7 @@
 /// Signals of the operating system as values.
 ///
 ///     fanout::signals stop(co_await asio::this_coro::executor, SIGINT, SIGTERM);
-///     auto next = stop.next();
-///     const int which = co_await std::move(next);
+///     const int which = co_await stop.next();
 namespace fanout {
 
 /// Signals that are awaited. From registration to destruction they do not have their usual effect on this process, and

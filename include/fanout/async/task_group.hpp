@@ -23,8 +23,7 @@
 ///     fanout::task<page> crawl(fanout::task_group& group) {
 ///       fanout::task_handle<page> front = group.spawn(fetch("/"));
 ///       group.spawn(keep_warm());
-///       auto result = front.result();
-///       page got = co_await std::move(result);
+///       page got = co_await front.result();
 ///       group.cancel();                                   // keep_warm() would not end by itself
 ///       co_return got;
 ///     }

@@ -17,11 +17,10 @@
 /// \file
 /// Calls that block, from coroutines that must not.
 ///
-///     auto reading = fanout::to_thread(read_file, path);
-///     std::string text = co_await std::move(reading);
+///     std::string text = co_await fanout::to_thread(read_file, path);
 ///
 ///     fanout::thread_executor disk({.threads = 2, .queue = 1'000});
-///     auto reading = fanout::to_thread(disk, read_file, path);
+///     std::string more = co_await fanout::to_thread(disk, read_file, path);
 ///
 /// Nothing happens before it is awaited. The callable and its arguments are copied, or moved, into the call, as
 /// `std::thread` does; `std::ref` hands over a reference. A callable that takes a `std::stop_token` first gets one.

@@ -16,11 +16,9 @@ namespace fanout::http {
 /// asked for. A body that nobody reads stays with the server: some 200 KB of it are held here, and no more.
 ///
 /// ```cpp
-/// auto opening = client.open(request);
-/// http::response_stream page = co_await std::move(opening);
+/// http::response_stream page = co_await client.open(request);
 /// for (;;) {
-///   auto reading = page.read_some();
-///   const std::string piece = co_await std::move(reading);
+///   const std::string piece = co_await page.read_some();
 ///   if (piece.empty()) break;
 ///   use(piece);
 /// }
