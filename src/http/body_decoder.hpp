@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/http/client.hpp>
+#include <fanout/http/client_options.hpp>
 #include <fanout/http/headers.hpp>
 
 #include "http/content_coding.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/http/client.hpp>
+#include <fanout/http/client_options.hpp>
 
 #include "http/dns_cache.hpp"
 #include "http/pool.hpp"
