@@ -1,12 +1,12 @@
 #include <fanout/http/client.hpp>
 
-#include "http/client_core.hpp"
 #include "http/exchange.hpp"
-#include "http/lease.hpp"
 #include "http/loop_state.hpp"
 #include "http/open_connection.hpp"
 #include "http/redirect.hpp"
 #include "http/response_stream.hpp"
+#include "http/tls_context.hpp"
+#include "http/transport.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -17,6 +17,16 @@
 #include <type_traits>
 
 namespace fanout::http {
+
+/// What all copies of a client share; never changes.
+struct client::core {
+  explicit core(client_options given);
+
+  client_options options;
+  std::shared_ptr<const tls_context> tls;
+  const http::transport& transport;
+};
+
 namespace {
 
 // A failure with what is known of the whole exchange.
@@ -46,7 +56,7 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
       ex.prepare(what, core->options.user_agent, core->transport.to(what.url, core->tls.get()));
       for (step next = step::again; next == step::again;) {
         if (!ex.take_idle()) {
-          auto opening = open_connection(ex);
+          auto opening = open_connection(ex.connecting());
           auto fresh = co_await std::move(opening);
           ex.use(std::move(fresh));
         }
@@ -77,7 +87,8 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
       answer.history = hops.take_history();
       if constexpr (streams) {
         answer.url = what.url;
-        co_return response_stream(std::make_unique<response_stream::state>(std::move(core), std::move(held),
+        std::shared_ptr<const client_options> options(core, &core->options);
+        co_return response_stream(std::make_unique<response_stream::state>(std::move(options), std::move(held),
                                                                            std::move(what), std::move(answer)));
       } else {
         answer.url = std::move(what.url);

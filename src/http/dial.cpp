@@ -6,7 +6,6 @@
 #include "http/address_policy.hpp"
 #include "http/connection_race.hpp"
 #include "http/loop_state.hpp"
-#include "http/transport.hpp"
 
 #include <fmt/format.h>
 
@@ -41,14 +40,14 @@ std::string_view no_objection(const asio::ip::address&) {
   return {};
 }
 
-std::string whom(const exchange& ex) {
-  const proxy_server* const proxy = ex.via().proxy;
-  return proxy ? fmt::format("the proxy {} for {}", proxy->name, ex.peer()) : ex.peer();
+std::string whom(const connect_context& context) {
+  const proxy_server* const proxy = context.via.proxy;
+  return proxy ? fmt::format("the proxy {} for {}", proxy->name, context.peer()) : context.peer();
 }
 
-[[noreturn]] void refuse(const exchange& ex, const std::string& why) {
+[[noreturn]] void refuse(const connect_context& context, const std::string& why) {
   throw error(failure_kind::refused_by_policy,
-              fmt::format("no connection to {}: {}, and only public addresses are allowed", ex.peer(), why));
+              fmt::format("no connection to {}: {}, and only public addresses are allowed", context.peer(), why));
 }
 
 address_list addresses_of(const lookup& names, std::string_view host) {
@@ -63,19 +62,28 @@ address_list addresses_of(const lookup& names, std::string_view host) {
 
 }  // namespace
 
-task<std::unique_ptr<connection>> dial(exchange& ex, wake_up& wake, std::string host, std::uint16_t port,
-                                       bool checked) {
-  loop_state& loop = ex.loop();
+std::string connect_context::peer() const {
+  return target.host_and_port();
+}
+
+void connect_context::resumed(boost::system::error_code waited) const {
+  if (const expiry passed = timer.resumed(waited); passed != expiry::none)
+    throw error(failure_kind::timeout, timer.limits().describe(passed, peer(), "while connecting"));
+}
+
+task<std::unique_ptr<connection>> dial(const connect_context& context, wake_up& wake, std::string host,
+                                       std::uint16_t port, bool checked) {
+  loop_state& loop = context.loop;
   connection_race race(loop.sockets(), loop.deadlines(), loop.pool(), port, checked ? why_not_public : no_objection,
                        wake);
-  const address_list* const given = ex.via().by->given_addresses(host, port);
+  const address_list* const given = context.via.by->given_addresses(host, port);
   std::optional<lookup> names;
   alarm delay(wake);
   if (given) {
     race.try_in_order(*given);
   } else {
     names.emplace(loop.names(), host, wake);
-    ex.opening(phase::resolving, nullptr, &wake);
+    context.timer.enter(phase::resolving, request_timer::wait_handle(wake));
   }
   for (bool racing = given != nullptr;;) {
     if (names) {
@@ -89,34 +97,35 @@ task<std::unique_ptr<connection>> dial(exchange& ex, wake_up& wake, std::string 
     }
     if (racing) {
       if (race.step()) break;
-      if (!race.lost()) ex.opening(phase::connecting, nullptr, &wake);
+      if (!race.lost()) context.timer.enter(phase::connecting, request_timer::wait_handle(wake));
       const bool no_more = !names || names->done();
       if (no_more && race.lost()) {
-        if (race.refused_only()) refuse(ex, race.failures());
+        if (race.refused_only()) refuse(context, race.failures());
         if (names && race.failures().empty()) throw error(failure_kind::dns, names->failure());
-        throw error(failure_kind::connect, fmt::format("no connection to {} ({})", whom(ex), race.failures()));
+        throw error(failure_kind::connect, fmt::format("no connection to {} ({})", whom(context), race.failures()));
       }
     }
     auto woken = wake.wait();
     co_await std::move(woken);
-    ex.resumed({});
+    context.resumed({});
   }
   auto result = std::make_unique<connection>(race.take_winner());
   result->remote_address = race.winner_address();
   co_return result;
 }
 
-task<asio::ip::address> first_address(exchange& ex, wake_up& wake, std::string host, std::uint16_t port, bool checked) {
+task<asio::ip::address> first_address(const connect_context& context, wake_up& wake, std::string host,
+                                      std::uint16_t port, bool checked) {
   address_list found;
-  if (const address_list* const given = ex.via().by->given_addresses(host, port)) {
+  if (const address_list* const given = context.via.by->given_addresses(host, port)) {
     found = *given;
   } else {
-    lookup names(ex.loop().names(), host, wake);
-    ex.opening(phase::resolving, nullptr, &wake);
+    lookup names(context.loop.names(), host, wake);
+    context.timer.enter(phase::resolving, request_timer::wait_handle(wake));
     while (!names.done()) {
       auto woken = wake.wait();
       co_await std::move(woken);
-      ex.resumed({});
+      context.resumed({});
     }
     found = addresses_of(names, host);
     if (found.empty()) throw error(failure_kind::dns, names.failure());
@@ -127,17 +136,17 @@ task<asio::ip::address> first_address(exchange& ex, wake_up& wake, std::string h
     if (objection.empty()) co_return each;
     why += fmt::format("{}{} is {}", why.empty() ? "" : ", ", each.to_string(), objection);
   }
-  refuse(ex, why);
+  refuse(context, why);
 }
 
-task<std::unique_ptr<connection>> dial_unix(exchange& ex, wake_up& wake, std::string path) {
-  loop_state& loop = ex.loop();
+task<std::unique_ptr<connection>> dial_unix(const connect_context& context, wake_up& wake, std::string path) {
+  loop_state& loop = context.loop;
   detail::owned_descriptor descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   int error = descriptor ? 0 : errno;
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
   std::memcpy(to.sun_path, path.data(), path.size());  // transport saw to it that it fits
-  ex.opening(phase::connecting, nullptr, &wake);
+  context.timer.enter(phase::connecting, request_timer::wait_handle(wake));
   alarm again(wake);
   while (error == 0 && ::connect(descriptor.value(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
     if (errno != EAGAIN) {
@@ -147,11 +156,12 @@ task<std::unique_ptr<connection>> dial_unix(exchange& ex, wake_up& wake, std::st
     loop.deadlines().arm(again, clock::now() + between_unix_attempts);
     auto woken = wake.wait();
     co_await std::move(woken);
-    ex.resumed({});
+    context.resumed({});
   }
   if (error != 0)
-    throw fanout::error(failure_kind::connect, fmt::format("no connection to the unix socket {} for {}: {}", path,
-                                                           ex.peer(), boost::system::system_category().message(error)));
+    throw fanout::error(failure_kind::connect,
+                        fmt::format("no connection to the unix socket {} for {}: {}", path, context.peer(),
+                                    boost::system::system_category().message(error)));
   auto result = std::make_unique<connection>(polled_socket(loop.sockets(), std::move(descriptor)));
   result->remote_address = "unix:" + path;
   co_return result;

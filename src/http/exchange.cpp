@@ -1,8 +1,6 @@
 #include "http/exchange.hpp"
 
-#include "http/loop_state.hpp"
 #include "http/request_head.hpp"
-#include "http/wake_up.hpp"
 
 #include <boost/asio/error.hpp>
 #include <fmt/format.h>
@@ -30,25 +28,18 @@ std::string reason(int error) {
 
 }  // namespace
 
-exchange::~exchange() {
-  end();
-}
-
 void exchange::begin(const client_options& options) {
   options_ = &options;
-  limits_.begin(options, clock::now());
+  timer_.begin(options);
   streaming_ = false;
-  expired_ = expiry::none;
   measured_ = {};
 }
 
 void exchange::end() noexcept {
   if (connection_) loop_.pool().discard(std::move(connection_));
-  loop_.deadlines().disarm(*this);
+  timer_.end();
   parser_.reset();
   body_.close();
-  opening_socket_ = nullptr;
-  opening_wake_ = nullptr;
 }
 
 void exchange::prepare(const request& what, std::string_view user_agent, const route& via) {
@@ -71,7 +62,7 @@ void exchange::write_head_again() {
 
 bool exchange::take_idle() {
   if (sent_before_) return false;
-  connection_ = loop_.pool().take(via_.key, limits_.last_moved(), options_->idle_connection_lifetime,
+  connection_ = loop_.pool().take(via_.key, timer_.limits().last_moved(), options_->idle_connection_lifetime,
                                   !is_idempotent(request_->method) || !body_.can_be_sent_again());
   if (!connection_) return false;
   opened();
@@ -84,30 +75,21 @@ void exchange::use(std::unique_ptr<connection> fresh) {
 }
 
 void exchange::opened() {
-  opening_socket_ = nullptr;
-  opening_wake_ = nullptr;
-  limits_.enter(phase::transfer, limits_.now_in() == phase::none ? limits_.last_moved() : clock::now());
+  timer_.enter_transfer(request_timer::wait_handle(connection_->socket));
   unsent_ = head_;
   sending_ = sending::head;
   if (body_.any()) body_.rewind();
   leftover_.clear();
-  write_broken_ = unasked_bytes_ = was_blocked_ = header_told_ = held_too_long_ = woken_ = false;
-  held_until_.reset();
+  write_broken_ = unasked_bytes_ = was_blocked_ = header_told_ = false;
   parser_.emplace(*options_, request_->method == "HEAD", request_->keep_body || streaming_);
   if (streaming_) parser_->keep_at_most(most_untaken);
   ++measured_.attempts;
   measured_.connection_reused = connection_->used;
   measured_.remote_address = connection_->remote_address;
-  arm();
 }
 
-void exchange::opening(phase what, polled_socket* socket, wake_up* wake) {
-  if (limits_.now_in() != what) {
-    limits_.enter(what, clock::now());
-    arm();
-  }
-  opening_socket_ = socket;
-  opening_wake_ = wake;
+connect_context exchange::connecting() noexcept {
+  return {loop_, timer_, request_->url, via_, limits_of_pool(), sent_before_};
 }
 
 step exchange::advance() {
@@ -132,7 +114,7 @@ bool exchange::write_some(step& next) {
       if (result.state == io_state::done) {
         unsent_.remove_prefix(result.bytes);
         measured_.bytes_sent += result.bytes;
-        if (!unsent_.empty() || sending_ == sending::body) limits_.sent(result.bytes, clock::now());
+        if (!unsent_.empty() || sending_ == sending::body) timer_.limits().sent(result.bytes, clock::now());
       } else if (result.state == io_state::want_read || result.state == io_state::want_write) {
         next = result.state == io_state::want_read ? step::want_read : step::want_write;
         was_blocked_ = sending_ == sending::body;
@@ -152,7 +134,7 @@ bool exchange::write_some(step& next) {
       return false;
     }
   } while (sending_ != sending::done);
-  limits_.all_sent();
+  timer_.limits().all_sent();
   // The first read after a write finds nothing yet.
   next = step::want_read;
   return false;
@@ -163,19 +145,17 @@ bool exchange::next_part(step& next) {
   if (sending_ == sending::head) {
     sending_ = !body_.any() || body_in_head_ ? sending::done : expects_ ? sending::held_back : sending::body;
     if (sending_ == sending::held_back) {
-      held_until_ = limits_.last_moved() + options_->continue_timeout;
-      arm();
+      timer_.wake_at(timer_.limits().last_moved() + options_->continue_timeout);
       next = step::want_read;
       return false;
     }
   }
   if (sending_ == sending::held_back) {
-    if (!held_too_long_) {
+    if (!timer_.woke()) {
       next = read_some();
       if (next != step::want_read || !parser_->continued()) return false;
     }
-    held_until_.reset();
-    arm();
+    timer_.wake_at({});
     sending_ = sending::body;
   }
   if (sending_ != sending::body) return true;
@@ -194,12 +174,11 @@ bool exchange::next_part(step& next) {
 
 task<void> exchange::pull_body() {
   // It is the caller's stream that is waited for, not the server: only the total deadline goes on.
-  loop_.deadlines().disarm(*this);
+  timer_.pause();
   auto pulling = body_.pull();
   co_await std::move(pulling);
   resumed({});
-  limits_.restart(clock::now());
-  arm();
+  timer_.go_on();
 }
 
 step exchange::read_some() {
@@ -212,7 +191,7 @@ step exchange::read_some() {
     if (result.state == io_state::want_write) return step::want_write;
     if (result.state == io_state::failed) return broken(result);
     if (result.state != io_state::done) return at_end(result.state);
-    limits_.received(result.bytes, clock::now());
+    timer_.limits().received(result.bytes, clock::now());
     measured_.bytes_received += result.bytes;
 
     const std::string_view bytes(buffer.data(), leftover_.size() + result.bytes);
@@ -277,18 +256,18 @@ const char* exchange::why_not_again() const noexcept {
 }
 
 response exchange::take_response() {
-  limits_.measure(measured_);
+  timer_.limits().measure(measured_);
   response result = parser_->take();
   result.measured = measured_;
   return result;
 }
 
 response exchange::take_head() {
-  limits_.measure(measured_);
+  timer_.limits().measure(measured_);
   response result = parser_->take_head();
   result.measured = measured_;
   header_told_ = true;
-  held_until_.reset();
+  timer_.wake_at({});
   // The server answered before it had all of the request: it does not want the rest.
   if (sending_ != sending::done) write_broken_ = true;
   return result;
@@ -309,7 +288,7 @@ step exchange::advance_body() {
 }
 
 void exchange::finish(response& head) {
-  limits_.measure(measured_);
+  timer_.limits().measure(measured_);
   head.measured = measured_;
   head.trailers = parser_->trailers();
   head.body_bytes = parser_->body_bytes();
@@ -323,12 +302,11 @@ void exchange::end_early() noexcept {
 }
 
 void exchange::pause() noexcept {
-  loop_.deadlines().disarm(*this);
+  timer_.pause();
 }
 
 void exchange::go_on() {
-  limits_.restart(clock::now());
-  arm();
+  timer_.go_on();
 }
 
 void exchange::release_connection() {
@@ -338,7 +316,7 @@ void exchange::release_connection() {
     loop_.pool().discard(std::move(connection_));
     return;
   }
-  loop_.pool().put(std::move(connection_), limits_.last_moved(), limits_of_pool());
+  loop_.pool().put(std::move(connection_), timer_.limits().last_moved(), limits_of_pool());
 }
 
 pool_limits exchange::limits_of_pool() const noexcept {
@@ -347,43 +325,53 @@ pool_limits exchange::limits_of_pool() const noexcept {
 }
 
 void exchange::resumed(boost::system::error_code waited) {
-  if (!loop_.owned_by_this_thread())
-    throw std::logic_error(
-        "an exchange of fanout::http began on one thread and was continued on another; "
-        "give each thread an io_context of its own");
-  if (expired_ != expiry::none) raise_expired();
-  if (std::exchange(woken_, false)) return;
-  if (waited) throw boost::system::system_error(waited);
-}
-
-void exchange::arm() {
-  loop_.deadlines().arm(*this, held_until_ ? std::min(*held_until_, limits_.next()) : limits_.next());
-}
-
-// Bytes that move do not move the deadline, they only note the time: so it may not have passed after all.
-void exchange::on_deadline() {
-  expired_ = limits_.passed(clock::now());
-  if (expired_ == expiry::none) {
-    if (!held_until_ || clock::now() < *held_until_) return arm();
-    // The body goes out although the server said nothing.
-    held_until_.reset();
-    held_too_long_ = woken_ = true;
-    arm();
-  }
-  if (connection_) connection_->socket.cancel();
-  if (opening_socket_) opening_socket_->cancel();
-  if (opening_wake_) opening_wake_->notify();
-}
-
-void exchange::raise_expired() const {
-  throw error(failure_kind::timeout,
-              limits_.describe(expired_, peer(), parser_ ? parser_->how_far() : "while connecting"));
+  if (const expiry passed = timer_.resumed(waited); passed != expiry::none)
+    throw error(failure_kind::timeout, timer_.limits().describe(passed, peer(), parser_->how_far()));
 }
 
 std::string exchange::peer() const {
-  const auto& url = request_->url;
-  if (url.host().find(':') != std::string_view::npos) return fmt::format("[{}]:{}", url.host(), url.port());
-  return fmt::format("{}:{}", url.host(), url.port());
+  return request_->url.host_and_port();
+}
+
+namespace {
+
+constexpr std::size_t most_spare = 1024;
+
+struct spare_exchanges final : loop_state::extension {
+  spare_exchanges() { all.reserve(most_spare); }
+  std::vector<std::unique_ptr<exchange>> all;
+};
+
+}  // namespace
+
+lease::lease(loop_state& loop) : loop_(&loop) {
+  loop.enter();
+  try {
+    auto& spare = loop.extended<spare_exchanges>().all;
+    if (spare.empty()) {
+      exchange_ = std::make_unique<exchange>(loop);
+    } else {
+      exchange_ = std::move(spare.back());
+      spare.pop_back();
+    }
+  } catch (...) {
+    loop.leave();
+    throw;
+  }
+}
+
+lease::~lease() {
+  if (!exchange_) return;
+  if (!loop_->owned_by_this_thread()) {
+    // Continued on a second thread, which is refused: what the first thread may be using now is left alone, at the
+    // price of never being freed.
+    static_cast<void>(exchange_.release());
+    return;
+  }
+  exchange_->end();
+  auto& spare = loop_->extended<spare_exchanges>().all;
+  if (spare.size() < spare.capacity()) spare.push_back(std::move(exchange_));
+  loop_->leave();
 }
 
 }  // namespace fanout::http

@@ -1,13 +1,14 @@
 #pragma once
 
-#include <fanout/base/deadline.hpp>
 #include <fanout/base/failure.hpp>
+#include <fanout/http/client_options.hpp>
 
-#include "http/client_core.hpp"
 #include "http/connection.hpp"
+#include "http/dial.hpp"
+#include "http/loop_state.hpp"
 #include "http/outgoing_body.hpp"
+#include "http/request_timer.hpp"
 #include "http/response_parser.hpp"
-#include "http/time_limits.hpp"
 #include "http/transport.hpp"
 
 #include <chrono>
@@ -19,9 +20,6 @@
 /// \file
 /// One request and its response, as a machine that never waits.
 namespace fanout::http {
-
-class loop_state;
-class wake_up;
 
 /// What an exchange needs next.
 enum class step {
@@ -42,16 +40,18 @@ constexpr std::uint8_t waits_for(step next) noexcept {
 }
 
 /// Sends one request and reads its response: all of the work of the hot path, apart from waiting. The coroutine
-/// around it (send.cpp) calls `advance`, waits for what that asks for, and calls it again. So a whole exchange on an
+/// around it (client.cpp) calls `advance`, waits for what that asks for, and calls it again. So a whole exchange on an
 /// open connection costs one coroutine frame, and this object, buffers included, is used again for the next one.
 ///
 /// Failures are thrown as `fanout::error`. Thread safety: none; belongs to its loop's thread.
-class exchange final : public deadline_entry {
+class exchange {
  public:
   using clock = std::chrono::steady_clock;
 
-  explicit exchange(loop_state& loop) : loop_(loop) {}
-  ~exchange() override;
+  explicit exchange(loop_state& loop) : loop_(loop), timer_(loop) {}
+  exchange(const exchange&) = delete;
+  exchange& operator=(const exchange&) = delete;
+  ~exchange() { end(); }
 
   /// Starts the clock for a request with its redirects.
   void begin(const client_options& options);
@@ -96,23 +96,14 @@ class exchange final : public deadline_entry {
   /// another thread runs the loop now.
   void resumed(boost::system::error_code waited);
 
-  /// While a connection is being opened: the deadlines of `what` rule, and end the wait on the other two, which may be
-  /// null.
-  void opening(phase what, polled_socket* socket, wake_up* wake);
-  void opened();
+  /// What `open_connection` needs to know to open one for this hop.
+  connect_context connecting() noexcept;
 
-  /// Where the hop is to go, and how.
-  const url& target() const noexcept { return request_->url; }
-  const route& via() const noexcept { return via_; }
-  pool_limits limits_of_pool() const noexcept;
-  /// This hop was sent before, on an idle connection that proved dead.
-  bool needs_new_connection() const noexcept { return sent_before_; }
   /// "host:port", for messages.
   std::string peer() const;
   polled_socket& socket() noexcept { return connection_->socket; }
   const client_options& options() const noexcept { return *options_; }
-  loop_state& loop() noexcept { return loop_; }
-  clock::time_point started() const noexcept { return limits_.started(); }
+  clock::time_point started() const noexcept { return timer_.limits().started(); }
   const measurements& measured() const noexcept { return measured_; }
   measurements& measured() noexcept { return measured_; }
 
@@ -120,13 +111,12 @@ class exchange final : public deadline_entry {
   /// What of the request is on its way. `held_back`: the body, until the server answers `Expect`.
   enum class sending { head, held_back, body, done };
 
-  void on_deadline() override;
+  void opened();
+  pool_limits limits_of_pool() const noexcept;
   void write_head_again();
   bool next_part(step& next);
   bool refused_expectation();
   const char* why_not_again() const noexcept;
-  void arm();
-  [[noreturn]] void raise_expired() const;
   bool write_some(step& next);
   step read_some();
   step at_end(io_state how);
@@ -145,9 +135,6 @@ class exchange final : public deadline_entry {
   outgoing_body body_;
   std::string_view unsent_;  ///< of the part under way
   sending sending_ = sending::head;
-  std::optional<clock::time_point> held_until_;
-  bool held_too_long_ = false;
-  bool woken_ = false;  ///< a wait was ended for no failure's sake
   bool expects_ = false;
   bool body_in_head_ = false;
   bool was_blocked_ = false;  ///< the peer took no more of the body for a while
@@ -157,11 +144,23 @@ class exchange final : public deadline_entry {
   bool unasked_bytes_ = false;
   bool sent_before_ = false;  ///< this hop is on its second connection
 
-  polled_socket* opening_socket_ = nullptr;
-  wake_up* opening_wake_ = nullptr;
-  time_limits limits_;
-  expiry expired_ = expiry::none;
+  request_timer timer_;
   measurements measured_;
+};
+
+/// An exchange object, borrowed from its loop: they are used again, with the capacity their buffers have grown to.
+class lease {
+ public:
+  /// Throws `std::logic_error` when another thread has exchanges under way on the loop.
+  explicit lease(loop_state& loop);
+  lease(lease&& other) noexcept : loop_(other.loop_), exchange_(std::move(other.exchange_)) {}
+  lease& operator=(lease&&) = delete;
+  ~lease();
+  exchange& operator*() const noexcept { return *exchange_; }
+
+ private:
+  loop_state* loop_;
+  std::unique_ptr<exchange> exchange_;
 };
 
 }  // namespace fanout::http

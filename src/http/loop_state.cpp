@@ -2,8 +2,6 @@
 
 #include <fanout/async/heard_executor.hpp>
 
-#include "http/exchange.hpp"
-
 #include <boost/asio/strand.hpp>
 
 #include <stdexcept>
@@ -12,7 +10,6 @@ namespace fanout::http {
 namespace {
 
 constexpr std::size_t scratch_bytes = 64 * 1024;
-constexpr std::size_t most_spare = 1024;
 
 // One address a thread: cheaper to compare than a thread id, and an atomic of it is always lock-free.
 const void* this_thread() noexcept {
@@ -50,9 +47,7 @@ loop_state::loop_state(asio::execution_context& context)
       names_(context_, deadlines_),
       sockets_(context_),
       pool_(context_),
-      scratch_(scratch_bytes) {
-  spare_.reserve(most_spare);
-}
+      scratch_(scratch_bytes) {}
 
 loop_state::~loop_state() = default;
 
@@ -85,17 +80,6 @@ bool loop_state::owned_by_this_thread() const noexcept {
   return owner_.load(std::memory_order_relaxed) == this_thread();
 }
 
-std::unique_ptr<exchange> loop_state::borrow() {
-  if (spare_.empty()) return std::make_unique<exchange>(*this);
-  auto result = std::move(spare_.back());
-  spare_.pop_back();
-  return result;
-}
-
-void loop_state::give_back(std::unique_ptr<exchange> done) noexcept {
-  if (spare_.size() < spare_.capacity()) spare_.push_back(std::move(done));
-}
-
 std::span<char> loop_state::scratch(std::size_t size) {
   if (scratch_.size() < size) scratch_.resize(size);
   return scratch_;
@@ -110,7 +94,6 @@ void loop_state::shutdown() {
   sockets_.shut_down();
   names_.shut_down();
   pool_.clear();
-  spare_.clear();
 }
 
 }  // namespace fanout::http

@@ -18,12 +18,10 @@
 /// What all exchanges on one event loop share.
 namespace fanout::http {
 
-class exchange;
-
 /// Pool, poller, deadlines, name look-up and read buffer of one `io_context`, made when the first exchange runs there.
 ///
 /// Thread safety: belongs to the thread that runs the loop. `enter` refuses a second thread while exchanges are under
-/// way, and `check_thread` one that continues somebody else's.
+/// way, and `owned_by_this_thread` tells one that continues somebody else's.
 class loop_state : public asio::execution_context::service {
  public:
   using key_type = loop_state;
@@ -40,9 +38,19 @@ class loop_state : public asio::execution_context::service {
   void leave() noexcept;
   bool owned_by_this_thread() const noexcept;
 
-  /// Exchange objects are used again, with the capacity their buffers have grown to.
-  std::unique_ptr<exchange> borrow();
-  void give_back(std::unique_ptr<exchange> done) noexcept;
+  /// What users of the loop keep with it, such as objects to be used again. Destroyed before everything else here.
+  struct extension {
+    extension() = default;
+    extension(const extension&) = delete;
+    extension& operator=(const extension&) = delete;
+    virtual ~extension() = default;
+  };
+  /// The one of this type, made when it is asked for first. There is one type, so it is a single load.
+  template <class Extension>
+  Extension& extended() {
+    if (!extension_) extension_ = std::make_unique<Extension>();
+    return static_cast<Extension&>(*extension_);
+  }
 
   asio::io_context& context() noexcept { return context_; }
   poller& sockets() noexcept { return sockets_; }
@@ -62,9 +70,9 @@ class loop_state : public asio::execution_context::service {
   poller sockets_;
   connection_pool pool_;
   std::vector<char> scratch_;
-  std::vector<std::unique_ptr<exchange>> spare_;
   std::atomic<const void*> owner_{nullptr};  ///< identifies the thread with exchanges under way; null while none are
   std::size_t active_ = 0;
+  std::unique_ptr<extension> extension_;
 };
 
 }  // namespace fanout::http

@@ -173,6 +173,12 @@ std::string_view url::authority() const noexcept {
   return text_.empty() ? std::string_view{} : std::string_view(text_).substr(begin, target_begin_ - begin);
 }
 
+std::string url::host_and_port() const {
+  const bool is_v6 = host().find(':') != std::string_view::npos;
+  std::string result = is_v6 ? "[" : "";
+  return result.append(host()).append(is_v6 ? "]:" : ":").append(std::to_string(port_));
+}
+
 // One pass over a URL that needs no repair, which is nearly every URL of a list: lower-case scheme and host, no user,
 // no brackets, no dot segments. Anything else, and every malformed URL, is left to parse_general().
 bool url::parse_plain(std::string_view text) {
