@@ -1,6 +1,6 @@
 // Many names looked up together on one loop: `bench_dns_lookups SERVER:PORT [names]`, seconds until all are answered in
 // both families. The names are host0.bench.test and so on; one without an address fails the run.
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,7 +1,7 @@
 #include <fanout/base/failure.hpp>
 
 #include "check.hpp"
-#include "http/proxy_greeting.hpp"
+#include "http/proxy/proxy_greeting.hpp"
 
 #include <optional>
 #include <string>

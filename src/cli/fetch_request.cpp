@@ -1,6 +1,6 @@
 #include "cli/fetch_request.hpp"
 
-#include "http/text.hpp"
+#include "http/message/text.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

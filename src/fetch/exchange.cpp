@@ -2,7 +2,7 @@
 #include <fanout/http/client.hpp>
 #include <fanout/http/cookies.hpp>
 
-#include "http/tls_context.hpp"
+#include "http/tls/tls_context.hpp"
 
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>

@@ -1,12 +1,12 @@
 #include <fanout/http/client.hpp>
 
+#include "http/connect/open_connection.hpp"
+#include "http/connect/transport.hpp"
 #include "http/exchange.hpp"
-#include "http/loop_state.hpp"
-#include "http/open_connection.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/redirect.hpp"
 #include "http/response_stream.hpp"
-#include "http/tls_context.hpp"
-#include "http/transport.hpp"
+#include "http/tls/tls_context.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>

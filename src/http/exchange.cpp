@@ -1,6 +1,6 @@
 #include "http/exchange.hpp"
 
-#include "http/request_head.hpp"
+#include "http/h1/request_head.hpp"
 
 #include <boost/asio/error.hpp>
 #include <fmt/format.h>

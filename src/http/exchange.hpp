@@ -3,13 +3,13 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/http/client_options.hpp>
 
-#include "http/connection.hpp"
-#include "http/dial.hpp"
-#include "http/loop_state.hpp"
-#include "http/outgoing_body.hpp"
-#include "http/request_timer.hpp"
-#include "http/response_parser.hpp"
-#include "http/transport.hpp"
+#include "http/body/outgoing_body.hpp"
+#include "http/connect/dial.hpp"
+#include "http/connect/transport.hpp"
+#include "http/h1/response_parser.hpp"
+#include "http/loop/loop_state.hpp"
+#include "http/loop/request_timer.hpp"
+#include "http/pool/connection.hpp"
 
 #include <chrono>
 #include <cstdint>

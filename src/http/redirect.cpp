@@ -3,7 +3,7 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/http/cookies.hpp>
 
-#include "http/text.hpp"
+#include "http/message/text.hpp"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // How many connections are open, who waits for one, and when idle ones are closed.
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>

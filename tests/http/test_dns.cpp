@@ -1,5 +1,5 @@
 #include "http/fake_name_server.hpp"
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 #include "support/temporary_directory.hpp"
 

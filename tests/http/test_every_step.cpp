@@ -3,7 +3,7 @@
 // never been.
 #include "http/certificates.hpp"
 #include "http/fake_name_server.hpp"
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 #include "http/unix_server.hpp"
 #include "support/counted_heap.hpp"

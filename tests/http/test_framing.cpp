@@ -1,5 +1,5 @@
 // How a response's end is found, and what becomes of responses that are broken.
-#include "http/response_parser.hpp"
+#include "http/h1/response_parser.hpp"
 #include "http/support.hpp"
 
 namespace {

@@ -4,7 +4,7 @@
 #include <fanout/async/gather.hpp>
 
 #include "http/fake_name_server.hpp"
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>

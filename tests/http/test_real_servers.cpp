@@ -1,6 +1,6 @@
 // Proxies and a name server that others wrote: tinyproxy, microsocks, dnsmasq.
 #include "http/certificates.hpp"
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 #include "support/server_program.hpp"
 
