@@ -1,7 +1,7 @@
 #include <fanout/base/failure.hpp>
 
 #include "check.hpp"
-#include "http/proxy/proxy_greeting.hpp"
+#include "http/proxy/proxy_handshake.hpp"
 
 #include <optional>
 #include <string>

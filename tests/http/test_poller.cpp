@@ -1,8 +1,8 @@
 // The poller of sockets: what it tells, to whom, and what it may not lose.
 #include <fanout/base/task.hpp>
 
+#include "http/io/notifier.hpp"
 #include "http/io/poller.hpp"
-#include "http/io/wake_up.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>

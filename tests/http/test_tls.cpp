@@ -1,6 +1,6 @@
 #include "http/certificates.hpp"
 #include "http/support.hpp"
-#include "http/tls/tls.hpp"
+#include "http/tls/tls_session.hpp"
 
 #include <openssl/err.h>
 

@@ -3,7 +3,7 @@
 #include <fanout/base/task.hpp>
 
 #include "http/connect/transport.hpp"
-#include "http/io/wake_up.hpp"
+#include "http/io/notifier.hpp"
 #include "http/loop/request_timer.hpp"
 #include "http/pool/connection.hpp"
 #include "http/pool/pool.hpp"

@@ -5,7 +5,7 @@
 #include "http/connect/transport.hpp"
 #include "http/dns/address_policy.hpp"
 #include "http/loop/loop_state.hpp"
-#include "http/proxy/proxy_greeting.hpp"
+#include "http/proxy/proxy_handshake.hpp"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 #include "http/io/poller.hpp"
 
-#include "http/io/wake_up.hpp"
+#include "http/io/notifier.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>

@@ -2,7 +2,7 @@
 
 #include <fanout/base/deadline.hpp>
 
-#include "http/dns/dns.hpp"
+#include "http/dns/resolver.hpp"
 #include "http/io/poller.hpp"
 #include "http/pool/pool.hpp"
 

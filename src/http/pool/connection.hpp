@@ -2,7 +2,7 @@
 
 #include "http/io/io_result.hpp"
 #include "http/io/poller.hpp"
-#include "http/tls/tls.hpp"
+#include "http/tls/tls_session.hpp"
 
 #include <boost/intrusive/list.hpp>
 

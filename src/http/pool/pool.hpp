@@ -1,7 +1,7 @@
 #pragma once
 
 #include "http/io/background_timer.hpp"
-#include "http/io/wake_up.hpp"
+#include "http/io/notifier.hpp"
 #include "http/pool/connection.hpp"
 
 #include <chrono>

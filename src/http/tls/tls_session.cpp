@@ -1,4 +1,4 @@
-#include "http/tls/tls.hpp"
+#include "http/tls/tls_session.hpp"
 
 #include "http/tls/tls_errors.hpp"
 

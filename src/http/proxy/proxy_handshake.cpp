@@ -1,4 +1,4 @@
-#include "http/proxy/proxy_greeting.hpp"
+#include "http/proxy/proxy_handshake.hpp"
 
 #include <fanout/base/failure.hpp>
 

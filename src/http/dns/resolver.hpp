@@ -3,7 +3,7 @@
 #include <fanout/base/deadline.hpp>
 
 #include "http/dns/dns_cache.hpp"
-#include "http/io/wake_up.hpp"
+#include "http/io/notifier.hpp"
 
 #include <boost/asio/io_context.hpp>
 

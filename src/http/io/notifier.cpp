@@ -1,4 +1,4 @@
-#include "http/io/wake_up.hpp"
+#include "http/io/notifier.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>

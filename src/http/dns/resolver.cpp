@@ -1,4 +1,4 @@
-#include "http/dns/dns.hpp"
+#include "http/dns/resolver.hpp"
 
 #include <fanout/base/failure.hpp>
 

@@ -1,7 +1,7 @@
 // What proxies may say, in whatever pieces.
 #include <fanout/base/failure.hpp>
 
-#include "http/proxy/proxy_greeting.hpp"
+#include "http/proxy/proxy_handshake.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
