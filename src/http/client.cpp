@@ -49,7 +49,7 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
   exchange& ex = *held;
   ex.begin(core->options);
   if constexpr (streams) ex.stream_body();
-  hop_chain hops(core->options, what);
+  redirect_chain hops(core->options, what);
   try {
     hops.prepare();
     for (;;) {

@@ -20,20 +20,20 @@ struct conversation {
   std::string failed;
 };
 
-conversation talk(proxy_greeting& greeting, const std::string& answer, std::size_t piece) {
+conversation talk(proxy_handshake& handshake, const std::string& answer, std::size_t piece) {
   conversation result;
-  const auto take_output = [&] { result.said += std::exchange(greeting.output(), {}); };
+  const auto take_output = [&] { result.said += std::exchange(handshake.output(), {}); };
   take_output();
   try {
     for (std::size_t at = 0; at < answer.size(); at += piece) {
-      greeting.put(std::string_view(answer).substr(at, piece));
+      handshake.put(std::string_view(answer).substr(at, piece));
       take_output();
     }
   } catch (const error& thrown) {
     EXPECT_EQ(thrown.kind(), failure_kind::connect);
     result.failed = thrown.what();
   }
-  result.done = greeting.done();
+  result.done = handshake.done();
   return result;
 }
 
@@ -54,7 +54,7 @@ conversation talk_in_pieces(Make make, const std::string& answer) {
 
 conversation connect_through(const std::string& answer, const char* named = "http://proxy.test:3128") {
   const auto proxy = parse_proxy(named);
-  return talk_in_pieces([&] { return greet_http_proxy(proxy, "a.test:443"); }, answer);
+  return talk_in_pieces([&] { return make_http_connect_handshake(proxy, "a.test:443"); }, answer);
 }
 
 TEST(connect, asks_and_is_granted) {
@@ -88,8 +88,8 @@ TEST(connect, stands_no_nonsense) {
   for (int i = 0; i < 20; ++i) interim += "HTTP/1.1 100 Continue\r\n\r\n";
   EXPECT_THAT(connect_through(interim).failed, HasSubstr("interim"));
   const auto proxy = parse_proxy("proxy.test");
-  const auto endless =
-      talk(*greet_http_proxy(proxy, "a.test:443"), "HTTP/1.1 200 OK\r\nX: " + std::string(20'000, 'x'), 1000);
+  const auto endless = talk(*make_http_connect_handshake(proxy, "a.test:443"),
+                            "HTTP/1.1 200 OK\r\nX: " + std::string(20'000, 'x'), 1000);
   EXPECT_THAT(endless.failed, HasSubstr("16384 bytes"));
 }
 
@@ -97,7 +97,7 @@ TEST(connect, waits_for_the_rest) {
   const std::string answer = "HTTP/1.1 200 OK\r\nA: b\r\n\r\n";
   const auto proxy = parse_proxy("proxy.test");
   for (std::size_t cut = 0; cut < answer.size(); ++cut) {
-    const auto so_far = talk(*greet_http_proxy(proxy, "a.test:443"), answer.substr(0, cut), 7);
+    const auto so_far = talk(*make_http_connect_handshake(proxy, "a.test:443"), answer.substr(0, cut), 7);
     EXPECT_FALSE(so_far.done) << cut;
     EXPECT_EQ(so_far.failed, "");
   }
@@ -106,7 +106,7 @@ TEST(connect, waits_for_the_rest) {
 conversation socks(const std::string& answer, const std::string& host = "a.test",
                    const char* named = "socks5h://proxy.test") {
   const auto proxy = parse_proxy(named);
-  return talk_in_pieces([&] { return greet_socks5_proxy(proxy, host, 443); }, answer);
+  return talk_in_pieces([&] { return make_socks5_handshake(proxy, host, 443); }, answer);
 }
 
 const std::string connected = "\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"s;

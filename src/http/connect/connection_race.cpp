@@ -38,12 +38,13 @@ std::string with_port(const asio::ip::address& address, std::uint16_t port) {
 }  // namespace
 
 connection_race::connection_race(poller& sockets, deadline_list& deadlines, connection_pool& pool, std::uint16_t port,
-                                 std::function<std::string_view(const asio::ip::address&)> objection, wake_up& wake)
+                                 std::function<std::string_view(const asio::ip::address&)> reject_reason,
+                                 notifier& wake)
     : sockets_(sockets),
       deadlines_(deadlines),
       pool_(pool),
       port_(port),
-      objection_(std::move(objection)),
+      reject_reason_(std::move(reject_reason)),
       wake_(wake),
       alarm_(wake) {}
 
@@ -81,7 +82,7 @@ void connection_race::start_next() {
   const asio::ip::address where = next_.front();
   next_.pop_front();
   seen_.push_back(where);
-  if (const std::string_view why = objection_(where); !why.empty()) {
+  if (const std::string_view why = reject_reason_(where); !why.empty()) {
     refused_ += fmt::format("{}{} is {}", refused_.empty() ? "" : ", ", where.to_string(), why);
     return;
   }

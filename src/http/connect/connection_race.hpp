@@ -28,10 +28,10 @@ class connection_race {
  public:
   static constexpr std::chrono::milliseconds attempt_delay{250};  ///< RFC 8305 section 8
 
-  /// `allowed` says why an address may not be connected to, empty if it may. `pool` gives up idle connections when the
-  /// process is out of descriptors.
+  /// `reject_reason` says why an address may not be connected to, empty if it may. `pool` gives up idle connections
+  /// when the process is out of descriptors.
   connection_race(poller& sockets, deadline_list& deadlines, connection_pool& pool, std::uint16_t port,
-                  std::function<std::string_view(const asio::ip::address&)> objection, wake_up& wake);
+                  std::function<std::string_view(const asio::ip::address&)> reject_reason, notifier& wake);
   connection_race(const connection_race&) = delete;
   connection_race& operator=(const connection_race&) = delete;
   ~connection_race();
@@ -42,7 +42,7 @@ class connection_race {
   bool step();
   /// Whether all addresses given so far have failed.
   bool lost() const noexcept { return attempts_.empty() && next_.empty(); }
-  /// Whether it lost because of `objection` alone.
+  /// Whether it lost because of `reject_reason` alone.
   bool refused_only() const noexcept { return !refused_.empty() && failures_.empty(); }
   polled_socket take_winner() { return std::move(*winner_); }
   const std::string& winner_address() const noexcept { return winner_address_; }
@@ -55,9 +55,9 @@ class connection_race {
     asio::ip::address where;
   };
   struct alarm final : deadline_entry {
-    explicit alarm(wake_up& of) : wake(of) {}
+    explicit alarm(notifier& of) : wake(of) {}
     void on_deadline() override { wake.notify(); }
-    wake_up& wake;
+    notifier& wake;
   };
 
   void start_next();
@@ -68,8 +68,8 @@ class connection_race {
   deadline_list& deadlines_;
   connection_pool& pool_;
   std::uint16_t port_;
-  std::function<std::string_view(const asio::ip::address&)> objection_;
-  wake_up& wake_;
+  std::function<std::string_view(const asio::ip::address&)> reject_reason_;
+  notifier& wake_;
   alarm alarm_;
   address_list seen_;
   std::deque<asio::ip::address> next_;

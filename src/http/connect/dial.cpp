@@ -27,16 +27,16 @@ constexpr std::chrono::milliseconds resolution_delay{50};
 constexpr std::chrono::milliseconds between_unix_attempts{5};
 
 struct alarm final : deadline_entry {
-  explicit alarm(wake_up& of) : wake(of) {}
+  explicit alarm(notifier& of) : wake(of) {}
   void on_deadline() override {
     rang = true;
     wake.notify();
   }
-  wake_up& wake;
+  notifier& wake;
   bool rang = false;
 };
 
-std::string_view no_objection(const asio::ip::address&) {
+std::string_view no_reject_reason(const asio::ip::address&) {
   return {};
 }
 
@@ -71,10 +71,10 @@ void connect_context::resumed(boost::system::error_code waited) const {
     throw error(failure_kind::timeout, timer.limits().describe(passed, peer(), "while connecting"));
 }
 
-task<std::unique_ptr<connection>> dial(const connect_context& context, wake_up& wake, std::string host,
+task<std::unique_ptr<connection>> dial(const connect_context& context, notifier& wake, std::string host,
                                        std::uint16_t port, bool checked) {
   loop_state& loop = context.loop;
-  connection_race race(loop.sockets(), loop.deadlines(), loop.pool(), port, checked ? why_not_public : no_objection,
+  connection_race race(loop.sockets(), loop.deadlines(), loop.pool(), port, checked ? why_not_public : no_reject_reason,
                        wake);
   const address_list* const given = context.via.by->given_addresses(host, port);
   std::optional<lookup> names;
@@ -114,7 +114,7 @@ task<std::unique_ptr<connection>> dial(const connect_context& context, wake_up& 
   co_return result;
 }
 
-task<asio::ip::address> first_address(const connect_context& context, wake_up& wake, std::string host,
+task<asio::ip::address> first_address(const connect_context& context, notifier& wake, std::string host,
                                       std::uint16_t port, bool checked) {
   address_list found;
   if (const address_list* const given = context.via.by->given_addresses(host, port)) {
@@ -132,14 +132,14 @@ task<asio::ip::address> first_address(const connect_context& context, wake_up& w
   }
   std::string why;
   for (const auto& each : found) {
-    const auto objection = checked ? why_not_public(each) : std::string_view{};
-    if (objection.empty()) co_return each;
-    why += fmt::format("{}{} is {}", why.empty() ? "" : ", ", each.to_string(), objection);
+    const auto reject_reason = checked ? why_not_public(each) : std::string_view{};
+    if (reject_reason.empty()) co_return each;
+    why += fmt::format("{}{} is {}", why.empty() ? "" : ", ", each.to_string(), reject_reason);
   }
   refuse(context, why);
 }
 
-task<std::unique_ptr<connection>> dial_unix(const connect_context& context, wake_up& wake, std::string path) {
+task<std::unique_ptr<connection>> dial_unix(const connect_context& context, notifier& wake, std::string path) {
   loop_state& loop = context.loop;
   detail::owned_descriptor descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   int error = descriptor ? 0 : errno;

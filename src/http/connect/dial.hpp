@@ -38,14 +38,14 @@ struct connect_context {
 /// Looks `host` up and connects to whichever of its addresses answers first (RFC 8305). `wake` is
 /// notified of deadlines, too. Throws a `fanout::error` of kind `dns`, `connect`, `timeout`, and
 /// `refused_by_policy` when `checked` and no address is a public one.
-task<std::unique_ptr<connection>> dial(const connect_context& context, wake_up& wake, std::string host,
+task<std::unique_ptr<connection>> dial(const connect_context& context, notifier& wake, std::string host,
                                        std::uint16_t port, bool checked);
 
 /// Connects to the unix socket at `path`.
-task<std::unique_ptr<connection>> dial_unix(const connect_context& context, wake_up& wake, std::string path);
+task<std::unique_ptr<connection>> dial_unix(const connect_context& context, notifier& wake, std::string path);
 
 /// The address of `host` that would be tried first, checked likewise.
-task<asio::ip::address> first_address(const connect_context& context, wake_up& wake, std::string host,
+task<asio::ip::address> first_address(const connect_context& context, notifier& wake, std::string host,
                                       std::uint16_t port, bool checked);
 
 }  // namespace fanout::http

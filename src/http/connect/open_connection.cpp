@@ -28,7 +28,7 @@ bool waits(io_state state) {
   return state == io_state::want_read || state == io_state::want_write;
 }
 
-task<void> shake_hands(const connect_context& context, connection& on, tls_session& with, std::string peer) {
+task<void> tls_handshake(const connect_context& context, connection& on, tls_session& with, std::string peer) {
   for (;;) {
     const io_result shaken = with.handshake();
     if (shaken.state == io_state::done) co_return;
@@ -39,21 +39,21 @@ task<void> shake_hands(const connect_context& context, connection& on, tls_sessi
   }
 }
 
-task<void> converse(const connect_context& context, connection& on, const proxy_server& proxy,
-                    proxy_greeting& greeting) {
+task<void> run_handshake(const connect_context& context, connection& on, const proxy_server& proxy,
+                         proxy_handshake& handshake) {
   const auto broken = [&](const std::string& how) {
     return error(failure_kind::connect,
                  fmt::format("the proxy {} {} before it had connected to {}", proxy.name, how, context.peer()));
   };
-  while (!greeting.done()) {
+  while (!handshake.done()) {
     io_result moved{io_state::done};
-    if (std::string& output = greeting.output(); !output.empty()) {
+    if (std::string& output = handshake.output(); !output.empty()) {
       moved = on.write_some(output);
       if (moved.state == io_state::done) output.erase(0, moved.bytes);
     } else {
       const auto buffer = context.loop.scratch(4096);
       moved = on.read_some(buffer);
-      if (moved.state == io_state::done) greeting.put({buffer.data(), moved.bytes});
+      if (moved.state == io_state::done) handshake.put({buffer.data(), moved.bytes});
     }
     if (moved.state == io_state::done) continue;
     if (!waits(moved.state))
@@ -72,7 +72,7 @@ void refuse_unchecked(const connect_context& context, const proxy_server& proxy)
                           proxy.name, context.peer()));
 }
 
-task<std::unique_ptr<connection>> through_proxy(const connect_context& context, wake_up& wake) {
+task<std::unique_ptr<connection>> through_proxy(const connect_context& context, notifier& wake) {
   const route& via = context.via;
   const proxy_server& proxy = *via.proxy;
   const bool checked = via.by->public_only();
@@ -90,14 +90,14 @@ task<std::unique_ptr<connection>> through_proxy(const connect_context& context, 
   if (proxy.kind == proxy_kind::https) {
     const tls_carrier wire{result->socket.native_handle()};
     result->tls = std::make_unique<tls_session>(*via.proxy_tls, wire, proxy.host, proxy.name);
-    auto shaking = shake_hands(context, *result, *result->tls, proxy.name);
+    auto shaking = tls_handshake(context, *result, *result->tls, proxy.name);
     co_await std::move(shaking);
   }
   if (!proxy.tunnels(context.target)) co_return result;
   const bool socks = proxy.kind == proxy_kind::socks5 || proxy.kind == proxy_kind::socks5h;
-  const auto greeting =
-      socks ? greet_socks5_proxy(proxy, host, context.target.port()) : greet_http_proxy(proxy, context.peer());
-  auto talking = converse(context, *result, proxy, *greeting);
+  const auto handshake = socks ? make_socks5_handshake(proxy, host, context.target.port())
+                               : make_http_connect_handshake(proxy, context.peer());
+  auto talking = run_handshake(context, *result, proxy, *handshake);
   co_await std::move(talking);
   co_return result;
 }
@@ -106,8 +106,8 @@ task<std::unique_ptr<connection>> through_proxy(const connect_context& context, 
 
 task<std::unique_ptr<connection>> open_connection(connect_context context) {
   const route& via = context.via;
-  wake_up wake(context.loop.context());
-  place mine(context.loop.pool(), via.key, context.limits, context.only_new, wake);
+  notifier wake(context.loop.context());
+  connection_permit mine(context.loop.pool(), via.key, context.limits, context.only_new, wake);
   while (!mine.granted()) {
     context.timer.enter(phase::queued, request_timer::wait_handle(wake));
     auto woken = wake.wait();
@@ -138,7 +138,7 @@ task<std::unique_ptr<connection>> open_connection(connect_context context) {
     result->tls =
         std::make_unique<tls_session>(*via.tls, below, std::string(context.target.host()),
                                       fmt::format("{} {}", context.target.origin(), static_cast<const void*>(via.by)));
-    auto shaking = shake_hands(context, *result, *result->tls, context.peer());
+    auto shaking = tls_handshake(context, *result, *result->tls, context.peer());
     co_await std::move(shaking);
   }
   mine.fill(*result);

@@ -10,7 +10,7 @@
 /// \file
 namespace fanout::http {
 
-/// A connection for the hop that `context` describes, on the way it is to take: waits for a place if its limits are
+/// A connection for the hop that `context` describes, on the way it is to take: waits for a permit if its limits are
 /// reached, looks the host up, connects, talks to the proxy if there is one, and shakes hands for TLS. Mostly it is a
 /// new connection; where it had to wait it may be one that another exchange was done with.
 ///

@@ -167,7 +167,7 @@ bool cookie_jar::store(const url& from, std::string_view header) {
     const parsed_host domain = parse_host(parsed->domain);
     const std::string host(from.host());
     // A trailing dot would not be on the list of public suffixes.
-    if (!domain.problem.empty() || domain.text.ends_with('.') || !domain_matches(host, domain.text)) return false;
+    if (!domain.error.empty() || domain.text.ends_with('.') || !domain_matches(host, domain.text)) return false;
     // Its own site may be a public suffix, or an address: a cookie for it alone is what it can have.
     made.host_only = domain.text == host && (is_address(host) || is_public_suffix(host));
     if (!made.host_only && is_public_suffix(domain.text)) return false;
@@ -215,7 +215,7 @@ bool cookie_jar::add(cookie what) {
   if (what.name.size() + what.value.size() > state_->limits.cookie_bytes) return false;
   const bool bracketless_ipv6 = what.domain.find(':') != std::string::npos;
   const parsed_host domain = bracketless_ipv6 ? parsed_host{parse_ipv6(what.domain), {}} : parse_host(what.domain);
-  if (!domain.problem.empty() || domain.text.empty()) return false;
+  if (!domain.error.empty() || domain.text.empty()) return false;
   what.domain = domain.text;
   if (!what.host_only && (what.domain.ends_with('.') || is_address(what.domain) || is_public_suffix(what.domain)))
     return false;

@@ -292,7 +292,7 @@ struct resolver::impl final : deadline_entry {
   dns_cache cache;
 };
 
-lookup::lookup(resolver& names, const std::string& host, wake_up& wake) : names_(names), host_(host), wake_(wake) {
+lookup::lookup(resolver& names, const std::string& host, notifier& wake) : names_(names), host_(host), wake_(wake) {
   const auto fill = [this](const address_list& known) {
     auto found4 = std::make_shared<dns_answer>(), found6 = std::make_shared<dns_answer>();
     found4->status = found6->status = ARES_ENODATA;

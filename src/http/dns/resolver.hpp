@@ -23,7 +23,7 @@ struct dns_query;
 class lookup {
  public:
   /// `wake` is notified of each answer and must outlive the look-up.
-  lookup(resolver& names, const std::string& host, wake_up& wake);
+  lookup(resolver& names, const std::string& host, notifier& wake);
   lookup(const lookup&) = delete;
   lookup& operator=(const lookup&) = delete;
   ~lookup();
@@ -48,7 +48,7 @@ class lookup {
 
   resolver& names_;
   std::string host_;
-  wake_up& wake_;
+  notifier& wake_;
   one_family v4_, v6_;
 };
 

@@ -57,8 +57,8 @@ constexpr bool is_digit(char c) noexcept {
 response_parser::response_parser(const client_options& options, bool head_request, bool keep_body)
     : options_(options), head_request_(head_request), keep_body_(keep_body) {}
 
-bool response_parser::fail(problem what, const char* why) noexcept {
-  problem_ = what;
+bool response_parser::fail(parse_error what, const char* why) noexcept {
+  error_ = what;
   why_ = why;
   state_ = state::broken;
   return false;
@@ -90,7 +90,8 @@ response_parser::progress response_parser::put(std::string_view bytes) {
     if (!end) {
       scanned_ = rest.size();
       if (rest.size() > options_.max_header_bytes)
-        fail(state_ >= state::chunk_size && state_ != state::trailers ? problem::chunk_limit : problem::header_limit);
+        fail(state_ >= state::chunk_size && state_ != state::trailers ? parse_error::chunk_limit
+                                                                      : parse_error::header_limit);
       break;
     }
     scanned_ = 0;
@@ -98,7 +99,7 @@ response_parser::progress response_parser::put(std::string_view bytes) {
     used += length + 1;
     // A reader that takes a bare LF for an end of line and one that does not see different messages.
     if (length == 0 || rest[length - 1] != '\r') {
-      fail(problem::malformed, "a line that does not end in CR LF (RFC 9112 section 2.2)");
+      fail(parse_error::malformed, "a line that does not end in CR LF (RFC 9112 section 2.2)");
       break;
     }
     if (!read_line(rest.substr(0, length - 1))) break;
@@ -115,7 +116,7 @@ bool response_parser::read_line(std::string_view line) {
     case state::chunk_size:
       return read_chunk_size(line);
     case state::chunk_end:
-      if (!line.empty()) return fail(problem::malformed, "a chunk longer than its size (RFC 9112 section 7.1)");
+      if (!line.empty()) return fail(parse_error::malformed, "a chunk longer than its size (RFC 9112 section 7.1)");
       state_ = state::chunk_size;
       return true;
     default:  // trailers
@@ -127,13 +128,13 @@ bool response_parser::read_line(std::string_view line) {
 bool response_parser::read_status_line(std::string_view line) {
   if (line.size() < 12 || !line.starts_with("HTTP/1.") || line[8] != ' ' || (line.size() > 12 && line[12] != ' ') ||
       !is_digit(line[9]) || !is_digit(line[10]) || !is_digit(line[11]))
-    return fail(problem::malformed, "no status line of HTTP/1.1 (RFC 9112 section 4)");
+    return fail(parse_error::malformed, "no status line of HTTP/1.1 (RFC 9112 section 4)");
   if (line[7] != '0' && line[7] != '1')
-    return fail(problem::malformed, "a version other than 1.0 and 1.1 (RFC 9112 section 2.3)");
+    return fail(parse_error::malformed, "a version other than 1.0 and 1.1 (RFC 9112 section 2.3)");
   const auto reason = line.size() > 13 ? line.substr(13) : std::string_view{};
-  if (!is_all(reason, in_value)) return fail(problem::malformed, "a control character (RFC 9112 section 4)");
+  if (!is_all(reason, in_value)) return fail(parse_error::malformed, "a control character (RFC 9112 section 4)");
   result_.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
-  if (result_.status < 100) return fail(problem::malformed, "a status below 100 (RFC 9110 section 15)");
+  if (result_.status < 100) return fail(parse_error::malformed, "a status below 100 (RFC 9110 section 15)");
   old_version_ = line[7] == '0';
   result_.reason.assign(reason);
   result_.headers.clear();
@@ -143,26 +144,26 @@ bool response_parser::read_status_line(std::string_view line) {
 }
 
 bool response_parser::read_field(std::string_view line) {
-  if (is_space(line.front())) return fail(problem::malformed, "a folded header line (RFC 9112 section 5.2)");
+  if (is_space(line.front())) return fail(parse_error::malformed, "a folded header line (RFC 9112 section 5.2)");
   const auto colon = line.find(':');
-  if (colon == line.npos) return fail(problem::malformed, "a header line without a colon (RFC 9112 section 5)");
+  if (colon == line.npos) return fail(parse_error::malformed, "a header line without a colon (RFC 9112 section 5)");
   const auto name = line.substr(0, colon);
   if (name.empty() || !is_all(name, in_name))
-    return fail(problem::malformed, !name.empty() && is_space(name.back())
-                                        ? "a space between a header's name and its colon (RFC 9112 section 5.1)"
-                                        : "a header name that is not a token (RFC 9110 section 5.6.2)");
+    return fail(parse_error::malformed, !name.empty() && is_space(name.back())
+                                            ? "a space between a header's name and its colon (RFC 9112 section 5.1)"
+                                            : "a header name that is not a token (RFC 9110 section 5.6.2)");
   const auto value = trimmed(line.substr(colon + 1));
   if (!is_all(value, in_value))
-    return fail(problem::malformed, "a control character in a header (RFC 9110 section 5.5)");
+    return fail(parse_error::malformed, "a control character in a header (RFC 9110 section 5.5)");
   // Trailer fields are kept apart: merged into the header they could pass for the server's own framing or policy
   // (RFC 9110 section 6.5.1).
   auto& fields = state_ == state::trailers ? result_.trailers : result_.headers;
   fields.add(name, value);
   if (fields.bytes() > options_.max_header_bytes || fields.size() > options_.max_header_count)
-    return fail(problem::header_limit);
+    return fail(parse_error::header_limit);
   if (state_ != state::trailers) return read_framing_field(name, value);
   if (equal_ignoring_case(name, "content-length") || equal_ignoring_case(name, "transfer-encoding"))
-    return fail(problem::malformed, "a length in the trailer (RFC 9110 section 6.5.1)");
+    return fail(parse_error::malformed, "a length in the trailer (RFC 9110 section 6.5.1)");
   return true;
 }
 
@@ -178,10 +179,10 @@ bool response_parser::read_framing_field(std::string_view name, std::string_view
       return true;
     case 17:
       if (!equal_ignoring_case(name, "transfer-encoding")) return true;
-      if (chunked_) return fail(problem::malformed, "two transfer codings (RFC 9112 section 6.1)");
+      if (chunked_) return fail(parse_error::malformed, "two transfer codings (RFC 9112 section 6.1)");
       // Only codings we asked for may be applied besides, and we ask for none.
       if (!equal_ignoring_case(value, "chunked"))
-        return fail(problem::malformed, "a transfer coding other than 'chunked' (RFC 9112 section 6.1)");
+        return fail(parse_error::malformed, "a transfer coding other than 'chunked' (RFC 9112 section 6.1)");
       chunked_ = true;
       return true;
     default:
@@ -190,15 +191,15 @@ bool response_parser::read_framing_field(std::string_view name, std::string_view
 }
 
 bool response_parser::read_content_length(std::string_view value) {
-  if (has_length_) return fail(problem::malformed, "more than one Content-Length (RFC 9112 section 6.3)");
+  if (has_length_) return fail(parse_error::malformed, "more than one Content-Length (RFC 9112 section 6.3)");
   has_length_ = true;
   std::uint64_t length = 0;
   for (const char c : value) {
     if (!is_digit(c) || length > (std::numeric_limits<std::uint64_t>::max() - 9) / 10)
-      return fail(problem::malformed, "a Content-Length that is no number (RFC 9110 section 8.6)");
+      return fail(parse_error::malformed, "a Content-Length that is no number (RFC 9110 section 8.6)");
     length = length * 10 + static_cast<std::uint64_t>(c - '0');
   }
-  if (value.empty()) return fail(problem::malformed, "an empty Content-Length (RFC 9110 section 8.6)");
+  if (value.empty()) return fail(parse_error::malformed, "an empty Content-Length (RFC 9110 section 8.6)");
   expected_bytes_ = length;
   return true;
 }
@@ -216,15 +217,15 @@ void response_parser::read_connection(std::string_view value) {
 bool response_parser::end_header() {
   const int status = result_.status;
   if (chunked_ && has_length_)
-    return fail(problem::malformed, "both Content-Length and Transfer-Encoding (RFC 9112 section 6.3)");
+    return fail(parse_error::malformed, "both Content-Length and Transfer-Encoding (RFC 9112 section 6.3)");
   if (chunked_ && old_version_)
-    return fail(problem::malformed, "a transfer coding in a message of HTTP/1.0 (RFC 9112 section 6.1)");
+    return fail(parse_error::malformed, "a transfer coding in a message of HTTP/1.0 (RFC 9112 section 6.1)");
   if ((status < 200 || status == 204) && (chunked_ || (has_length_ && expected_bytes_ != 0)))
-    return fail(problem::malformed, "a body where the status allows none (RFC 9112 section 6.3)");
-  if (status == 101) return fail(problem::switched);
+    return fail(parse_error::malformed, "a body where the status allows none (RFC 9112 section 6.3)");
+  if (status == 101) return fail(parse_error::switched);
   if (status < 200) {
     continued_ = continued_ || status == 100;
-    if (++interim_ > most_interim) return fail(problem::interim_limit);
+    if (++interim_ > most_interim) return fail(parse_error::interim_limit);
     has_length_ = says_close_ = says_keep_alive_ = names_coding_ = false;
     state_ = state::status_line;
     return true;
@@ -236,7 +237,7 @@ bool response_parser::end_header() {
   if (chunked_) {
     state_ = state::chunk_size;
   } else if (has_length_) {
-    if (expected_bytes_ > options_.max_body_bytes) return fail(problem::body_limit);
+    if (expected_bytes_ > options_.max_body_bytes) return fail(parse_error::body_limit);
     length_known_ = true;
     left_ = expected_bytes_;
     state_ = left_ == 0 ? state::complete : state::body_of_length;
@@ -253,8 +254,8 @@ bool response_parser::begin_decoding() {
   try {
     decoder_.emplace(options_, result_.headers);
   } catch (const coding_error& failed) {
-    coding_problem_ = failed.what();
-    return fail(problem::coding);
+    coding_error_ = failed.what();
+    return fail(parse_error::coding);
   }
   if (!decoder_->needed()) decoder_.reset();
   return true;
@@ -268,17 +269,17 @@ bool response_parser::read_chunk_size(std::string_view line) {
     const char c = lower(line[digits]);
     const int digit = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
     if (digit < 0) break;
-    if (size >> 60 != 0) return fail(problem::malformed, "a chunk size out of range (RFC 9112 section 7.1)");
+    if (size >> 60 != 0) return fail(parse_error::malformed, "a chunk size out of range (RFC 9112 section 7.1)");
     size = size << 4 | static_cast<std::uint64_t>(digit);
   }
   const auto extension = line.substr(digits);
   if (digits == 0 || !(extension.empty() || trimmed(extension).starts_with(';')))
-    return fail(problem::malformed, "a chunk size that is no number (RFC 9112 section 7.1)");
+    return fail(parse_error::malformed, "a chunk size that is no number (RFC 9112 section 7.1)");
   if (!is_all(extension, in_value))
-    return fail(problem::malformed, "a control character in a chunk's extension (RFC 9112 section 7.1.1)");
+    return fail(parse_error::malformed, "a control character in a chunk's extension (RFC 9112 section 7.1.1)");
   metadata_bytes_ += extension.size();
-  if (metadata_bytes_ > options_.max_header_bytes) return fail(problem::chunk_limit);
-  if (size > options_.max_body_bytes) return fail(problem::body_limit);
+  if (metadata_bytes_ > options_.max_header_bytes) return fail(parse_error::chunk_limit);
+  if (size > options_.max_body_bytes) return fail(parse_error::body_limit);
   left_ = size;
   state_ = size == 0 ? state::trailers : state::chunk_data;
   return true;
@@ -286,7 +287,7 @@ bool response_parser::read_chunk_size(std::string_view line) {
 
 bool response_parser::store_body(std::string_view body) {
   result_.coded_bytes += body.size();
-  if (result_.coded_bytes > options_.max_body_bytes) return fail(problem::body_limit);
+  if (result_.coded_bytes > options_.max_body_bytes) return fail(parse_error::body_limit);
   if (decoder_) return decode_body(body);
   result_.body_bytes = result_.coded_bytes;
   if (keep_body_) result_.body.append(body);
@@ -300,12 +301,12 @@ bool response_parser::decode_body(std::string_view body) {
       return result_.body.size() < room_;
     });
     result_.body_bytes = decoder_->decoded_bytes();
-    if (verdict == body_decoder::verdict::too_many_bytes) return fail(problem::body_limit);
-    if (verdict == body_decoder::verdict::too_high_a_ratio) return fail(problem::ratio_limit);
+    if (verdict == body_decoder::verdict::too_many_bytes) return fail(parse_error::body_limit);
+    if (verdict == body_decoder::verdict::too_high_a_ratio) return fail(parse_error::ratio_limit);
     return true;
   } catch (const coding_error& failed) {
-    coding_problem_ = failed.what();
-    return fail(problem::coding);
+    coding_error_ = failed.what();
+    return fail(parse_error::coding);
   }
 }
 
@@ -332,8 +333,8 @@ bool response_parser::end_body() {
     try {
       decoder_->end();
     } catch (const coding_error& failed) {
-      coding_problem_ = failed.what();
-      return fail(problem::coding);
+      coding_error_ = failed.what();
+      return fail(parse_error::coding);
     }
     decoder_.reset();
   }
@@ -359,28 +360,28 @@ std::string response_parser::how_far() const {
 }
 
 void response_parser::raise(const std::string& from) const {
-  switch (problem_) {
-    case problem::header_limit:
+  switch (error_) {
+    case parse_error::header_limit:
       throw error(failure_kind::too_large,
                   fmt::format("the response header from {} is over the limit of {} bytes or {} fields", from,
                               options_.max_header_bytes, options_.max_header_count));
-    case problem::body_limit:
+    case parse_error::body_limit:
       throw error(failure_kind::too_large,
                   fmt::format("the body from {} is over the limit of {} bytes", from, options_.max_body_bytes));
-    case problem::chunk_limit:
+    case parse_error::chunk_limit:
       throw error(failure_kind::too_large, fmt::format("the chunk extensions from {} are over the limit of {} bytes",
                                                        from, options_.max_header_bytes));
-    case problem::coding:
+    case parse_error::coding:
       throw error(failure_kind::protocol,
                   fmt::format("{} sent a body that cannot be decoded: {} (RFC 9110 section 8.4)", from,
-                              printable(coding_problem_)));
-    case problem::ratio_limit:
+                              printable(coding_error_)));
+    case parse_error::ratio_limit:
       throw error(failure_kind::too_large,
                   fmt::format("the body from {} is over the limit of {} decoded bytes for each coded one", from,
                               options_.max_decoding_ratio));
-    case problem::switched:
+    case parse_error::switched:
       throw error(failure_kind::protocol, fmt::format("{} switched protocols (status 101) unasked", from));
-    case problem::interim_limit:
+    case parse_error::interim_limit:
       throw error(failure_kind::protocol,
                   fmt::format("{} sent more than {} interim (1xx) responses", from, most_interim));
     default:

@@ -92,7 +92,7 @@ class response_parser {
     complete,
     broken
   };
-  enum class problem {
+  enum class parse_error {
     none,
     malformed,
     header_limit,
@@ -104,7 +104,7 @@ class response_parser {
     ratio_limit
   };
 
-  bool fail(problem what, const char* why = nullptr) noexcept;
+  bool fail(parse_error what, const char* why = nullptr) noexcept;
   bool read_line(std::string_view line);
   bool read_status_line(std::string_view line);
   bool read_field(std::string_view line);
@@ -126,11 +126,11 @@ class response_parser {
   std::size_t scanned_ = 0;         ///< bytes given before, and not used, that hold no end of line
   std::size_t metadata_bytes_ = 0;  ///< of chunk sizes' extensions
   const char* why_ = nullptr;
-  std::string coding_problem_;
+  std::string coding_error_;
   std::optional<body_decoder> decoder_;  ///< exists while a coded body is read
   int interim_ = 0;
   state state_ = state::status_line;
-  problem problem_ = problem::none;
+  parse_error error_ = parse_error::none;
   bool head_request_;
   bool keep_body_;
   bool got_some_ = false;

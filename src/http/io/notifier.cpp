@@ -8,7 +8,7 @@
 
 namespace fanout::http {
 
-task<void> wake_up::wait() {
+task<void> notifier::wait() {
   if (!notified_) {
     timer_.expires_at(clock::time_point::max());
     auto sleeping = timer_.async_wait(asio::as_tuple(asio::deferred));
@@ -18,7 +18,7 @@ task<void> wake_up::wait() {
   notified_ = false;
 }
 
-void wake_up::notify() noexcept {
+void notifier::notify() noexcept {
   if (!std::exchange(notified_, true)) timer_.cancel();
 }
 

@@ -14,11 +14,11 @@ namespace fanout::http {
 /// woken asks again what has happened; a call while nobody sleeps is not lost.
 ///
 /// Thread safety: none.
-class wake_up {
+class notifier {
  public:
-  explicit wake_up(asio::io_context& loop) : timer_(loop.get_executor()) {}
-  wake_up(const wake_up&) = delete;
-  wake_up& operator=(const wake_up&) = delete;
+  explicit notifier(asio::io_context& loop) : timer_(loop.get_executor()) {}
+  notifier(const notifier&) = delete;
+  notifier& operator=(const notifier&) = delete;
 
   /// Until `notify`. Asio's cancellation ends it with `operation_aborted`.
   task<void> wait();

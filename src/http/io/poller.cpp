@@ -50,7 +50,7 @@ void polled_socket::cancel() noexcept {
   watched_->cancel();
 }
 
-void polled_socket::notify(wake_up* whom) noexcept {
+void polled_socket::notify(notifier* whom) noexcept {
   const bool before = std::exchange(watched_->notified, whom) != nullptr;
   if (whom && (watched_->ready | watched_->over) != 0) whom->notify();
   if (whom && !before) watched_->owner.begin_wait();

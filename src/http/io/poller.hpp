@@ -27,7 +27,7 @@ namespace fanout::http {
 namespace asio = boost::asio;
 
 class poller;
-class wake_up;
+class notifier;
 
 /// What to wait for; `readable | writable` is whichever comes first.
 enum : std::uint8_t { readable = 1, writable = 2 };
@@ -61,7 +61,7 @@ class polled_socket {
   /// The same for what was not sent.
   void leave_unsent() noexcept { watched_->ready |= writable; }
   /// Calls `whom` whenever something was told; null: no more. It must outlive that.
-  void notify(wake_up* whom) noexcept;
+  void notify(notifier* whom) noexcept;
   /// The peer has closed its side, or the connection broke, so far as was told.
   bool ended() const noexcept { return watched_->over != 0; }
 
@@ -93,7 +93,7 @@ class polled_socket {
     std::uint8_t ready = 0;   ///< was told, and not waited for since
     std::uint8_t over = 0;    ///< the sides that are ready for good
     std::uint8_t wanted = 0;  ///< by the coroutine that is parked
-    wake_up* notified = nullptr;
+    notifier* notified = nullptr;
     asio::any_io_executor executor;  ///< of that coroutine; empty when it is the loop's own
     detail::parked_handler<boost::system::error_code> parked;
   };

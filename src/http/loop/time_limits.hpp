@@ -15,7 +15,7 @@ namespace fanout::http {
 /// What an exchange waits for.
 enum class phase : std::uint8_t {
   none,
-  queued,      ///< for a place among the connections its limits allow
+  queued,      ///< for one of the connections that the limits allow
   resolving,   ///< for the addresses of a name
   connecting,  ///< for TCP, and for what a proxy wants to hear
   securing,    ///< for the TLS handshake

@@ -81,8 +81,8 @@ parsed_host to_ascii(const std::string& name) {
   const int result = idn2_to_ascii_8z(name.c_str(), &converted, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
   const std::unique_ptr<char, void (*)(void*)> owned(converted, idn2_free);
   if (result != IDN2_OK)
-    return {.problem = fmt::format("its host name '{}' cannot be written in ASCII ({})", printable(name),
-                                   idn2_strerror(result))};
+    return {.error = fmt::format("its host name '{}' cannot be written in ASCII ({})", printable(name),
+                                 idn2_strerror(result))};
   return {.text = converted};
 }
 
@@ -134,22 +134,22 @@ std::string parse_ipv6(std::string_view written) {
 
 parsed_host parse_host(std::string_view written) {
   std::string name = percent_decoded(written);
-  if (name.find('\0') != name.npos) return {.problem = "its host name contains '\\x00'"};
+  if (name.find('\0') != name.npos) return {.error = "its host name contains '\\x00'"};
   if (!is_ascii(name)) {
     parsed_host converted = to_ascii(name);
-    if (!converted.problem.empty()) return converted;
+    if (!converted.error.empty()) return converted;
     name = std::move(converted.text);
   }
   for (char& c : name) c = lower(c);
-  if (name.empty()) return {.problem = "it names no host"};
-  if (name.size() > longest_name) return {.problem = "its host name is longer than 253 characters"};
+  if (name.empty()) return {.error = "it names no host"};
+  if (name.size() > longest_name) return {.error = "its host name is longer than 253 characters"};
   for (const char c : name) {
     const bool allowed = (c >= 'a' && c <= 'z') || is_digit(c) || c == '.' || c == '-' || c == '_';
-    if (!allowed) return {.problem = fmt::format("its host name contains '{}'", printable({&c, 1}))};
+    if (!allowed) return {.error = fmt::format("its host name contains '{}'", printable({&c, 1}))};
   }
   if (!ends_in_number(name)) return {.text = std::move(name)};
   const auto address = parse_ipv4(name);
-  if (!address) return {.problem = fmt::format("'{}' ends in a number and is not an IPv4 address", name)};
+  if (!address) return {.error = fmt::format("'{}' ends in a number and is not an IPv4 address", name)};
   return {.text =
               fmt::format("{}.{}.{}.{}", *address >> 24, *address >> 16 & 255, *address >> 8 & 255, *address & 255)};
 }

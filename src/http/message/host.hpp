@@ -12,8 +12,8 @@ namespace fanout::http {
 
 /// A host, or why it is none.
 struct parsed_host {
-  std::string text = {};     ///< lower case, ASCII; an IPv4 address in dotted decimal
-  std::string problem = {};  ///< not empty: what is wrong, to follow "the URL cannot be fetched: "
+  std::string text = {};   ///< lower case, ASCII; an IPv4 address in dotted decimal
+  std::string error = {};  ///< not empty: what is wrong, to follow "the URL cannot be fetched: "
 };
 
 /// Percent-decoded, and in other scripts than ASCII by UTS 46, non-transitional (so that "straße" stays what it is).

@@ -99,7 +99,7 @@ std::string checked_host(std::string_view whole, std::string_view host, bool bra
     return address;
   }
   parsed_host parsed = parse_host(host);
-  if (!parsed.problem.empty()) refuse(whole, parsed.problem);
+  if (!parsed.error.empty()) refuse(whole, parsed.error);
   return std::move(parsed.text);
 }
 

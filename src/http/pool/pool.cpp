@@ -104,13 +104,13 @@ void connection_pool::drop_if_unused(host_group& group) noexcept {
   if (group.open == 0 && group.waiting.empty()) groups_.erase(groups_.find(*group.key));
 }
 
-// First a place at the host, then one among all: whoever waits for the second holds the first, and as those are given
-// back by connections that are in use or idle, nobody waits for ever.
-void connection_pool::join(place& who) {
+// First a permit of the host, then one of the loop: whoever waits for the second holds the first, and as those are
+// given back by connections that are in use or idle, nobody waits for ever.
+void connection_pool::join(connection_permit& who) {
   host_group& group = *who.group_;
   const std::size_t most = who.limits_.open_per_group;
   if (most != 0 && (!group.waiting.empty() || group.open >= most)) {
-    who.state_ = place::state::waiting_for_host;
+    who.state_ = connection_permit::state::waiting_for_host;
     group.waiting.push_back(who);
     ++waiting_;
     return;
@@ -119,53 +119,53 @@ void connection_pool::join(place& who) {
   wait_for_any(who);
 }
 
-void connection_pool::wait_for_any(place& who) {
+void connection_pool::wait_for_any(connection_permit& who) {
   const std::size_t most = who.limits_.open;
   if (most != 0 && waiting_for_any_.empty() && open_ >= most) close_oldest();
   if (most == 0 || (waiting_for_any_.empty() && open_ < most)) return grant(who);
-  who.state_ = place::state::waiting_for_any;
+  who.state_ = connection_permit::state::waiting_for_any;
   waiting_for_any_.push_back(who);
   ++waiting_;
 }
 
-void connection_pool::grant(place& who) noexcept {
+void connection_pool::grant(connection_permit& who) noexcept {
   ++open_;
-  who.state_ = place::state::granted;
+  who.state_ = connection_permit::state::granted;
   who.wake_.notify();
 }
 
-void connection_pool::leave(place& who) noexcept {
+void connection_pool::leave(connection_permit& who) noexcept {
   host_group& group = *who.group_;
-  switch (std::exchange(who.state_, place::state::spent)) {
-    case place::state::waiting_for_host:
+  switch (std::exchange(who.state_, connection_permit::state::spent)) {
+    case connection_permit::state::waiting_for_host:
       group.waiting.erase(group.waiting.iterator_to(who));
       --waiting_;
       return drop_if_unused(group);
-    case place::state::waiting_for_any:
+    case connection_permit::state::waiting_for_any:
       waiting_for_any_.erase(waiting_for_any_.iterator_to(who));
       --waiting_;
       --group.open;
       return serve(group);
-    case place::state::granted:
+    case connection_permit::state::granted:
       --open_;
       --group.open;
       return serve(group);
-    case place::state::handed: {
+    case connection_permit::state::handed: {
       const auto since = who.handed_->idle_since;
       return put(std::move(who.handed_), since, who.limits_);
     }
-    case place::state::spent:
+    case connection_permit::state::spent:
       return;
   }
 }
 
-// True when somebody took the connection or its place. The oldest in line decides: if a connection to another host is
-// what it waits for, this one is closed to make room.
+// True when a permit took the connection, or the room it leaves. The oldest in line decides: if a connection to another
+// host is what it waits for, this one is closed to make room.
 bool connection_pool::hand_over(std::unique_ptr<connection>& back) {
   host_group& group = *back->group;
-  place* const here = group.waiting.empty() ? nullptr : &group.waiting.front();
-  place* const any = waiting_for_any_.empty() ? nullptr : &waiting_for_any_.front();
-  place* const first = !here ? any : !any || here->ticket_ < any->ticket_ ? here : any;
+  connection_permit* const here = group.waiting.empty() ? nullptr : &group.waiting.front();
+  connection_permit* const any = waiting_for_any_.empty() ? nullptr : &waiting_for_any_.front();
+  connection_permit* const first = !here ? any : !any || here->ticket_ < any->ticket_ ? here : any;
   if (!first) return false;
   if (first->group_ != &group || first->only_new_) {
     discard(std::move(back));
@@ -175,7 +175,7 @@ bool connection_pool::hand_over(std::unique_ptr<connection>& back) {
   auto& line = held_place ? waiting_for_any_ : group.waiting;
   line.pop_front();
   --waiting_;
-  first->state_ = place::state::handed;
+  first->state_ = connection_permit::state::handed;
   first->handed_ = std::move(back);
   first->wake_.notify();
   if (held_place) {  // the connection brings its own
@@ -190,7 +190,7 @@ void connection_pool::serve(host_group& group) noexcept {
   if (waiting_ == 0) return drop_if_unused(group);
   serve_any();
   while (!group.waiting.empty()) {
-    place& first = group.waiting.front();
+    connection_permit& first = group.waiting.front();
     if (group.open >= first.limits_.open_per_group) break;
     group.waiting.pop_front();
     --waiting_;
@@ -202,7 +202,7 @@ void connection_pool::serve(host_group& group) noexcept {
 
 void connection_pool::serve_any() noexcept {
   while (!waiting_for_any_.empty()) {
-    place& first = waiting_for_any_.front();
+    connection_permit& first = waiting_for_any_.front();
     if (open_ >= first.limits_.open) break;
     waiting_for_any_.pop_front();
     --waiting_;
@@ -210,7 +210,8 @@ void connection_pool::serve_any() noexcept {
   }
 }
 
-place::place(connection_pool& pool, pool_key_view key, const pool_limits& limits, bool only_new, wake_up& wake)
+connection_permit::connection_permit(connection_pool& pool, pool_key_view key, const pool_limits& limits, bool only_new,
+                                     notifier& wake)
     : pool_(pool),
       group_(&pool.group_of(key)),
       limits_(limits),
@@ -220,16 +221,16 @@ place::place(connection_pool& pool, pool_key_view key, const pool_limits& limits
   pool.join(*this);
 }
 
-place::~place() {
+connection_permit::~connection_permit() {
   pool_.leave(*this);
 }
 
-std::unique_ptr<connection> place::take_handed() noexcept {
+std::unique_ptr<connection> connection_permit::take_handed() noexcept {
   if (handed_) state_ = state::spent;
   return std::move(handed_);
 }
 
-void place::fill(connection& fresh) noexcept {
+void connection_permit::fill(connection& fresh) noexcept {
   assert(state_ == state::granted);
   fresh.group = group_;
   state_ = state::spent;

@@ -45,24 +45,26 @@ struct pool_limits {
 };
 
 class connection_pool;
-class place;
-using line_of_places = boost::intrusive::list<place, boost::intrusive::base_hook<boost::intrusive::list_base_hook<>>>;
+class connection_permit;
+using permit_queue =
+    boost::intrusive::list<connection_permit, boost::intrusive::base_hook<boost::intrusive::list_base_hook<>>>;
 
-/// The right to have one more connection open, for which its owner may have to wait in line: `wake` is notified when it
-/// is his turn. Lines are first come, first served, within a host and over all hosts. Destroying a place leaves the
-/// line, or gives back what it was granted: whoever gives up, or is cancelled, in whatever state, holds up nobody.
-class place : public boost::intrusive::list_base_hook<> {
+/// The right to have one more connection open. Its owner may have to wait in a queue: `wake` is notified when the
+/// permit is granted. Queues are first come, first served, within a host and over all hosts. Destroying a permit leaves
+/// the queue, or gives back what it was granted, so an owner that gives up or is cancelled, in whatever state, holds up
+/// nobody.
+class connection_permit : public boost::intrusive::list_base_hook<> {
  public:
   /// `only_new`: a connection that others have used is no use.
-  place(connection_pool& pool, pool_key_view key, const pool_limits& limits, bool only_new, wake_up& wake);
-  place(const place&) = delete;
-  place& operator=(const place&) = delete;
-  ~place();
+  connection_permit(connection_pool& pool, pool_key_view key, const pool_limits& limits, bool only_new, notifier& wake);
+  connection_permit(const connection_permit&) = delete;
+  connection_permit& operator=(const connection_permit&) = delete;
+  ~connection_permit();
 
   bool granted() const noexcept { return state_ == state::granted || state_ == state::handed; }
   /// The connection that somebody else was done with and handed over; null if a new one is to be opened.
   std::unique_ptr<connection> take_handed() noexcept;
-  /// The new connection takes the place.
+  /// The new connection uses the permit up.
   void fill(connection& fresh) noexcept;
 
  private:
@@ -77,7 +79,7 @@ class place : public boost::intrusive::list_base_hook<> {
   connection_pool& pool_;
   host_group* group_;
   pool_limits limits_;
-  wake_up& wake_;
+  notifier& wake_;
   std::unique_ptr<connection> handed_;
   std::uint64_t ticket_;
   state state_ = state::spent;
@@ -88,8 +90,8 @@ class place : public boost::intrusive::list_base_hook<> {
 struct host_group {
   const pool_key* key = nullptr;
   idle_of_group idle;
-  std::size_t open = 0;  ///< idle ones and granted places included
-  line_of_places waiting;
+  std::size_t open = 0;  ///< idle ones and granted permits included
+  permit_queue waiting;
 };
 
 /// Keeps connections open between exchanges, and counts those that are open. The latest one returned is the first one
@@ -112,7 +114,7 @@ class connection_pool {
                                    bool check_always);
   /// Takes back a connection that can carry another exchange, and hands it to whoever waits for one like it.
   void put(std::unique_ptr<connection> back, clock::time_point now, const pool_limits& allowed);
-  /// Closes a connection that was taken, or filled a place.
+  /// Closes a connection that was taken, or used a permit up.
   void discard(std::unique_ptr<connection> broken) noexcept;
   /// Closes the idle connection unused for longest; false when there is none.
   bool close_oldest() noexcept;
@@ -124,7 +126,7 @@ class connection_pool {
   std::size_t waiting() const noexcept { return waiting_; }
 
  private:
-  friend class place;
+  friend class connection_permit;
   struct key_hash {
     using is_transparent = void;
     std::size_t operator()(const pool_key& key) const noexcept { return hash(key.peer, key.tls, key.transport); }
@@ -144,10 +146,10 @@ class connection_pool {
 
   std::unique_ptr<connection> unlink(connection& idle) noexcept;
   host_group& group_of(pool_key_view key);
-  void join(place& who);
-  void leave(place& who) noexcept;
-  void wait_for_any(place& who);
-  void grant(place& who) noexcept;
+  void join(connection_permit& who);
+  void leave(connection_permit& who) noexcept;
+  void wait_for_any(connection_permit& who);
+  void grant(connection_permit& who) noexcept;
   bool hand_over(std::unique_ptr<connection>& back);
   void serve(host_group& group) noexcept;
   void serve_any() noexcept;
@@ -156,7 +158,7 @@ class connection_pool {
 
   std::unordered_map<pool_key, host_group, key_hash, key_equal> groups_;
   idle_of_pool all_;
-  line_of_places waiting_for_any_;
+  permit_queue waiting_for_any_;
   std::size_t open_ = 0;
   std::size_t waiting_ = 0;  ///< in all lines together
   std::uint64_t tickets_ = 0;

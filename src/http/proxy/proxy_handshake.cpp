@@ -19,9 +19,9 @@ constexpr int most_interim = 8;
   throw error(failure_kind::connect, fmt::format("the proxy {} {}", proxy.name, why));
 }
 
-class http_greeting final : public proxy_greeting {
+class http_connect_handshake final : public proxy_handshake {
  public:
-  http_greeting(const proxy_server& proxy, const std::string& target) : proxy_(proxy), target_(target) {
+  http_connect_handshake(const proxy_server& proxy, const std::string& target) : proxy_(proxy), target_(target) {
     output_ = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n", target);
     if (!proxy.authorization.empty()) output_ += fmt::format("Proxy-Authorization: {}\r\n", proxy.authorization);
     output_ += "\r\n";
@@ -81,9 +81,9 @@ class http_greeting final : public proxy_greeting {
   int interim_ = 0;
 };
 
-class socks5_greeting final : public proxy_greeting {
+class socks5_handshake final : public proxy_handshake {
  public:
-  socks5_greeting(const proxy_server& proxy, std::string host, std::uint16_t port)
+  socks5_handshake(const proxy_server& proxy, std::string host, std::uint16_t port)
       : proxy_(proxy), host_(std::move(host)), port_(port) {
     output_ = proxy.has_user ? std::string("\x05\x02\x00\x02", 4) : std::string("\x05\x01\x00", 3);
     expect_ = stage::method;
@@ -203,13 +203,13 @@ class socks5_greeting final : public proxy_greeting {
 
 }  // namespace
 
-std::unique_ptr<proxy_greeting> greet_http_proxy(const proxy_server& proxy, const std::string& target) {
-  return std::make_unique<http_greeting>(proxy, target);
+std::unique_ptr<proxy_handshake> make_http_connect_handshake(const proxy_server& proxy, const std::string& target) {
+  return std::make_unique<http_connect_handshake>(proxy, target);
 }
 
-std::unique_ptr<proxy_greeting> greet_socks5_proxy(const proxy_server& proxy, const std::string& host,
-                                                   std::uint16_t port) {
-  return std::make_unique<socks5_greeting>(proxy, host, port);
+std::unique_ptr<proxy_handshake> make_socks5_handshake(const proxy_server& proxy, const std::string& host,
+                                                       std::uint16_t port) {
+  return std::make_unique<socks5_handshake>(proxy, host, port);
 }
 
 }  // namespace fanout::http

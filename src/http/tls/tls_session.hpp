@@ -51,7 +51,7 @@ class tls_session {
   tls_carrier carrier_;
   std::string host_;
   bool to_proxy_;
-  tls_session_place sessions_;  ///< empty without resumption
+  tls_session_slot sessions_;  ///< empty without resumption
   std::string failure_;
 };
 

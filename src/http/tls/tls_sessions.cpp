@@ -79,9 +79,9 @@ void tls_session_cache::remove(entry_list::iterator at) {
 }
 
 int keep_tls_session(SSL* from, SSL_SESSION* session) {
-  const auto* const place = static_cast<const tls_session_place*>(SSL_get_app_data(from));
-  if (!place) return 0;
-  place->cache->put(place->key, ssl_session(session));
+  const auto* const slot = static_cast<const tls_session_slot*>(SSL_get_app_data(from));
+  if (!slot) return 0;
+  slot->cache->put(slot->key, ssl_session(session));
   return 1;  // ours now
 }
 

@@ -58,7 +58,7 @@ class tls_session_cache {
 };
 
 /// Where the sessions of one connection go: the application data of its `SSL`.
-struct tls_session_place {
+struct tls_session_slot {
   tls_session_cache* cache = nullptr;
   std::string key = {};
 };
