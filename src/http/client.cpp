@@ -138,6 +138,11 @@ const client_options& client::options() const noexcept {
   return core_->options;
 }
 
+void client::read_tls_files() const {
+  for (const auto& tls : {tls_settings::of(core_->options), tls_settings::of_proxy(core_->options)})
+    if (!tls.ca_file.empty() || !tls.certificate_file.empty()) tls_context::shared(tls)->native();
+}
+
 const client& client::shared() {
   static const client one;
   return one;

@@ -2,8 +2,7 @@
 
 #include <fanout/base/failure.hpp>
 #include <fanout/http/cookies.hpp>
-
-#include "http/message/text.hpp"
+#include <fanout/http/detail/text.hpp>
 
 #include <fmt/format.h>
 

@@ -46,6 +46,9 @@ class client {
   task<response_stream> open(request what) const;
 
   const client_options& options() const noexcept;
+  /// Reads the files that the options name for TLS now, and not for the first connection that needs them. Throws a
+  /// `fanout::error` of kind `tls` that names the file which cannot be used.
+  void read_tls_files() const;
 
   /// The client with default options.
   static const client& shared();

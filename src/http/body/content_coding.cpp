@@ -1,6 +1,6 @@
 #include "http/body/content_coding.hpp"
 
-#include "http/message/text.hpp"
+#include <fanout/http/detail/text.hpp>
 
 #include <fmt/format.h>
 

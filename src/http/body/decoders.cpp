@@ -1,6 +1,7 @@
 // One class for each coding, over the library that knows it.
+#include <fanout/http/detail/text.hpp>
+
 #include "http/body/content_coding.hpp"
-#include "http/message/text.hpp"
 
 #include <zlib.h>
 #include <zstd.h>

@@ -1,8 +1,7 @@
 #include "http/body/outgoing_body.hpp"
 
 #include <fanout/base/failure.hpp>
-
-#include "http/message/text.hpp"
+#include <fanout/http/detail/text.hpp>
 
 #include <fmt/format.h>
 

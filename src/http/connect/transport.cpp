@@ -1,8 +1,8 @@
 #include "http/connect/transport.hpp"
 
 #include <fanout/base/failure.hpp>
+#include <fanout/http/detail/text.hpp>
 
-#include "http/message/text.hpp"
 #include "http/tls/tls_context.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
 #include "http/cookies/cookie_file.hpp"
 
-#include "http/message/text.hpp"
+#include <fanout/http/detail/text.hpp>
 
 #include <fmt/format.h>
 

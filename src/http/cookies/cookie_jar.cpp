@@ -1,10 +1,10 @@
 #include <fanout/http/cookies.hpp>
+#include <fanout/http/detail/text.hpp>
 
 #include "http/cookies/cookie_file.hpp"
 #include "http/cookies/cookie_parser.hpp"
 #include "http/cookies/public_suffix.hpp"
 #include "http/message/host.hpp"
-#include "http/message/text.hpp"
 
 #include <algorithm>
 #include <iterator>

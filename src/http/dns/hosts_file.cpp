@@ -1,6 +1,6 @@
 #include "http/dns/hosts_file.hpp"
 
-#include "http/message/text.hpp"
+#include <fanout/http/detail/text.hpp>
 
 #include <sys/stat.h>
 

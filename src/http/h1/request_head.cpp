@@ -1,9 +1,9 @@
 #include "http/h1/request_head.hpp"
 
 #include <fanout/base/failure.hpp>
+#include <fanout/http/detail/text.hpp>
 
 #include "http/body/content_coding.hpp"
-#include "http/message/text.hpp"
 
 #include <fmt/format.h>
 

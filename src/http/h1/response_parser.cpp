@@ -1,8 +1,7 @@
 #include "http/h1/response_parser.hpp"
 
 #include <fanout/base/failure.hpp>
-
-#include "http/message/text.hpp"
+#include <fanout/http/detail/text.hpp>
 
 #include <fmt/format.h>
 

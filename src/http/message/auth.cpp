@@ -1,7 +1,6 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/http/auth.hpp>
-
-#include "http/message/text.hpp"
+#include <fanout/http/detail/text.hpp>
 
 #include <algorithm>
 

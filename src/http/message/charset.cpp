@@ -1,6 +1,6 @@
 #include "http/message/charset.hpp"
 
-#include "http/message/text.hpp"
+#include <fanout/http/detail/text.hpp>
 
 #include <iconv.h>
 

@@ -1,7 +1,6 @@
 #include <fanout/base/failure.hpp>
+#include <fanout/http/detail/text.hpp>
 #include <fanout/http/forms.hpp>
-
-#include "http/message/text.hpp"
 
 #include <fmt/format.h>
 

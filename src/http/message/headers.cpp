@@ -1,6 +1,5 @@
+#include <fanout/http/detail/text.hpp>
 #include <fanout/http/headers.hpp>
-
-#include "http/message/text.hpp"
 
 namespace fanout::http {
 

@@ -1,6 +1,6 @@
 #include "http/message/host.hpp"
 
-#include "http/message/text.hpp"
+#include <fanout/http/detail/text.hpp>
 
 #include <fmt/format.h>
 

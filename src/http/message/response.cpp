@@ -1,8 +1,8 @@
 #include <fanout/base/failure.hpp>
+#include <fanout/http/detail/text.hpp>
 #include <fanout/http/response.hpp>
 
 #include "http/message/charset.hpp"
-#include "http/message/text.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "http/message/text.hpp"
+#include <fanout/http/detail/text.hpp>
 
 #include <algorithm>
 

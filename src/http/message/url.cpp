@@ -1,8 +1,8 @@
 #include <fanout/base/failure.hpp>
+#include <fanout/http/detail/text.hpp>
 #include <fanout/http/url.hpp>
 
 #include "http/message/host.hpp"
-#include "http/message/text.hpp"
 
 #include <boost/url.hpp>
 

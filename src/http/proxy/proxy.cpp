@@ -1,8 +1,7 @@
 #include "http/proxy/proxy.hpp"
 
 #include <fanout/base/failure.hpp>
-
-#include "http/message/text.hpp"
+#include <fanout/http/detail/text.hpp>
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v4.hpp>

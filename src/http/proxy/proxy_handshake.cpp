@@ -1,8 +1,7 @@
 #include "http/proxy/proxy_handshake.hpp"
 
 #include <fanout/base/failure.hpp>
-
-#include "http/message/text.hpp"
+#include <fanout/http/detail/text.hpp>
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 #include <string_view>
 
 /// \file
-/// Small helpers for protocol text: ASCII only, never the locale.
+/// Not for users. Small helpers for protocol text: ASCII only, never the locale.
 namespace fanout::http {
 
 constexpr char lower(char c) noexcept {
