@@ -1,6 +1,6 @@
 #include "http/connect/connection_race.hpp"
 
-#include "http/pool/pool.hpp"
+#include "http/pool/session_pool.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <fmt/format.h>

@@ -6,7 +6,7 @@
 #include "http/io/notifier.hpp"
 #include "http/loop/request_timer.hpp"
 #include "http/pool/connection.hpp"
-#include "http/pool/pool.hpp"
+#include "http/pool/session_pool.hpp"
 
 #include <boost/system/error_code.hpp>
 

@@ -3,7 +3,7 @@
 #include <fanout/http/client_options.hpp>
 
 #include "http/dns/dns_cache.hpp"
-#include "http/pool/pool.hpp"
+#include "http/pool/session_pool.hpp"
 #include "http/proxy/proxy.hpp"
 
 #include <memory>

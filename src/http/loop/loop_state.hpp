@@ -4,7 +4,7 @@
 
 #include "http/dns/resolver.hpp"
 #include "http/io/poller.hpp"
-#include "http/pool/pool.hpp"
+#include "http/pool/session_pool.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution_context.hpp>

@@ -1,4 +1,4 @@
-#include "http/pool/pool.hpp"
+#include "http/pool/session_pool.hpp"
 
 #include <algorithm>
 #include <cassert>
