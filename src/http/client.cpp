@@ -1,3 +1,4 @@
+#include <fanout/base/failure.hpp>
 #include <fanout/http/client.hpp>
 
 #include "http/connect/open_connection.hpp"
@@ -37,15 +38,15 @@ namespace {
   throw error(std::move(what));
 }
 
-// The whole client, seen from above: every hop of a request, on an open connection if there is one. On an open
-// connection this is the only coroutine frame, and the wait for the response the only suspension. `Result` is the whole
+// The whole client, seen from above: every hop of a request, on an open session if there is one. On an open
+// session this is the only coroutine frame, and the wait for the response the only suspension. `Result` is the whole
 // response, or one to be read bit by bit.
 template <class Result>
 task<Result> exchange_all(std::shared_ptr<const client::core> core, request what) {
   constexpr bool streams = std::is_same_v<Result, response_stream>;
   const auto executor = co_await asio::this_coro::executor;
   loop_state& loop = loop_state::of(executor);
-  lease held(loop);
+  exchange_lease held(loop);
   exchange& ex = *held;
   ex.begin(core->options);
   if constexpr (streams) ex.stream_body();
@@ -55,15 +56,15 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
     for (;;) {
       ex.prepare(what, core->options.user_agent, core->transport.to(what.url, core->tls.get()));
       for (step next = step::again; next == step::again;) {
-        if (!ex.take_idle()) {
+        if (!ex.take_open()) {
           auto opening = open_connection(ex.connecting());
-          auto fresh = co_await std::move(opening);
-          ex.use(std::move(fresh));
+          auto granted = co_await std::move(opening);
+          ex.use(std::move(granted));
         }
         next = ex.advance();
         while (next == step::want_body || waits_for(next) != 0) {
           if (next != step::want_body) {
-            auto ready = ex.socket().wait(waits_for(next));
+            auto ready = ex.wait(next);
             const auto [failed] = co_await std::move(ready);
             ex.resumed(failed);
           } else {
@@ -72,7 +73,7 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
           }
           next = ex.advance();
         }
-        if (!streams || next == step::again) ex.release_connection();
+        if (!streams || next == step::again) ex.release();
       }
       response answer;
       if constexpr (streams)
@@ -81,7 +82,7 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
         answer = ex.take_response();
       if (hops.follow(answer)) {
         ++ex.measured().redirects;
-        if (streams) ex.release_connection();  // what is left of its body nobody wants
+        if (streams) ex.release();  // what is left of its body nobody wants
         continue;
       }
       answer.history = hops.take_history();

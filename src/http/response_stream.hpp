@@ -14,7 +14,7 @@ namespace fanout::http {
 
 /// The exchange under way behind a stream, and what it refers to.
 struct response_stream::state {
-  state(std::shared_ptr<const client_options> of_client, lease with, request sent, response got)
+  state(std::shared_ptr<const client_options> of_client, exchange_lease with, request sent, response got)
       : options(std::move(of_client)), held(std::move(with)), what(std::move(sent)), head(std::move(got)) {
     (*held).moved(what);
     (*held).pause();
@@ -22,10 +22,10 @@ struct response_stream::state {
 
   /// Waits until there is some of the body, or its end: false.
   task<bool> fill();
-  std::string& body() noexcept { return (*held).parser().body(); }
+  std::string& body() noexcept { return (*held).body(); }
 
   std::shared_ptr<const client_options> options;  ///< which the exchange refers to
-  lease held;
+  exchange_lease held;
   request what;
   response head;
   std::size_t taken = 0;  ///< of what lies in `body`: who reads byte by byte must not move the rest each time

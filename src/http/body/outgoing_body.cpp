@@ -92,18 +92,9 @@ outgoing_body::next outgoing_body::take(std::string_view& into) {
   if (file_ >= 0) return read_file(into);
   if (!std::exchange(pulled_, false)) return next::pull;
   given_ += piece_.size();
-  if (length_) {
-    if (piece_.empty() || given_ > *length_) check_whole();
-    ended_ = piece_.empty();
-    if (ended_) return next::end;
-  } else {
-    // RFC 9112 section 7.1.
-    ended_ = piece_.empty();
-    if (ended_)
-      piece_ = "0\r\n\r\n";
-    else
-      piece_.insert(0, fmt::format("{:x}\r\n", piece_.size())).append("\r\n");
-  }
+  ended_ = piece_.empty();
+  if (length_ && (ended_ || given_ > *length_)) check_whole();
+  if (ended_) return next::end;
   into = piece_;
   return next::bytes;
 }

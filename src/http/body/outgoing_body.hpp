@@ -20,7 +20,8 @@ struct body_source::source {
   bool used = false;  ///< `only_once`, and a piece was taken
 };
 
-/// The body of one request as the bytes that go on the wire, framed, piece by piece. Thread safety: none.
+/// The body of one request, piece by piece, as it is sent; a stream frames the pieces as its version of HTTP does.
+/// Thread safety: none.
 class outgoing_body {
  public:
   outgoing_body() = default;
@@ -38,13 +39,15 @@ class outgoing_body {
 
   bool any() const noexcept { return memory_ || from_; }
   bool in_memory() const noexcept { return memory_ != nullptr; }
-  /// Empty when the body is chunked. Valid after `open`.
+  /// Empty when it is not known beforehand. Valid after `open`.
   std::optional<std::uint64_t> length() const noexcept { return length_; }
   bool can_be_sent_again() const noexcept { return !from_ || !from_->only_once || !from_->used; }
 
   enum class next { bytes, pull, end };
   /// The next bytes to send are in `into`; or the stream has to be asked, by awaiting `pull`; or there are no more.
   next take(std::string_view& into);
+  /// What `take` gave last of a body that is not in memory, to be framed where it lies.
+  std::string& piece() noexcept { return piece_; }
   task<void> pull();
 
  private:

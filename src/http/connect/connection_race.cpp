@@ -37,7 +37,7 @@ std::string with_port(const asio::ip::address& address, std::uint16_t port) {
 
 }  // namespace
 
-connection_race::connection_race(poller& sockets, deadline_list& deadlines, connection_pool& pool, std::uint16_t port,
+connection_race::connection_race(poller& sockets, deadline_list& deadlines, session_pool& pool, std::uint16_t port,
                                  std::function<std::string_view(const asio::ip::address&)> reject_reason,
                                  notifier& wake)
     : sockets_(sockets),

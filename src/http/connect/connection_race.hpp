@@ -17,7 +17,7 @@
 /// Connections to several addresses of one host, of which one wins.
 namespace fanout::http {
 
-class connection_pool;
+class session_pool;
 
 /// Happy Eyeballs (RFC 8305): addresses are tried in order, the next one when the last has failed or after 250 ms,
 /// while those before it go on; the first connection that stands wins. It never waits itself: `wake` is notified of
@@ -30,7 +30,7 @@ class connection_race {
 
   /// `reject_reason` says why an address may not be connected to, empty if it may. `pool` gives up idle connections
   /// when the process is out of descriptors.
-  connection_race(poller& sockets, deadline_list& deadlines, connection_pool& pool, std::uint16_t port,
+  connection_race(poller& sockets, deadline_list& deadlines, session_pool& pool, std::uint16_t port,
                   std::function<std::string_view(const asio::ip::address&)> reject_reason, notifier& wake);
   connection_race(const connection_race&) = delete;
   connection_race& operator=(const connection_race&) = delete;
@@ -66,7 +66,7 @@ class connection_race {
 
   poller& sockets_;
   deadline_list& deadlines_;
-  connection_pool& pool_;
+  session_pool& pool_;
   std::uint16_t port_;
   std::function<std::string_view(const asio::ip::address&)> reject_reason_;
   notifier& wake_;

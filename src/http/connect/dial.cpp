@@ -71,8 +71,8 @@ void connect_context::resumed(boost::system::error_code waited) const {
     throw error(failure_kind::timeout, timer.limits().describe(passed, peer(), "while connecting"));
 }
 
-task<std::unique_ptr<connection>> dial(const connect_context& context, notifier& wake, std::string host,
-                                       std::uint16_t port, bool checked) {
+task<std::unique_ptr<session>> dial(const connect_context& context, notifier& wake, std::string host,
+                                    std::uint16_t port, bool checked) {
   loop_state& loop = context.loop;
   connection_race race(loop.sockets(), loop.deadlines(), loop.pool(), port, checked ? why_not_public : no_reject_reason,
                        wake);
@@ -109,8 +109,8 @@ task<std::unique_ptr<connection>> dial(const connect_context& context, notifier&
     co_await std::move(woken);
     context.resumed({});
   }
-  auto result = std::make_unique<connection>(race.take_winner());
-  result->remote_address = race.winner_address();
+  auto result = std::make_unique<session>(race.take_winner());
+  result->wire.remote_address = race.winner_address();
   co_return result;
 }
 
@@ -139,7 +139,7 @@ task<asio::ip::address> first_address(const connect_context& context, notifier& 
   refuse(context, why);
 }
 
-task<std::unique_ptr<connection>> dial_unix(const connect_context& context, notifier& wake, std::string path) {
+task<std::unique_ptr<session>> dial_unix(const connect_context& context, notifier& wake, std::string path) {
   loop_state& loop = context.loop;
   detail::owned_descriptor descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   int error = descriptor ? 0 : errno;
@@ -162,8 +162,8 @@ task<std::unique_ptr<connection>> dial_unix(const connect_context& context, noti
     throw fanout::error(failure_kind::connect,
                         fmt::format("no connection to the unix socket {} for {}: {}", path, context.peer(),
                                     boost::system::system_category().message(error)));
-  auto result = std::make_unique<connection>(polled_socket(loop.sockets(), std::move(descriptor)));
-  result->remote_address = "unix:" + path;
+  auto result = std::make_unique<session>(polled_socket(loop.sockets(), std::move(descriptor)));
+  result->wire.remote_address = "unix:" + path;
   co_return result;
 }
 

@@ -5,7 +5,6 @@
 #include "http/connect/transport.hpp"
 #include "http/io/notifier.hpp"
 #include "http/loop/request_timer.hpp"
-#include "http/pool/connection.hpp"
 #include "http/pool/session_pool.hpp"
 
 #include <boost/system/error_code.hpp>
@@ -38,11 +37,11 @@ struct connect_context {
 /// Looks `host` up and connects to whichever of its addresses answers first (RFC 8305). `wake` is
 /// notified of deadlines, too. Throws a `fanout::error` of kind `dns`, `connect`, `timeout`, and
 /// `refused_by_policy` when `checked` and no address is a public one.
-task<std::unique_ptr<connection>> dial(const connect_context& context, notifier& wake, std::string host,
-                                       std::uint16_t port, bool checked);
+task<std::unique_ptr<session>> dial(const connect_context& context, notifier& wake, std::string host,
+                                    std::uint16_t port, bool checked);
 
 /// Connects to the unix socket at `path`.
-task<std::unique_ptr<connection>> dial_unix(const connect_context& context, notifier& wake, std::string path);
+task<std::unique_ptr<session>> dial_unix(const connect_context& context, notifier& wake, std::string path);
 
 /// The address of `host` that would be tried first, checked likewise.
 task<asio::ip::address> first_address(const connect_context& context, notifier& wake, std::string host,

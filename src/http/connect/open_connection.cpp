@@ -72,7 +72,7 @@ void refuse_unchecked(const connect_context& context, const proxy_server& proxy)
                           proxy.name, context.peer()));
 }
 
-task<std::unique_ptr<connection>> through_proxy(const connect_context& context, notifier& wake) {
+task<std::unique_ptr<session>> through_proxy(const connect_context& context, notifier& wake) {
   const route& via = context.via;
   const proxy_server& proxy = *via.proxy;
   const bool checked = via.by->public_only();
@@ -86,25 +86,26 @@ task<std::unique_ptr<connection>> through_proxy(const connect_context& context, 
   }
   // The proxy's own address is the caller's choice.
   auto dialling = dial(context, wake, proxy.host, proxy.port, false);
-  auto result = co_await std::move(dialling);
+  auto made = co_await std::move(dialling);
   if (proxy.kind == proxy_kind::https) {
-    const tls_carrier wire{result->socket.native_handle()};
-    result->tls = std::make_unique<tls_session>(*via.proxy_tls, wire, proxy.host, proxy.name);
-    auto shaking = tls_handshake(context, *result, *result->tls, proxy.name);
+    connection& wire = made->wire;
+    const tls_carrier below{wire.socket.native_handle()};
+    wire.tls = std::make_unique<tls_session>(*via.proxy_tls, below, proxy.host, proxy.name);
+    auto shaking = tls_handshake(context, wire, *wire.tls, proxy.name);
     co_await std::move(shaking);
   }
-  if (!proxy.tunnels(context.target)) co_return result;
+  if (!proxy.tunnels(context.target)) co_return made;
   const bool socks = proxy.kind == proxy_kind::socks5 || proxy.kind == proxy_kind::socks5h;
   const auto handshake = socks ? make_socks5_handshake(proxy, host, context.target.port())
                                : make_http_connect_handshake(proxy, context.peer());
-  auto talking = run_handshake(context, *result, proxy, *handshake);
+  auto talking = run_handshake(context, made->wire, proxy, *handshake);
   co_await std::move(talking);
-  co_return result;
+  co_return made;
 }
 
 }  // namespace
 
-task<std::unique_ptr<connection>> open_connection(connect_context context) {
+task<stream_grant> open_connection(connect_context context) {
   const route& via = context.via;
   notifier wake(context.loop.context());
   connection_permit mine(context.loop.pool(), via.key, context.limits, context.only_new, wake);
@@ -116,33 +117,33 @@ task<std::unique_ptr<connection>> open_connection(connect_context context) {
   }
   if (auto handed = mine.take_handed()) co_return handed;
 
-  std::unique_ptr<connection> result;
+  std::unique_ptr<session> made;
   if (!via.by->unix_socket().empty()) {
     if (via.by->public_only())
       throw error(failure_kind::refused_by_policy, "a unix socket is no public address, and only those are allowed");
     auto dialling = dial_unix(context, wake, via.by->unix_socket());
-    result = co_await std::move(dialling);
+    made = co_await std::move(dialling);
   } else if (via.proxy) {
     auto dialling = through_proxy(context, wake);
-    result = co_await std::move(dialling);
+    made = co_await std::move(dialling);
   } else {
     auto dialling =
         dial(context, wake, std::string(context.target.host()), context.target.port(), via.by->public_only());
-    result = co_await std::move(dialling);
+    made = co_await std::move(dialling);
   }
   if (via.tls) {
-    result->proxy_tls = std::move(result->tls);
-    const tls_carrier below{result->socket.native_handle(), result->proxy_tls.get()};
+    connection& wire = made->wire;
+    wire.proxy_tls = std::move(wire.tls);
+    const tls_carrier below{wire.socket.native_handle(), wire.proxy_tls.get()};
     // Sessions are found by what the pool's key holds: one that was made through a proxy would tell the server, when it
     // is resumed without it, that both are the same client.
-    result->tls =
+    wire.tls =
         std::make_unique<tls_session>(*via.tls, below, std::string(context.target.host()),
                                       fmt::format("{} {}", context.target.origin(), static_cast<const void*>(via.by)));
-    auto shaking = tls_handshake(context, *result, *result->tls, context.peer());
+    auto shaking = tls_handshake(context, wire, *wire.tls, context.peer());
     co_await std::move(shaking);
   }
-  mine.fill(*result);
-  co_return result;
+  co_return mine.fill(std::move(made));
 }
 
 }  // namespace fanout::http

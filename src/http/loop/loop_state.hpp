@@ -54,7 +54,7 @@ class loop_state : public asio::execution_context::service {
 
   asio::io_context& context() noexcept { return context_; }
   poller& sockets() noexcept { return sockets_; }
-  connection_pool& pool() noexcept { return pool_; }
+  session_pool& pool() noexcept { return pool_; }
   deadline_list& deadlines() noexcept { return deadlines_; }
   resolver& names() noexcept { return names_; }
 
@@ -68,7 +68,7 @@ class loop_state : public asio::execution_context::service {
   deadline_list deadlines_;
   resolver names_;
   poller sockets_;
-  connection_pool pool_;
+  session_pool pool_;
   std::vector<char> scratch_;
   std::atomic<const void*> owner_{nullptr};  ///< identifies the thread with exchanges under way; null while none are
   std::size_t active_ = 0;

@@ -4,6 +4,8 @@
 #include "http/io/notifier.hpp"
 #include "http/pool/connection.hpp"
 
+#include <boost/intrusive/list.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -11,17 +13,68 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 /// \file
-/// The open connections of one loop.
+/// The sessions of one loop, and the streams they grant.
 namespace fanout::http {
 
-using idle_of_group = boost::intrusive::list<
-    connection, boost::intrusive::member_hook<connection, boost::intrusive::list_member_hook<>, &connection::in_group>>;
-using idle_of_pool = boost::intrusive::list<
-    connection, boost::intrusive::member_hook<connection, boost::intrusive::list_member_hook<>, &connection::in_pool>>;
+class connection_permit;
+class session_pool;
+struct session_group;
 
-/// What two exchanges must have in common to use the same connection: everything that decides who the peer is, and who
+/// A connection that HTTP is spoken on. One exchange at a time has one of its streams; a session of HTTP/1.1 has room
+/// for one stream, one of a protocol that multiplexes for as many as its peer allows.
+///
+/// Thread safety: none. The pool owns it once a permit was used up for it.
+class session {
+ public:
+  explicit session(polled_socket open_socket) : wire(std::move(open_socket)) {}
+
+  connection wire;
+  std::size_t most_streams = 1;  ///< at a time
+  bool used = false;             ///< carried an exchange before
+
+  // The pool's.
+  session_group* group = nullptr;
+  std::size_t streams = 0;                             ///< that are granted
+  std::chrono::steady_clock::time_point idle_since{};  ///< when a stream was last given back
+  std::chrono::steady_clock::time_point idle_until{};  ///< when it is closed unless it is used before
+  boost::intrusive::list_member_hook<> in_group;       ///< among those of its group with room, latest first
+  boost::intrusive::list_member_hook<> in_pool;        ///< among all idle ones of its loop, latest first
+};
+
+using sessions_with_room = boost::intrusive::list<
+    session, boost::intrusive::member_hook<session, boost::intrusive::list_member_hook<>, &session::in_group>>;
+using idle_sessions = boost::intrusive::list<
+    session, boost::intrusive::member_hook<session, boost::intrusive::list_member_hook<>, &session::in_pool>>;
+
+/// The right to one stream of a session. It is given back by `session_pool::put`; destroying it, or `reset`, says that
+/// the session is of no use any more: no stream is granted there again, and with its last one it is closed.
+class stream_grant {
+ public:
+  stream_grant() = default;
+  stream_grant(stream_grant&& other) noexcept : session_(std::exchange(other.session_, nullptr)) {}
+  stream_grant& operator=(stream_grant&& other) noexcept {
+    reset();
+    session_ = std::exchange(other.session_, nullptr);
+    return *this;
+  }
+  ~stream_grant() { reset(); }
+
+  void reset() noexcept;
+  explicit operator bool() const noexcept { return session_ != nullptr; }
+  session& operator*() const noexcept { return *session_; }
+  session* operator->() const noexcept { return session_; }
+
+ private:
+  friend class connection_permit;
+  friend class session_pool;
+  explicit stream_grant(session& of) noexcept : session_(&of) {}
+  session* session_ = nullptr;
+};
+
+/// What two exchanges must have in common to use the same session: everything that decides who the peer is, and who
 /// the peer believes us to be.
 struct pool_key_view {
   std::string_view peer;  ///< scheme, host and port; of the proxy, if that is who the requests are for
@@ -44,8 +97,6 @@ struct pool_limits {
   std::chrono::milliseconds lifetime{0};
 };
 
-class connection_pool;
-class connection_permit;
 using permit_queue =
     boost::intrusive::list<connection_permit, boost::intrusive::base_hook<boost::intrusive::list_base_hook<>>>;
 
@@ -55,78 +106,79 @@ using permit_queue =
 /// nobody.
 class connection_permit : public boost::intrusive::list_base_hook<> {
  public:
-  /// `only_new`: a connection that others have used is no use.
-  connection_permit(connection_pool& pool, pool_key_view key, const pool_limits& limits, bool only_new, notifier& wake);
+  /// `only_new`: a session that others have used is no use.
+  connection_permit(session_pool& pool, pool_key_view key, const pool_limits& limits, bool only_new, notifier& wake);
   connection_permit(const connection_permit&) = delete;
   connection_permit& operator=(const connection_permit&) = delete;
   ~connection_permit();
 
   bool granted() const noexcept { return state_ == state::granted || state_ == state::handed; }
-  /// The connection that somebody else was done with and handed over; null if a new one is to be opened.
-  std::unique_ptr<connection> take_handed() noexcept;
-  /// The new connection uses the permit up.
-  void fill(connection& fresh) noexcept;
+  /// The stream that another exchange was done with and handed over; empty if a new connection is to be opened.
+  stream_grant take_handed() noexcept;
+  /// The new session uses the permit up. Its first stream.
+  stream_grant fill(std::unique_ptr<session> fresh) noexcept;
 
  private:
-  friend class connection_pool;
+  friend class session_pool;
   enum class state : std::uint8_t {
     waiting_for_host,  ///< counted nowhere
     waiting_for_any,   ///< counted in its group
     granted,           ///< counted in its group and the pool
-    handed,            ///< as the connection is
+    handed,            ///< as the session is
     spent,
   };
-  connection_pool& pool_;
-  host_group* group_;
+  session_pool& pool_;
+  session_group* group_;
   pool_limits limits_;
   notifier& wake_;
-  std::unique_ptr<connection> handed_;
+  stream_grant handed_;
   std::uint64_t ticket_;
   state state_ = state::spent;
   bool only_new_;
 };
 
-/// The connections of one pool key. It lives while it has any, idle or in use, or somebody waits for one.
-struct host_group {
+/// The sessions of one pool key. It lives while it has any, or somebody waits for one.
+struct session_group {
+  session_pool* pool = nullptr;
   const pool_key* key = nullptr;
-  idle_of_group idle;
-  std::size_t open = 0;  ///< idle ones and granted permits included
+  sessions_with_room with_room;
+  std::size_t idle = 0;  ///< of those
+  std::size_t open = 0;  ///< full ones and granted permits included
   permit_queue waiting;
 };
 
-/// Keeps connections open between exchanges, and counts those that are open. The latest one returned is the first one
-/// taken, so that the rest grow old and expire. All operations take constant time: a linear scan of such a cache is
-/// what makes others collapse at 10,000 connections. Only what expires is found by a scan, a few times in a lifetime.
+/// Keeps sessions open between exchanges, counts those that are open, and grants streams of them. The latest one
+/// returned is the first one taken, so that the rest grow old and expire. All operations take constant time: a linear
+/// scan of such a cache is what makes others collapse at 10,000 connections. Only what expires is found by a scan, a
+/// few times in a lifetime.
 ///
 /// Thread safety: none.
-class connection_pool {
+class session_pool {
  public:
   using clock = std::chrono::steady_clock;
 
-  explicit connection_pool(asio::io_context& loop);
-  connection_pool(const connection_pool&) = delete;
-  connection_pool& operator=(const connection_pool&) = delete;
-  ~connection_pool() { clear(); }
+  explicit session_pool(asio::io_context& loop);
+  session_pool(const session_pool&) = delete;
+  session_pool& operator=(const session_pool&) = delete;
+  ~session_pool() { clear(); }
 
-  /// A usable idle connection; null when there is none. `check_always`: ask the system about the connection even when
-  /// it has been idle for a moment only, as an exchange that cannot be repeated must.
-  std::unique_ptr<connection> take(pool_key_view key, clock::time_point now, std::chrono::milliseconds lifetime,
-                                   bool check_always);
-  /// Takes back a connection that can carry another exchange, and hands it to whoever waits for one like it.
-  void put(std::unique_ptr<connection> back, clock::time_point now, const pool_limits& allowed);
-  /// Closes a connection that was taken, or used a permit up.
-  void discard(std::unique_ptr<connection> broken) noexcept;
-  /// Closes the idle connection unused for longest; false when there is none.
+  /// A stream of a session with room for one; empty when there is none. `check_always`: ask the system about an idle
+  /// session even when it has been idle for a moment only, as an exchange that cannot be repeated must.
+  stream_grant take(pool_key_view key, clock::time_point now, std::chrono::milliseconds lifetime, bool check_always);
+  /// Takes back a stream of a session that can carry another exchange, and hands it to whoever waits for one like it.
+  void put(stream_grant back, clock::time_point now, const pool_limits& allowed);
+  /// Closes the idle session unused for longest; false when there is none.
   bool close_oldest() noexcept;
-  /// Closes all idle connections.
+  /// Closes all idle sessions.
   void clear() noexcept;
-  std::size_t idle() const noexcept { return all_.size(); }
-  /// Open connections, idle or in use or about to be.
+  std::size_t idle() const noexcept { return idle_.size(); }
+  /// Open sessions, idle or in use, or about to be.
   std::size_t open() const noexcept { return open_; }
   std::size_t waiting() const noexcept { return waiting_; }
 
  private:
   friend class connection_permit;
+  friend class stream_grant;
   struct key_hash {
     using is_transparent = void;
     std::size_t operator()(const pool_key& key) const noexcept { return hash(key.peer, key.tls, key.transport); }
@@ -144,25 +196,32 @@ class connection_pool {
     }
   };
 
-  std::unique_ptr<connection> unlink(connection& idle) noexcept;
-  host_group& group_of(pool_key_view key);
+  session_group& group_of(pool_key_view key);
+  stream_grant grant_stream(session& of) noexcept;
+  void retire(session& of) noexcept;
+  void close_idle(session& gone) noexcept;
+  void close(session& gone) noexcept;
   void join(connection_permit& who);
   void leave(connection_permit& who) noexcept;
   void wait_for_any(connection_permit& who);
   void grant(connection_permit& who) noexcept;
-  bool hand_over(std::unique_ptr<connection>& back);
-  void serve(host_group& group) noexcept;
+  bool hand_over(stream_grant& back);
+  void serve(session_group& group) noexcept;
   void serve_any() noexcept;
-  void drop_if_unused(host_group& group) noexcept;
+  void drop_if_unused(session_group& group) noexcept;
   void expire();
 
-  std::unordered_map<pool_key, host_group, key_hash, key_equal> groups_;
-  idle_of_pool all_;
+  std::unordered_map<pool_key, session_group, key_hash, key_equal> groups_;
+  idle_sessions idle_;
   permit_queue waiting_for_any_;
   std::size_t open_ = 0;
-  std::size_t waiting_ = 0;  ///< in all lines together
+  std::size_t waiting_ = 0;  ///< in all queues together
   std::uint64_t tickets_ = 0;
   background_timer expiry_;
 };
+
+inline void stream_grant::reset() noexcept {
+  if (session* const gone = std::exchange(session_, nullptr)) gone->group->pool->retire(*gone);
+}
 
 }  // namespace fanout::http
