@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/http/cookies.hpp>
+#include <fanout/http/cookie.hpp>
 
 #include <string>
 #include <vector>
