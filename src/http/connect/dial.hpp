@@ -19,7 +19,7 @@ namespace fanout::http {
 
 class loop_state;
 
-/// What a connection is opened for, and whose deadlines rule meanwhile. All of it must outlive the opening.
+/// What a connection is opened for, and whose deadlines apply meanwhile. All of it must outlive the opening.
 struct connect_context {
   loop_state& loop;
   request_timer& timer;

@@ -105,7 +105,7 @@ bool h1_stream::write_some(step& next) {
   return false;
 }
 
-// What is to be sent after what was. False when `next` comes first.
+// Goes on to the next part of the request. False when `next` comes first.
 bool h1_stream::next_part(step& next) {
   if (sending_ == sending::head) {
     sending_ = !body_.any() || body_in_head_ ? sending::done : holds_back_ ? sending::held_back : sending::body;

@@ -23,7 +23,7 @@ class background_timer {
   background_timer& operator=(const background_timer&) = delete;
   ~background_timer();
 
-  /// Calls `action` at `when`, instead of when it was told before.
+  /// Calls `action` at `when`, instead of at the time set before.
   void set(clock::time_point when);
   /// When it fires; max while it is not set.
   clock::time_point set_for() const noexcept { return when_; }

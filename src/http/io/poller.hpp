@@ -33,9 +33,9 @@ class notifier;
 enum : std::uint8_t { readable = 1, writable = 2 };
 
 /// A non-blocking socket that its owner reads and writes by system calls, and that a poller watches. It is watched
-/// edge-triggered (epoll(7)): the system tells once that it became ready. So who waits must have seen it empty (or
-/// full): a call that said EAGAIN, or a read that did not fill its buffer, after which another one would say EAGAIN.
-/// What was told while nobody waited is remembered, and an end that was told stays told.
+/// edge-triggered (epoll(7)): the system reports once that it became ready. So a coroutine may only wait for a socket
+/// that it has found empty (or full): by a call that returned EAGAIN, or by a read that did not fill its buffer. An
+/// event that comes while nobody waits is remembered, and the end of the stream is remembered for good.
 ///
 /// Thread safety: none; it belongs to the loop's thread. Destroying it closes the socket.
 class polled_socket {
@@ -56,13 +56,13 @@ class polled_socket {
   }
   /// Ends the wait, if there is one.
   void cancel() noexcept;
-  /// What is left is not read now: the next wait for it ends at once, when others had their turn.
+  /// The rest is not read now: the next wait for it ends at once, after others had their turn.
   void leave_unread() noexcept { watched_->ready |= readable; }
   /// The same for what was not sent.
   void leave_unsent() noexcept { watched_->ready |= writable; }
-  /// Calls `whom` whenever something was told; null: no more. It must outlive that.
+  /// Notifies `whom` of every event; null: of none. It must outlive that.
   void notify(notifier* whom) noexcept;
-  /// The peer has closed its side, or the connection broke, so far as was told.
+  /// Whether an event has said that the peer closed its side, or that the connection broke.
   bool ended() const noexcept { return watched_->over != 0; }
 
  private:
@@ -90,7 +90,7 @@ class polled_socket {
 
     poller& owner;
     detail::owned_descriptor descriptor;
-    std::uint8_t ready = 0;   ///< was told, and not waited for since
+    std::uint8_t ready = 0;   ///< by an event, and not waited for since
     std::uint8_t over = 0;    ///< the sides that are ready for good
     std::uint8_t wanted = 0;  ///< by the coroutine that is parked
     notifier* notified = nullptr;

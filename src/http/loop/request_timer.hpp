@@ -16,8 +16,8 @@ namespace fanout::http {
 
 class loop_state;
 
-/// Arms the deadlines that `time_limits` works out, and ends the wait that one of them cuts short. Whoever waits names
-/// that wait beforehand, and asks afterwards, by `resumed`, why it ended.
+/// Arms the deadlines that `time_limits` works out, and ends the wait that one of them cuts short. A coroutine names
+/// its wait beforehand, and asks afterwards, by `resumed`, why it ended.
 ///
 /// Thread safety: none; belongs to its loop's thread.
 class request_timer final : public deadline_entry {
@@ -53,7 +53,7 @@ class request_timer final : public deadline_entry {
   /// Disarms it and forgets the wait.
   void end() noexcept;
 
-  /// The deadlines of `what`, a phase of opening a connection, rule from now on, and end this wait.
+  /// The deadlines of `what`, a phase of opening a connection, apply from now on, and end this wait.
   void enter(phase what, wait_handle wait);
   /// The same for the transfer of one hop.
   void enter_transfer(wait_handle wait);

@@ -24,9 +24,9 @@ enum class phase : std::uint8_t {
 
 enum class expiry : std::uint8_t { none, queue, resolve, connect, tls, first_byte, idle, low_speed, total };
 
-/// Which deadlines rule at the moment, and which has passed. It only reckons: it is told the time, asks no clock and
-/// has no timer. Bytes that move note the time and nothing else, so the deadline armed for an exchange is the earliest
-/// that *may* pass; when it comes, `passed` says whether one did.
+/// Which deadlines apply at the moment, and which has passed. It only calculates: its caller passes the time, so it
+/// needs neither a clock nor a timer. Bytes that move note the time and nothing else, so the deadline armed for an
+/// exchange is the earliest that *may* pass; when it comes, `passed` says whether one did.
 ///
 /// Thread safety: none.
 class time_limits {

@@ -37,7 +37,7 @@ constexpr std::uint8_t waits_for(step next) noexcept {
 /// and is used again for the next request, so nothing is allocated and nothing is virtual for each of them.
 ///
 /// HTTP/1.1 reads and writes the session's connection itself (`h1_stream`). With a protocol that multiplexes, a session
-/// reads and writes for all its streams when the poller tells it to; `advance` then takes what has come for this one,
+/// reads and writes for all its streams when the poller notifies it; `advance` then takes what has come for this one,
 /// and `wait` parks the exchange's coroutine in the stream.
 template <class Stream>
 concept http_stream = requires(Stream stream, const Stream seen, const std::string peer, step next) {
