@@ -1,4 +1,4 @@
-// The bytes of a request line and header. What servers receive in the end is in test_requests.cpp.
+// The bytes of a request line and header. What servers receive in the end is in test_client.cpp.
 #include <fanout/base/failure.hpp>
 
 #include "http/h1/request_head.hpp"
