@@ -1,6 +1,6 @@
 // Many names looked up together on one loop: `bench_dns_lookups SERVER:PORT [names]`, seconds until all are answered in
 // both families. The names are host0.bench.test and so on; one without an address fails the run.
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -15,7 +15,7 @@ namespace {
 namespace http = fanout::http;
 using clock_type = std::chrono::steady_clock;
 
-fanout::task<void> look_up(http::resolver& names, http::wake_up& wake, std::string host, std::size_t& found) {
+fanout::task<void> look_up(http::resolver& names, http::notifier& wake, std::string host, std::size_t& found) {
   http::lookup asked(names, host, wake);
   while (!asked.done()) {
     auto woken = wake.wait();
@@ -34,8 +34,8 @@ int main(int argc, char** argv) {
   const std::size_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1000;
   boost::asio::io_context loop(1);
   auto& names = http::loop_state::of(loop.get_executor()).names();
-  std::vector<std::unique_ptr<http::wake_up>> wakes;
-  for (std::size_t i = 0; i < count; ++i) wakes.push_back(std::make_unique<http::wake_up>(loop));
+  std::vector<std::unique_ptr<http::notifier>> wakes;
+  for (std::size_t i = 0; i < count; ++i) wakes.push_back(std::make_unique<http::notifier>(loop));
   const auto rethrow = [](std::exception_ptr failed) {
     if (failed) std::rethrow_exception(failed);
   };

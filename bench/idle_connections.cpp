@@ -2,7 +2,7 @@
 // bytes each. All requests are sent before the first answer is read, so that each has a connection of its own.
 #include <fanout/http/http.hpp>
 
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>

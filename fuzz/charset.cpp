@@ -1,4 +1,4 @@
-#include "http/charset.hpp"
+#include "http/message/charset.hpp"
 
 #include "check.hpp"
 

@@ -1,5 +1,5 @@
 #include "check.hpp"
-#include "http/response_parser.hpp"
+#include "http/h1/response_parser.hpp"
 
 #include <algorithm>
 #include <string>

@@ -1,4 +1,4 @@
-#include "http/content_coding.hpp"
+#include "http/body/content_coding.hpp"
 
 #include "check.hpp"
 

@@ -1,7 +1,7 @@
 #include <fanout/base/failure.hpp>
 
 #include "check.hpp"
-#include "http/proxy_greeting.hpp"
+#include "http/proxy/proxy_handshake.hpp"
 
 #include <optional>
 #include <string>
@@ -26,15 +26,15 @@ outcome talk(bool socks, bool user, Next next) {
   static const http::proxy_server anonymous = http::parse_proxy("http://proxy.test:3128");
   static const http::proxy_server known = http::parse_proxy("http://user:password@proxy.test:3128");
   const auto& proxy = user ? known : anonymous;
-  const auto greeting =
-      socks ? http::greet_socks5_proxy(proxy, "a.test", 443) : http::greet_http_proxy(proxy, "a.test:443");
+  const auto handshake = socks ? http::make_socks5_handshake(proxy, "a.test", 443)
+                               : http::make_http_connect_handshake(proxy, "a.test:443");
   outcome result;
-  result.told = std::exchange(greeting->output(), {});
+  result.told = std::exchange(handshake->output(), {});
   check(!result.told.empty(), "the client speaks first");
   try {
     for (std::string_view piece; !(piece = next()).empty();) {
-      greeting->put(piece);
-      result.told += std::exchange(greeting->output(), {});
+      handshake->put(piece);
+      result.told += std::exchange(handshake->output(), {});
     }
   } catch (const error& thrown) {
     check(thrown.kind() == failure_kind::connect, "a proxy fails as a connection does");
@@ -42,7 +42,7 @@ outcome talk(bool socks, bool user, Next next) {
     for (const char each : message) check(each >= 0x20 && each < 0x7f, "a message can be shown");
     result.failed = true;
   }
-  result.done = greeting->done();
+  result.done = handshake->done();
   return result;
 }
 

@@ -1,7 +1,7 @@
 #include <fanout/base/failure.hpp>
 
 #include "check.hpp"
-#include "http/response_parser.hpp"
+#include "http/h1/response_parser.hpp"
 
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>

@@ -2,8 +2,8 @@
 #include <fanout/http/cookies.hpp>
 
 #include "check.hpp"
-#include "http/cookie_parser.hpp"
-#include "http/public_suffix.hpp"
+#include "http/cookies/cookie_parser.hpp"
+#include "http/cookies/public_suffix.hpp"
 
 #include <algorithm>
 #include <optional>

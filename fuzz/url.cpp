@@ -2,7 +2,7 @@
 #include <fanout/http/url.hpp>
 
 #include "check.hpp"
-#include "http/host.hpp"
+#include "http/message/host.hpp"
 
 #include <arpa/inet.h>
 

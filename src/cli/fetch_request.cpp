@@ -1,6 +1,6 @@
 #include "cli/fetch_request.hpp"
 
-#include <fanout/http/text.hpp>
+#include <fanout/http/detail/text.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

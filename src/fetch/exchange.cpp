@@ -2,8 +2,6 @@
 #include <fanout/http/client.hpp>
 #include <fanout/http/cookies.hpp>
 
-#include "http/tls_context.hpp"
-
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
@@ -114,9 +112,7 @@ std::shared_ptr<http::cookie_jar> cookie_jar_of(const settings& how) {
 void check(const settings& how) {
   settings without_cookies = how;  // what is wrong with their file is another's to say
   without_cookies.use_cookies = false;
-  const http::client made = make_client(without_cookies);
-  for (const auto& tls : {http::tls_settings::of(made.options()), http::tls_settings::of_proxy(made.options())})
-    if (!tls.ca_file.empty() || !tls.certificate_file.empty()) http::tls_context::shared(tls)->native();
+  make_client(without_cookies).read_tls_files();
 }
 
 record record_of(const failure& lost) {

@@ -1,12 +1,13 @@
+#include <fanout/base/failure.hpp>
 #include <fanout/http/client.hpp>
 
-#include "http/client_core.hpp"
+#include "http/connect/open_connection.hpp"
+#include "http/connect/transport.hpp"
 #include "http/exchange.hpp"
-#include "http/lease.hpp"
-#include "http/loop_state.hpp"
-#include "http/open_connection.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/redirect.hpp"
 #include "http/response_stream.hpp"
+#include "http/tls/tls_context.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -17,6 +18,16 @@
 #include <type_traits>
 
 namespace fanout::http {
+
+/// What all copies of a client share; never changes.
+struct client::core {
+  explicit core(client_options given);
+
+  client_options options;
+  std::shared_ptr<const tls_context> tls;
+  const http::transport& transport;
+};
+
 namespace {
 
 // A failure with what is known of the whole exchange.
@@ -27,33 +38,33 @@ namespace {
   throw error(std::move(what));
 }
 
-// The whole client, seen from above: every hop of a request, on an open connection if there is one. On an open
-// connection this is the only coroutine frame, and the wait for the response the only suspension. `Result` is the whole
+// The whole client, seen from above: every hop of a request, on an open session if there is one. On an open
+// session this is the only coroutine frame, and the wait for the response the only suspension. `Result` is the whole
 // response, or one to be read bit by bit.
 template <class Result>
 task<Result> exchange_all(std::shared_ptr<const client::core> core, request what) {
   constexpr bool streams = std::is_same_v<Result, response_stream>;
   const auto executor = co_await asio::this_coro::executor;
   loop_state& loop = loop_state::of(executor);
-  lease held(loop);
+  exchange_lease held(loop);
   exchange& ex = *held;
   ex.begin(core->options);
   if constexpr (streams) ex.stream_body();
-  hop_chain hops(core->options, what);
+  redirect_chain hops(core->options, what);
   try {
     hops.prepare();
     for (;;) {
       ex.prepare(what, core->options.user_agent, core->transport.to(what.url, core->tls.get()));
       for (step next = step::again; next == step::again;) {
-        if (!ex.take_idle()) {
-          auto opening = open_connection(ex);
-          auto fresh = co_await std::move(opening);
-          ex.use(std::move(fresh));
+        if (!ex.take_open()) {
+          auto opening = open_connection(ex.connecting());
+          auto granted = co_await std::move(opening);
+          ex.use(std::move(granted));
         }
         next = ex.advance();
         while (next == step::want_body || waits_for(next) != 0) {
           if (next != step::want_body) {
-            auto ready = ex.socket().wait(waits_for(next));
+            auto ready = ex.wait(next);
             const auto [failed] = co_await std::move(ready);
             ex.resumed(failed);
           } else {
@@ -62,7 +73,7 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
           }
           next = ex.advance();
         }
-        if (!streams || next == step::again) ex.release_connection();
+        if (!streams || next == step::again) ex.release();
       }
       response answer;
       if constexpr (streams)
@@ -71,13 +82,14 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
         answer = ex.take_response();
       if (hops.follow(answer)) {
         ++ex.measured().redirects;
-        if (streams) ex.release_connection();  // what is left of its body nobody wants
+        if (streams) ex.release();  // what is left of its body nobody wants
         continue;
       }
       answer.history = hops.take_history();
       if constexpr (streams) {
         answer.url = what.url;
-        co_return response_stream(std::make_unique<response_stream::state>(std::move(core), std::move(held),
+        std::shared_ptr<const client_options> options(core, &core->options);
+        co_return response_stream(std::make_unique<response_stream::state>(std::move(options), std::move(held),
                                                                            std::move(what), std::move(answer)));
       } else {
         answer.url = std::move(what.url);
@@ -125,6 +137,11 @@ task<response_stream> client::open(request what) const {
 
 const client_options& client::options() const noexcept {
   return core_->options;
+}
+
+void client::read_tls_files() const {
+  for (const auto& tls : {tls_settings::of(core_->options), tls_settings::of_proxy(core_->options)})
+    if (!tls.ca_file.empty() || !tls.certificate_file.empty()) tls_context::shared(tls)->native();
 }
 
 const client& client::shared() {

@@ -1,54 +1,27 @@
 #include "http/exchange.hpp"
 
-#include "http/loop_state.hpp"
-#include "http/request_head.hpp"
-#include "http/wake_up.hpp"
+#include <fanout/base/saturated_time.hpp>
+#include <fanout/base/failure.hpp>
 
-#include <boost/asio/error.hpp>
-#include <fmt/format.h>
+#include "http/h1/request_head.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace fanout::http {
-namespace {
-
-// A body up to this size travels behind the header, in the same packet.
-constexpr std::size_t small_body = 16 * 1024;
-// Decoded bytes of a streamed body that may lie untaken; the buffer they are read into bounds the others.
-constexpr std::size_t most_untaken = 64 * 1024;
-// How often one exchange reads without waiting before others have their turn: a fast body must not keep the loop.
-constexpr int most_reads = 16;
-// The same for pieces of a body that a fast server takes.
-constexpr int most_pieces = 16;
-
-std::string reason(int error) {
-  return boost::system::system_category().message(error);
-}
-
-}  // namespace
-
-exchange::~exchange() {
-  end();
-}
 
 void exchange::begin(const client_options& options) {
   options_ = &options;
-  limits_.begin(options, clock::now());
+  timer_.begin(options);
   streaming_ = false;
-  expired_ = expiry::none;
   measured_ = {};
 }
 
 void exchange::end() noexcept {
-  if (connection_) loop_.pool().discard(std::move(connection_));
-  loop_.deadlines().disarm(*this);
-  parser_.reset();
+  granted_.reset();
+  timer_.end();
+  stream_.end();
   body_.close();
-  opening_socket_ = nullptr;
-  opening_wake_ = nullptr;
 }
 
 void exchange::prepare(const request& what, std::string_view user_agent, const route& via) {
@@ -58,287 +31,136 @@ void exchange::prepare(const request& what, std::string_view user_agent, const r
   body_.open(what);
   expects_ = what.expect_continue && body_.any();
   sent_before_ = false;
-  write_head_again();
+  prepare_stream();
 }
 
-void exchange::write_head_again() {
-  head_.clear();
-  write_head(head_, *request_, user_agent_, options_->decode_content, {body_.any(), body_.length(), expects_});
-  if (via_.in_absolute_form) rewrite_for_proxy(head_, *request_, *via_.proxy);
-  body_in_head_ = body_.in_memory() && request_->body.size() <= small_body && !expects_;
-  if (body_in_head_) head_.append(request_->body);
+void exchange::prepare_stream() {
+  stream_.prepare(*request_, {*options_, user_agent_, via_.in_absolute_form ? via_.proxy : nullptr, expects_});
 }
 
-bool exchange::take_idle() {
+bool exchange::take_open() {
   if (sent_before_) return false;
-  connection_ = loop_.pool().take(via_.key, limits_.last_moved(), options_->idle_connection_lifetime,
-                                  !is_idempotent(request_->method) || !body_.can_be_sent_again());
-  if (!connection_) return false;
+  granted_ = loop_.pool().take(via_.key, timer_.limits().last_moved(), options_->idle_connection_lifetime,
+                               !is_idempotent(request_->method) || !body_.can_be_sent_again());
+  if (!granted_) return false;
   opened();
   return true;
 }
 
-void exchange::use(std::unique_ptr<connection> fresh) {
-  connection_ = std::move(fresh);
+void exchange::use(stream_grant granted) {
+  granted_ = std::move(granted);
   opened();
 }
 
 void exchange::opened() {
-  opening_socket_ = nullptr;
-  opening_wake_ = nullptr;
-  limits_.enter(phase::transfer, limits_.now_in() == phase::none ? limits_.last_moved() : clock::now());
-  unsent_ = head_;
-  sending_ = sending::head;
-  if (body_.any()) body_.rewind();
-  leftover_.clear();
-  write_broken_ = unasked_bytes_ = was_blocked_ = header_told_ = held_too_long_ = woken_ = false;
-  held_until_.reset();
-  parser_.emplace(*options_, request_->method == "HEAD", request_->keep_body || streaming_);
-  if (streaming_) parser_->keep_at_most(most_untaken);
+  timer_.enter_transfer(request_timer::wait_handle(stream_));
+  stream_.begin(granted_->wire, streaming_);
+  asked_ = false;
   ++measured_.attempts;
-  measured_.connection_reused = connection_->used;
-  measured_.remote_address = connection_->remote_address;
-  arm();
+  measured_.connection_reused = granted_->used;
+  measured_.remote_address = granted_->wire.remote_address;
 }
 
-void exchange::opening(phase what, polled_socket* socket, wake_up* wake) {
-  if (limits_.now_in() != what) {
-    limits_.enter(what, clock::now());
-    arm();
-  }
-  opening_socket_ = socket;
-  opening_wake_ = wake;
+connect_context exchange::connecting() noexcept {
+  return {loop_, timer_, request_->url, via_, limits_of_pool(), sent_before_};
 }
 
 step exchange::advance() {
-  step next{};
-  if (sending_ != sending::done && !write_broken_ && !write_some(next)) return next;
-  if (streaming_ && !header_told_ && parser_->header_done()) return step::header;
-  return read_some();
+  if (expects_) return advance_asking();
+  const step next = stream_.advance();
+  return next == step::lost ? lost() : next;
 }
 
-// False when `next` is what the exchange needs before it can go on.
-bool exchange::write_some(step& next) {
-  // While a body is on its way the server may answer already, to refuse it: then the rest need not be sent.
-  if (std::exchange(was_blocked_, false) && parser_->body().size() < most_untaken) {
-    next = read_some();
-    const bool ends = next == step::complete || next == step::again || parser_->status() >= 400;
-    if (ends && next != step::want_read && next != step::want_write) return false;
+// The body is held back until the server asks for it, or has said nothing for a while.
+step exchange::advance_asking() {
+  if (timer_.woke()) stream_.send_body();
+  const step next = stream_.advance();
+  if (next == step::lost) return lost();
+  if (stream_.holds_body()) {
+    // The server cannot be asked: it gets the body unasked (RFC 9110 section 10.1.1).
+    if (next == step::complete && stream_.status() == 417) {
+      expects_ = false;
+      prepare_stream();
+      return step::again;
+    }
+    if (!std::exchange(asked_, true)) timer_.wake_at(detail::after(timer_.limits().last_moved(), options_->continue_timeout));
+  } else if (std::exchange(asked_, false)) {
+    timer_.wake_at({});
   }
-  int pieces = 0;
-  do {
-    while (!unsent_.empty()) {
-      const io_result result = connection_->write_some(unsent_);
-      if (result.state == io_state::done) {
-        unsent_.remove_prefix(result.bytes);
-        measured_.bytes_sent += result.bytes;
-        if (!unsent_.empty() || sending_ == sending::body) limits_.sent(result.bytes, clock::now());
-      } else if (result.state == io_state::want_read || result.state == io_state::want_write) {
-        next = result.state == io_state::want_read ? step::want_read : step::want_write;
-        was_blocked_ = sending_ == sending::body;
-        if (was_blocked_) next = step::want_either;
-        return false;
-      } else {
-        // A server may refuse a body by answering and closing: what it said is still there to be read.
-        write_broken_ = true;
-        return true;
-      }
-    }
-    if (!next_part(next)) return false;
-    if (++pieces > most_pieces && sending_ == sending::body) {
-      connection_->socket.leave_unsent();
-      was_blocked_ = true;
-      next = step::want_write;
-      return false;
-    }
-  } while (sending_ != sending::done);
-  limits_.all_sent();
-  // The first read after a write finds nothing yet.
-  next = step::want_read;
-  return false;
+  return next;
 }
 
-// What is to be sent after what was. False when `next` comes first.
-bool exchange::next_part(step& next) {
-  if (sending_ == sending::head) {
-    sending_ = !body_.any() || body_in_head_ ? sending::done : expects_ ? sending::held_back : sending::body;
-    if (sending_ == sending::held_back) {
-      held_until_ = detail::after(limits_.last_moved(), options_->continue_timeout);
-      arm();
-      next = step::want_read;
-      return false;
-    }
-  }
-  if (sending_ == sending::held_back) {
-    if (!held_too_long_) {
-      next = read_some();
-      if (next != step::want_read || !parser_->continued()) return false;
-    }
-    held_until_.reset();
-    arm();
-    sending_ = sending::body;
-  }
-  if (sending_ != sending::body) return true;
-  switch (body_.take(unsent_)) {
-    case outgoing_body::next::bytes:
-      return true;
-    case outgoing_body::next::end:
-      sending_ = sending::done;
-      return true;
-    case outgoing_body::next::pull:
-      next = step::want_body;
-      break;
-  }
-  return false;
-}
-
-task<void> exchange::pull_body() {
-  // It is the caller's stream that is waited for, not the server: only the total deadline goes on.
-  loop_.deadlines().disarm(*this);
-  auto pulling = body_.pull();
-  co_await std::move(pulling);
-  resumed({});
-  limits_.restart(clock::now());
-  arm();
-}
-
-step exchange::read_some() {
-  for (int reads = 0; reads < most_reads; ++reads) {
-    const std::span<char> buffer = loop_.scratch(leftover_.size() + 16 * 1024);
-    std::copy(leftover_.begin(), leftover_.end(), buffer.begin());
-    const auto room = buffer.subspan(leftover_.size());
-    const io_result result = connection_->read_some(room);
-    if (result.state == io_state::want_read) return step::want_read;
-    if (result.state == io_state::want_write) return step::want_write;
-    if (result.state == io_state::failed) return broken(result);
-    if (result.state != io_state::done) return at_end(result.state);
-    limits_.received(result.bytes, clock::now());
-    measured_.bytes_received += result.bytes;
-
-    const std::string_view bytes(buffer.data(), leftover_.size() + result.bytes);
-    const auto made = parser_->put(bytes);
-    if (made.failed) parser_->raise(peer());
-    if (parser_->complete()) {
-      unasked_bytes_ = made.used < bytes.size();
-      return refused_expectation() ? step::again : step::complete;
-    }
-    leftover_.assign(bytes.substr(made.used));
-    if (streaming_ && parser_->header_done()) return header_told_ ? step::some : step::header;
-    if (leftover_.size() > options_->max_header_bytes)  // a chunk's extension may be one endless line
-      throw error(failure_kind::too_large,
-                  fmt::format("{} sent a line of more than {} bytes", peer(), options_->max_header_bytes));
-    // A read that did not fill its buffer emptied the socket; TLS may hold more than it gave.
-    if (!connection_->tls && result.bytes < room.size()) return step::want_read;
-  }
-  connection_->socket.leave_unread();
-  return step::want_read;
-}
-
-step exchange::at_end(io_state how) {
-  if (parser_->ends_with_connection() && how == io_state::truncated)
-    throw error(failure_kind::protocol,
-                fmt::format("{} closed the connection without closing TLS {}; the body may be cut short", peer(),
-                            parser_->how_far()));
-  if (parser_->put_end()) return step::complete;
-  if (parser_->failed()) parser_->raise(peer());
+step exchange::lost() {
   if (may_send_again()) return step::again;
-  throw error(failure_kind::protocol,
-              fmt::format("{} closed the connection {}{}", peer(), parser_->how_far(), why_not_again()));
+  stream_.raise_lost(why_not_again());
 }
 
-step exchange::broken(const io_result& result) {
-  if (may_send_again()) return step::again;
-  if (result.error == 0)
-    throw error(failure_kind::tls,
-                fmt::format("TLS with {} broke down {}: {}", peer(), parser_->how_far(), connection_->tls->failure()));
-  throw error(failure_kind::protocol, fmt::format("the connection to {} broke {}: {}{}", peer(), parser_->how_far(),
-                                                  reason(result.error), why_not_again()));
+bool exchange::was_stale() const noexcept {
+  return granted_->used && !sent_before_ && !stream_.answered() && is_idempotent(request_->method);
 }
 
 bool exchange::may_send_again() const noexcept {
-  return connection_->used && !sent_before_ && !parser_->got_some() && is_idempotent(request_->method) &&
-         body_.can_be_sent_again();
-}
-
-// The server cannot be asked: it gets the body unasked (RFC 9110 section 10.1.1).
-bool exchange::refused_expectation() {
-  if (parser_->status() != 417 || sending_ != sending::held_back) return false;
-  expects_ = false;
-  write_head_again();
-  return true;
+  return was_stale() && body_.can_be_sent_again();
 }
 
 // Why an exchange that failed on an idle connection was not simply tried again.
 const char* exchange::why_not_again() const noexcept {
-  const bool was_stale = connection_->used && !sent_before_ && !parser_->got_some();
-  return was_stale && is_idempotent(request_->method) && !body_.can_be_sent_again()
-             ? "; it cannot be tried again, as the request's body can be had only once"
-             : "";
+  return was_stale() ? "; it cannot be tried again, as the request's body can be had only once" : "";
+}
+
+task<void> exchange::pull_body() {
+  // It is the caller's stream that is waited for, not the server: only the total deadline goes on.
+  timer_.pause();
+  auto pulling = body_.pull();
+  co_await std::move(pulling);
+  resumed({});
+  timer_.go_on();
 }
 
 response exchange::take_response() {
-  limits_.measure(measured_);
-  response result = parser_->take();
+  timer_.limits().measure(measured_);
+  response result = stream_.take();
   result.measured = measured_;
   return result;
 }
 
 response exchange::take_head() {
-  limits_.measure(measured_);
-  response result = parser_->take_head();
+  timer_.limits().measure(measured_);
+  response result = stream_.take_head();
   result.measured = measured_;
-  header_told_ = true;
-  held_until_.reset();
-  // The server answered before it had all of the request: it does not want the rest.
-  if (sending_ != sending::done) write_broken_ = true;
+  timer_.wake_at({});
   return result;
 }
 
 void exchange::moved(const request& what) noexcept {
   request_ = &what;
-}
-
-void exchange::stream_body() {
-  streaming_ = true;
+  stream_.moved(what);
 }
 
 step exchange::advance_body() {
-  if (!parser_->decode_more()) parser_->raise(peer());
-  if (!parser_->body().empty() || parser_->complete()) return step::some;
-  return advance();
+  const step next = stream_.advance_body();
+  return next == step::lost ? lost() : next;
 }
 
 void exchange::finish(response& head) {
-  limits_.measure(measured_);
+  timer_.limits().measure(measured_);
   head.measured = measured_;
-  head.trailers = parser_->trailers();
-  head.body_bytes = parser_->body_bytes();
-  head.coded_bytes = parser_->coded_bytes();
-  release_connection();
+  stream_.finish(head);
+  release();
 }
 
 void exchange::end_early() noexcept {
   pause();
-  if (connection_) loop_.pool().discard(std::move(connection_));
+  stream_.leave();
+  granted_.reset();
 }
 
-void exchange::pause() noexcept {
-  loop_.deadlines().disarm(*this);
-}
-
-void exchange::go_on() {
-  limits_.restart(clock::now());
-  arm();
-}
-
-void exchange::release_connection() {
-  const bool whole_request_sent = sending_ == sending::done && !write_broken_;
-  if (!parser_->complete() || !whole_request_sent || unasked_bytes_ || !parser_->keep_alive()) {
-    sent_before_ = !parser_->complete();
-    loop_.pool().discard(std::move(connection_));
-    return;
-  }
-  loop_.pool().put(std::move(connection_), limits_.last_moved(), limits_of_pool());
+void exchange::release() {
+  const bool usable = stream_.session_usable();
+  stream_.leave();
+  if (usable) return loop_.pool().put(std::move(granted_), timer_.limits().last_moved(), limits_of_pool());
+  sent_before_ = !stream_.complete();
+  granted_.reset();
 }
 
 pool_limits exchange::limits_of_pool() const noexcept {
@@ -347,43 +169,50 @@ pool_limits exchange::limits_of_pool() const noexcept {
 }
 
 void exchange::resumed(boost::system::error_code waited) {
-  if (!loop_.owned_by_this_thread())
-    throw std::logic_error(
-        "an exchange of fanout::http began on one thread and was continued on another; "
-        "give each thread an io_context of its own");
-  if (expired_ != expiry::none) raise_expired();
-  if (std::exchange(woken_, false)) return;
-  if (waited) throw boost::system::system_error(waited);
+  if (const expiry passed = timer_.resumed(waited); passed != expiry::none)
+    throw error(failure_kind::timeout,
+                timer_.limits().describe(passed, request_->url.host_and_port(), stream_.how_far()));
 }
 
-void exchange::arm() {
-  loop_.deadlines().arm(*this, held_until_ ? std::min(*held_until_, limits_.next()) : limits_.next());
-}
+namespace {
 
-// Bytes that move do not move the deadline, they only note the time: so it may not have passed after all.
-void exchange::on_deadline() {
-  expired_ = limits_.passed(clock::now());
-  if (expired_ == expiry::none) {
-    if (!held_until_ || clock::now() < *held_until_) return arm();
-    // The body goes out although the server said nothing.
-    held_until_.reset();
-    held_too_long_ = woken_ = true;
-    arm();
+constexpr std::size_t most_spare = 1024;
+
+struct spare_exchanges final : loop_state::extension {
+  spare_exchanges() { all.reserve(most_spare); }
+  std::vector<std::unique_ptr<exchange>> all;
+};
+
+}  // namespace
+
+exchange_lease::exchange_lease(loop_state& loop) : loop_(&loop) {
+  loop.enter();
+  try {
+    auto& spare = loop.extended<spare_exchanges>().all;
+    if (spare.empty()) {
+      exchange_ = std::make_unique<exchange>(loop);
+    } else {
+      exchange_ = std::move(spare.back());
+      spare.pop_back();
+    }
+  } catch (...) {
+    loop.leave();
+    throw;
   }
-  if (connection_) connection_->socket.cancel();
-  if (opening_socket_) opening_socket_->cancel();
-  if (opening_wake_) opening_wake_->notify();
 }
 
-void exchange::raise_expired() const {
-  throw error(failure_kind::timeout,
-              limits_.describe(expired_, peer(), parser_ ? parser_->how_far() : "while connecting"));
-}
-
-std::string exchange::peer() const {
-  const auto& url = request_->url;
-  if (url.host().find(':') != std::string_view::npos) return fmt::format("[{}]:{}", url.host(), url.port());
-  return fmt::format("{}:{}", url.host(), url.port());
+exchange_lease::~exchange_lease() {
+  if (!exchange_) return;
+  if (!loop_->owned_by_this_thread()) {
+    // Continued on a second thread, which is refused: what the first thread may be using now is left alone, at the
+    // price of never being freed.
+    static_cast<void>(exchange_.release());
+    return;
+  }
+  exchange_->end();
+  auto& spare = loop_->extended<spare_exchanges>().all;
+  if (spare.size() < spare.capacity()) spare.push_back(std::move(exchange_));
+  loop_->leave();
 }
 
 }  // namespace fanout::http

@@ -1,167 +1,138 @@
 #pragma once
 
-#include <fanout/base/deadline.hpp>
-#include <fanout/base/failure.hpp>
+#include <fanout/base/task.hpp>
+#include <fanout/http/client_options.hpp>
+#include <fanout/http/request.hpp>
+#include <fanout/http/response.hpp>
 
-#include "http/client_core.hpp"
-#include "http/connection.hpp"
-#include "http/outgoing_body.hpp"
-#include "http/response_parser.hpp"
-#include "http/time_limits.hpp"
-#include "http/transport.hpp"
+#include "http/body/outgoing_body.hpp"
+#include "http/connect/dial.hpp"
+#include "http/connect/transport.hpp"
+#include "http/h1/h1_stream.hpp"
+#include "http/loop/loop_state.hpp"
+#include "http/loop/request_timer.hpp"
+#include "http/pool/session_pool.hpp"
+#include "http/pool/stream.hpp"
 
-#include <chrono>
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 /// \file
-/// One request and its response, as a machine that never waits.
+/// What HTTP asks of one request and its response, in any version.
 namespace fanout::http {
 
-class loop_state;
-class wake_up;
-
-/// What an exchange needs next.
-enum class step {
-  complete,     ///< the response is there
-  header,       ///< of a streamed response: all but the body is there
-  some,         ///< of a streamed response: more of the body is there, or its end
-  want_read,    ///< call again once the socket is readable
-  want_write,   ///< call again once the socket is writable
-  want_either,  ///< call again once it is either
-  want_body,    ///< call again once `pull_body` is done
-  again,        ///< the idle connection it was given proved dead before a byte came back; it may be sent once more
-};
-
-/// What of the socket it waits for; 0 for nothing.
-constexpr std::uint8_t waits_for(step next) noexcept {
-  if (next == step::want_either) return readable | writable;
-  return next == step::want_read ? readable : next == step::want_write ? writable : 0;
-}
-
-/// Sends one request and reads its response: all of the work of the hot path, apart from waiting. The coroutine
-/// around it (send.cpp) calls `advance`, waits for what that asks for, and calls it again. So a whole exchange on an
-/// open connection costs one coroutine frame, and this object, buffers included, is used again for the next one.
+/// One request with its redirects: the way each hop takes, the session it is granted a stream of, deadlines, the retry
+/// on another session, the question whether the server wants the body, the measurements. The stream sends and reads;
+/// `exchange` decides.
+///
+/// It never waits. The coroutine around it (client.cpp) calls `advance`, awaits what that asks for, and calls it again.
+/// So a whole exchange on an open session costs one coroutine frame, and this object, buffers included, is used again
+/// for the next one.
 ///
 /// Failures are thrown as `fanout::error`. Thread safety: none; belongs to its loop's thread.
-class exchange final : public deadline_entry {
+class exchange {
  public:
-  using clock = std::chrono::steady_clock;
+  using clock = request_timer::clock;
 
-  explicit exchange(loop_state& loop) : loop_(loop) {}
-  ~exchange() override;
+  explicit exchange(loop_state& loop) : loop_(loop), timer_(loop), stream_(loop, body_, timer_.limits(), measured_) {}
+  exchange(const exchange&) = delete;
+  exchange& operator=(const exchange&) = delete;
+  ~exchange() { end(); }
 
   /// Starts the clock for a request with its redirects.
   void begin(const client_options& options);
-  /// Ends it: closes the connection if one is still held, and disarms the deadline.
+  /// Ends it: gives the stream up if one is still held, and disarms the deadline. HTTP/1.1 has no way to end a stream
+  /// before its response is complete but to close the connection.
   void end() noexcept;
 
   /// Prepares the next hop, to `what.url` on this way: checks and serialises it. `what` must outlive the hop.
   void prepare(const request& what, std::string_view user_agent, const route& via);
-  /// Takes an idle connection if there is one.
-  bool take_idle();
-  /// Uses a connection that was opened, or handed over.
-  void use(std::unique_ptr<connection> fresh);
+  /// Takes a stream of an open session if there is one.
+  bool take_open();
+  /// What `open_connection` needs to know to open one for this hop.
+  connect_context connecting() noexcept;
+  /// Uses the stream that it was granted.
+  void use(stream_grant granted);
   /// Sends and reads until it would have to wait.
   step advance();
-  /// Gives the connection back to the pool, or closes it, after `advance` said complete or again.
-  void release_connection();
-  /// The response, with what the exchange cost so far.
-  response take_response();
+  /// What to await when `advance` wants to wait for the stream; `resumed` is to be called with what became of it.
+  auto wait(step next) { return stream_.wait(next); }
+  /// Throws when a deadline passed, the wait was cancelled, or another thread runs the loop now.
+  void resumed(boost::system::error_code waited);
   /// Asks the caller's stream for more of the request's body.
   task<void> pull_body();
+  /// Gives the stream back to the pool, after `advance` said complete or again.
+  void release();
+  /// The response, with what the exchange cost so far.
+  response take_response();
 
   /// \name For a response whose body is read bit by bit
   /// @{
   /// To be called after `begin`: `advance` says `header` when all but the body is there.
-  void stream_body();
+  void stream_body() noexcept { streaming_ = true; }
   response take_head();
   /// The request lies here from now on; it is no longer sent.
   void moved(const request& what) noexcept;
-  /// As `advance`; `some`: there is more in `parser().body()`, or the response is complete.
+  /// As `advance`; `some`: there is more in `body()`, or the response is complete.
   step advance_body();
+  /// Bytes of the body that lie there untaken.
+  std::string& body() noexcept { return stream_.body(); }
+  /// The response is complete and its body decoded to the end.
+  bool exhausted() const noexcept { return stream_.exhausted(); }
   /// Nobody reads at the moment, so no deadline runs; and on again.
-  void pause() noexcept;
-  void go_on();
-  response_parser& parser() noexcept { return *parser_; }
-  /// At the end of the body: adds to `head` what is known now, and gives the connection back.
+  void pause() noexcept { timer_.pause(); }
+  void go_on() { timer_.go_on(); }
+  /// At the end of the body: adds to `head` what is known now, and gives the stream back.
   void finish(response& head);
-  /// Closes the connection of a response that failed; `parser` stays.
+  /// Gives up the stream of a response that failed.
   void end_early() noexcept;
   /// @}
 
-  /// To be called after each wait with what became of it. Throws when a deadline passed, the wait was cancelled, or
-  /// another thread runs the loop now.
-  void resumed(boost::system::error_code waited);
-
-  /// While a connection is being opened: the deadlines of `what` rule, and end the wait on the other two, which may be
-  /// null.
-  void opening(phase what, polled_socket* socket, wake_up* wake);
-  void opened();
-
-  /// Where the hop is to go, and how.
-  const url& target() const noexcept { return request_->url; }
-  const route& via() const noexcept { return via_; }
-  pool_limits limits_of_pool() const noexcept;
-  /// This hop was sent before, on an idle connection that proved dead.
-  bool needs_new_connection() const noexcept { return sent_before_; }
-  /// "host:port", for messages.
-  std::string peer() const;
-  polled_socket& socket() noexcept { return connection_->socket; }
-  const client_options& options() const noexcept { return *options_; }
-  loop_state& loop() noexcept { return loop_; }
-  clock::time_point started() const noexcept { return limits_.started(); }
-  const measurements& measured() const noexcept { return measured_; }
+  clock::time_point started() const noexcept { return timer_.limits().started(); }
   measurements& measured() noexcept { return measured_; }
+  const measurements& measured() const noexcept { return measured_; }
 
  private:
-  /// What of the request is on its way. `held_back`: the body, until the server answers `Expect`.
-  enum class sending { head, held_back, body, done };
-
-  void on_deadline() override;
-  void write_head_again();
-  bool next_part(step& next);
-  bool refused_expectation();
-  const char* why_not_again() const noexcept;
-  void arm();
-  [[noreturn]] void raise_expired() const;
-  bool write_some(step& next);
-  step read_some();
-  step at_end(io_state how);
-  step broken(const io_result& result);
+  void prepare_stream();
+  void opened();
+  step advance_asking();
+  step lost();
+  bool was_stale() const noexcept;
   bool may_send_again() const noexcept;
+  const char* why_not_again() const noexcept;
+  pool_limits limits_of_pool() const noexcept;
 
   loop_state& loop_;
   const client_options* options_ = nullptr;
   const request* request_ = nullptr;
   route via_;
-  std::unique_ptr<connection> connection_;
-  std::optional<response_parser> parser_;
-  std::string head_;      ///< the request line and header, and a small body behind it
-  std::string leftover_;  ///< bytes of a line that is not complete yet
   std::string_view user_agent_;
   outgoing_body body_;
-  std::string_view unsent_;  ///< of the part under way
-  sending sending_ = sending::head;
-  std::optional<clock::time_point> held_until_;
-  bool held_too_long_ = false;
-  bool woken_ = false;  ///< a wait was ended for no failure's sake
-  bool expects_ = false;
-  bool body_in_head_ = false;
-  bool was_blocked_ = false;  ///< the peer took no more of the body for a while
-  bool streaming_ = false;
-  bool header_told_ = false;
-  bool write_broken_ = false;  ///< the peer takes no more; it may have answered before it closed
-  bool unasked_bytes_ = false;
-  bool sent_before_ = false;  ///< this hop is on its second connection
-
-  polled_socket* opening_socket_ = nullptr;
-  wake_up* opening_wake_ = nullptr;
-  time_limits limits_;
-  expiry expired_ = expiry::none;
+  request_timer timer_;
   measurements measured_;
+  stream_grant granted_;
+  h1_stream stream_;
+  bool streaming_ = false;
+  bool expects_ = false;      ///< the server is asked before the body is sent
+  bool asked_ = false;        ///< on this session, and how long its answer is waited for
+  bool sent_before_ = false;  ///< this hop is on its second session
+};
+
+/// An exchange object, borrowed from its loop: they are used again, with the capacity their buffers have grown to.
+class exchange_lease {
+ public:
+  /// Throws `std::logic_error` when another thread has exchanges under way on the loop.
+  explicit exchange_lease(loop_state& loop);
+  exchange_lease(exchange_lease&& other) noexcept : loop_(other.loop_), exchange_(std::move(other.exchange_)) {}
+  exchange_lease& operator=(exchange_lease&&) = delete;
+  ~exchange_lease();
+  exchange& operator*() const noexcept { return *exchange_; }
+
+ private:
+  loop_state* loop_;
+  std::unique_ptr<exchange> exchange_;
 };
 
 }  // namespace fanout::http

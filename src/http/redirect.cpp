@@ -2,8 +2,7 @@
 
 #include <fanout/base/failure.hpp>
 #include <fanout/http/cookies.hpp>
-
-#include "http/text.hpp"
+#include <fanout/http/detail/text.hpp>
 
 #include <fmt/format.h>
 
@@ -47,7 +46,7 @@ void follow_redirect(request& what, const response& answer) {
   what.url = std::move(next);
 }
 
-hop_chain::hop_chain(const client_options& options, request& what) : options_(options), what_(what) {
+redirect_chain::redirect_chain(const client_options& options, request& what) : options_(options), what_(what) {
   if (!options.authorization.empty() && what.url.userinfo().empty() && !what.headers.contains("authorization"))
     what.headers.add("Authorization", options.authorization);
   if (!options.cookies) return;
@@ -55,7 +54,7 @@ hop_chain::hop_chain(const client_options& options, request& what) : options_(op
     own_cookies_.append(own_cookies_.empty() ? "" : "; ").append(each);
 }
 
-void hop_chain::prepare() {
+void redirect_chain::prepare() {
   if (!options_.cookies) return;
   std::string all = options_.cookies->header_for(what_.url);
   if (!own_cookies_.empty()) all.append(all.empty() ? "" : "; ").append(own_cookies_);
@@ -65,7 +64,7 @@ void hop_chain::prepare() {
     what_.headers.set("Cookie", all);
 }
 
-bool hop_chain::follow(response& answer) {
+bool redirect_chain::follow(response& answer) {
   if (options_.cookies)
     for (const auto each : answer.headers)
       if (equal_ignoring_case(each.name, "set-cookie")) options_.cookies->store(what_.url, each.value);
@@ -87,7 +86,7 @@ bool hop_chain::follow(response& answer) {
 }
 
 // All of a request that its answer can depend on and that a redirect can change.
-std::string hop_chain::state() const {
+std::string redirect_chain::state() const {
   return fmt::format("{} {}\n{}\n{}", what_.method, what_.url.str(), what_.headers["cookie"],
                      what_.headers["authorization"]);
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/http/client.hpp>
+#include <fanout/http/client_options.hpp>
 #include <fanout/http/request.hpp>
 #include <fanout/http/response.hpp>
 
@@ -24,10 +24,10 @@ void follow_redirect(request& what, const response& answer);
 
 /// The hops of one request: its credentials, the cookies of each hop, and the redirects followed so far. Costs nothing
 /// that allocates unless there are cookies or redirects.
-class hop_chain {
+class redirect_chain {
  public:
   /// Adds what `options` say to `what`, which must outlive this, as must the options.
-  hop_chain(const client_options& options, request& what);
+  redirect_chain(const client_options& options, request& what);
 
   /// Before each hop: puts the jar's cookies for it into the request, before the caller's own.
   void prepare();

@@ -30,8 +30,8 @@ task<bool> response_stream::state::fill() {
   try {
     for (;;) {
       const step next = ex.advance_body();
-      if (ex.parser().exhausted()) break;
-      if (!ex.parser().body().empty()) {
+      if (ex.exhausted()) break;
+      if (!ex.body().empty()) {
         ex.pause();
         co_return true;
       }
@@ -41,7 +41,7 @@ task<bool> response_stream::state::fill() {
         co_await std::move(pulling);
         continue;
       }
-      auto ready = ex.socket().wait(waits_for(next));
+      auto ready = ex.wait(next);
       const auto [failed] = co_await std::move(ready);
       ex.resumed(failed);
     }
@@ -53,7 +53,7 @@ task<bool> response_stream::state::fill() {
   ended = true;
   ex.pause();
   ex.finish(head);
-  co_return !ex.parser().body().empty();
+  co_return !ex.body().empty();
 }
 
 task<std::size_t> response_stream::read_some(std::span<char> into) {

@@ -1,4 +1,4 @@
-#include "http/address_policy.hpp"
+#include "http/dns/address_policy.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // A stop at every place where an exchange waits.
 #include "http/certificates.hpp"
 #include "http/fake_name_server.hpp"
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>

@@ -1,7 +1,7 @@
 // Text of responses.
 #include <fanout/http/json.hpp>
 
-#include "http/charset.hpp"
+#include "http/message/charset.hpp"
 #include "http/support.hpp"
 
 #include <boost/json/serialize.hpp>

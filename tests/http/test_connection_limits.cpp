@@ -1,5 +1,5 @@
 // How many connections are open, who waits for one, and when idle ones are closed.
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -14,12 +14,12 @@ using namespace fanout_test;
 using fanout::failure_kind;
 using fanout::http::client;
 using fanout::http::client_options;
-using fanout::http::connection_pool;
+using fanout::http::session_pool;
 using testing::HasSubstr;
 
 using limits = http_test;
 
-connection_pool& pool_of(asio::io_context& loop) {
+session_pool& pool_of(asio::io_context& loop) {
   return fanout::http::loop_state::of(loop.get_executor()).pool();
 }
 

@@ -1,7 +1,7 @@
 // Several addresses, of which one wins (RFC 8305).
-#include "http/address_order.hpp"
+#include "http/dns/address_order.hpp"
 #include "http/fake_name_server.hpp"
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
 // Keep-alive: what is used again, what is not, and what happens to connections that died meanwhile.
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 
 #include <condition_variable>

@@ -1,4 +1,4 @@
-#include "http/cookie_parser.hpp"
+#include "http/cookies/cookie_parser.hpp"
 #include "http/support.hpp"
 #include "support/nginx.hpp"
 

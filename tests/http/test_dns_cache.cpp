@@ -1,4 +1,4 @@
-#include "http/dns_cache.hpp"
+#include "http/dns/dns_cache.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // An exchange that is cancelled, or whose loop is destroyed, after every single step: whatever it was waiting for, no
-// place, socket, look-up or half-read connection is left behind, and the next exchange on the loop is as if it had
+// permit, socket, look-up or half-read connection is left behind, and the next exchange on the loop is as if it had
 // never been.
 #include "http/certificates.hpp"
 #include "http/fake_name_server.hpp"
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 #include "http/unix_server.hpp"
 #include "support/counted_heap.hpp"

@@ -1,5 +1,5 @@
 // Responses that two readers could understand differently, and those without end: each fails, and says what it breaks.
-#include "http/response_parser.hpp"
+#include "http/h1/response_parser.hpp"
 #include "http/support.hpp"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "http/hosts_file.hpp"
+#include "http/dns/hosts_file.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <gmock/gmock.h>

@@ -1,8 +1,8 @@
 // The poller of sockets: what it tells, to whom, and what it may not lose.
 #include <fanout/base/task.hpp>
 
-#include "http/poller.hpp"
-#include "http/wake_up.hpp"
+#include "http/io/notifier.hpp"
+#include "http/io/poller.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -231,11 +231,11 @@ TEST_F(http_poller, cancelling_the_coroutine_ends_its_wait) {
 
 TEST_F(http_poller, who_is_notified_hears_of_everything_until_it_does_not_want_to) {
   pair one(sockets);
-  fanout::http::wake_up wake(loop);
+  fanout::http::notifier wake(loop);
   int woken = 0;
   asio::co_spawn(
       loop,
-      [](fanout::http::wake_up& by, int& count) -> task<void> {
+      [](fanout::http::notifier& by, int& count) -> task<void> {
         for (; count < 2; ++count) {
           auto sleeping = by.wait();
           co_await std::move(sleeping);

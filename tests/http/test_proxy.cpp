@@ -1,7 +1,7 @@
 // How proxies are named, and which one a request goes through.
 #include <fanout/base/failure.hpp>
 
-#include "http/proxy.hpp"
+#include "http/proxy/proxy.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // Proxies and a name server that others wrote: tinyproxy, microsocks, dnsmasq.
 #include "http/certificates.hpp"
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 #include "support/server_program.hpp"
 
@@ -91,7 +91,7 @@ TEST_F(real_proxy, microsocks_says_why_it_does_not_connect) {
   EXPECT_THAT(failed.message, HasSubstr("does not connect to 127.0.0.1:1: the connection was refused"));
 }
 
-fanout::task<void> look_up(fanout::http::resolver& names, fanout::http::wake_up& wake, std::string host, int& found) {
+fanout::task<void> look_up(fanout::http::resolver& names, fanout::http::notifier& wake, std::string host, int& found) {
   fanout::http::lookup asked(names, host, wake);
   while (!asked.done()) {
     auto woken = wake.wait();
@@ -109,7 +109,7 @@ TEST_F(http_test, a_thousand_names_through_dnsmasq) {
   asio::io_context loop(1);
   auto& names = fanout::http::loop_state::of(loop.get_executor()).names();
   names.use_servers("127.0.0.1:" + std::to_string(server.port()));
-  std::deque<fanout::http::wake_up> wakes;
+  std::deque<fanout::http::notifier> wakes;
   int found = 0;
   for (int i = 0; i < 1000; ++i)
     asio::co_spawn(loop, look_up(names, wakes.emplace_back(loop), "host" + std::to_string(i) + ".many.test", found),

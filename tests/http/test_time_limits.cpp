@@ -1,5 +1,5 @@
 // Which deadline passes when, reckoned without a clock.
-#include "http/time_limits.hpp"
+#include "http/loop/time_limits.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 
 #include "http/certificates.hpp"
 #include "http/support.hpp"
-#include "http/tls_sessions.hpp"
+#include "http/tls/tls_sessions.hpp"
 
 namespace {
 

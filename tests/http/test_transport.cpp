@@ -1,7 +1,7 @@
 // Where connections lead: unix sockets, proxies, and addresses that are refused.
 #include "http/certificates.hpp"
 #include "http/fake_name_server.hpp"
-#include "http/loop_state.hpp"
+#include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 #include "http/unix_server.hpp"
 #include "support/temporary_directory.hpp"

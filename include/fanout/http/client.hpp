@@ -2,83 +2,18 @@
 
 #include <fanout/base/saturated_time.hpp>
 #include <fanout/base/task.hpp>
+#include <fanout/http/client_options.hpp>
 #include <fanout/http/request.hpp>
 #include <fanout/http/response.hpp>
 #include <fanout/http/response_stream.hpp>
 
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 /// \file
 /// The HTTP/1.1 client.
 namespace fanout::http {
-
-class cookie_jar;
-
-enum class tls_version { v1_2, v1_3 };
-
-/// What a client allows and how long it waits. Every deadline fails with kind `timeout` and a message of its own.
-struct client_options {
-  any_duration<std::chrono::milliseconds> connect_timeout{
-      30'000};  ///< name look-up, TCP connection and TLS handshake together
-  any_duration<std::chrono::milliseconds> idle_timeout{60'000};    ///< between two moments at which bytes moved
-  any_duration<std::chrono::milliseconds> total_timeout{300'000};  ///< the whole exchange with its redirects and retry
-  // Deadlines for single phases; 0 leaves the phase to the three above.
-  any_duration<std::chrono::milliseconds> queue_timeout{
-      0};  ///< for one of the connections the limits allow to come free
-  any_duration<std::chrono::milliseconds> resolve_timeout{0};  ///< name look-up
-  any_duration<std::chrono::milliseconds> tls_timeout{0};      ///< TLS handshake
-  any_duration<std::chrono::milliseconds> first_byte_timeout{
-      0};                                    ///< from the request's last byte to the response's first
-  std::uint64_t low_speed_bytes_per_s = 50;  ///< a transfer that is slower, over a whole window, fails; 0: none does
-  any_duration<std::chrono::milliseconds> low_speed_window{60'000};
-  // Where connections lead. Connections are shared only by clients that agree on all of these.
-  bool public_only = false;               ///< refuses addresses that are not public: loopback, private, link-local, ...
-  std::vector<std::string> resolve = {};  ///< "host:port:address[,address]", as curl's --resolve; host "*" is any
-  std::string unix_socket = {};           ///< path of the socket that all connections go to, as curl's --unix-socket
-  std::string proxy = {};                 ///< "[scheme://][user:password@]host[:port]": http, https, socks5, socks5h
-  std::string no_proxy = {};              ///< hosts reached without it: "name,address/bits,..."; "*" is all
-  bool proxy_from_environment = false;    ///< http_proxy, https_proxy, all_proxy and no_proxy, read as curl reads them
-  std::size_t max_connections = 0;        ///< open on each loop, idle ones included; who needs more waits. 0: no limit
-  std::size_t max_connections_per_host = 0;   ///< the same, to one host or proxy
-  std::size_t max_header_bytes = 64 * 1024;   ///< names and values of all response headers together
-  std::size_t max_header_count = 256;         ///< response header fields
-  std::uint64_t max_body_bytes = 1ull << 30;  ///< of one response, coded and decoded
-  int max_redirects = 10;                     ///< 0: the redirect itself is the response
-  std::string user_agent = {};                ///< empty: fanout/VERSION
-  std::size_t max_idle_connections = 4096;    ///< open and unused, on each loop
-  std::size_t max_idle_per_host = 1024;       ///< the same, for one scheme, host, port and TLS settings
-  any_duration<std::chrono::milliseconds> idle_connection_lifetime{
-      60'000};  ///< unused for longer, a connection is closed
-
-  // Content codings, and requests with `Expect: 100-continue`.
-  bool decode_content = true;              ///< ask for gzip, deflate, br and zstd, and undo them; false: neither
-  std::size_t max_content_codings = 3;     ///< one over another
-  std::uint32_t max_decoding_ratio = 256;  ///< decoded over coded bytes, from 1 MiB on; 0: any
-  any_duration<std::chrono::milliseconds> continue_timeout{
-      1000};  ///< for the server's 100; then the body is sent anyway
-
-  // TLS. Files are read once a process, when the first connection needs them. An https proxy is somebody else than the
-  // servers behind it: of these settings only the least version and resumption count for the connection to it.
-  bool verify_tls = true;             ///< false accepts any certificate
-  std::string ca_file = {};           ///< PEM file of the issuers to trust instead of the system's
-  std::string certificate_file = {};  ///< PEM chain shown to servers that ask for a client certificate
-  std::string key_file = {};          ///< PEM key of `certificate_file`; empty: it is in that file, too
-  tls_version min_tls_version = tls_version::v1_2;
-  bool verify_proxy_tls = true;    ///< false accepts any certificate of an https proxy
-  std::string proxy_ca_file = {};  ///< PEM file of the issuers trusted for it instead of the system's
-  bool resume_tls = true;          ///< whether a connection may take up the TLS session of an earlier one
-
-  // Who asks. `authorization` goes to the origin of the request's own URL, and not where a redirect leads elsewhere. A
-  // request's own Authorization header goes before it, and so does the user its URL names.
-  std::string authorization = {};                 ///< the header's value: `basic_auth`, `bearer_auth`
-  std::shared_ptr<cookie_jar> cookies = nullptr;  ///< null: cookies are neither kept nor sent
-};
 
 /// An HTTP/1.1 client with keep-alive, over http and https.
 ///
@@ -112,6 +47,9 @@ class client {
   task<response_stream> open(request what) const;
 
   const client_options& options() const noexcept;
+  /// Reads the files that the options name for TLS now, and not for the first connection that needs them. Throws a
+  /// `fanout::error` of kind `tls` that names the file which cannot be used.
+  void read_tls_files() const;
 
   /// The client with default options.
   static const client& shared();

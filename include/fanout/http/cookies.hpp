@@ -1,12 +1,12 @@
 #pragma once
 
+#include <fanout/http/cookie.hpp>
 #include <fanout/http/url.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,17 +14,6 @@
 /// \file
 /// Cookies (RFC 6265bis), with the public suffix list.
 namespace fanout::http {
-
-struct cookie {
-  std::string name;  ///< empty for a cookie that is a value alone
-  std::string value;
-  std::string domain;      ///< lower case, without a leading dot
-  std::string path = "/";  ///< this and what is below it
-  bool host_only = true;   ///< for `domain` alone; otherwise for the hosts below it as well
-  bool secure = false;     ///< sent over https only
-  bool http_only = false;  ///< means something to scripts; kept for the file
-  std::optional<std::chrono::sys_seconds> expires = {};  ///< empty: when the jar is destroyed
-};
 
 struct cookie_limits {
   std::size_t cookies = 3000;       ///< in the jar; the ones unused for longest go first

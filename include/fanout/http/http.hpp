@@ -3,6 +3,7 @@
 #include <fanout/http/auth.hpp>
 #include <fanout/http/body_source.hpp>
 #include <fanout/http/client.hpp>
+#include <fanout/http/client_options.hpp>
 #include <fanout/http/cookies.hpp>
 #include <fanout/http/forms.hpp>
 #include <fanout/http/headers.hpp>

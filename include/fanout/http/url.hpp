@@ -39,6 +39,8 @@ class url {
   std::uint16_t port() const noexcept { return port_; }
   /// Host and, unless it is the scheme's default, port: the Host header, IPv6 in brackets.
   std::string_view authority() const noexcept;
+  /// The same with the port in any case, for messages.
+  std::string host_and_port() const;
   /// Scheme, host and port: what a connection is made to.
   std::string_view origin() const noexcept { return std::string_view(text_).substr(0, target_begin_); }
   /// Path and query, as sent in the request line.

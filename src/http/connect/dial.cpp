@@ -1,0 +1,170 @@
+#include "http/connect/dial.hpp"
+
+#include <fanout/base/failure.hpp>
+
+#include "http/connect/connection_race.hpp"
+#include "http/dns/address_order.hpp"
+#include "http/dns/address_policy.hpp"
+#include "http/loop/loop_state.hpp"
+
+#include <fmt/format.h>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace fanout::http {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+// RFC 8305 section 3: how long IPv4 addresses wait for the answer about IPv6.
+constexpr std::chrono::milliseconds resolution_delay{50};
+// A unix socket whose backlog is full says EAGAIN, and nothing tells when it no longer is.
+constexpr std::chrono::milliseconds between_unix_attempts{5};
+
+struct alarm final : deadline_entry {
+  explicit alarm(notifier& of) : wake(of) {}
+  void on_deadline() override {
+    rang = true;
+    wake.notify();
+  }
+  notifier& wake;
+  bool rang = false;
+};
+
+std::string_view no_reject_reason(const asio::ip::address&) {
+  return {};
+}
+
+std::string whom(const connect_context& context) {
+  const proxy_server* const proxy = context.via.proxy;
+  return proxy ? fmt::format("the proxy {} for {}", proxy->name, context.peer()) : context.peer();
+}
+
+[[noreturn]] void refuse(const connect_context& context, const std::string& why) {
+  throw error(failure_kind::refused_by_policy,
+              fmt::format("no connection to {}: {}, and only public addresses are allowed", context.peer(), why));
+}
+
+address_list addresses_of(const lookup& names, std::string_view host) {
+  // This machine's own name means IPv4 first: few servers on it listen on both.
+  if (host.ends_with("localhost") || host.ends_with("localhost.")) {
+    address_list both = names.addresses(family::v4);
+    both.insert(both.end(), names.addresses(family::v6).begin(), names.addresses(family::v6).end());
+    return both;
+  }
+  return in_turn(names.addresses(family::v6), names.addresses(family::v4));
+}
+
+}  // namespace
+
+std::string connect_context::peer() const {
+  return target.host_and_port();
+}
+
+void connect_context::resumed(boost::system::error_code waited) const {
+  if (const expiry passed = timer.resumed(waited); passed != expiry::none)
+    throw error(failure_kind::timeout, timer.limits().describe(passed, peer(), "while connecting"));
+}
+
+task<std::unique_ptr<session>> dial(const connect_context& context, notifier& wake, std::string host,
+                                    std::uint16_t port, bool checked) {
+  loop_state& loop = context.loop;
+  connection_race race(loop.sockets(), loop.deadlines(), loop.pool(), port, checked ? why_not_public : no_reject_reason,
+                       wake);
+  const address_list* const given = context.via.by->given_addresses(host, port);
+  std::optional<lookup> names;
+  alarm delay(wake);
+  if (given) {
+    race.try_in_order(*given);
+  } else {
+    names.emplace(loop.names(), host, wake);
+    context.timer.enter(phase::resolving, request_timer::wait_handle(wake));
+  }
+  for (bool racing = given != nullptr;;) {
+    if (names) {
+      const bool v6_settled = names->answered(family::v6) || delay.rang;
+      if (!names->done() && !v6_settled && !names->addresses(family::v4).empty() && !delay.armed())
+        loop.deadlines().arm(delay, clock::now() + resolution_delay);
+      const bool begin = names->done() || !names->addresses(family::v6).empty() ||
+                         (v6_settled && !names->addresses(family::v4).empty());
+      racing = racing || begin;
+      if (racing) race.try_in_order(addresses_of(*names, host));
+    }
+    if (racing) {
+      if (race.step()) break;
+      if (!race.lost()) context.timer.enter(phase::connecting, request_timer::wait_handle(wake));
+      const bool no_more = !names || names->done();
+      if (no_more && race.lost()) {
+        if (race.refused_only()) refuse(context, race.failures());
+        if (names && race.failures().empty()) throw error(failure_kind::dns, names->failure());
+        throw error(failure_kind::connect, fmt::format("no connection to {} ({})", whom(context), race.failures()));
+      }
+    }
+    auto woken = wake.wait();
+    co_await std::move(woken);
+    context.resumed({});
+  }
+  auto result = std::make_unique<session>(race.take_winner());
+  result->wire.remote_address = race.winner_address();
+  co_return result;
+}
+
+task<asio::ip::address> first_address(const connect_context& context, notifier& wake, std::string host,
+                                      std::uint16_t port, bool checked) {
+  address_list found;
+  if (const address_list* const given = context.via.by->given_addresses(host, port)) {
+    found = *given;
+  } else {
+    lookup names(context.loop.names(), host, wake);
+    context.timer.enter(phase::resolving, request_timer::wait_handle(wake));
+    while (!names.done()) {
+      auto woken = wake.wait();
+      co_await std::move(woken);
+      context.resumed({});
+    }
+    found = addresses_of(names, host);
+    if (found.empty()) throw error(failure_kind::dns, names.failure());
+  }
+  std::string why;
+  for (const auto& each : found) {
+    const auto reject_reason = checked ? why_not_public(each) : std::string_view{};
+    if (reject_reason.empty()) co_return each;
+    why += fmt::format("{}{} is {}", why.empty() ? "" : ", ", each.to_string(), reject_reason);
+  }
+  refuse(context, why);
+}
+
+task<std::unique_ptr<session>> dial_unix(const connect_context& context, notifier& wake, std::string path) {
+  loop_state& loop = context.loop;
+  detail::owned_descriptor descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  int error = descriptor ? 0 : errno;
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  std::memcpy(to.sun_path, path.data(), path.size());  // transport saw to it that it fits
+  context.timer.enter(phase::connecting, request_timer::wait_handle(wake));
+  alarm again(wake);
+  while (error == 0 && ::connect(descriptor.value(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
+    if (errno != EAGAIN) {
+      error = errno;
+      break;
+    }
+    loop.deadlines().arm(again, clock::now() + between_unix_attempts);
+    auto woken = wake.wait();
+    co_await std::move(woken);
+    context.resumed({});
+  }
+  if (error != 0)
+    throw fanout::error(failure_kind::connect,
+                        fmt::format("no connection to the unix socket {} for {}: {}", path, context.peer(),
+                                    boost::system::system_category().message(error)));
+  auto result = std::make_unique<session>(polled_socket(loop.sockets(), std::move(descriptor)));
+  result->wire.remote_address = "unix:" + path;
+  co_return result;
+}
+
+}  // namespace fanout::http

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <fanout/http/client_options.hpp>
+#include <fanout/http/request.hpp>
+#include <fanout/http/response.hpp>
+
+#include "http/body/outgoing_body.hpp"
+#include "http/h1/response_parser.hpp"
+#include "http/loop/loop_state.hpp"
+#include "http/loop/time_limits.hpp"
+#include "http/pool/connection.hpp"
+#include "http/pool/stream.hpp"
+#include "http/proxy/proxy.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// \file
+/// One request and its response on a connection of HTTP/1.1.
+namespace fanout::http {
+
+/// Serialises a request, sends it, and reads and parses the response (RFC 9112). It has the connection to itself as
+/// long as it lasts. Nothing but `prepare` allocates, and its buffers are used again for the next request.
+///
+/// Failures are thrown as `fanout::error`. Thread safety: none; belongs to its loop's thread.
+class h1_stream {
+ public:
+  /// The exchange's: its body, and what it keeps of times and bytes. They must outlive the stream.
+  h1_stream(loop_state& loop, outgoing_body& body, time_limits& limits, measurements& measured)
+      : loop_(loop), body_(body), limits_(limits), measured_(measured) {}
+  h1_stream(const h1_stream&) = delete;
+  h1_stream& operator=(const h1_stream&) = delete;
+
+  struct settings {
+    const client_options& options;
+    std::string_view user_agent;
+    const proxy_server* read_by = nullptr;  ///< the proxy that reads the request, if one does
+    bool expect_continue = false;           ///< hold the body back until the server answers `Expect`
+  };
+  /// Checks and serialises the header. `what`, whose body is open, and the options must outlive the stream's use.
+  void prepare(const request& what, const settings& how);
+  /// Begins on this connection. `streaming`: the response's body is read bit by bit.
+  void begin(connection& on, bool streaming);
+  /// The connection is no longer this stream's.
+  void leave() noexcept { on_ = nullptr; }
+  /// Forgets the response, too.
+  void end() noexcept;
+
+  step advance();
+  step advance_body();
+  auto wait(step next) { return on_->socket.wait(waits_for(next)); }
+  void cancel() noexcept {
+    if (on_) on_->socket.cancel();
+  }
+
+  /// The request lies here from now on; it is no longer sent.
+  void moved(const request& what) noexcept { request_ = &what; }
+  bool holds_body() const noexcept { return sending_ == sending::held_back; }
+  void send_body() noexcept;
+
+  bool answered() const noexcept { return parser_->got_some(); }
+  bool complete() const noexcept { return parser_->complete(); }
+  int status() const noexcept { return parser_->status(); }
+  bool session_usable() const noexcept;
+  std::string how_far() const { return parser_->how_far(); }
+  /// A failure for `step::lost`; `remark` is added where the connection was an old one.
+  [[noreturn]] void raise_lost(std::string_view remark) const;
+
+  response take() { return parser_->take(); }
+  response take_head();
+  std::string& body() noexcept { return parser_->body(); }
+  bool exhausted() const noexcept { return parser_->exhausted(); }
+  void finish(response& head) const;
+
+ private:
+  /// What of the request is on its way. `held_back`: the body, until the server answers `Expect`.
+  enum class sending { head, held_back, body, done };
+
+  bool write_some(step& next);
+  bool next_part(step& next);
+  bool next_piece(step& next);
+  step read_some();
+  step at_end(io_state how);
+  std::string peer() const { return request_->url.host_and_port(); }
+
+  loop_state& loop_;
+  outgoing_body& body_;
+  time_limits& limits_;
+  measurements& measured_;
+  const client_options* options_ = nullptr;
+  const request* request_ = nullptr;
+  connection* on_ = nullptr;
+  std::optional<response_parser> parser_;
+  std::string head_;         ///< the request line and header, and a small body behind it
+  std::string leftover_;     ///< bytes of a line that is not complete yet
+  std::string_view unsent_;  ///< of the part under way
+  io_result lost_{io_state::done};
+  sending sending_ = sending::head;
+  bool holds_back_ = false;
+  bool body_in_head_ = false;
+  bool last_chunk_sent_ = false;
+  bool was_blocked_ = false;  ///< the peer took no more of the body for a while
+  bool streaming_ = false;
+  bool header_told_ = false;
+  bool write_broken_ = false;  ///< the peer takes no more; it may have answered before it closed
+  bool unsolicited_bytes_ = false;
+};
+
+}  // namespace fanout::http

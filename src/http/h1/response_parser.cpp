@@ -1,0 +1,392 @@
+#include "http/h1/response_parser.hpp"
+
+#include <fanout/base/failure.hpp>
+#include <fanout/http/detail/text.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace fanout::http {
+namespace {
+
+// Servers send one or two interim responses (100, 103); an endless row of them is an attack.
+constexpr int most_interim = 16;
+// A length is only a claim: no more than this is set aside before the bytes arrive.
+constexpr std::uint64_t most_reserved = 1024 * 1024;
+
+// What the bytes of a header may be (RFC 9110 sections 5.5 and 5.6.2).
+enum : unsigned char { in_name = 1, in_value = 2 };
+constexpr auto byte_classes = [] {
+  std::array<unsigned char, 256> classes{};
+  for (int i = 0; i < 256; ++i) {
+    const auto c = static_cast<char>(i);
+    classes[static_cast<std::size_t>(i)] =
+        static_cast<unsigned char>((is_token_char(c) ? in_name : 0) | (!is_control(c) || c == '\t' ? in_value : 0));
+  }
+  return classes;
+}();
+
+bool is_all(std::string_view text, unsigned char kind) noexcept {
+  unsigned char common = kind;
+  for (const char c : text) common &= byte_classes[static_cast<unsigned char>(c)];
+  return common != 0;
+}
+
+constexpr bool is_space(char c) noexcept {
+  return c == ' ' || c == '\t';
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+constexpr bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+
+}  // namespace
+
+response_parser::response_parser(const client_options& options, bool head_request, bool keep_body)
+    : options_(options), head_request_(head_request), keep_body_(keep_body) {}
+
+bool response_parser::fail(parse_error what, const char* why) noexcept {
+  error_ = what;
+  why_ = why;
+  state_ = state::broken;
+  return false;
+}
+
+response_parser::progress response_parser::put(std::string_view bytes) {
+  std::size_t used = 0;
+  if (!bytes.empty()) got_some_ = true;
+  while (used < bytes.size() && state_ < state::complete) {
+    std::string_view rest = bytes.substr(used);
+    if (state_ == state::body_of_length || state_ == state::chunk_data) {
+      rest = rest.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(rest.size(), left_)));
+      used += rest.size();
+      left_ -= rest.size();
+      if (!store_body(rest)) break;
+      if (left_ > 0) continue;
+      if (state_ == state::chunk_data)
+        state_ = state::chunk_end;
+      else if (!end_body())
+        break;
+      continue;
+    }
+    if (state_ == state::body_until_close) {
+      used = bytes.size();
+      store_body(rest);
+      break;
+    }
+    const auto* const end = static_cast<const char*>(std::memchr(rest.data() + scanned_, '\n', rest.size() - scanned_));
+    if (!end) {
+      scanned_ = rest.size();
+      if (rest.size() > options_.max_header_bytes)
+        fail(state_ >= state::chunk_size && state_ != state::trailers ? parse_error::chunk_limit
+                                                                      : parse_error::header_limit);
+      break;
+    }
+    scanned_ = 0;
+    const auto length = static_cast<std::size_t>(end - rest.data());
+    used += length + 1;
+    // A reader that takes a bare LF for an end of line and one that does not see different messages.
+    if (length == 0 || rest[length - 1] != '\r') {
+      fail(parse_error::malformed, "a line that does not end in CR LF (RFC 9112 section 2.2)");
+      break;
+    }
+    if (!read_line(rest.substr(0, length - 1))) break;
+  }
+  return {used, state_ == state::broken};
+}
+
+bool response_parser::read_line(std::string_view line) {
+  switch (state_) {
+    case state::status_line:
+      return read_status_line(line);
+    case state::fields:
+      return line.empty() ? end_header() : read_field(line);
+    case state::chunk_size:
+      return read_chunk_size(line);
+    case state::chunk_end:
+      if (!line.empty()) return fail(parse_error::malformed, "a chunk longer than its size (RFC 9112 section 7.1)");
+      state_ = state::chunk_size;
+      return true;
+    default:  // trailers
+      return line.empty() ? end_body() : read_field(line);
+  }
+}
+
+// "HTTP/1.1 200 OK". Servers that leave the reason out leave out the space before it, too, although they should not.
+bool response_parser::read_status_line(std::string_view line) {
+  if (line.size() < 12 || !line.starts_with("HTTP/1.") || line[8] != ' ' || (line.size() > 12 && line[12] != ' ') ||
+      !is_digit(line[9]) || !is_digit(line[10]) || !is_digit(line[11]))
+    return fail(parse_error::malformed, "no status line of HTTP/1.1 (RFC 9112 section 4)");
+  if (line[7] != '0' && line[7] != '1')
+    return fail(parse_error::malformed, "a version other than 1.0 and 1.1 (RFC 9112 section 2.3)");
+  const auto reason = line.size() > 13 ? line.substr(13) : std::string_view{};
+  if (!is_all(reason, in_value)) return fail(parse_error::malformed, "a control character (RFC 9112 section 4)");
+  result_.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+  if (result_.status < 100) return fail(parse_error::malformed, "a status below 100 (RFC 9110 section 15)");
+  old_version_ = line[7] == '0';
+  result_.reason.assign(reason);
+  result_.headers.clear();
+  result_.headers.reserve(12, 320);
+  state_ = state::fields;
+  return true;
+}
+
+bool response_parser::read_field(std::string_view line) {
+  if (is_space(line.front())) return fail(parse_error::malformed, "a folded header line (RFC 9112 section 5.2)");
+  const auto colon = line.find(':');
+  if (colon == line.npos) return fail(parse_error::malformed, "a header line without a colon (RFC 9112 section 5)");
+  const auto name = line.substr(0, colon);
+  if (name.empty() || !is_all(name, in_name))
+    return fail(parse_error::malformed, !name.empty() && is_space(name.back())
+                                            ? "a space between a header's name and its colon (RFC 9112 section 5.1)"
+                                            : "a header name that is not a token (RFC 9110 section 5.6.2)");
+  const auto value = trimmed(line.substr(colon + 1));
+  if (!is_all(value, in_value))
+    return fail(parse_error::malformed, "a control character in a header (RFC 9110 section 5.5)");
+  // Trailer fields are kept apart: merged into the header they could pass for the server's own framing or policy
+  // (RFC 9110 section 6.5.1).
+  auto& fields = state_ == state::trailers ? result_.trailers : result_.headers;
+  fields.add(name, value);
+  if (fields.bytes() > options_.max_header_bytes || fields.size() > options_.max_header_count)
+    return fail(parse_error::header_limit);
+  if (state_ != state::trailers) return read_framing_field(name, value);
+  if (equal_ignoring_case(name, "content-length") || equal_ignoring_case(name, "transfer-encoding"))
+    return fail(parse_error::malformed, "a length in the trailer (RFC 9110 section 6.5.1)");
+  return true;
+}
+
+bool response_parser::read_framing_field(std::string_view name, std::string_view value) {
+  switch (name.size()) {
+    case 10:
+      if (equal_ignoring_case(name, "connection")) read_connection(value);
+      return true;
+    case 14:
+      return !equal_ignoring_case(name, "content-length") || read_content_length(value);
+    case 16:
+      names_coding_ = names_coding_ || equal_ignoring_case(name, "content-encoding");
+      return true;
+    case 17:
+      if (!equal_ignoring_case(name, "transfer-encoding")) return true;
+      if (chunked_) return fail(parse_error::malformed, "two transfer codings (RFC 9112 section 6.1)");
+      // Only codings we asked for may be applied besides, and we ask for none.
+      if (!equal_ignoring_case(value, "chunked"))
+        return fail(parse_error::malformed, "a transfer coding other than 'chunked' (RFC 9112 section 6.1)");
+      chunked_ = true;
+      return true;
+    default:
+      return true;
+  }
+}
+
+bool response_parser::read_content_length(std::string_view value) {
+  if (has_length_) return fail(parse_error::malformed, "more than one Content-Length (RFC 9112 section 6.3)");
+  has_length_ = true;
+  std::uint64_t length = 0;
+  for (const char c : value) {
+    if (!is_digit(c) || length > (std::numeric_limits<std::uint64_t>::max() - 9) / 10)
+      return fail(parse_error::malformed, "a Content-Length that is no number (RFC 9110 section 8.6)");
+    length = length * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  if (value.empty()) return fail(parse_error::malformed, "an empty Content-Length (RFC 9110 section 8.6)");
+  expected_bytes_ = length;
+  return true;
+}
+
+void response_parser::read_connection(std::string_view value) {
+  while (!value.empty()) {
+    const auto option = trimmed(value.substr(0, value.find(',')));
+    value.remove_prefix(std::min(value.size(), value.find(',') == value.npos ? value.size() : value.find(',') + 1));
+    if (equal_ignoring_case(option, "close")) says_close_ = true;
+    if (equal_ignoring_case(option, "keep-alive")) says_keep_alive_ = true;
+  }
+}
+
+// The length of the message's body (RFC 9112 section 6.3).
+bool response_parser::end_header() {
+  const int status = result_.status;
+  if (chunked_ && has_length_)
+    return fail(parse_error::malformed, "both Content-Length and Transfer-Encoding (RFC 9112 section 6.3)");
+  if (chunked_ && old_version_)
+    return fail(parse_error::malformed, "a transfer coding in a message of HTTP/1.0 (RFC 9112 section 6.1)");
+  if ((status < 200 || status == 204) && (chunked_ || (has_length_ && expected_bytes_ != 0)))
+    return fail(parse_error::malformed, "a body where the status allows none (RFC 9112 section 6.3)");
+  if (status == 101) return fail(parse_error::switched);
+  if (status < 200) {
+    continued_ = continued_ || status == 100;
+    if (++interim_ > most_interim) return fail(parse_error::interim_limit);
+    has_length_ = says_close_ = says_keep_alive_ = names_coding_ = false;
+    state_ = state::status_line;
+    return true;
+  }
+  if (head_request_ || status == 204 || status == 304) {
+    state_ = state::complete;
+    return true;
+  }
+  if (chunked_) {
+    state_ = state::chunk_size;
+  } else if (has_length_) {
+    if (expected_bytes_ > options_.max_body_bytes) return fail(parse_error::body_limit);
+    length_known_ = true;
+    left_ = expected_bytes_;
+    state_ = left_ == 0 ? state::complete : state::body_of_length;
+    if (keep_body_) result_.body.reserve(static_cast<std::size_t>(std::min(left_, most_reserved)));
+  } else {
+    state_ = state::body_until_close;
+  }
+  return !names_coding_ || begin_decoding();
+}
+
+bool response_parser::begin_decoding() {
+  // A part of a coded body (206) cannot be decoded by itself: it is handed over as it is (RFC 9110 section 14.2).
+  if (!options_.decode_content || result_.status == 206 || state_ == state::complete) return true;
+  try {
+    decoder_.emplace(options_, result_.headers);
+  } catch (const coding_error& failed) {
+    coding_error_ = failed.what();
+    return fail(parse_error::coding);
+  }
+  if (!decoder_->needed()) decoder_.reset();
+  return true;
+}
+
+// "1a2b;extension". Extensions are read past, as nobody uses them, but not without end.
+bool response_parser::read_chunk_size(std::string_view line) {
+  std::uint64_t size = 0;
+  std::size_t digits = 0;
+  for (; digits < line.size(); ++digits) {
+    const char c = lower(line[digits]);
+    const int digit = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (digit < 0) break;
+    if (size >> 60 != 0) return fail(parse_error::malformed, "a chunk size out of range (RFC 9112 section 7.1)");
+    size = size << 4 | static_cast<std::uint64_t>(digit);
+  }
+  const auto extension = line.substr(digits);
+  if (digits == 0 || !(extension.empty() || trimmed(extension).starts_with(';')))
+    return fail(parse_error::malformed, "a chunk size that is no number (RFC 9112 section 7.1)");
+  if (!is_all(extension, in_value))
+    return fail(parse_error::malformed, "a control character in a chunk's extension (RFC 9112 section 7.1.1)");
+  metadata_bytes_ += extension.size();
+  if (metadata_bytes_ > options_.max_header_bytes) return fail(parse_error::chunk_limit);
+  if (size > options_.max_body_bytes) return fail(parse_error::body_limit);
+  left_ = size;
+  state_ = size == 0 ? state::trailers : state::chunk_data;
+  return true;
+}
+
+bool response_parser::store_body(std::string_view body) {
+  result_.coded_bytes += body.size();
+  if (result_.coded_bytes > options_.max_body_bytes) return fail(parse_error::body_limit);
+  if (decoder_) return decode_body(body);
+  result_.body_bytes = result_.coded_bytes;
+  if (keep_body_) result_.body.append(body);
+  return true;
+}
+
+bool response_parser::decode_body(std::string_view body) {
+  try {
+    const auto verdict = decoder_->decode(body, [this](std::string_view piece) {
+      if (keep_body_) result_.body.append(piece);
+      return result_.body.size() < room_;
+    });
+    result_.body_bytes = decoder_->decoded_bytes();
+    if (verdict == body_decoder::verdict::too_many_bytes) return fail(parse_error::body_limit);
+    if (verdict == body_decoder::verdict::too_high_a_ratio) return fail(parse_error::ratio_limit);
+    return true;
+  } catch (const coding_error& failed) {
+    coding_error_ = failed.what();
+    return fail(parse_error::coding);
+  }
+}
+
+bool response_parser::decode_more() {
+  if (!decoder_) return true;
+  if (!decode_body({})) return false;
+  return state_ != state::complete || end_body();
+}
+
+response response_parser::take_head() {
+  std::string body = std::move(result_.body);
+  response head = std::move(result_);
+  result_ = {};
+  result_.status = head.status;
+  result_.body = std::move(body);
+  result_.body_bytes = std::exchange(head.body_bytes, 0);
+  result_.coded_bytes = std::exchange(head.coded_bytes, 0);
+  result_.trailers = std::exchange(head.trailers, {});
+  return head;
+}
+
+bool response_parser::end_body() {
+  if (decoder_ && decoder_->idle()) {
+    try {
+      decoder_->end();
+    } catch (const coding_error& failed) {
+      coding_error_ = failed.what();
+      return fail(parse_error::coding);
+    }
+    decoder_.reset();
+  }
+  state_ = state::complete;
+  return true;
+}
+
+bool response_parser::put_end() {
+  if (state_ != state::body_until_close) return false;
+  ended_by_close_ = true;
+  return end_body();
+}
+
+bool response_parser::keep_alive() const noexcept {
+  return !ended_by_close_ && !says_close_ && (!old_version_ || says_keep_alive_);
+}
+
+std::string response_parser::how_far() const {
+  if (!got_some_) return "before the first byte of the response";
+  if (!header_done()) return "in the middle of the response's header";
+  if (length_known_) return fmt::format("after {} of {} bytes of the body", result_.coded_bytes, expected_bytes_);
+  return fmt::format("after {} bytes of a body of unknown length", result_.coded_bytes);
+}
+
+void response_parser::raise(const std::string& from) const {
+  switch (error_) {
+    case parse_error::header_limit:
+      throw error(failure_kind::too_large,
+                  fmt::format("the response header from {} is over the limit of {} bytes or {} fields", from,
+                              options_.max_header_bytes, options_.max_header_count));
+    case parse_error::body_limit:
+      throw error(failure_kind::too_large,
+                  fmt::format("the body from {} is over the limit of {} bytes", from, options_.max_body_bytes));
+    case parse_error::chunk_limit:
+      throw error(failure_kind::too_large, fmt::format("the chunk extensions from {} are over the limit of {} bytes",
+                                                       from, options_.max_header_bytes));
+    case parse_error::coding:
+      throw error(failure_kind::protocol,
+                  fmt::format("{} sent a body that cannot be decoded: {} (RFC 9110 section 8.4)", from,
+                              printable(coding_error_)));
+    case parse_error::ratio_limit:
+      throw error(failure_kind::too_large,
+                  fmt::format("the body from {} is over the limit of {} decoded bytes for each coded one", from,
+                              options_.max_decoding_ratio));
+    case parse_error::switched:
+      throw error(failure_kind::protocol, fmt::format("{} switched protocols (status 101) unasked", from));
+    case parse_error::interim_limit:
+      throw error(failure_kind::protocol,
+                  fmt::format("{} sent more than {} interim (1xx) responses", from, most_interim));
+    default:
+      throw error(failure_kind::protocol,
+                  fmt::format("{} sent a malformed HTTP response: {}", from, why_ ? why_ : "unreadable"));
+  }
+}
+
+}  // namespace fanout::http

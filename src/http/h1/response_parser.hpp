@@ -1,0 +1,148 @@
+#pragma once
+
+#include <fanout/http/client_options.hpp>
+#include <fanout/http/response.hpp>
+
+#include "http/body/body_decoder.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// \file
+/// From bytes to a `response`.
+namespace fanout::http {
+
+/// Reads one response, interim (1xx) ones skipped, out of whatever pieces the bytes arrive in.
+///
+/// It takes what RFC 9112 lets a server send, and nothing that two readers could understand differently: obs-fold, bare
+/// CR or LF, more than one length, a length beside a transfer coding, a coding other than "chunked". Such a message
+/// fails with the section it breaks. (Rejected: Beast's parser. It takes all of these but the last but one, needs the
+/// whole header in one piece, looks every field name up in a table, and took a quarter of the user time of a small
+/// response. The tests and the fuzzer still compare: what we take, Beast reads as the same message.)
+/// A content coding is undone on the way.
+///
+/// Thread safety: none.
+class response_parser {
+ public:
+  /// `head_request`: a response to HEAD has no body whatever its headers say (RFC 9112 section 6.3).
+  /// `options` must outlive the parser.
+  response_parser(const client_options& options, bool head_request, bool keep_body);
+
+  struct progress {
+    std::size_t used;     ///< bytes consumed; the rest must be given again with more behind it
+    bool failed = false;  ///< the message is malformed or above a limit: `raise` says how
+  };
+  progress put(std::string_view bytes);
+  /// The peer closed. True when that ends the message properly; otherwise the message is cut short.
+  bool put_end();
+
+  bool failed() const noexcept { return state_ == state::broken; }
+  /// A "100 Continue" came.
+  bool continued() const noexcept { return continued_; }
+  bool complete() const noexcept { return state_ == state::complete; }
+  bool got_some() const noexcept { return got_some_; }
+  /// The header of the final response, not of an interim one.
+  bool header_done() const noexcept { return state_ >= state::body_of_length; }
+  /// The body ends where the connection does.
+  bool ends_with_connection() const noexcept { return state_ == state::body_until_close || ended_by_close_; }
+  /// Whether the connection may carry another exchange. Valid once complete.
+  bool keep_alive() const noexcept;
+
+  /// "12 of 100 bytes of the body", "the header": how far a cut-off message came.
+  std::string how_far() const;
+  /// A failure for what `put` reported.
+  [[noreturn]] void raise(const std::string& from) const;
+
+  response take() { return std::move(result_); }
+
+  /// \name For a response read bit by bit
+  /// @{
+  /// From now on decoding stops when this many bytes lie there untaken.
+  void keep_at_most(std::size_t bytes) noexcept { room_ = bytes; }
+  /// All but the body. Valid once the header is done.
+  response take_head();
+  const headers& trailers() const noexcept { return result_.trailers; }
+  /// Bytes of the body that lie there untaken.
+  std::string& body() noexcept { return result_.body; }
+  /// Decodes what was left for want of room. False as `put` fails.
+  bool decode_more();
+  /// The message is complete and its body decoded to the end.
+  bool exhausted() const noexcept { return complete() && !decoder_; }
+  std::uint64_t body_bytes() const noexcept { return result_.body_bytes; }
+  std::uint64_t coded_bytes() const noexcept { return result_.coded_bytes; }
+  /// @}
+
+  int status() const noexcept { return result_.status; }
+
+ private:
+  // In the order a message goes through them.
+  enum class state {
+    status_line,
+    fields,
+    body_of_length,
+    body_until_close,
+    chunk_size,
+    chunk_data,
+    chunk_end,
+    trailers,
+    complete,
+    broken
+  };
+  enum class parse_error {
+    none,
+    malformed,
+    header_limit,
+    body_limit,
+    chunk_limit,
+    interim_limit,
+    switched,
+    coding,
+    ratio_limit
+  };
+
+  bool fail(parse_error what, const char* why = nullptr) noexcept;
+  bool read_line(std::string_view line);
+  bool read_status_line(std::string_view line);
+  bool read_field(std::string_view line);
+  bool read_framing_field(std::string_view name, std::string_view value);
+  bool read_content_length(std::string_view value);
+  void read_connection(std::string_view value);
+  bool read_chunk_size(std::string_view line);
+  bool end_header();
+  bool store_body(std::string_view body);
+  bool decode_body(std::string_view body);
+  bool begin_decoding();
+  bool end_body();
+
+  const client_options& options_;
+  response result_;
+  std::uint64_t expected_bytes_ = 0;  ///< of the body, when its length is known
+  std::uint64_t left_ = 0;            ///< of the body, or of the chunk
+  std::size_t room_ = std::numeric_limits<std::size_t>::max();
+  std::size_t scanned_ = 0;         ///< bytes given before, and not used, that hold no end of line
+  std::size_t metadata_bytes_ = 0;  ///< of chunk sizes' extensions
+  const char* why_ = nullptr;
+  std::string coding_error_;
+  std::optional<body_decoder> decoder_;  ///< exists while a coded body is read
+  int interim_ = 0;
+  state state_ = state::status_line;
+  parse_error error_ = parse_error::none;
+  bool head_request_;
+  bool keep_body_;
+  bool got_some_ = false;
+  bool continued_ = false;
+  bool old_version_ = false;  ///< HTTP/1.0
+  bool has_length_ = false;
+  bool chunked_ = false;
+  bool says_close_ = false;
+  bool says_keep_alive_ = false;
+  bool names_coding_ = false;
+  bool length_known_ = false;
+  bool ended_by_close_ = false;
+};
+
+}  // namespace fanout::http

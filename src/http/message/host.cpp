@@ -1,0 +1,157 @@
+#include "http/message/host.hpp"
+
+#include <fanout/http/detail/text.hpp>
+
+#include <fmt/format.h>
+
+#include <arpa/inet.h>
+#include <idn2.h>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+
+namespace fanout::http {
+namespace {
+
+constexpr std::size_t longest_name = 253;  // RFC 1035 section 2.3.4, written as text
+
+bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+
+int hex_value(char c) noexcept {
+  if (is_digit(c)) return c - '0';
+  const char letter = lower(c);
+  return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool encoded =
+        text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
+    if (encoded) {
+      result += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
+      i += 2;
+    } else {
+      result += text[i];
+    }
+  }
+  return result;
+}
+
+bool is_ascii(std::string_view text) noexcept {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+std::string_view last_label(std::string_view host) noexcept {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  const std::size_t dot = host.rfind('.');
+  return dot == host.npos ? host : host.substr(dot + 1);
+}
+
+// One part of an address: decimal, octal after a 0, hexadecimal after 0x (WHATWG URL, "IPv4 number parser").
+std::optional<std::uint64_t> parse_part(std::string_view part) {
+  if (part.empty()) return std::nullopt;
+  int base = 10;
+  if (part.size() >= 2 && part[0] == '0') {
+    base = lower(part[1]) == 'x' ? 16 : 8;
+    part.remove_prefix(base == 16 ? 2 : 1);
+    if (part.empty()) return 0;
+  }
+  std::uint64_t value = 0;
+  const auto [end, failed] = std::from_chars(part.data(), part.data() + part.size(), value, base);
+  if (end != part.data() + part.size()) return std::nullopt;
+  if (failed == std::errc::result_out_of_range) return UINT64_MAX;
+  return failed == std::errc{} ? std::optional(value) : std::nullopt;
+}
+
+// WHATWG URL, "ends in a number checker".
+bool ends_in_number(std::string_view host) {
+  const std::string_view last = last_label(host);
+  if (last.empty()) return false;
+  if (std::all_of(last.begin(), last.end(), is_digit)) return true;
+  return last.size() >= 2 && last[0] == '0' && lower(last[1]) == 'x' && parse_part(last).has_value();
+}
+
+parsed_host to_ascii(const std::string& name) {
+  char* converted = nullptr;
+  const int result = idn2_to_ascii_8z(name.c_str(), &converted, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
+  const std::unique_ptr<char, void (*)(void*)> owned(converted, idn2_free);
+  if (result != IDN2_OK)
+    return {.error = fmt::format("its host name '{}' cannot be written in ASCII ({})", printable(name),
+                                 idn2_strerror(result))};
+  return {.text = converted};
+}
+
+}  // namespace
+
+std::optional<std::uint32_t> parse_ipv4(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  std::uint64_t address = 0;
+  for (int parts = 1; parts <= 4; ++parts) {
+    const std::size_t dot = host.find('.');
+    const auto value = parse_part(host.substr(0, dot));
+    if (!value) return std::nullopt;
+    if (dot == host.npos) {  // the last part fills all the bytes that are left
+      const int bytes_left = 5 - parts;
+      if (*value >= 1ULL << (8 * bytes_left)) return std::nullopt;
+      return static_cast<std::uint32_t>(address << (8 * bytes_left) | *value);
+    }
+    if (*value > 255) return std::nullopt;
+    address = address << 8 | *value;
+    host.remove_prefix(dot + 1);
+  }
+  return std::nullopt;
+}
+
+bool may_be_ipv4(std::string_view host) noexcept {
+  if (host.ends_with('.')) return true;
+  const std::string_view last = last_label(host);
+  return last.empty() || is_digit(last.front());
+}
+
+bool is_dotted_decimal(std::string_view host) noexcept {
+  for (int parts = 1;; ++parts) {
+    const std::string_view part = host.substr(0, host.find('.'));
+    if (part.empty() || part.size() > 3 || (part.size() > 1 && part.front() == '0')) return false;
+    if (!std::all_of(part.begin(), part.end(), is_digit)) return false;
+    if (part.size() == 3 && part > "255") return false;
+    if (part.size() == host.size()) return parts == 4;
+    host.remove_prefix(part.size() + 1);
+  }
+}
+
+std::string parse_ipv6(std::string_view written) {
+  in6_addr address{};
+  char shortest[INET6_ADDRSTRLEN];
+  if (::inet_pton(AF_INET6, std::string(written).c_str(), &address) != 1) return {};
+  if (written.find('\0') != written.npos) return {};
+  return ::inet_ntop(AF_INET6, &address, shortest, sizeof shortest);
+}
+
+parsed_host parse_host(std::string_view written) {
+  std::string name = percent_decoded(written);
+  if (name.find('\0') != name.npos) return {.error = "its host name contains '\\x00'"};
+  if (!is_ascii(name)) {
+    parsed_host converted = to_ascii(name);
+    if (!converted.error.empty()) return converted;
+    name = std::move(converted.text);
+  }
+  for (char& c : name) c = lower(c);
+  if (name.empty()) return {.error = "it names no host"};
+  if (name.size() > longest_name) return {.error = "its host name is longer than 253 characters"};
+  for (const char c : name) {
+    const bool allowed = (c >= 'a' && c <= 'z') || is_digit(c) || c == '.' || c == '-' || c == '_';
+    if (!allowed) return {.error = fmt::format("its host name contains '{}'", printable({&c, 1}))};
+  }
+  if (!ends_in_number(name)) return {.text = std::move(name)};
+  const auto address = parse_ipv4(name);
+  if (!address) return {.error = fmt::format("'{}' ends in a number and is not an IPv4 address", name)};
+  return {.text =
+              fmt::format("{}.{}.{}.{}", *address >> 24, *address >> 16 & 255, *address >> 8 & 255, *address & 255)};
+}
+
+}  // namespace fanout::http

@@ -1,0 +1,275 @@
+#include "http/pool/session_pool.hpp"
+
+#include <fanout/base/saturated_time.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace fanout::http {
+namespace {
+
+// A connection returned this recently is taken without asking the system whether it still stands: the question costs
+// a system call for each request, and its answer is no more certain than the server's last response.
+constexpr std::chrono::milliseconds surely_alive{1};
+// Between two scans for what has expired.
+constexpr std::chrono::milliseconds least_between_scans{10};
+
+}  // namespace
+
+session_pool::session_pool(asio::io_context& loop) : expiry_(loop, [this] { expire(); }) {}
+
+stream_grant session_pool::take(pool_key_view key, clock::time_point now, std::chrono::milliseconds lifetime,
+                                bool check_always) {
+  for (;;) {
+    // Looked up again each time: closing the last session of a group removes the group.
+    const auto found = groups_.find(key);
+    if (found == groups_.end() || found->second.with_room.empty()) return {};
+    session& latest = found->second.with_room.front();
+    if (latest.streams > 0) return grant_stream(latest);
+    const auto age = now - latest.idle_since;
+    if (now < detail::after(latest.idle_since, lifetime) &&
+        ((age < surely_alive && !check_always && !latest.wire.socket.ended()) || latest.wire.is_quiet()))
+      return grant_stream(latest);
+    close_idle(latest);
+  }
+}
+
+stream_grant session_pool::grant_stream(session& of) noexcept {
+  session_group& group = *of.group;
+  if (of.streams++ == 0) {
+    idle_.erase(idle_.iterator_to(of));
+    --group.idle;
+  }
+  if (of.streams == of.most_streams) group.with_room.erase(group.with_room.iterator_to(of));
+  return stream_grant(of);
+}
+
+void session_pool::put(stream_grant back, clock::time_point now, const pool_limits& allowed) {
+  session& returned = *back;
+  if (returned.most_streams == 0) return;  // `back` retires it, as another stream did before
+  returned.idle_since = now;
+  returned.used = true;
+  if (waiting_ != 0 && hand_over(back)) return;
+  session_group& group = *returned.group;
+  if (returned.streams == 1) {
+    if (allowed.idle == 0 || allowed.idle_per_group == 0) return;  // `back` closes it
+    while (idle_.size() >= allowed.idle) close_oldest();
+    if (group.idle >= allowed.idle_per_group) {
+      auto oldest = group.with_room.rbegin();
+      while (oldest->streams > 0) ++oldest;  // one that multiplexes and is in use
+      close_idle(*oldest);
+    }
+    returned.idle_until = detail::after(now, allowed.lifetime);
+    idle_.push_front(returned);
+    ++group.idle;
+    if (returned.idle_until < expiry_.set_for()) expiry_.set(returned.idle_until);
+  }
+  if (!returned.in_group.is_linked()) group.with_room.push_front(returned);
+  --returned.streams;
+  back.session_ = nullptr;
+}
+
+// A stream ended in a way that leaves its session of no use.
+void session_pool::retire(session& of) noexcept {
+  session_group& group = *of.group;
+  if (of.in_group.is_linked()) group.with_room.erase(group.with_room.iterator_to(of));
+  of.most_streams = 0;
+  if (--of.streams == 0) close(of);
+}
+
+void session_pool::close_idle(session& gone) noexcept {
+  session_group& group = *gone.group;
+  group.with_room.erase(group.with_room.iterator_to(gone));
+  idle_.erase(idle_.iterator_to(gone));
+  --group.idle;
+  close(gone);
+}
+
+void session_pool::close(session& gone) noexcept {
+  session_group& group = *gone.group;
+  std::unique_ptr<session>(&gone).reset();  // closed before somebody opens the next one
+  --group.open;
+  --open_;
+  serve(group);
+}
+
+bool session_pool::close_oldest() noexcept {
+  if (idle_.empty()) return false;
+  close_idle(idle_.back());
+  return true;
+}
+
+void session_pool::clear() noexcept {
+  while (close_oldest()) {
+  }
+  expiry_.clear();
+}
+
+// Lifetimes are the clients', so the oldest is not always the first to go.
+void session_pool::expire() {
+  const auto now = clock::now();
+  auto next = clock::time_point::max();
+  for (auto each = idle_.begin(); each != idle_.end();) {
+    session& old = *each++;
+    if (old.idle_until > now) {
+      next = std::min(next, old.idle_until);
+      continue;
+    }
+    close_idle(old);
+    if (waiting_ != 0) each = idle_.begin();  // whoever was served may have closed more
+  }
+  if (next != clock::time_point::max()) expiry_.set(std::max(next, now + least_between_scans));
+}
+
+session_group& session_pool::group_of(pool_key_view key) {
+  auto found = groups_.find(key);
+  if (found == groups_.end()) {
+    found = groups_.try_emplace(pool_key{std::string(key.peer), key.tls, key.transport}).first;
+    found->second.pool = this;
+    found->second.key = &found->first;
+  }
+  return found->second;
+}
+
+void session_pool::drop_if_unused(session_group& group) noexcept {
+  if (group.open == 0 && group.waiting.empty()) groups_.erase(groups_.find(*group.key));
+}
+
+// First a permit of the host, then one of the loop: whoever waits for the second holds the first, and as those are
+// given back by connections that are in use or idle, nobody waits for ever.
+void session_pool::join(connection_permit& who) {
+  session_group& group = *who.group_;
+  const std::size_t most = who.limits_.open_per_group;
+  if (most != 0 && (!group.waiting.empty() || group.open >= most)) {
+    who.state_ = connection_permit::state::waiting_for_host;
+    group.waiting.push_back(who);
+    ++waiting_;
+    return;
+  }
+  ++group.open;
+  wait_for_any(who);
+}
+
+void session_pool::wait_for_any(connection_permit& who) {
+  const std::size_t most = who.limits_.open;
+  if (most != 0 && waiting_for_any_.empty() && open_ >= most) close_oldest();
+  if (most == 0 || (waiting_for_any_.empty() && open_ < most)) return grant(who);
+  who.state_ = connection_permit::state::waiting_for_any;
+  waiting_for_any_.push_back(who);
+  ++waiting_;
+}
+
+void session_pool::grant(connection_permit& who) noexcept {
+  ++open_;
+  who.state_ = connection_permit::state::granted;
+  who.wake_.notify();
+}
+
+void session_pool::leave(connection_permit& who) noexcept {
+  session_group& group = *who.group_;
+  switch (std::exchange(who.state_, connection_permit::state::spent)) {
+    case connection_permit::state::waiting_for_host:
+      group.waiting.erase(group.waiting.iterator_to(who));
+      --waiting_;
+      return drop_if_unused(group);
+    case connection_permit::state::waiting_for_any:
+      waiting_for_any_.erase(waiting_for_any_.iterator_to(who));
+      --waiting_;
+      --group.open;
+      return serve(group);
+    case connection_permit::state::granted:
+      --open_;
+      --group.open;
+      return serve(group);
+    case connection_permit::state::handed: {
+      const auto since = who.handed_->idle_since;
+      return put(std::move(who.handed_), since, who.limits_);
+    }
+    case connection_permit::state::spent:
+      return;
+  }
+}
+
+// True when a permit took the stream, or the room that its session leaves. The oldest in the queues decides: if a
+// connection to another host is what it waits for, this one is closed to make room.
+bool session_pool::hand_over(stream_grant& back) {
+  session_group& group = *back->group;
+  connection_permit* const here = group.waiting.empty() ? nullptr : &group.waiting.front();
+  connection_permit* const any = waiting_for_any_.empty() ? nullptr : &waiting_for_any_.front();
+  connection_permit* const first = !here ? any : !any || here->ticket_ < any->ticket_ ? here : any;
+  if (!first) return false;
+  if (first->group_ != &group || first->only_new_) {
+    if (back->streams > 1) return false;  // others are using it
+    back.reset();
+    return true;
+  }
+  const bool held_permit = first == any;
+  auto& queue = held_permit ? waiting_for_any_ : group.waiting;
+  queue.pop_front();
+  --waiting_;
+  first->state_ = connection_permit::state::handed;
+  first->handed_ = std::move(back);
+  first->wake_.notify();
+  if (held_permit) {  // the session is counted already
+    --group.open;
+    serve(group);
+  }
+  return true;
+}
+
+// Something of `group` was given back, and perhaps of the pool.
+void session_pool::serve(session_group& group) noexcept {
+  if (waiting_ == 0) return drop_if_unused(group);
+  serve_any();
+  while (!group.waiting.empty()) {
+    connection_permit& first = group.waiting.front();
+    if (group.open >= first.limits_.open_per_group) break;
+    group.waiting.pop_front();
+    --waiting_;
+    ++group.open;
+    wait_for_any(first);
+  }
+  drop_if_unused(group);
+}
+
+void session_pool::serve_any() noexcept {
+  while (!waiting_for_any_.empty()) {
+    connection_permit& first = waiting_for_any_.front();
+    if (open_ >= first.limits_.open) break;
+    waiting_for_any_.pop_front();
+    --waiting_;
+    grant(first);
+  }
+}
+
+connection_permit::connection_permit(session_pool& pool, pool_key_view key, const pool_limits& limits, bool only_new,
+                                     notifier& wake)
+    : pool_(pool),
+      group_(&pool.group_of(key)),
+      limits_(limits),
+      wake_(wake),
+      ticket_(pool.tickets_++),
+      only_new_(only_new) {
+  pool.join(*this);
+}
+
+connection_permit::~connection_permit() {
+  pool_.leave(*this);
+}
+
+stream_grant connection_permit::take_handed() noexcept {
+  if (handed_) state_ = state::spent;
+  return std::move(handed_);
+}
+
+stream_grant connection_permit::fill(std::unique_ptr<session> fresh) noexcept {
+  assert(state_ == state::granted);
+  state_ = state::spent;
+  fresh->group = group_;
+  fresh->streams = 1;
+  if (fresh->most_streams > 1) group_->with_room.push_front(*fresh);
+  return stream_grant(*fresh.release());
+}
+
+}  // namespace fanout::http

@@ -1,3 +1,0 @@
-#pragma once
-
-#include <fanout/http/text.hpp>

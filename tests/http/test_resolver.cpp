@@ -1,0 +1,216 @@
+#include "http/fake_name_server.hpp"
+#include "http/loop/loop_state.hpp"
+#include "http/support.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace {
+
+using namespace fanout_test;
+using fanout::failure_kind;
+using fanout::http::client;
+using fanout::http::client_options;
+using testing::HasSubstr;
+
+class dns : public http_test {
+ protected:
+  dns() {
+    // Returned connections are closed, so that each request looks its host up.
+    options_.max_idle_connections = 0;
+  }
+  void use(asio::io_context& loop, const fake_name_server& names) {
+    fanout::http::loop_state::of(loop.get_executor()).names().use_servers(names.address());
+  }
+  client_options options_;
+};
+
+TEST_F(dns, names_are_looked_up_and_kept_as_long_as_their_ttl) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({{"kept.test", {"127.0.0.1", 300}}, {"fresh.test", {"127.0.0.1", 0}}});
+  asio::io_context loop(1);
+  use(loop, names);
+  const client through(options_);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(get_on(loop, through, server.url("/", "kept.test")).body, "x");
+  EXPECT_EQ(names.queries(), 1);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(get_on(loop, through, server.url("/", "fresh.test")).body, "x");
+  EXPECT_EQ(names.queries(), 4);
+}
+
+TEST_F(dns, that_a_host_does_not_exist_is_kept_for_a_short_while) {
+  fake_name_server names({});
+  asio::io_context loop(1);
+  use(loop, names);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(failure_of([&] { get_on(loop, client(options_), "http://nosuch.test/"); }).kind, failure_kind::dns);
+  EXPECT_EQ(names.queries(), 1);
+}
+
+TEST_F(dns, ipv4_does_not_wait_long_for_ipv6) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({{"mute6.test", {"127.0.0.1", 0}}});
+  asio::io_context loop(1);
+  use(loop, names);
+  const auto answer = get_on(loop, client(options_), server.url("/", "mute6.test"));
+  EXPECT_EQ(answer.body, "x");
+  EXPECT_GE(answer.measured.name_lookup, 50ms) << "RFC 8305's resolution delay";
+  EXPECT_LT(answer.measured.name_lookup, 2s) << "and not the name server's";
+}
+
+TEST_F(dns, a_host_with_no_address_at_all) {
+  fake_name_server names({{"empty.test", {"", 0}}});
+  asio::io_context loop(1);
+  use(loop, names);
+  const auto failed = failure_of([&] { get_on(loop, client(options_), "http://empty.test/"); });
+  EXPECT_EQ(failed.kind, failure_kind::dns);
+  EXPECT_THAT(failed.message, HasSubstr("'empty.test' has no address"));
+}
+
+TEST_F(dns, the_hosts_file_comes_first) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({});
+  fanout_test::temporary_directory directory;
+  asio::io_context loop(1);
+  use(loop, names);
+  fanout::http::loop_state::of(loop.get_executor())
+      .names()
+      .use_hosts_file(directory.write("hosts", "127.0.0.1 filed.test\n"));
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "filed.test")).body, "x");
+  EXPECT_EQ(names.queries(), 0);
+}
+
+TEST_F(dns, given_addresses_replace_the_look_up) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({});
+  asio::io_context loop(1);
+  use(loop, names);
+  options_.resolve = {"given.test:" + std::to_string(server.port()) + ":127.0.0.1"};
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "given.test")).body, "x");
+  EXPECT_EQ(names.queries(), 0);
+  EXPECT_EQ(failure_of([&] { get_on(loop, client(options_), "http://given.test:1/"); }).kind, failure_kind::dns)
+      << "they are given for one port";
+}
+
+TEST_F(dns, more_names_than_leave_at_once) {
+  scripted_server server(always(ok("x")));
+  std::map<std::string, fake_name_server::record> known;
+  for (int i = 0; i < 500; ++i) known["host" + std::to_string(i) + ".test"] = {"127.0.0.1", 300};
+  fake_name_server names(known);
+  asio::io_context loop(1);
+  use(loop, names);
+  options_.max_connections = 8;
+  const client through(options_);
+  int done = 0;
+  for (const auto& [name, record] : known)
+    asio::co_spawn(loop, through.get(server.url("/", name)), [&](std::exception_ptr failed, const auto&) {
+      EXPECT_EQ(failed, nullptr);
+      ++done;
+    });
+  loop.run();
+  EXPECT_EQ(done, 500);
+  EXPECT_EQ(names.queries(), 500);
+}
+
+TEST_F(dns, equal_look_ups_under_way_are_one) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({{"fresh.test", {"127.0.0.1", 0}}});
+  asio::io_context loop(1);
+  use(loop, names);
+  const client through(options_);
+  int done = 0;
+  for (int i = 0; i < 20; ++i)
+    asio::co_spawn(loop, through.get(server.url("/", "fresh.test")), [&](std::exception_ptr failed, const auto&) {
+      if (!failed) ++done;
+    });
+  loop.run();
+  EXPECT_EQ(done, 20);
+  EXPECT_EQ(names.queries(), 1);
+}
+
+TEST_F(dns, a_host_that_does_not_exist) {
+  fake_name_server names({});
+  asio::io_context loop(1);
+  use(loop, names);
+  const auto failed = failure_of([&] { get_on(loop, client(options_), "http://nosuch.test/"); });
+  EXPECT_EQ(failed.kind, failure_kind::dns);
+  EXPECT_THAT(failed.message, HasSubstr("there is no host 'nosuch.test'"));
+}
+
+TEST_F(dns, no_name_server_there) {
+  std::string address;
+  {
+    fake_name_server gone({});
+    address = gone.address();
+  }
+  asio::io_context loop(1);
+  fanout::http::loop_state::of(loop.get_executor()).names().use_servers(address);
+  const auto failed = failure_of([&] { get_on(loop, client(options_), "http://any.test/"); });
+  EXPECT_EQ(failed.kind, failure_kind::dns);
+  EXPECT_THAT(failed.message, HasSubstr("any.test"));
+}
+
+TEST_F(dns, a_name_server_that_never_answers_is_a_timeout_and_keeps_no_loop_running) {
+  fake_name_server names({});
+  asio::io_context loop(1);
+  use(loop, names);
+  options_.connect_timeout = 30ms;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto failed = failure_of([&] { get_on(loop, client(options_), "http://silent.test/"); });
+  EXPECT_EQ(failed.kind, failure_kind::timeout);
+  EXPECT_THAT(failed.message, HasSubstr("silent.test:80"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 4s) << "the look-up itself would go on for longer";
+}
+
+TEST_F(dns, a_look_up_has_a_limit_of_its_own) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({{"fine.test", {"127.0.0.1", 0}}});
+  asio::io_context loop(1);
+  use(loop, names);
+  options_.resolve_timeout = 30ms;
+  const auto failed = failure_of([&] { get_on(loop, client(options_), "http://silent.test/"); });
+  EXPECT_EQ(failed.kind, failure_kind::timeout);
+  EXPECT_THAT(failed.message, HasSubstr("silent.test:80 took longer than 30ms (resolve timeout)"));
+  options_.resolve_timeout = 60s;
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "fine.test")).body, "x");
+}
+
+TEST_F(dns, one_that_gives_up_does_not_disturb_the_others) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({{"fine.test", {"127.0.0.1", 0}}});
+  asio::io_context loop(1);
+  use(loop, names);
+  client_options impatient = options_;
+  impatient.connect_timeout = 30ms;
+  int failures = 0, answers = 0;
+  asio::co_spawn(loop, client(impatient).get("http://silent.test/"),
+                 [&](std::exception_ptr failed, const auto&) { failures += failed != nullptr; });
+  asio::co_spawn(loop, client(options_).get(server.url("/", "fine.test")),
+                 [&](std::exception_ptr failed, const auto&) { answers += failed == nullptr; });
+  loop.run();
+  EXPECT_EQ(failures, 1);
+  EXPECT_EQ(answers, 1);
+}
+
+TEST_F(dns, a_loop_may_be_destroyed_in_the_middle_of_a_look_up) {
+  fake_name_server names({});
+  {
+    asio::io_context loop(1);
+    use(loop, names);
+    asio::co_spawn(loop, client(options_).get("http://silent.test/"), [](std::exception_ptr, const auto&) {});
+    loop.poll();
+  }
+  EXPECT_LE(names.queries(), 1);
+}
+
+TEST_F(dns, localhost_and_addresses_need_no_name_server) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({});
+  asio::io_context loop(1);
+  use(loop, names);
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "localhost")).body, "x");
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "LocalHost.")).body, "x");
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "a.b.localhost")).body, "x");
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "127.0.0.1")).body, "x");
+  EXPECT_EQ(failure_of([&] { get_on(loop, client(options_), "http://[::1]:1/"); }).kind, failure_kind::connect);
+  EXPECT_EQ(names.queries(), 0);
+}
+
+}  // namespace
