@@ -229,7 +229,7 @@ TEST_F(gathering, gathers_nest) {
   EXPECT_EQ(run_to_end(nested(seen, 6)), 64);
 }
 
-task<int> sum_of(int count) {
+task<int> sum_of_echoes(int count) {
   std::vector<task<int>> children;
   for (int i = 0; i < count; ++i) children.push_back(test::echo(i));
   auto pending = gather(std::move(children));
@@ -238,14 +238,14 @@ task<int> sum_of(int count) {
 }
 
 TEST_F(gathering, many_that_never_suspend) {
-  EXPECT_EQ(run_to_end(sum_of(20'000)), 20'000 * 19'999 / 2);
+  EXPECT_EQ(run_to_end(sum_of_echoes(20'000)), 20'000 * 19'999 / 2);
 }
 
 TEST_F(gathering, works_on_each_thread_of_a_pool) {
   asio::thread_pool pool(3);
   std::vector<std::future<int>> results;
   for (int i = 0; i < 50; ++i)
-    results.push_back(asio::co_spawn(asio::make_strand(pool), sum_of(100), asio::use_future));
+    results.push_back(asio::co_spawn(asio::make_strand(pool), sum_of_echoes(100), asio::use_future));
   for (auto& each : results) EXPECT_EQ(each.get(), 4950);
   pool.join();
 }

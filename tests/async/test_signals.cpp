@@ -30,7 +30,7 @@ class signalling : public test::leak_checked {
 };
 
 template <class T>
-T run_to_end(task<T> work) {
+T run_on_loop(task<T> work) {
   asio::io_context loop;
   auto result = asio::co_spawn(loop, std::move(work), asio::use_future);
   loop.run();
@@ -51,7 +51,7 @@ task<void> in_order() {
 }
 
 TEST_F(signalling, those_that_came_while_nobody_waited_are_kept) {
-  run_to_end(in_order());
+  run_on_loop(in_order());
 }
 
 task<void> raise_soon() {
@@ -69,7 +69,7 @@ task<int> registered_when_asked() {
 }
 
 TEST_F(signalling, without_an_executor_it_registers_when_it_is_asked) {
-  EXPECT_EQ(run_to_end(registered_when_asked()), SIGUSR1);
+  EXPECT_EQ(run_on_loop(registered_when_asked()), SIGUSR1);
 }
 
 TEST_F(signalling, works_on_a_pool) {
@@ -86,7 +86,7 @@ TEST_F(signalling, a_number_that_is_no_signal_is_refused) {
 
 TEST_F(signalling, afterwards_they_have_their_usual_effect) {
   const auto before = std::signal(SIGUSR1, SIG_DFL);
-  run_to_end(in_order());
+  run_on_loop(in_order());
   EXPECT_EQ(std::signal(SIGUSR1, before), SIG_DFL);
 }
 

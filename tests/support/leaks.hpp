@@ -50,7 +50,7 @@ inline void settle_sanitizer() {
 }
 
 /// A fixture that fails when its test leaks a descriptor, a thread or a child.
-class leak_checked : public testing::Test {
+class leak_checked : public ::testing::Test {
  protected:
   void SetUp() override {
     settle_sanitizer();
