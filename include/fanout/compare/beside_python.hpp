@@ -14,7 +14,8 @@
 #include <vector>
 
 /// \file
-/// The same workloads as Python programs, in the four classic forms, beside the shapes that are their counterparts.
+/// The same workloads as Python programs, in the four classic forms, beside the shapes that are their counterparts. Not
+/// for users: the tool is built from it.
 namespace fanout::detail {
 
 /// What a Python program is to do.

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+/// \file
+/// The machine that figures were measured on. Not for users.
 namespace fanout::detail {
 
 /// Where figures were measured. Parts that the system does not tell are empty or zero.

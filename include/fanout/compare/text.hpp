@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+/// \file
+/// Text for a terminal. Not for users.
 namespace fanout::detail {
 
 constexpr std::size_t narrowest = 40;  ///< columns that text for a terminal has at least
