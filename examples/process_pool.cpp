@@ -6,8 +6,10 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -29,6 +31,10 @@ int count_words(const page& one) {
     inside = c != ' ';
   }
   return words;
+}
+
+int count_from(const page& one, std::size_t first) {
+  return count_words({one.text.substr(first), 0});
 }
 
 int slow(int) {
@@ -54,6 +60,12 @@ int main(int argc, char** argv) {
   std::vector<int> words = pool.map(fanout::remote<count_words>, pages);
   auto one = pool.submit(fanout::remote<count_words>, pages[2]);
   std::printf("%d words, then %d\n", words[0] + words[1] + words[2], one.get());
+
+  int rest = pool.call(fanout::remote<count_from>, pages[0], 4, {.timeout = 10s});
+  const std::vector<std::pair<page, std::size_t>> parts{{pages[0], 4}, {pages[2], 5}};
+  std::vector<int> rests = pool.map(fanout::remote<count_from>, parts);
+  std::vector<int> later = pool.map(fanout::remote<count_from>.with(pages[2]), {0, 5, 10});
+  std::printf("the rest: %d, %d, %d\n", rest, rests[1], later[2]);
 
   std::printf("awaited: %d\n", fanout::sync_wait(count_later(pool, pages[0])));
 

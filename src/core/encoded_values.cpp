@@ -33,6 +33,12 @@ failure too_large_to_travel() {
   return {.kind = failure_kind::too_large, .message = "values of more than 1 GiB cannot travel between processes"};
 }
 
+failure not_encoded() {
+  failure reason = current_failure();
+  reason.exception = nullptr;  // as all that comes of calling another process
+  return reason;
+}
+
 bool encoded_values::close_other() {
   const std::size_t size = bytes_.size() - end();
   if (size > max_value_bytes) {
@@ -51,14 +57,13 @@ bool encoded_values::close_other() {
 
 void encoded_values::append(const void* values, std::uint32_t count, std::uint32_t each) {
   if (count == 0) return;
-  bytes_.append(static_cast<const char*>(values), std::size_t{count} * each);
-  if (count_ == 0 || (ends_.empty() && each == each_)) {
-    each_ = each;
-    count_ += count;
-    return;
+  if (count_ > 0 && (!ends_.empty() || each != each_)) {
+    note_ends();
+    if (ends_.capacity() - ends_.size() < count) ends_.reserve(ends_.size() * 2 + count);
   }
-  note_ends();
-  for (std::uint32_t i = 0; i < count; ++i) ends_.push_back(ends_.back() + each);
+  bytes_.append(static_cast<const char*>(values), std::size_t{count} * each);
+  if (count_ == 0) each_ = each;
+  for (std::uint32_t i = 0; !ends_.empty() && i < count; ++i) ends_.push_back(ends_.back() + each);
   count_ += count;
 }
 

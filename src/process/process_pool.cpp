@@ -89,25 +89,41 @@ detail::pool_tasks only_task(std::shared_ptr<single_call> client, std::string ar
 
 }  // namespace
 
-std::shared_ptr<detail::pool_call> process_pool::start(const callee& function, std::string argument,
-                                                       submit_options how) {
-  detail::check_shape(engine_->shape(), function.coroutine, true);
-  if (argument.size() > detail::max_value_bytes) throw error(detail::too_large_to_travel());
+namespace {
+
+/// A call that has ended before it began.
+std::shared_ptr<detail::pool_call> refused_call(failure reason) {
+  const auto call = std::make_shared<detail::pool_call>([](detail::pool_call&) {});
+  outcome<std::string> ended;
+  ended.started = ended.finished = outcome_facts::clock::now();
+  ended.fail(std::move(reason));
+  call->end(std::move(ended));
+  return call;
+}
+
+}  // namespace
+
+std::shared_ptr<detail::pool_call> process_pool::start(encoded_call made) {
+  detail::check_shape(engine_->shape(), made.coroutine, true);
+  auto& [argument, refused] = made.argument;
+  if (!refused && argument.size() > detail::max_value_bytes) refused = detail::too_large_to_travel();
+  if (refused) return refused_call(*std::move(refused));
   const auto client =
-      make_single_call(engine_, engine_->acquire({std::string(function.name), std::string(function.context)}));
-  const auto limit = how.timeout.count() > 0 ? how.timeout : engine_->default_limit();
+      make_single_call(engine_, engine_->acquire({std::string(made.function), std::move(made.context)}));
+  const auto limit = made.how.timeout.count() > 0 ? made.how.timeout : engine_->default_limit();
   auto tasks = only_task(client, std::move(argument), {client->function(), limit});
   if (!engine_->submit(tasks)) throw error(failure_kind::refused_by_policy, "the pool of worker processes was closed");
   return client->call;
 }
 
-std::string process_pool::call_and_wait(const callee& function, std::string argument, submit_options how) {
-  detail::direct_line* const line =
-      argument.size() <= detail::direct_line::most_argument_bytes && function.context.size() <= detail::max_value_bytes
-          ? engine_->borrow_line()
-          : nullptr;
+std::string process_pool::call_and_wait(encoded_call made) {
+  auto& [argument, refused] = made.argument;
+  detail::direct_line* const line = !refused && argument.size() <= detail::direct_line::most_argument_bytes &&
+                                            made.context.size() <= detail::max_value_bytes
+                                        ? engine_->borrow_line()
+                                        : nullptr;
   if (!line) {
-    const auto call = start(function, std::move(argument), how);
+    const auto call = start(std::move(made));
     call->wait();
     return call->result();
   }
@@ -117,9 +133,9 @@ std::string process_pool::call_and_wait(const callee& function, std::string argu
   std::string result;
   auto answer = detail::direct_line::answer::none;
   try {
-    number = engine_->acquire({std::string(function.name), std::string(function.context)});
-    if (!line->knows(number)) line->tell_of(number, {std::string(function.name), std::string(function.context)});
-    terms = {number, how.timeout.count() > 0 ? how.timeout : engine_->default_limit()};
+    number = engine_->acquire({std::string(made.function), made.context});
+    if (!line->knows(number)) line->tell_of(number, {std::string(made.function), made.context});
+    terms = {number, made.how.timeout.count() > 0 ? made.how.timeout : engine_->default_limit()};
     answer = line->call(terms, argument, result);
   } catch (...) {  // of memory: there was no call
     engine_->give_back(*line);

@@ -75,7 +75,8 @@ class calling_worker final : public child_process {
   static constexpr std::chrono::seconds exit_grace{5};
 
   void encode(const process_call& call) {
-    if (call.argument.size() > max_value_bytes) throw error(too_large_to_travel());
+    const std::string& argument = call.argument.bytes;
+    if (argument.size() > max_value_bytes) throw error(too_large_to_travel());
     frame_writer setup(out_, frame_type::setup);
     append_raw(out_, hello_frame{});
     append_raw(out_, setup_frame{});
@@ -87,8 +88,8 @@ class calling_worker final : public child_process {
     out_ += call.context;
     function.close();
     frame_writer tasks(out_, frame_type::tasks);
-    append_raw(out_, tasks_frame{.count = 1, .each = static_cast<std::uint32_t>(call.argument.size())});
-    out_ += call.argument;
+    append_raw(out_, tasks_frame{.count = 1, .each = static_cast<std::uint32_t>(argument.size())});
+    out_ += argument;
     tasks.close();
   }
 
@@ -170,6 +171,7 @@ class calling_worker final : public child_process {
 
 task<std::string> call_in_worker(process_call call) {
   installed_worker_backend();  // throws without fanout::init
+  if (call.argument.refused) throw error(*std::move(call.argument.refused));
   calling_worker worker(call);
   call = {};
   const waiting_for mark("a worker process");

@@ -464,9 +464,14 @@ TEST_F(fault, an_input_that_cannot_be_read_is_the_failure_of_its_task) {
   EXPECT_EQ(all[1].error().type, "std::domain_error");
 }
 
-TEST_F(fault, an_input_that_cannot_be_written_ends_the_run) {
+TEST_F(fault, an_input_that_cannot_be_written_is_the_failure_of_its_task) {
   const std::vector<touchy> inputs{{}, {where::encoding}, {}};
-  EXPECT_THROW(map_outcomes(collecting(processes(1)), remote<take_touchy>, inputs), std::domain_error);
+  const auto all = map_outcomes(collecting(processes(1)), remote<take_touchy>, inputs);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_TRUE(all[0].ok() && all[2].ok());
+  EXPECT_EQ(all[1].error().kind, failure_kind::task_failed);
+  EXPECT_EQ(all[1].error().message, "cannot be written");
+  EXPECT_EQ(all[1].error().type, "std::domain_error");
 }
 
 TEST_F(fault, a_result_that_cannot_travel_is_the_failure_of_its_task) {

@@ -21,6 +21,15 @@ namespace fanout::detail {
 inline constexpr std::size_t max_value_bytes = (std::size_t{1} << 30) - 4096;
 /// The failure of a task whose input or result has.
 failure too_large_to_travel();
+/// The failure of a task whose input could not be encoded, for the reason that is being handled: of its kind or
+/// `task_failed`, with its type and message, as where a result cannot be. Call it inside a `catch` block only.
+failure not_encoded();
+
+/// The input of one call.
+struct encoded_input {
+  std::string bytes;
+  std::optional<failure> refused;  ///< where it could not be encoded
+};
 
 /// In place of the size of each value, where sizes differ.
 inline constexpr std::uint32_t varying_size = ~std::uint32_t{0};
@@ -67,13 +76,13 @@ class encoded_values {
  public:
   /// What is appended becomes the next value when it is closed. Together they must stay under 4 GiB.
   std::string& open() noexcept { return bytes_; }
-  /// False for a value over the limit, which is forgotten.
+  /// False for a value over the limit, which is forgotten. If it throws, for want of memory, the value is still open.
   bool close() {
     if (count_ == 0 || !ends_.empty() || bytes_.size() - end() != each_) return close_other();
     ++count_;
     return true;
   }
-  /// Appends `count` values of one size, back to back; none may be open.
+  /// Appends `count` values of one size, back to back; none may be open. All of them or, if it throws, none.
   void append(const void* values, std::uint32_t count, std::uint32_t each);
   /// Appends the values from `from` up to before `to`.
   void append(const encoded_view& values, std::uint32_t from, std::uint32_t to);
@@ -126,13 +135,15 @@ class input_appender {
   bool add(const Task& task, const Item& item) {
     try {
       task.encode(item, to_.open());
+      return to_.close();
     } catch (...) {
       to_.abandon();
       throw;
     }
-    return to_.close();
   }
   void flush() {}
+  /// Forgets those that were to follow. Returns how many.
+  std::uint32_t drop_waiting() noexcept { return 0; }
 
  private:
   encoded_values& to_;
@@ -149,12 +160,17 @@ class input_appender<Task> {
 
   std::uint32_t count() const noexcept { return to_.count() + waiting_; }
   std::size_t bytes() const noexcept { return to_.bytes() + waiting_ * sizeof(value); }
+  /// Throws for want of memory, and the chunk waits on.
   bool add(const Task&, const value& item) {
     if (waiting_ == chunk_.size()) flush();
     chunk_[waiting_++] = item;
     return true;
   }
-  void flush() { to_.append(chunk_.data(), std::exchange(waiting_, 0), sizeof(value)); }
+  void flush() {
+    to_.append(chunk_.data(), waiting_, sizeof(value));
+    waiting_ = 0;
+  }
+  std::uint32_t drop_waiting() noexcept { return std::exchange(waiting_, 0); }
 
  private:
   encoded_values& to_;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -96,16 +97,26 @@ struct order_options {
 ///     fanout::for_each_in_order(fanout::processes(4), fanout::remote<render>, pages,
 ///                               [&](fanout::outcome<std::string> page) { file << page.value(); });
 template <any_source Source, class Task, class Sink>
-  requires task_for<std::remove_reference_t<Task>, source_item_t<Source>>
 report for_each_in_order(const options& how, Task&& function, Source&& inputs, Sink&& sink,
                          const order_options& order = {}) {
   using item = source_item_t<Source>;
-  using outcome_type = outcome<task_result_t<std::remove_reference_t<Task>, item>>;
-  const std::uint64_t usual = std::max<std::uint64_t>(1024, 4 * std::uint64_t{how.shape.tasks});
-  detail::windowed_source<detail::puller_t<Source>> source(order.window > 0 ? order.window : usual,
-                                                           std::forward<Source>(inputs));
-  detail::in_order_sink<item, outcome_type, std::remove_reference_t<Sink>> ordered(sink, source.window());
-  return run(how, source, std::forward<Task>(function), ordered);
+  if constexpr (detail::check_task<std::remove_reference_t<Task>, item>()) {
+    using outcome_type = outcome<task_result_t<std::remove_reference_t<Task>, item>>;
+    const std::uint64_t usual = std::max<std::uint64_t>(1024, 4 * std::uint64_t{how.shape.tasks});
+    detail::windowed_source<detail::puller_t<Source>> source(order.window > 0 ? order.window : usual,
+                                                             std::forward<Source>(inputs));
+    detail::in_order_sink<item, outcome_type, std::remove_reference_t<Sink>> ordered(sink, source.window());
+    return run(how, source, std::forward<Task>(function), ordered);
+  } else {
+    return {};
+  }
+}
+/// Of inputs written where they are used: `{1, 2, 3}`.
+template <class Task, class Item, class Sink>
+report for_each_in_order(const options& how, Task&& function, std::initializer_list<Item> inputs, Sink&& sink,
+                         const order_options& order = {}) {
+  return for_each_in_order(how, std::forward<Task>(function), detail::listed<Task>(inputs), std::forward<Sink>(sink),
+                           order);
 }
 
 }  // namespace fanout

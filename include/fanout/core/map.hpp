@@ -4,6 +4,7 @@
 #include <fanout/core/run.hpp>
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <ranges>
 #include <type_traits>
@@ -65,24 +66,35 @@ class map_sink {
 /// Hands each outcome to `sink` as it completes, failures included, and returns what the run cost. Throws as `run`
 /// does.
 template <any_source Source, class Task, class Sink>
-  requires task_for<std::remove_reference_t<Task>, source_item_t<Source>>
 report for_each_completed(const options& how, Task&& function, Source&& inputs, Sink&& sink) {
   return run(how, std::forward<Source>(inputs), std::forward<Task>(function), std::forward<Sink>(sink));
+}
+/// Of inputs written where they are used: `{1, 2, 3}`.
+template <class Task, class Item, class Sink>
+report for_each_completed(const options& how, Task&& function, std::initializer_list<Item> inputs, Sink&& sink) {
+  return run(how, detail::listed<Task>(inputs), std::forward<Task>(function), std::forward<Sink>(sink));
 }
 
 /// The outcome of every input that was started, in the order of the inputs. Failures are values here. When the run was
 /// stopped, or `fail_fast` ended it, the rest is missing from the end. Throws as `run` does.
 template <any_source Source, class Task>
-  requires task_for<std::remove_reference_t<Task>, source_item_t<Source>>
 auto map_outcomes(const options& how, Task&& function, Source&& inputs) {
-  using outcome_type = outcome<task_result_t<std::remove_reference_t<Task>, source_item_t<Source>>>;
-  std::vector<outcome_type> all;
-  run(how, std::forward<Source>(inputs), std::forward<Task>(function), [&all](outcome_type out) {
-    if (out.index >= all.size()) all.resize(out.index + 1);
-    const auto place = out.index;
-    all[place] = std::move(out);
-  });
-  return all;
+  using task = std::remove_reference_t<Task>;
+  if constexpr (detail::check_task<task, source_item_t<Source>>()) {
+    using outcome_type = outcome<task_result_t<task, source_item_t<Source>>>;
+    std::vector<outcome_type> all;
+    run(how, std::forward<Source>(inputs), std::forward<Task>(function), [&all](outcome_type out) {
+      if (out.index >= all.size()) all.resize(out.index + 1);
+      const auto place = out.index;
+      all[place] = std::move(out);
+    });
+    return all;
+  }
+}
+/// Of inputs written where they are used: `{1, 2, 3}`.
+template <class Task, class Item>
+auto map_outcomes(const options& how, Task&& function, std::initializer_list<Item> inputs) {
+  return map_outcomes(how, std::forward<Task>(function), detail::listed<Task>(inputs));
 }
 
 /// The results, in the order of the inputs; nothing for a task that returns nothing.
@@ -92,16 +104,23 @@ auto map_outcomes(const options& how, Task&& function, Source&& inputs) {
 /// where it ran in this process, and a `fanout::error` otherwise. A stopped run throws a `fanout::error` of kind
 /// `cancelled`. Throws as `run` does besides.
 template <any_source Source, class Task>
-  requires task_for<std::remove_reference_t<Task>, source_item_t<Source>>
 auto map(const options& how, Task&& function, Source&& inputs) {
-  using result = task_result_t<std::remove_reference_t<Task>, source_item_t<Source>>;
-  detail::map_sink<result> sink(how.on_error);
-  if constexpr (range_source<Source>)
-    if constexpr (std::ranges::sized_range<Source>) sink.expect(static_cast<std::uint64_t>(std::ranges::size(inputs)));
-  const report cost = run(how, std::forward<Source>(inputs), std::forward<Task>(function), sink);
-  sink.throw_first_failure();
-  if (cost.stopped) throw error(failure_kind::cancelled, "the run was stopped before its source ended");
-  return sink.take(cost.tasks);
+  using task = std::remove_reference_t<Task>;
+  if constexpr (detail::check_task<task, source_item_t<Source>>()) {
+    detail::map_sink<task_result_t<task, source_item_t<Source>>> sink(how.on_error);
+    if constexpr (range_source<Source>)
+      if constexpr (std::ranges::sized_range<Source>)
+        sink.expect(static_cast<std::uint64_t>(std::ranges::size(inputs)));
+    const report cost = run(how, std::forward<Source>(inputs), std::forward<Task>(function), sink);
+    sink.throw_first_failure();
+    if (cost.stopped) throw error(failure_kind::cancelled, "the run was stopped before its source ended");
+    return sink.take(cost.tasks);
+  }
+}
+/// Of inputs written where they are used: `{1, 2, 3}`.
+template <class Task, class Item>
+auto map(const options& how, Task&& function, std::initializer_list<Item> inputs) {
+  return map(how, std::forward<Task>(function), detail::listed<Task>(inputs));
 }
 
 }  // namespace fanout

@@ -185,11 +185,18 @@ class pipeline final : public lane_work, public remote_job {
     if constexpr (remote) {
       const std::lock_guard lock(source_mutex_);
       input_appender<Task> all(inputs);
-      travel_time encoding;
-      const auto status = pull_some(index, all, encoding, most, most_bytes);
-      encoded_in_ += encoding.of_all(all.count());
-      all.flush();
-      return status;
+      for (;;) {
+        travel_time encoding;
+        const auto status = pull_some(index, all, encoding, most, most_bytes);
+        encoded_in_ += encoding.of_all(all.count());
+        if (status != pull_status::item) return status;
+        try {
+          all.flush();
+        } catch (...) {  // of memory
+          refuse_waiting(index, all);
+        }
+        if (all.count() > 0) return status;
+      }
     } else {
       return pull_status::end;
     }
@@ -270,19 +277,55 @@ class pipeline final : public lane_work, public remote_job {
       const auto status = pull_locked(input, own);
       if (status != pull_status::item) return all.count() > 0 ? pull_status::item : status;
       if (all.count() == 0) index = own;
-      bool fits = true;
-      try {
-        encoding.of(count, [&] { fits = all.add(task_, *input); });
-      } catch (...) {
-        control_.break_off(std::current_exception());
-        return pull_status::end;
-      }
-      if constexpr (sink_takes_input) inputs_under_way_.emplace(own, std::move(*input));
-      if (fits) continue;
-      refuse_too_large(own);
+      if (add_input(own, all, encoding, *std::move(input))) continue;
       if (all.count() > 0) break;  // the indices of those together have no gap
     }
     return pull_status::item;
+  }
+
+  /// False where it was refused, because it is too large or could not be encoded: that is its outcome then.
+  bool add_input(std::uint64_t own, input_appender<Task>& all, travel_time& encoding, item&& input) {
+    const item* kept = &input;
+    failure reason;
+    try {
+      if constexpr (sink_takes_input) kept = &keep_input(own, std::move(input));
+      bool fits = true;
+      encoding.of(all.count(), [&] { fits = all.add(task_, *kept); });
+      if (fits) return true;
+      reason = too_large_to_travel();
+    } catch (...) {
+      reason = not_encoded();
+    }
+    refuse(own, std::move(reason), *kept);
+    if constexpr (sink_takes_input) inputs_under_way_.erase(own);
+    return false;
+  }
+
+  /// What it has no memory for stays with the caller.
+  const item& keep_input(std::uint64_t index, item&& input) {
+    const std::size_t count = inputs_under_way_.size();
+    if (count == inputs_under_way_.bucket_count()) inputs_under_way_.reserve(2 * count + 1);
+    return inputs_under_way_.emplace(index, std::move(input)).first->second;
+  }
+
+  /// Those of which there was no memory to append them. Call it inside a `catch` block only.
+  void refuse_waiting(std::uint64_t first, input_appender<Task>& all) {
+    const std::uint64_t end = first + all.count();
+    for (std::uint64_t index = end - all.drop_waiting(); index < end; ++index)
+      deliver_failure(with_index(index), not_encoded());
+  }
+
+  void refuse(std::uint64_t index, failure reason, const item& input) {
+    outcome_type out = with_facts(with_index(index));
+    out.fail(std::move(reason));
+    deliver(std::move(out), &input);
+  }
+
+  static outcome_facts with_index(std::uint64_t index) {
+    outcome_facts facts;
+    facts.index = index;
+    facts.finished = facts.started = outcome_facts::clock::now();
+    return facts;
   }
 
   /// Hands numbers and their like to a sink that takes them together, as that of `map` does. With sink_mutex_ held.
@@ -305,16 +348,9 @@ class pipeline final : public lane_work, public remote_job {
     }
   }
 
-  void refuse_too_large(std::uint64_t index) {
-    outcome_facts facts;
-    facts.index = index;
-    facts.finished = facts.started = outcome_facts::clock::now();
-    deliver_failure(facts, too_large_to_travel());
-  }
-
   /// The task may take its input apart, unless the sink is to see it afterwards.
   static decltype(auto) argument(item& input) {
-    if constexpr (sink_takes_input && std::is_invocable_v<Task&, const item&>)
+    if constexpr (sink_takes_input && task_for<Task, const item&>)
       return std::as_const(input);
     else
       return std::move(input);

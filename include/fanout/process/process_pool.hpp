@@ -9,9 +9,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 /// \file
@@ -73,58 +76,94 @@ class process_pool {
 
   /// As `fanout::map`, on the workers of this pool.
   template <any_source Source, class Task>
-    requires remote_task_for<std::remove_reference_t<Task>, source_item_t<Source>>
   auto map(Task&& function, Source&& inputs, options how = {}) {
-    return fanout::map(with(std::move(how)), std::forward<Task>(function), std::forward<Source>(inputs));
+    if constexpr (detail::check_remote_task<std::remove_reference_t<Task>, source_item_t<Source>>())
+      return fanout::map(with(std::move(how)), std::forward<Task>(function), std::forward<Source>(inputs));
+  }
+  template <class Task, class Item>
+  auto map(Task&& function, std::initializer_list<Item> inputs, options how = {}) {
+    return map(std::forward<Task>(function), detail::listed<Task>(inputs), std::move(how));
   }
 
   /// As `fanout::for_each_completed`, on the workers of this pool. The sink runs on the calling thread.
   template <any_source Source, class Task, class Sink>
-    requires remote_task_for<std::remove_reference_t<Task>, source_item_t<Source>>
   fanout::report for_each_completed(Task&& function, Source&& inputs, Sink&& sink, options how = {}) {
-    return run(with(std::move(how)), std::forward<Source>(inputs), std::forward<Task>(function),
-               std::forward<Sink>(sink));
+    if constexpr (detail::check_remote_task<std::remove_reference_t<Task>, source_item_t<Source>>())
+      return run(with(std::move(how)), std::forward<Source>(inputs), std::forward<Task>(function),
+                 std::forward<Sink>(sink));
+    else
+      return {};
+  }
+  template <class Task, class Item, class Sink>
+  fanout::report for_each_completed(Task&& function, std::initializer_list<Item> inputs, Sink&& sink,
+                                    options how = {}) {
+    return for_each_completed(std::forward<Task>(function), detail::listed<Task>(inputs), std::forward<Sink>(sink),
+                              std::move(how));
   }
 
   /// As `fanout::for_each_in_order`, on the workers of this pool. The sink runs on the calling thread.
   template <any_source Source, class Task, class Sink>
-    requires remote_task_for<std::remove_reference_t<Task>, source_item_t<Source>>
   fanout::report for_each_in_order(Task&& function, Source&& inputs, Sink&& sink, options how = {},
                                    const order_options& order = {}) {
-    return fanout::for_each_in_order(with(std::move(how)), std::forward<Task>(function), std::forward<Source>(inputs),
-                                     std::forward<Sink>(sink), order);
+    if constexpr (detail::check_remote_task<std::remove_reference_t<Task>, source_item_t<Source>>())
+      return fanout::for_each_in_order(with(std::move(how)), std::forward<Task>(function), std::forward<Source>(inputs),
+                                       std::forward<Sink>(sink), order);
+    else
+      return {};
+  }
+  template <class Task, class Item, class Sink>
+  fanout::report for_each_in_order(Task&& function, std::initializer_list<Item> inputs, Sink&& sink, options how = {},
+                                   const order_options& order = {}) {
+    return for_each_in_order(std::forward<Task>(function), detail::listed<Task>(inputs), std::forward<Sink>(sink),
+                             std::move(how), order);
   }
 
-  /// One call. The input is encoded before this returns. Throws `std::invalid_argument` for a blocking function where
-  /// lanes have several coroutines in flight, and `fanout::error`: `too_large`, or `refused_by_policy` when the pool
-  /// was closed.
-  template <auto F>
-    requires(!detail::remote_traits<F>::has_context)
-  auto submit(remote_function<F> function, const typename detail::remote_traits<F>::input& input,
-              submit_options how = {}) {
-    return submit_to<F>(function, input, how);
+  /// One call, with a value for each parameter of the function that is not bound. They are encoded before this returns;
+  /// what cannot be encoded, or is too large to travel, is the failure of this call. Throws `std::invalid_argument` for
+  /// a blocking function where lanes have several coroutines in flight, and `fanout::error` of kind `refused_by_policy`
+  /// when the pool was closed.
+  template <auto F, bool Bound, class Type, class... Values>
+  auto submit(const detail::remote_base<F, Bound, Type, Values...>& function,
+              const std::type_identity_t<Values>&... values) {
+    return submit_encoded(function, [&] { return detail::encode_call<submit_options>(function, values...); });
   }
-  /// The same for a function with its context.
-  template <auto F>
-  auto submit(const bound_remote_function<F>& function, const typename detail::remote_traits<F>::input& input,
-              submit_options how = {}) {
-    return submit_to<F>(function, input, how);
+  /// The same, with its options after the values: `pool.submit(fanout::remote<f>, x, y, {.timeout = 2s})`.
+  template <class Function, class... Given>
+  auto submit(const detail::call_with_options<Function, Given...>& call,
+              const detail::given_t<Given, submit_options>&... given) {
+    const Function& function = static_cast<const Function&>(call);
+    return submit_encoded(function,
+                          [&] { return detail::encode_call_with_options<submit_options>(function, given...); });
   }
 
-  /// One call there and back, as `submit(function, input, how).get()`, and throws as those do; Python's `apply`. A
+  /// One call there and back, as `submit(function, values..., how).get()`, and throws as those do; Python's `apply`. A
   /// short call to a worker that is idle is made on the calling thread alone, which takes a tenth of the time.
-  template <auto F>
-    requires(!detail::remote_traits<F>::has_context)
-  auto call(remote_function<F> function, const typename detail::remote_traits<F>::input& input,
-            submit_options how = {}) {
-    return call_of<F>(function, input, how);
+  template <auto F, bool Bound, class Type, class... Values>
+  auto call(const detail::remote_base<F, Bound, Type, Values...>& function,
+            const std::type_identity_t<Values>&... values) {
+    return call_encoded(function, [&] { return detail::encode_call<submit_options>(function, values...); });
   }
-  /// The same for a function with its context.
-  template <auto F>
-  auto call(const bound_remote_function<F>& function, const typename detail::remote_traits<F>::input& input,
-            submit_options how = {}) {
-    return call_of<F>(function, input, how);
+  template <class Function, class... Given>
+  auto call(const detail::call_with_options<Function, Given...>& call,
+            const detail::given_t<Given, submit_options>&... given) {
+    const Function& function = static_cast<const Function&>(call);
+    return call_encoded(function, [&] { return detail::encode_call_with_options<submit_options>(function, given...); });
   }
+
+  /// \name What cannot be called
+  /// They do not compile, and say why.
+  /// @{
+  template <class Function, class... Values>
+    requires(!detail::remote_takes<Function, Values...>)
+  void submit(const Function&, const Values&...) {
+    detail::refuse_call<Function, Values...>();
+  }
+  template <class Function, class... Values>
+    requires(!detail::remote_takes<Function, Values...>)
+  void call(const Function&, const Values&...) {
+    detail::refuse_call<Function, Values...>();
+  }
+  /// @}
 
   /// \name Closing
   /// Each refuses new work, and returns when all workers have ended and been reaped. May be called more than once, and
@@ -140,30 +179,21 @@ class process_pool {
 
  private:
   friend struct detail::pool_calls;  // for to_process
-  struct callee {
-    std::string_view name;
-    std::string_view context;
-    bool coroutine = false;
-  };
-  template <auto F, class Function>
-  auto submit_to(const Function& function, const typename detail::remote_traits<F>::input& input, submit_options how) {
-    std::string argument;
-    function.encode(input, argument);
-    const std::string context = function.context();
-    return process_future<std::remove_cvref_t<typename detail::remote_traits<F>::result>>(
-        start({function.name(), context, detail::remote_traits<F>::coroutine}, std::move(argument), how),
-        [](std::string_view encoded) { return remote<F>.decode_result(encoded); });
+  using encoded_call = detail::encoded_call<submit_options>;
+  template <class Function, class Encode>
+  auto submit_encoded(const Function&, [[maybe_unused]] Encode&& encode) {
+    using result = typename Function::result_type;
+    if constexpr (Function::usable)
+      return process_future<result>(start(encode()), &Function::decode_result);
+    else
+      return process_future<result>(nullptr, nullptr);  // it was said why
   }
-  template <auto F, class Function>
-  auto call_of(const Function& function, const typename detail::remote_traits<F>::input& input, submit_options how) {
-    std::string argument;
-    function.encode(input, argument);
-    const std::string context = function.context();
-    return remote<F>.decode_result(
-        call_and_wait({function.name(), context, detail::remote_traits<F>::coroutine}, std::move(argument), how));
+  template <class Function, class Encode>
+  auto call_encoded(const Function&, [[maybe_unused]] Encode&& encode) {
+    if constexpr (Function::usable) return Function::decode_result(call_and_wait(encode()));
   }
-  std::shared_ptr<detail::pool_call> start(const callee& function, std::string argument, submit_options how);
-  std::string call_and_wait(const callee& function, std::string argument, submit_options how);
+  std::shared_ptr<detail::pool_call> start(encoded_call call);
+  std::string call_and_wait(encoded_call call);
 
   std::shared_ptr<detail::pool_engine> engine_;  ///< kept, but closed, by futures in use
 };

@@ -2,6 +2,7 @@
 
 #include <fanout/base/task.hpp>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,17 +22,33 @@ class remote_instance {
   virtual task<void> call_async(std::string_view argument, std::string& result) = 0;
 };
 
-struct remote_entry {
-  std::string_view name;
-  bool coroutine = false;
-  std::unique_ptr<remote_instance> (*make)(std::string_view context) = nullptr;
+/// What makes instances of one remote function. There is one for each function, in static storage: where it is tells
+/// functions apart that the compiler gives one name, such as static functions of two files.
+///
+/// Thread safety: all members may be called from any thread.
+class remote_entry {
+ public:
+  using maker = std::unique_ptr<remote_instance> (*)(std::string_view context);
+
+  /// Makes the function known, before `main` or while its library is loaded. `function` is what the compiler calls it.
+  remote_entry(std::string_view function, maker made_by);
+  remote_entry(const remote_entry&) = delete;
+  remote_entry& operator=(const remote_entry&) = delete;
+  ~remote_entry();  ///< its library is unloaded, or the process ends
+
+  /// No other function of this program has the same, and each process of the same build has the same.
+  std::string_view name() const;
+  std::unique_ptr<remote_instance> make(std::string_view context) const { return make_(context); }
+
+ private:
+  friend const remote_entry& find_remote(std::string_view name);
+
+  const std::string_view function_;
+  const maker make_;
+  mutable std::atomic<const std::string*> name_{nullptr};  ///< made when it is asked for, kept for ever
 };
 
-/// Called before `main`, by the initializers of namespace-scope variables. Returns true.
-bool register_remote(const remote_entry& entry);
-
-/// Throws `std::logic_error` when no function, or more than one, has that name. (Two functions of one name can only be
-/// in unnamed namespaces of different files.)
+/// Throws `std::logic_error` when no function has that name.
 const remote_entry& find_remote(std::string_view name);
 
 }  // namespace fanout::detail

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -38,90 +39,104 @@ struct process_call_options {
 
 namespace detail {
 
-/// A call with everything encoded.
-struct process_call {
-  std::string function;
-  std::string context;
-  std::string argument;
-  process_call_options how;
-};
+using process_call = encoded_call<process_call_options>;
 
 /// Returns the encoded result.
 task<std::string> call_in_worker(process_call call);
 
-template <auto F>
-task<std::remove_cvref_t<typename remote_traits<F>::result>> finish_process_call(process_call call) {
+template <class Result>
+task<Result> finish_process_call(process_call call, Result (*decode)(std::string_view)) {
   task<std::string> made = call_in_worker(std::move(call));
   const std::string encoded = co_await std::move(made);
-  co_return remote<F>.decode_result(encoded);
+  co_return decode(encoded);
 }
 
 /// Starts a call of a pool whose input is encoded already.
 struct pool_calls {
-  static std::shared_ptr<pool_call> start(process_pool& pool, process_call call, bool coroutine) {
-    return pool.start({call.function, call.context, coroutine}, std::move(call.argument),
-                      {.timeout = call.how.timeout});
+  static std::shared_ptr<pool_call> start(process_pool& pool, process_call call) {
+    return pool.start({call.function,
+                       std::move(call.context),
+                       std::move(call.argument),
+                       call.coroutine,
+                       {.timeout = call.how.timeout}});
   }
 };
 
-template <auto F>
-task<std::remove_cvref_t<typename remote_traits<F>::result>> finish_process_call(process_pool& pool,
-                                                                                 process_call call) {
-  const std::shared_ptr<pool_call> started = pool_calls::start(pool, std::move(call), remote_traits<F>::coroutine);
+template <class Result>
+task<Result> finish_process_call(process_pool& pool, process_call call, Result (*decode)(std::string_view)) {
+  const std::shared_ptr<pool_call> started = pool_calls::start(pool, std::move(call));
   task<void> end = pool_call::async_wait(started);
   co_await std::move(end);
-  co_return remote<F>.decode_result(started->result());
+  co_return decode(started->result());
+}
+
+/// `pool` is given or not.
+template <class Function, class Encode, class... Pool>
+task<typename Function::result_type> to_process_encoded(const Function&, [[maybe_unused]] Encode&& encode,
+                                                        Pool&... pool) {
+  if constexpr (Function::usable)
+    return finish_process_call<typename Function::result_type>(pool..., encode(), &Function::decode_result);
+  else
+    return {};  // it was said why
 }
 
 }  // namespace detail
 
-/// Calls the remote function with `input` in a worker process. Nothing happens before it is awaited, but for the
-/// encoding of the input.
+/// Calls the remote function in a worker process, with a value for each parameter that is not bound. Nothing happens
+/// before it is awaited, but for the encoding of the values.
 ///
-/// Throws `fanout::error`: of the kind the function threw, or `task_failed` for any other exception of it; `timeout` at
-/// the time limit; `worker_died`, with the signal, when the worker ends before it has answered; `too_large` for a value
-/// beyond 1 GiB. Throws `std::logic_error` without `fanout::init`, and `std::system_error` when no process can be
-/// started.
-template <auto F>
-  requires(!detail::remote_traits<F>::has_context)
-task<std::remove_cvref_t<typename detail::remote_traits<F>::result>> to_process(
-    remote_function<F> function, const typename detail::remote_traits<F>::input& input, process_call_options how = {}) {
-  detail::process_call call{std::string(function.name()), {}, {}, how};
-  function.encode(input, call.argument);
-  return detail::finish_process_call<F>(std::move(call));
+/// Throws, when it is awaited, `fanout::error`: of the kind the function threw, or `task_failed` for any other
+/// exception of it or of the encoding; `timeout` at the time limit; `worker_died`, with the signal, when the worker
+/// ends before it has answered; `too_large` for a value beyond 1 GiB. Throws `std::logic_error` without `fanout::init`,
+/// and `std::system_error` when no process can be started.
+template <auto F, bool Bound, class Type, class... Values>
+auto to_process(const detail::remote_base<F, Bound, Type, Values...>& function,
+                const std::type_identity_t<Values>&... values) {
+  return detail::to_process_encoded(function,
+                                    [&] { return detail::encode_call<process_call_options>(function, values...); });
 }
-
-/// The same for a function with its context.
-template <auto F>
-task<std::remove_cvref_t<typename detail::remote_traits<F>::result>> to_process(
-    const bound_remote_function<F>& function, const typename detail::remote_traits<F>::input& input,
-    process_call_options how = {}) {
-  detail::process_call call{std::string(function.name()), function.context(), {}, how};
-  function.encode(input, call.argument);
-  return detail::finish_process_call<F>(std::move(call));
+/// The same, with its options after the values: `to_process(remote<f>, x, y, {.timeout = 2s})`.
+template <class Function, class... Given>
+auto to_process(const detail::call_with_options<Function, Given...>& call,
+                const detail::given_t<Given, process_call_options>&... given) {
+  const Function& function = static_cast<const Function&>(call);
+  return detail::to_process_encoded(
+      function, [&] { return detail::encode_call_with_options<process_call_options>(function, given...); });
 }
 
 /// \name On a pool
 /// The same on the workers of `pool`, which must stay until it has begun: as `pool.submit(…)` and `async_get()`, but
 /// that nothing happens before it is awaited. Cancelling whoever awaits cancels the call. Throws as those do.
 /// @{
-template <auto F>
-  requires(!detail::remote_traits<F>::has_context)
-task<std::remove_cvref_t<typename detail::remote_traits<F>::result>> to_process(
-    process_pool& pool, remote_function<F> function, const typename detail::remote_traits<F>::input& input,
-    process_call_options how = {}) {
-  detail::process_call call{std::string(function.name()), {}, {}, how};
-  function.encode(input, call.argument);
-  return detail::finish_process_call<F>(pool, std::move(call));
+template <auto F, bool Bound, class Type, class... Values>
+auto to_process(process_pool& pool, const detail::remote_base<F, Bound, Type, Values...>& function,
+                const std::type_identity_t<Values>&... values) {
+  return detail::to_process_encoded(
+      function, [&] { return detail::encode_call<process_call_options>(function, values...); }, pool);
 }
+template <class Function, class... Given>
+auto to_process(process_pool& pool, const detail::call_with_options<Function, Given...>& call,
+                const detail::given_t<Given, process_call_options>&... given) {
+  const Function& function = static_cast<const Function&>(call);
+  return detail::to_process_encoded(
+      function, [&] { return detail::encode_call_with_options<process_call_options>(function, given...); }, pool);
+}
+/// @}
 
-template <auto F>
-task<std::remove_cvref_t<typename detail::remote_traits<F>::result>> to_process(
-    process_pool& pool, const bound_remote_function<F>& function, const typename detail::remote_traits<F>::input& input,
-    process_call_options how = {}) {
-  detail::process_call call{std::string(function.name()), function.context(), {}, how};
-  function.encode(input, call.argument);
-  return detail::finish_process_call<F>(pool, std::move(call));
+/// \name What cannot be called
+/// They do not compile, and say why.
+/// @{
+template <class Function, class... Values>
+  requires(!std::is_same_v<Function, process_pool> && !detail::remote_takes<Function, Values...>)
+task<void> to_process(const Function&, const Values&...) {
+  detail::refuse_call<Function, Values...>();
+  return {};
+}
+template <class Function, class... Values>
+  requires(!detail::remote_takes<Function, Values...>)
+task<void> to_process(process_pool&, const Function&, const Values&...) {
+  detail::refuse_call<Function, Values...>();
+  return {};
 }
 /// @}
 
