@@ -89,6 +89,7 @@ bool flawed(int number) {
 }
 std::vector<letter> letters(flaw wrong) {
   std::vector<letter> all;
+  all.reserve(count);
   for (int number = 0; number < count; ++number) all.push_back({number, flawed(number) ? wrong : flaw::none});
   return all;
 }
@@ -151,8 +152,24 @@ options collecting(const shape& where) {
 }
 
 class not_encoded : public test::leak_checked, public testing::WithParamInterface<flaw> {};
+std::string name_of(const testing::TestParamInfo<flaw>& info) {
+  switch (info.param) {
+    case flaw::save:
+      return "save";
+    case flaw::save_of_memory:
+      return "save_of_memory";
+    case flaw::save_of_own_kind:
+      return "save_of_own_kind";
+    case flaw::load:
+      return "load";
+    case flaw::none:
+      break;
+  }
+  return "none";
+}
 INSTANTIATE_TEST_SUITE_P(by, not_encoded,
-                         testing::Values(flaw::save, flaw::save_of_memory, flaw::save_of_own_kind, flaw::load));
+                         testing::Values(flaw::save, flaw::save_of_memory, flaw::save_of_own_kind, flaw::load),
+                         name_of);
 
 TEST_P(not_encoded, is_one_failure_under_each_shape) {
   const auto all = letters(GetParam());
