@@ -1,11 +1,14 @@
 #include <fanout/async/thread_executor.hpp>
 #include <fanout/base/failure.hpp>
+#include <fanout/base/fork_generation.hpp>
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -50,6 +53,11 @@ void end(std::shared_ptr<detail::thread_call> call, bool performed) {
 thread_executor::thread_executor(thread_limits limits) : limits_(with_default(limits)) {}
 
 thread_executor::~thread_executor() {
+  if (detail::fork_generation() != generation_) {  // its threads are not in this process
+    for (std::thread& thread : threads_) thread.detach();
+    std::construct_at(&changed_);  // in the copy they wait for it, and its destruction would wait for them
+    return;
+  }
   std::deque<std::shared_ptr<detail::thread_call>> dropped;
   std::vector<std::shared_ptr<detail::thread_call>> stopped;
   {
@@ -81,6 +89,10 @@ thread_executor::snapshot thread_executor::statistics() const {
 }
 
 void thread_executor::submit(std::shared_ptr<detail::thread_call> call) {
+  if (detail::fork_generation() != generation_)
+    throw std::logic_error(
+        "the threads of this executor belong to the process that made it, and this one is a fork of that: make an "
+        "executor here");
   auto& here = detail::current;
   if (here.home && !here.frame) here.frame = std::make_shared<detail::call_frame>(*here.home, here.call->outer);
   call->outer = here.frame;

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <fanout/base/fork_generation.hpp>
+
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <limits>
 #include <memory>
@@ -124,6 +127,7 @@ class thread_executor {
   void ended_frame(detail::call_frame& frame) noexcept;
 
   const thread_limits limits_;
+  const std::uint64_t generation_ = detail::fork_generation();
   mutable std::mutex mutex_;  ///< guards all below
   std::condition_variable changed_;
   std::deque<std::shared_ptr<detail::thread_call>> queue_;
