@@ -67,7 +67,8 @@ class child_process {
   void add(int descriptor, std::uint32_t events);
 
   owned_descriptor watched_;  ///< the epoll instance
-  owned_descriptor exit_;     ///< the pidfd
+  owned_descriptor exit_;     ///< the pidfd, or what stands in for it
+  bool polled_ = false;       ///< that is a timer: the end has to be asked for
   owned_descriptor timer_;
   std::vector<int> others_;  ///< watched besides its end
   pid_t pid_ = -1;           ///< until it is reaped

@@ -13,7 +13,7 @@
 namespace fanout {
 namespace {
 
-constexpr std::array<std::pair<failure_kind, std::string_view>, 12> kind_names{{
+constexpr std::array<std::pair<failure_kind, std::string_view>, 13> kind_names{{
     {failure_kind::dns, "dns"},
     {failure_kind::connect, "connect"},
     {failure_kind::tls, "tls"},
@@ -25,6 +25,7 @@ constexpr std::array<std::pair<failure_kind, std::string_view>, 12> kind_names{{
     {failure_kind::invalid_request, "invalid_request"},
     {failure_kind::cancelled, "cancelled"},
     {failure_kind::worker_died, "worker_died"},
+    {failure_kind::cannot_start, "cannot_start"},
     {failure_kind::task_failed, "task_failed"},
 }};
 

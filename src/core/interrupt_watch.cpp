@@ -18,7 +18,7 @@ void interrupt_watch::stop() {
 /// Waits for the next level. A wait that ends for no reason is followed by the same one again.
 void interrupt_watch::wait(const interrupt& source) {
   const int handle = source.level() == 0 ? source.drain_handle() : source.abort_handle();
-  handle_.emplace(loop_, open_wait_handle(handle));
+  open_wait_handle(handle_, loop_, handle);
   handle_->async_wait(asio::posix::descriptor_base::wait_read, [this, &source](boost::system::error_code cancelled) {
     if (cancelled) return;
     control_.follow_interrupt();

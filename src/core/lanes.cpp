@@ -230,7 +230,7 @@ task<void> lane::wait_for_source() {
   }
   const booked_wait booked(control());
   const watch_mark watching(watched_);
-  if (!source_) source_.emplace(loop_, open_wait_handle(set_.work().source_handle()));
+  if (!source_) open_wait_handle(source_, loop_, set_.work().source_handle());
   if (!control().pulling() || set_.leaving()) co_return;
   boost::system::error_code ended;  // whatever it says, the source is asked next
   auto wait =

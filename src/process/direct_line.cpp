@@ -58,6 +58,10 @@ direct_line::answer direct_line::call(const task_terms& terms, std::string_view 
   }
 }
 
+void direct_line::hang_up() noexcept {
+  shutdown(socket_, SHUT_RDWR);
+}
+
 direct_line::answer direct_line::wait_for_answer(std::string& result) {
   constexpr std::size_t chunk = 64 * 1024;
   for (;;) {
@@ -105,6 +109,11 @@ bool direct_lines::give_back(direct_line& line) {
 bool direct_lines::wanted() {
   const std::lock_guard lock(mutex_);
   return misses_ >= enough_misses;
+}
+
+void direct_lines::reserve(std::size_t lines) {
+  const std::lock_guard lock(mutex_);
+  idle_.reserve(lines);
 }
 
 void direct_lines::lend(direct_line& line) {

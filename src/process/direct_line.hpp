@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -45,6 +46,9 @@ class direct_line {
   /// part of it, and the line has to be given back. Throws when there is no memory for the call, which is not made
   /// then.
   answer call(const task_terms& terms, std::string_view argument, std::string& result);
+
+  /// Ends the conversation: the worker is of no more use, and its crew finds that out.
+  void hang_up() noexcept;
 
   std::uint64_t next_ordinal() const noexcept { return next_ordinal_; }
   std::set<std::uint32_t>& told() noexcept { return told_; }
@@ -88,6 +92,8 @@ class direct_lines {
   /// @{
   /// Whether callers have found no line for some time.
   bool wanted();
+  /// Sees to it that so many lines can be lent and given back without memory.
+  void reserve(std::size_t lines);
   void lend(direct_line& line);
   /// Takes the idle lines back; those in use are not taken by `give_back` any more.
   std::vector<direct_line*> reclaim();

@@ -52,7 +52,13 @@ void pool_call::end(outcome<std::string> result) {
   for (const auto& [ends, index] : told) ends->ended(index);
 }
 
+void pool_call::require_own_process() const {
+  if (fork_generation() != generation_)
+    throw std::logic_error("this call belongs to the process that made it, and this one is a fork of that");
+}
+
 void pool_call::tell(std::shared_ptr<call_ends> ends, std::size_t index) {
+  require_own_process();
   {
     const std::lock_guard lock(mutex_);
     if (!result_) return void(told_.emplace_back(std::move(ends), index));
@@ -63,21 +69,25 @@ void pool_call::tell(std::shared_ptr<call_ends> ends, std::size_t index) {
 }
 
 void pool_call::forget(const call_ends& ends) noexcept {
+  if (fork_generation() != generation_) return;
   const std::lock_guard lock(mutex_);
   std::erase_if(told_, [&](const auto& each) { return each.first.get() == &ends; });
 }
 
 void pool_call::wait() {
+  require_own_process();
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return result_.has_value(); });
 }
 
 bool pool_call::wait_until(std::chrono::steady_clock::time_point deadline) {
+  require_own_process();
   std::unique_lock lock(mutex_);
   return changed_.wait_until(lock, deadline, [this] { return result_.has_value(); });
 }
 
 task<void> pool_call::async_wait(std::shared_ptr<pool_call> call) {
+  call->require_own_process();
   const cancel_on_exit guard(*call);
   const waiting_for mark("a worker process");
   auto wait = wait_or_be_cancelled(call->done_);
@@ -91,6 +101,7 @@ task<void> pool_call::async_wait(std::shared_ptr<pool_call> call) {
 }
 
 void pool_call::cancel() noexcept {
+  if (fork_generation() != generation_) return;
   cancel_(*this);
 }
 

@@ -1,6 +1,7 @@
 #include "process/pool_engine.hpp"
 
 #include "process/pool_run.hpp"
+#include "process/worded.hpp"
 #include "process/worker_crew.hpp"
 #include "process/worker_settings.hpp"
 
@@ -13,6 +14,7 @@
 #include <future>
 #include <iterator>
 #include <new>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -31,16 +33,34 @@ fanout::options options_of(const process_pool_options& how) {
 }
 
 failure cancelled(const char* why) {
-  return {.kind = failure_kind::cancelled, .message = why};
+  return worded(failure_kind::cancelled, [&] { return why; });
 }
 
 /// Of the exception being handled, which ended a crew. Every caller who waits gets a failure of its own: the exception
 /// itself stays with the crew's thread.
-failure no_workers() {
-  failure reason = current_failure();
-  reason.kind = failure_kind::worker_died;
+failure no_workers() noexcept {
+  failure reason;
+  try {
+    reason = current_failure();
+    throw;
+  } catch (const std::bad_alloc&) {
+    reason.kind = failure_kind::too_large;
+  } catch (...) {
+    reason.kind = failure_kind::cannot_start;
+  }
   reason.exception = nullptr;
   return reason;
+}
+
+/// A copy; of the kind alone where there is no memory for the words.
+failure copy_of(const failure& reason) noexcept {
+  try {
+    return reason;
+  } catch (const std::bad_alloc&) {
+    failure kind;
+    kind.kind = reason.kind;
+    return kind;
+  }
 }
 
 outcome_facts facts_of(std::uint64_t index) {
@@ -108,16 +128,27 @@ pool_engine::~pool_engine() {
 
 // What others ask for ------------------------------------------------------------------------------------------------
 
+void pool_engine::require_own_process() const {
+  if (forked())
+    throw std::logic_error(
+        "this pool of worker processes belongs to the process that made it, and this one is a fork of that: make a "
+        "pool "
+        "here, or fork before there is one");
+}
+
 void pool_engine::run(run_control& control, remote_job& job, const fanout::shape&, fanout::report& cost) {
+  require_own_process();
   pool_run::carry_out(*this, control, job, cost);
 }
 
 std::uint32_t pool_engine::acquire(remote_callable function) {
+  require_own_process();
   if (function.context.size() > max_value_bytes) throw error(too_large_to_travel());  // here, not when it is told
   return functions_.acquire(std::move(function));
 }
 
 void pool_engine::release(std::uint32_t function) {
+  if (forked()) return;
   const auto forgotten = functions_.release(function);
   const std::lock_guard lock(mutex_);
   if (forgotten && crew_) crew_->post([this, number = *forgotten] { crew_->forget(number); });
@@ -151,12 +182,15 @@ void pool_engine::give_back(direct_line& line, pool_tasks tasks) {
 }
 
 void pool_engine::cancel(const pool_client& client) {
-  std::deque<pool_tasks> dropped;
+  if (forked()) return;
+  std::list<pool_tasks> dropped;
   {
     const std::lock_guard lock(mutex_);
-    std::deque<pool_tasks> kept;
-    for (pool_tasks& each : queue_) (each.client.get() == &client ? dropped : kept).push_back(std::move(each));
-    queue_.swap(kept);
+    for (auto each = queue_.begin(); each != queue_.end();) {
+      const auto next = std::next(each);
+      if (each->client.get() == &client) dropped.splice(dropped.end(), queue_, each);
+      each = next;
+    }
     if (crew_)
       crew_->post([this, whose = &client] {
         for (auto& [ticket, each] : under_way_) each.cancelled |= each.client.get() == whose;
@@ -167,7 +201,8 @@ void pool_engine::cancel(const pool_client& client) {
 }
 
 void pool_engine::close(closing how) {
-  std::deque<pool_tasks> dropped;
+  require_own_process();
+  std::list<pool_tasks> dropped;
   {
     const std::lock_guard lock(mutex_);
     closing_ = std::max(closing_, how);
@@ -185,6 +220,7 @@ void pool_engine::close(closing how) {
 }
 
 fanout::report pool_engine::report() {
+  require_own_process();
   std::promise<fanout::report> asked;
   auto answer = asked.get_future();
   {
@@ -207,10 +243,10 @@ fanout::report pool_engine::report() {
 
 void pool_engine::end_all(const pool_tasks& tasks, const failure& reason) {
   for (std::uint32_t place = tasks.taken; place < tasks.inputs.count(); ++place)
-    tasks.client->on_failure(facts_of(tasks.first_index + place), reason);
+    tasks.client->on_failure(facts_of(tasks.first_index + place), copy_of(reason));
 }
 
-void pool_engine::end_unstarted(const std::deque<pool_tasks>& tasks) {
+void pool_engine::end_unstarted(const std::list<pool_tasks>& tasks) {
   for (const pool_tasks& each : tasks) end_all(each, cancelled("it was not started"));
 }
 
@@ -271,7 +307,7 @@ void pool_engine::run_crew() {
 /// When a crew breaks off: they would fare no better. Once, and before anybody is told: whoever knows of the failure
 /// and submits another task has it tried anew.
 void pool_engine::fail_queued(const failure& reason) {
-  std::deque<pool_tasks> queued;
+  std::list<pool_tasks> queued;
   {
     const std::lock_guard lock(mutex_);
     queued.swap(queue_);
@@ -383,8 +419,8 @@ void pool_engine::deliver(pool_client& client, const result_run& run) {
   try {
     client.on_results(run);
   } catch (const std::bad_alloc&) {
-    const failure reason{.kind = failure_kind::too_large, .message = "there is no memory for its result"};
-    for (std::uint32_t i = 0; i < run.count(); ++i) client.on_failure(run.facts(i), reason);
+    const failure reason = worded(failure_kind::too_large, [] { return "there is no memory for its result"; });
+    for (std::uint32_t i = 0; i < run.count(); ++i) client.on_failure(run.facts(i), copy_of(reason));
   }
 }
 

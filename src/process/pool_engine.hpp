@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/base/fork_generation.hpp>
 #include <fanout/base/owned_descriptor.hpp>
 #include <fanout/core/options.hpp>
 #include <fanout/core/remote_job.hpp>
@@ -10,8 +11,8 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <exception>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -56,6 +57,11 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   pool_engine& operator=(const pool_engine&) = delete;
   ~pool_engine();
 
+  /// Whether this process is a fork of the one that made the pool: the thread and the workers stayed there.
+  bool forked() const noexcept { return fork_generation() != generation_; }
+  /// Throws `std::logic_error` in a fork.
+  void require_own_process() const;
+
   const fanout::shape& shape() const noexcept { return options_.shape; }
   std::chrono::nanoseconds default_limit() const noexcept { return options_.task_timeout; }
 
@@ -97,7 +103,7 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   void fail_queued(const failure& reason);
   failure broken_off() const;
   static void end_all(const pool_tasks& tasks, const failure& reason);
-  static void end_unstarted(const std::deque<pool_tasks>& tasks);
+  static void end_unstarted(const std::list<pool_tasks>& tasks);
   void wake();
   void take_from(pool_tasks& tasks, encoded_values& inputs, std::uint32_t most, std::size_t most_bytes);
   std::uint64_t book(const pool_tasks& tasks, std::uint32_t from, std::uint32_t count);
@@ -113,6 +119,7 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   void deliver_results(const result_run& run) override;
   void deliver_failure(const outcome_facts& facts, failure reason) override;
 
+  const std::uint64_t generation_ = fork_generation();
   const fanout::options options_;
   owned_descriptor source_;  ///< readable when there is something to pull, or the pool closes
   known_functions functions_;
@@ -123,7 +130,7 @@ class pool_engine final : public worker_backend, private remote_job, public std:
 
   mutable std::mutex mutex_;  ///< guards what follows
   std::condition_variable changed_;
-  std::deque<pool_tasks> queue_;
+  std::list<pool_tasks> queue_;  ///< a list, as what waits is ended where there is no memory, too
   closing closing_ = closing::open;
   bool crew_waits_ = false;         ///< for the source
   run_control* control_ = nullptr;  ///< of the crew that runs

@@ -45,8 +45,7 @@ void pool_run::loop(const std::shared_ptr<pool_run>& self, report& cost) {
 
 std::uint64_t pool_run::window() const {
   const std::uint64_t places = pool_.shape().tasks;
-  if (mean_task_.count() == 0) return 2 * places;
-  return 2 * places + std::min<std::uint64_t>(most_ahead, static_cast<std::uint64_t>(ahead / mean_task_) * places);
+  return 2 * places + std::min<std::uint64_t>(most_ahead, task_time_.tasks_in(ahead) * places);
 }
 
 void pool_run::fill(const std::shared_ptr<pool_run>& self, report& cost) {
@@ -95,10 +94,7 @@ void pool_run::take_arrivals(report& cost) {
       continue;
     }
     const result_run run(each.facts, each.ends, each.values.view());
-    const std::int64_t count = run.count();
-    const auto took = std::max<std::chrono::nanoseconds>(run.elapsed() / count, std::chrono::nanoseconds(1));
-    mean_task_ =
-        mean_task_.count() == 0 ? took : mean_task_ + (took - mean_task_) * std::min<std::int64_t>(count, 16) / 16;
+    task_time_.add(run.count(), run.elapsed());
     job_.deliver_results(run);
   }
   arrived_.clear();

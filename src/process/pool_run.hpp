@@ -5,6 +5,7 @@
 #include <fanout/core/remote_job.hpp>
 
 #include "process/pool_engine.hpp"
+#include "process/task_time.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -70,7 +71,7 @@ class pool_run final : public pool_client {
   std::uint64_t under_way_ = 0;
   std::map<std::uint64_t, bundle> bundles_;  ///< under way, by the first index
   std::size_t bytes_under_way_ = 0;
-  std::chrono::nanoseconds mean_task_{0};
+  task_time task_time_;
   bool source_waits_ = false;
   bool cancelled_ = false;
   std::vector<arrival> arrived_;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace fanout {
 namespace {
@@ -54,7 +55,14 @@ process_pool::process_pool(const process_pool_options& how) {
 }
 
 process_pool::~process_pool() {
-  kill();
+  if (!engine_->forked()) {
+    kill();
+    return;
+  }
+  // A fork has a copy of the memory, without the thread that works on it: nothing there may be waited for, locked or
+  // destroyed. It stays as it is.
+  static auto& kept = *new std::vector<std::shared_ptr<detail::pool_engine>>;
+  kept.push_back(std::move(engine_));
 }
 
 options process_pool::with(options how) {
@@ -87,9 +95,21 @@ detail::pool_tasks only_task(std::shared_ptr<single_call> client, std::string ar
   return tasks;
 }
 
-}  // namespace
-
-namespace {
+/// The call is under way; from here on it is the pool's, together with the line.
+std::string wait_in_pool(const std::shared_ptr<detail::pool_engine>& engine, detail::direct_line& line,
+                         std::string argument, const detail::task_terms& terms) {
+  std::shared_ptr<single_call> client;
+  try {
+    client = make_single_call(engine, terms.function);
+    engine->give_back(line, only_task(client, std::move(argument), terms));
+  } catch (...) {  // of memory: nobody waits for the answer, and nobody else may take it for theirs
+    line.hang_up();
+    engine->give_back(line);
+    throw;
+  }
+  client->call->wait();
+  return client->call->result();
+}
 
 /// A call that has ended before it began.
 std::shared_ptr<detail::pool_call> refused_call(failure reason) {
@@ -117,6 +137,7 @@ std::shared_ptr<detail::pool_call> process_pool::start(encoded_call made) {
 }
 
 std::string process_pool::call_and_wait(encoded_call made) {
+  engine_->require_own_process();
   auto& [argument, refused] = made.argument;
   detail::direct_line* const line = !refused && argument.size() <= detail::direct_line::most_argument_bytes &&
                                             made.context.size() <= detail::max_value_bytes
@@ -142,12 +163,7 @@ std::string process_pool::call_and_wait(encoded_call made) {
     if (number != 0) engine_->release(number);
     throw;
   }
-  if (answer == detail::direct_line::answer::none) {
-    const auto client = make_single_call(engine_, number);
-    engine_->give_back(*line, only_task(client, std::move(argument), terms));
-    client->call->wait();
-    return client->call->result();
-  }
+  if (answer == detail::direct_line::answer::none) return wait_in_pool(engine_, *line, std::move(argument), terms);
   engine_->give_back(*line);
   engine_->release(number);
   if (answer == detail::direct_line::answer::value) return result;

@@ -1,5 +1,6 @@
 #include "process/progress_page.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,9 +12,12 @@ namespace fanout::detail {
 
 progress_page progress_page::create(std::uint32_t lanes) {
   progress_page page;
-  page.descriptor_ = memfd_create("fanout-progress", MFD_CLOEXEC);
+  page.descriptor_ = memfd_create("fanout-progress", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (page.descriptor_ < 0 || ftruncate(page.descriptor_, static_cast<off_t>(bytes_for(lanes))) != 0)
     throw std::system_error(errno, std::generic_category(), "cannot make a worker's progress page");
+  // A worker that cut it short would have its parent die of SIGBUS.
+  if (fcntl(page.descriptor_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+    throw std::system_error(errno, std::generic_category(), "cannot seal a worker's progress page");
   page.map(bytes_for(lanes));
   return page;
 }

@@ -56,6 +56,10 @@ class progress_page {
            static_cast<std::uint64_t>(std::int64_t{static_cast<std::int32_t>(low - static_cast<std::uint32_t>(near))});
   }
 
+  /// While the worker runs code of the user's that is no task: its initializer, or the making of a context.
+  void set_preparing(bool now) const noexcept { header()->preparing.store(now ? 1 : 0, std::memory_order_release); }
+  bool preparing() const noexcept { return header()->preparing.load(std::memory_order_acquire) != 0; }
+
   lane_state& lane(std::uint32_t number) const noexcept { return header()->lanes[number]; }
   /// What the worker has finished and not sent.
   unsent_results& unsent() const noexcept { return header()->unsent; }
@@ -64,7 +68,8 @@ class progress_page {
   struct layout {
     unsent_results unsent;
     alignas(64) std::atomic<std::uint64_t> tasks;  ///< claimed, in the upper half; allowed, in the lower
-    lane_state lanes[1];                           // as many as there are
+    std::atomic<std::uint32_t> preparing;
+    lane_state lanes[1];  // as many as there are
   };
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock in shared memory would die with its holder");
 

@@ -5,6 +5,7 @@
 #include "async/spawn_settings.hpp"
 #include "process/worker.hpp"
 
+#include <climits>
 #include <fmt/format.h>
 
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include <cerrno>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -47,12 +49,40 @@ std::vector<char*> changed_environment(const std::map<std::string, std::optional
   return all;
 }
 
+/// What a start that failed was to be. The system's reason follows.
+std::string why_not(const worker_surroundings& surroundings) {
+  if (surroundings.directory && !surroundings.directory->empty())
+    return fmt::format("cannot start a worker process in {}", *surroundings.directory);
+  if (!surroundings.program && access("/proc/self/exe", F_OK) != 0)
+    return "cannot start a worker process: workers are this program, started again by way of /proc/self/exe, and /proc "
+           "is not mounted here";
+  return "cannot start a worker process";
+}
+
+/// A program that was started as an argument of the dynamic loader is not the file its process was made from, and that
+/// file, started again, would be the loader without a program.
+void check_program() {
+  static const bool started_by_loader = [] {
+    std::array<char, PATH_MAX> file{};
+    if (readlink("/proc/self/exe", file.data(), file.size() - 1) <= 0) return false;
+    const std::string_view path(file.data());
+    const std::string_view name = path.substr(path.rfind('/') + 1);
+    return name.starts_with("ld-linux") || name.starts_with("ld-2.") || name.starts_with("ld.so") ||
+           name.starts_with("ld-musl") || name.starts_with("ld64.so");
+  }();
+  if (started_by_loader)
+    throw std::runtime_error(
+        "cannot start a worker process: workers are this program, started again, and this process was started through "
+        "the dynamic loader (ld.so); start the program by its own name");
+}
+
 }  // namespace
 
 spawned_worker::spawned_worker(spawned_worker&& other) noexcept
     : pid(std::exchange(other.pid, -1)),
       pidfd(std::exchange(other.pidfd, -1)),
-      socket(std::exchange(other.socket, -1)) {}
+      socket(std::exchange(other.socket, -1)),
+      lifeline(std::move(other.lifeline)) {}
 
 spawned_worker::~spawned_worker() {
   if (socket >= 0) close(socket);
@@ -68,14 +98,22 @@ void remember_program(const char* name) {
 }
 
 spawned_worker spawn_worker(int page, const worker_surroundings& surroundings) {
+  if (!surroundings.program) check_program();
   std::array<int, 2> pair{};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0)
     throw std::system_error(errno, std::generic_category(), "cannot make the socket to a worker process");
   owned_descriptor ours(pair[0]);
   const owned_descriptor theirs(pair[1]);
   fcntl(ours.value(), F_SETFL, fcntl(ours.value(), F_GETFL) | O_NONBLOCK);
-  const owned_descriptor socket = copied_above(theirs.value(), worker_page + 1);
-  const owned_descriptor shared = copied_above(page, worker_page + 1);
+  std::array<int, 2> pipe_ends{};
+  if (pipe2(pipe_ends.data(), O_CLOEXEC) != 0)
+    throw std::system_error(errno, std::generic_category(), "cannot make the pipe to a worker process");
+  const owned_descriptor held(pipe_ends[0]);
+  owned_descriptor lifeline(pipe_ends[1]);
+  constexpr int above = worker_lifeline + 1;
+  const owned_descriptor socket = copied_above(theirs.value(), above);
+  const owned_descriptor shared = copied_above(page, above);
+  const owned_descriptor line = copied_above(held.value(), above);
 
   spawn_settings how;
   sigset_t blocked;
@@ -85,11 +123,11 @@ spawned_worker spawn_worker(int page, const worker_surroundings& surroundings) {
   owned_descriptor output;  // above what is overwritten, as the others
   owned_descriptor error;
   if (surroundings.output >= 0) {
-    output = copied_above(surroundings.output, worker_page + 1);
+    output = copied_above(surroundings.output, above);
     how.duplicate(output.value(), STDOUT_FILENO);
   }
   if (surroundings.error >= 0) {
-    error = copied_above(surroundings.error, worker_page + 1);
+    error = copied_above(surroundings.error, above);
     how.duplicate(error.value(), STDERR_FILENO);
   }
   if (surroundings.directory && !surroundings.directory->empty()) how.change_directory(surroundings.directory->c_str());
@@ -102,23 +140,25 @@ spawned_worker spawn_worker(int page, const worker_surroundings& surroundings) {
   }
   how.duplicate(socket.value(), worker_socket);
   how.duplicate(shared.value(), worker_page);
-  how.close_from(worker_page + 1);
+  how.duplicate(line.value(), worker_lifeline);
+  how.close_from(above);
   how.reset_signals(blocked);
 
   const std::string mode = fmt::format("{}{}", worker_argument, getpid());
   std::array<char*, 3> arguments{program_name().data(), const_cast<char*>(mode.c_str()), nullptr};
   spawned_worker child;
   const char* const program = surroundings.program ? surroundings.program : "/proc/self/exe";
-  if (const int failed = posix_spawn(&child.pid, program, how.files(), how.attributes(), arguments.data(), environment))
-    throw std::system_error(failed, std::generic_category(),
-                            surroundings.directory && !surroundings.directory->empty()
-                                ? fmt::format("cannot start a worker process in {}", *surroundings.directory)
-                                : "cannot start a worker process");
+  if (const int failed =
+          posix_spawn(&child.pid, program, how.files(), how.attributes(), arguments.data(), environment)) {
+    child.pid = -1;
+    throw std::system_error(failed, std::generic_category(), why_not(surroundings));
+  }
   // By number: glibc 2.36 declares pidfd_open() without C linkage.
   child.pidfd = static_cast<int>(syscall(SYS_pidfd_open, child.pid, 0));
-  if (child.pidfd < 0) throw std::system_error(errno, std::generic_category(), "cannot watch a worker process");
-  fcntl(child.pidfd, F_SETFD, FD_CLOEXEC);
+  if (child.pidfd < 0 && errno != ENOSYS)
+    throw std::system_error(errno, std::generic_category(), "cannot watch a worker process");
   child.socket = ours.release();
+  child.lifeline = std::move(lifeline);
   return child;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fanout/base/owned_descriptor.hpp>
+
 #include <sys/types.h>
 
 #include <map>
@@ -17,8 +19,9 @@ struct spawned_worker {
   ~spawned_worker();
 
   pid_t pid = -1;
-  int pidfd = -1;   ///< readable once the child has ended
-  int socket = -1;  ///< our end of the socketpair; non-blocking
+  int pidfd = -1;             ///< readable once the child has ended; -1 where the system has none (valgrind 3.19)
+  int socket = -1;            ///< our end of the socketpair; non-blocking
+  owned_descriptor lifeline;  ///< the child is killed when the last copy of it is closed
 };
 
 /// What a worker finds itself in.
@@ -33,8 +36,8 @@ struct worker_surroundings {
 /// Starts this program, or the one that `how` names, as a worker: `posix_spawn` of the executable, never `fork`, which
 /// is not safe in a process with threads. The child starts with SIGINT blocked, until it has seen to it that Ctrl-C,
 /// which reaches the whole process group, does not end it before its parent has decided what it means; other signals
-/// are unblocked and have their default effect. It inherits its end of the socket, the descriptor `page`, stdout and
-/// stderr, an empty stdin, and nothing else, but for what `how` says. Throws `std::system_error`.
+/// are unblocked and have their default effect. It inherits its ends of the socket and the lifeline, the descriptor
+/// `page`, stdout and stderr, an empty stdin, and nothing else, but for what `how` says. Throws `std::system_error`.
 spawned_worker spawn_worker(int page, const worker_surroundings& how);
 
 /// What `init` remembers of how this program was started.

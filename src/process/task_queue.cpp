@@ -150,7 +150,10 @@ void task_queue::learn(std::string_view payload) {
   if (!name) refuse("the parent told of a function in too few bytes");
   const auto [place, added] = functions_.try_emplace(told->number, *name, payload);
   if (!added) refuse("the parent told of a function twice");
-  if (told->vital) place->second.instance();
+  if (!told->vital) return;
+  page_.set_preparing(true);
+  place->second.instance();
+  page_.set_preparing(false);
 }
 
 void task_queue::forget(std::string_view payload) {

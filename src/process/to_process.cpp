@@ -36,6 +36,7 @@ class calling_worker final : public child_process {
     page_.close_descriptor();
     const pid_t pid = std::exchange(child.pid, -1);
     socket_ = owned_descriptor(std::exchange(child.socket, -1));
+    lifeline_ = std::move(child.lifeline);
     adopt(pid, reach::process);
     watch(socket_.value(), EPOLLIN | EPOLLOUT);
     if (limit_.count() > 0) set_deadline(limit_, deadline::time_limit);
@@ -159,6 +160,7 @@ class calling_worker final : public child_process {
   clock::time_point started_ = clock::now();
   progress_page page_;
   owned_descriptor socket_;
+  owned_descriptor lifeline_;
   std::string out_;
   std::size_t written_ = 0;  ///< of out_
   frame_reader reader_;

@@ -34,6 +34,7 @@ worker_crew::worker_crew(run_control& control, remote_job& job, const fanout::sh
       shape_(ran),
       cost_(cost),
       workers_(ran.processes),
+      ended_(ran.processes),
       frames_(ran.processes),
       told_(ran.processes),
       quarantine_(control.options().workers.quarantine_after),
@@ -51,7 +52,23 @@ void worker_crew::run() {
   interrupt_.start();
   deal();
   finish_when_done();
-  loop_.run();
+  for (;;) try {
+      loop_.run();
+      break;
+    } catch (...) {  // of memory or descriptors, in the middle of something; those who wait are still to be served
+      control_.break_off(std::current_exception());
+    }
+  settle_all();
+}
+
+/// What is left here after a loop that something broke off: each task still has its outcome.
+void worker_crew::settle_all() {
+  for (const auto* some : {&workers_, &ended_})
+    for (const auto& worker : *some)
+      if (worker && !worker->batches.empty()) {
+        worker->kill();
+        take_back(*worker, {.known = false});
+      }
   cancel_returned();
 }
 
@@ -117,26 +134,53 @@ worker_process* worker_crew::worker_for(std::uint32_t number) {
   if (workers_[number]) return workers_[number].get();
   if (start_failed_) return nullptr;
   try {
-    workers_[number] = std::make_unique<worker_process>(loop_, number, shape_.threads, control_.options().workers);
+    start(number);
+    return workers_[number].get();
   } catch (const std::exception&) {  // what the system refuses: std::system_error, Boost's, std::bad_alloc
     start_failed_ = true;            // the workers there are will have to do, for a while
     if (running_ == 0)
       control_.break_off(std::current_exception());
     else
-      start_later();
+      start_later(start_again);
     return nullptr;
   }
+}
+
+/// The worker is there when all that belongs to it is, or not at all.
+void worker_crew::start(std::uint32_t number) {
+  auto worker = std::make_unique<worker_process>(loop_, number, shape_.threads, control_.options().workers);
+  told_[number].clear();
+  try {
+    set_up(*worker);
+    watch_start(*worker);
+    begin_attending(*worker);
+  } catch (...) {
+    frames_[number].clear();
+    patience_[number].cancel();
+    throw;
+  }
+  workers_[number] = std::move(worker);
   ++running_;
   cost_.processes = std::max(cost_.processes, running_);
   ++cost_.workers[number].starts;
-  worker_process& worker = *workers_[number];
-  told_[number].clear();
-  set_up(worker);
-  watch_start(worker);
-  asio::co_spawn(loop_, attend(worker), [this](std::exception_ptr failed) {
-    if (failed) control_.break_off(failed);
+}
+
+/// In a turn of its own. `co_spawn` on the loop's thread runs a coroutine inside the call up to its first wait, and
+/// attending a worker that is dead already has none: its end would be dealt with while it is still being started.
+void worker_crew::begin_attending(worker_process& worker) {
+  asio::post(loop_, [this, &worker] {
+    const auto failed_to = [this, &worker](std::exception_ptr failed) {
+      if (!failed) return;
+      control_.break_off(failed);
+      worker.kill();
+      on_end(worker, {.known = false});
+    };
+    try {
+      asio::co_spawn(loop_, attend(worker), failed_to);
+    } catch (...) {
+      failed_to(std::current_exception());
+    }
   });
-  return &worker;
 }
 
 void worker_crew::set_up(worker_process& worker) {
@@ -167,8 +211,8 @@ void worker_crew::watch_start(worker_process& worker) {
 }
 
 /// What the system refused now may be had a little later.
-void worker_crew::start_later() {
-  start_again_timer_.expires_after(start_again);
+void worker_crew::start_later(std::chrono::milliseconds pause) {
+  start_again_timer_.expires_after(pause);
   start_again_timer_.async_wait([this](boost::system::error_code cancelled) {
     if (cancelled || finished_) return;
     start_failed_ = false;
@@ -228,13 +272,13 @@ void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& fr
       cost_.peak_rss_bytes += bye->peak_rss_bytes;
       auto& own = cost_.workers[worker.number()];
       own.peak_rss_bytes = std::max(own.peak_rss_bytes, bye->peak_rss_bytes);
-      if (!payload.empty()) own.trouble = payload;
+      if (!payload.empty()) own.trouble = payload.substr(0, longest_text);
       patience_[worker.number()].cancel();
       return;
     }
     case frame_type::refusal:
-      refusal_ = payload;
-      cost_.workers[worker.number()].trouble = payload;
+      refusal_ = payload.substr(0, longest_text);
+      cost_.workers[worker.number()].trouble = refusal_;
       worker.ready = false;
       return;
     case frame_type::held:

@@ -5,6 +5,7 @@
 #include "core/interrupt_watch.hpp"
 #include "process/direct_line.hpp"
 #include "process/quarantine.hpp"
+#include "process/task_time.hpp"
 #include "process/worker_process.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <set>
@@ -58,7 +60,7 @@ class worker_crew {
 
  private:
   using clock = std::chrono::steady_clock;
-  static clock::time_point from_ns(std::int64_t ns) { return clock::time_point(std::chrono::nanoseconds(ns)); }
+  using bundles = std::list<task_bundle>;  ///< they go from one list to another where there is no memory, too
 
   static constexpr std::chrono::milliseconds ahead{4};
   static constexpr std::uint32_t most_ahead = 65'536;        ///< tasks waiting at one worker
@@ -66,7 +68,10 @@ class worker_crew {
   static constexpr std::size_t large_inputs = 64 * 1024;     ///< of a batch, which are sent without being copied
   /// Less work than this is not called back from a worker, and a worker at one task for longer holds others up.
   static constexpr std::chrono::milliseconds worth_recalling{2};
-  static constexpr int most_failed_starts = 3;  ///< in a row
+  static constexpr std::size_t longest_text = 4096;  ///< of what a worker says went wrong
+  static constexpr int most_failed_starts = 3;       ///< in a row, of workers that end by themselves
+  /// Workers that somebody else kills before they begin a task are started again for so long, with pauses between.
+  static constexpr std::chrono::seconds killed_starts_limit{10};
   /// When the system refuses to start a worker, it is asked again so much later.
   static constexpr std::chrono::milliseconds start_again{200};
   /// For a worker without a finalizer to say goodbye.
@@ -91,9 +96,11 @@ class worker_crew {
   bool worn(const worker_process& worker) const;
   bool try_again(worker_process& worker, const handed_batch& batch, std::uint64_t ordinal, bool alone);
   worker_process* worker_for(std::uint32_t number);
+  void start(std::uint32_t number);
+  void begin_attending(worker_process& worker);
   void set_up(worker_process& worker);
   void watch_start(worker_process& worker);
-  void start_later();
+  void start_later(std::chrono::milliseconds pause);
   void let_go(worker_process& worker);
   void watch_leave(worker_process& worker);
   void tell_of(std::uint32_t function, std::uint32_t number);
@@ -113,7 +120,8 @@ class worker_crew {
   bool stands_still(const worker_process& worker) const;
   void recall(worker_process& worker, std::uint32_t keep);
   void call_back_unwanted(worker_process& worker);
-  void drop_unwanted(std::deque<task_bundle>& tasks);
+  void drop_unwanted(bundles& tasks);
+  void drop_some(bundles& tasks, bundles::iterator mixed);
   void end_unstarted(std::uint64_t index, failure reason);
   void on_returned(worker_process& worker, std::string_view payload);
 
@@ -127,10 +135,13 @@ class worker_crew {
   void on_left_behind(worker_process& worker, const received_results& results);
   void on_held(worker_process& worker, std::string_view payload);
   void on_end(worker_process& worker, const worker_end& end);
+  void judge_end(const worker_process& worker, const worker_end& end);
+  void settle_all();
   void take_back(worker_process& worker, const worker_end& end);
   void settle(worker_process& worker, const worker_end& end, const handed_batch& batch, std::uint64_t ordinal);
   void book(const worker_process& worker, const worker_end& end);
   void cancel_returned();
+  failure not_started() const;
   void on_change();
   void watch_deadlines(std::chrono::nanoseconds limit);
   void check_deadlines();
@@ -144,18 +155,22 @@ class worker_crew {
   report& cost_;
   asio::io_context loop_{1};
   std::vector<std::unique_ptr<worker_process>> workers_;  ///< null where none runs
-  std::vector<std::string> frames_;                       ///< tasks for each worker, not yet sent
-  std::vector<std::set<std::uint32_t>> told_;             ///< the functions each worker was told of
-  std::optional<task_bundle> in_hand_;                    ///< being handed over, and still there where that failed
-  std::deque<task_bundle> returned_;  ///< given back, or handed to a worker that died before it started them
-  std::deque<task_bundle> suspects_;  ///< single tasks to be tried again after their worker died
+  /// The one that ran there before: it may be among the callers of what removes it, so it goes when the next one ends.
+  std::vector<std::unique_ptr<worker_process>> ended_;
+  std::vector<std::string> frames_;            ///< tasks for each worker, not yet sent
+  std::vector<std::set<std::uint32_t>> told_;  ///< the functions each worker was told of
+  std::optional<task_bundle> in_hand_;         ///< being handed over, and still there where that failed
+  bundles returned_;                           ///< given back, or handed to a worker that died before it started them
+  bundles suspects_;                           ///< single tasks to be tried again after their worker died
   std::function<bool(std::uint64_t index)> unwanted_;  ///< empty until tasks were ended
   quarantine quarantine_;
   std::uint32_t running_ = 0;
   int failed_starts_ = 0;
-  std::string refusal_;              ///< what the last worker that refused said
-  direct_lines* callers_ = nullptr;  ///< null where nothing is lent
-  std::uint32_t lent_ = 0;           ///< workers that are
+  int killed_starts_ = 0;                 ///< in a row …
+  clock::time_point first_killed_start_;  ///< … since then
+  std::string refusal_;                   ///< what the last worker that refused said
+  direct_lines* callers_ = nullptr;       ///< null where nothing is lent
+  std::uint32_t lent_ = 0;                ///< workers that are
   bool lending_posted_ = false;
   std::vector<std::uint32_t> forgotten_;  ///< functions, while workers were lent
   bool start_failed_ = false;
@@ -169,7 +184,7 @@ class worker_crew {
   interrupt_watch interrupt_;
   std::chrono::steady_clock::time_point deadlines_checked_;
   std::chrono::nanoseconds shortest_limit_{0};  ///< of the tasks under way; 0 while no deadline is watched
-  std::chrono::nanoseconds mean_task_{0};       ///< moving average; 0 until the first result
+  task_time task_time_;
 };
 
 }  // namespace fanout::detail

@@ -47,7 +47,7 @@ bool worker_crew::over_limit(worker_process& worker, clock::time_point now) cons
     const auto& state = worker.page().lane(lane);
     const auto under_way = state.task.load(std::memory_order_acquire);
     if (under_way == 0) continue;
-    const auto started = from_ns(state.started_ns.load(std::memory_order_relaxed));
+    const auto started = worker.time_of(state.started_ns.load(std::memory_order_relaxed));
     const handed_batch* const batch = worker.batch_of(under_way - 1);
     if (!batch || batch->finished(under_way - 1)) continue;
     const auto limit = batch->tasks().terms.limit;
@@ -75,7 +75,7 @@ bool worker_crew::stuck(worker_process& worker, std::chrono::nanoseconds since_l
   if (worker.front_age <= stuck_grace) worker.seen_started = worker.started();
   if (worker.batches.empty()) return false;
   const auto limit = worker.batches.front().tasks().terms.limit;
-  if (limit.count() <= 0 || worker.front_age < limit + stuck_grace) return false;
+  if (limit.count() <= 0 || worker.front_age - stuck_grace < limit) return false;
   worker.killed_for_time = true;
   worker.overdue_from = worker.front_ordinal();
   worker.overdue_to = std::max(worker.seen_started, worker.front_ordinal() + 1);

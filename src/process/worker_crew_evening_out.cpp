@@ -25,7 +25,8 @@ void worker_crew::balance() {
     fullest = worker.get();
   }
   if (!fullest) return;
-  if (mean_task_ * static_cast<std::int64_t>(most_waiting) / places() > worth_recalling || stands_still(*fullest))
+  if (task_time_.mean() * static_cast<std::int64_t>(most_waiting) / places() > worth_recalling ||
+      stands_still(*fullest))
     return recall(*fullest, static_cast<std::uint32_t>(most_waiting / 2));
   balance_timer_.expires_after(worth_recalling);
   balance_timer_.async_wait([this](boost::system::error_code cancelled) {
@@ -39,7 +40,7 @@ bool worker_crew::stands_still(const worker_process& worker) const {
   for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
     const auto& state = worker.page().lane(lane);
     if (state.task.load(std::memory_order_acquire) == 0) return false;
-    if (now - from_ns(state.started_ns.load(std::memory_order_relaxed)) < worth_recalling) return false;
+    if (now - worker.time_of(state.started_ns.load(std::memory_order_relaxed)) < worth_recalling) return false;
   }
   return true;
 }
@@ -69,22 +70,24 @@ void worker_crew::on_returned(worker_process& worker, std::string_view payload) 
       returned->from < worker.started() || worker.finished_any_from(returned->from))
     throw error(failure_kind::protocol, "the worker process gave back tasks that it was not asked for");
   worker.recalled = false;
-  std::deque<task_bundle> taken;
+  bundles taken;
   // To cut a batch in two takes memory, and comes first: where there is none, nothing has been taken. Those behind it
   // are taken as they are.
+  const auto whole = std::count_if(worker.batches.begin(), worker.batches.end(),
+                                   [&](const auto& batch) { return batch.first_ordinal() >= returned->from; });
+  bundles cut(static_cast<std::size_t>(whole));
   if (handed_batch* const first = worker.batch_of(returned->from); first && first->first_ordinal() < returned->from)
-    taken.push_back(first->cut(returned->from));
-  const auto place = taken.size();
-  for (; !worker.batches.empty() && worker.batches.back().end_ordinal() > returned->from; worker.batches.pop_back())
-    taken.insert(taken.begin() + static_cast<std::ptrdiff_t>(place),
-                 worker.batches.back().cut(worker.batches.back().first_ordinal()));
+    taken.emplace_back() = first->cut(returned->from);
+  for (auto place = cut.rbegin(); place != cut.rend(); ++place, worker.batches.pop_back())
+    *place = worker.batches.back().cut(worker.batches.back().first_ordinal());
+  taken.splice(taken.end(), cut);
   for (const task_bundle& each : taken) {
     worker.unfinished -= each.count();
     worker.unfinished_bytes -= each.inputs.bytes();
   }
   worker.end_ordinal = returned->from;
   drop_unwanted(taken);
-  returned_.insert(returned_.end(), std::make_move_iterator(taken.begin()), std::make_move_iterator(taken.end()));
+  returned_.splice(returned_.end(), taken);
   call_back_unwanted(worker);  // what was handed over meanwhile
   retire_worn();
   deal();

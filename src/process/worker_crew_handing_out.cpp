@@ -43,7 +43,8 @@ bool worker_crew::deal_one_each() {
 
 /// While tasks are called back from a worker it gets no others: those would have the same ordinals.
 bool worker_crew::may_take(const worker_process& worker) const {
-  return !worker.finishing && !worker.line && !worker.recalled && !worker.alone && !worker.reserved && !worn(worker);
+  return !worker.finishing && !worker.doomed() && !worker.line && !worker.recalled && !worker.alone &&
+         !worker.reserved && !worn(worker);
 }
 
 /// A task that may have killed its worker is tried again by itself: so it takes no other along, and if it does it
@@ -53,7 +54,8 @@ void worker_crew::deal_suspects() {
   for (std::uint32_t number = 0; number < workers_.size() && !suspects_.empty(); ++number) {
     worker_process* const worker = workers_[number].get();
     if (worker) {
-      if (worker->finishing || worker->line || worker->recalled || worker->alone || worn(*worker)) continue;
+      if (worker->finishing || worker->doomed() || worker->line || worker->recalled || worker->alone || worn(*worker))
+        continue;
       if (worker->unfinished > 0) {
         if (!least || worker->reserved || worker->unfinished < least->unfinished) least = worker;
         continue;
@@ -94,9 +96,7 @@ void worker_crew::fill_up(worker_process& worker) {
 }
 
 std::uint32_t worker_crew::places_ahead() const {
-  if (mean_task_.count() <= 0) return 0;
-  const std::int64_t tasks = std::chrono::nanoseconds(ahead) / mean_task_ * places();
-  return static_cast<std::uint32_t>(std::min<std::int64_t>(tasks, most_ahead));
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(task_time_.tasks_in(ahead) * places(), most_ahead));
 }
 
 bool worker_crew::give(std::uint32_t number, std::uint32_t most) {
@@ -236,7 +236,7 @@ void worker_crew::finish_when_done() {
 }
 
 void worker_crew::wait_for_source() {
-  if (!source_) source_.emplace(loop_, open_wait_handle(job_.source_handle()));
+  if (!source_) open_wait_handle(source_, loop_, job_.source_handle());
   waiting_for_source_ = true;
   source_->async_wait(asio::posix::descriptor_base::wait_read, [this](boost::system::error_code) {
     control_.end_wait();

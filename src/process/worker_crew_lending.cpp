@@ -35,8 +35,13 @@ bool worker_crew::may_lend() const {
 }
 
 void worker_crew::lend(worker_process& worker) {
+  callers_->reserve(workers_.size());
   worker.lend(std::move(told_[worker.number()]), [this](worker_process& gone) {
-    if (callers_->reclaim(*gone.line)) take_in(gone, nullptr);
+    try {
+      if (callers_->reclaim(*gone.line)) take_in(gone, nullptr);
+    } catch (...) {  // of memory
+      control_.break_off(std::current_exception());
+    }
   });
   ++lent_;
   callers_->lend(*worker.line);

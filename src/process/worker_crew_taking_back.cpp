@@ -1,7 +1,10 @@
+#include "process/worded.hpp"
 #include "process/worker_crew.hpp"
 
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
+
+#include <signal.h>
 
 #include <algorithm>
 #include <iterator>
@@ -14,6 +17,14 @@ namespace {
 std::chrono::nanoseconds to_duration(const timeval& time) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
 }
+
+/// Of the signals that end a process, those which it does not cause by itself.
+bool is_sent_by_others(int signal) {
+  return signal == SIGKILL || signal == SIGTERM || signal == SIGHUP || signal == SIGINT;
+}
+
+/// A year: what a worker says of CPU time is summed up.
+constexpr std::int64_t most_cpu_ns = std::int64_t{366} * 24 * 3600 * 1'000'000'000;
 
 std::uint32_t place_in(const handed_batch& batch, std::uint64_t ordinal) {
   return static_cast<std::uint32_t>(ordinal - batch.first_ordinal());
@@ -35,6 +46,9 @@ void worker_crew::on_results(worker_process& worker, std::string_view payload) {
 void worker_crew::on_run(worker_process& worker, const received_results& results) {
   const results_header& header = results.header;
   handed_batch* const batch = worker.batch_of(header.first_ordinal);
+  const std::uint32_t first_lane = worker.number() * shape_.threads;
+  if (header.lane < first_lane || header.lane - first_lane >= shape_.threads)
+    throw error(failure_kind::protocol, "the worker process sent a result of a lane it does not have");
   if (!batch || header.count > batch->end_ordinal() - header.first_ordinal ||
       header.first_ordinal >= worker.unsent_ordinal() || header.first_ordinal + header.count > worker.started())
     throw error(failure_kind::protocol, "the worker process sent a result of a task it does not have");
@@ -52,20 +66,17 @@ void worker_crew::on_part(worker_process& worker, handed_batch& batch, const rec
     throw error(failure_kind::protocol, "the worker process sent a result of a task it has finished");
   outcome_facts facts;
   facts.lane = header.lane;
-  facts.started = from_ns(header.started_ns);
-  facts.finished = from_ns(header.finished_ns);
-  facts.cpu = std::chrono::nanoseconds(header.cpu_ns);
+  facts.started = worker.time_of(header.started_ns);
+  facts.finished = std::max(facts.started, worker.time_of(header.finished_ns));
+  facts.cpu = std::chrono::nanoseconds(std::clamp<std::int64_t>(header.cpu_ns, -1, most_cpu_ns));
   const auto run = result_run(facts, results.ends, results.values).part(from, to - from, batch.index_of(first));
   worker.unfinished -= run.count();
   worker.unfinished_bytes -= batch.tasks().inputs.bytes(place_in(batch, first), place_in(batch, first) + run.count());
   while (!worker.batches.empty() && worker.batches.front().unfinished() == 0) worker.batches.pop_front();
-  failed_starts_ = 0;
+  failed_starts_ = killed_starts_ = 0;
   cost_.workers[worker.number()].tasks += run.count();
 
-  const std::int64_t count = run.count();
-  const auto took = std::max<std::chrono::nanoseconds>(run.elapsed() / count, std::chrono::nanoseconds(1));
-  mean_task_ =
-      mean_task_.count() == 0 ? took : mean_task_ + (took - mean_task_) * std::min<std::int64_t>(count, 16) / 16;
+  task_time_.add(run.count(), run.elapsed());
   try {
     if (header.ok)
       job_.deliver_results(run);
@@ -114,53 +125,77 @@ void worker_crew::on_held(worker_process& worker, std::string_view payload) {
 }
 
 void worker_crew::on_end(worker_process& worker, const worker_end& end) {
-  book(worker, end);
-  patience_[worker.number()].cancel();
-  const bool expected = worker.finishing && worker.unfinished == 0;
-  if (!expected && !control_.aborted()) {
-    ++cost_.restarts;
-    ++cost_.workers[worker.number()].restarts;
-    // One that dies before it has begun any of its tasks would be replaced for ever.
-    const bool useless = worker.started() == 0 && (!worker.ready || worker.unfinished > 0);
-    if (useless && ++failed_starts_ >= most_failed_starts)
-      control_.break_off(std::make_exception_ptr(
-          std::runtime_error(fmt::format("worker processes do not get ready: the last one {}{}{}", end.text(),
-                                         refusal_.empty() ? "" : ", saying: ", refusal_))));
-  }
-  take_finished(worker);
-  take_back(worker, end);
   const std::uint32_t number = worker.number();
-  frames_[number].clear();
+  ended_[number] = std::move(workers_[number]);
   --running_;
-  // Its socket was closed with a write perhaps still waiting; that coroutine ends first, then the object.
-  asio::post(loop_, [gone = std::shared_ptr<worker_process>(std::move(workers_[number]))] {});
+  frames_[number].clear();
+  patience_[number].cancel();
   start_failed_ = false;
-  if (control_.aborted()) cancel_returned();
+  book(worker, end);
+  if (!(worker.finishing && worker.unfinished == 0) && !control_.aborted()) judge_end(worker, end);
+  try {
+    take_finished(worker);
+    take_back(worker, end);
+    worker.batches.clear();
+    if (control_.aborted()) cancel_returned();
+  } catch (...) {  // of memory
+    control_.break_off(std::current_exception());
+  }
   deal();
   finish_when_done();
+}
+
+/// An end that was not asked for: the worker is replaced, but not for ever.
+void worker_crew::judge_end(const worker_process& worker, const worker_end& end) {
+  ++cost_.restarts;
+  ++cost_.workers[worker.number()].restarts;
+  if (worker.started() > 0 || (worker.ready && worker.unfinished == 0)) return;
+  // Somebody else may kill a program while it starts, for its memory or by mistake, and let the next one live. What
+  // dies in the user's own code would do so again.
+  const bool by_others = !worker.killed() && !worker.page().preparing() && is_sent_by_others(end.signal());
+  int& in_a_row = by_others ? killed_starts_ : failed_starts_;
+  if (by_others && in_a_row == 0) first_killed_start_ = clock::now();
+  ++in_a_row;
+  if (by_others ? clock::now() - first_killed_start_ > killed_starts_limit : in_a_row >= most_failed_starts) {
+    control_.break_off(std::make_exception_ptr(
+        std::runtime_error(fmt::format("worker processes do not get ready: the last one {}{}{}",
+                                       worker.corrupt() ? "was killed: " + worker.complaint() : end.text(),
+                                       refusal_.empty() ? "" : ", saying: ", refusal_))));
+  } else if (in_a_row > most_failed_starts) {
+    start_failed_ = true;
+    const int doublings = std::min(in_a_row - most_failed_starts, 8);
+    start_later(std::min(start_again, std::chrono::milliseconds(5 << doublings)));
+  }
 }
 
 /// What a worker leaves behind: tasks that it had started end with it, the others go to other workers.
 void worker_crew::take_back(worker_process& worker, const worker_end& end) {
   const std::uint64_t started = control_.aborted() ? worker.end_ordinal : worker.started();
-  std::deque<task_bundle> not_started;
+  bundles not_started;
   std::uint64_t under_way = 0;
   for (handed_batch& batch : worker.batches) {
     const std::uint64_t from = std::max(started, batch.untouched_ordinal());
     try {
-      if (from < batch.end_ordinal()) (batch.tasks().deaths > 0 ? suspects_ : not_started).push_back(batch.cut(from));
+      if (from < batch.end_ordinal()) {
+        bundles cut(1);  // room first: what is cut is nowhere else
+        cut.front() = batch.cut(from);
+        bundles& kept = batch.tasks().deaths > 0 ? suspects_ : not_started;
+        kept.splice(kept.end(), cut);
+      }
     } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): then they end with it
     }
     under_way += batch.unfinished();
   }
-  for (const handed_batch& batch : worker.batches)
-    for (std::uint64_t ordinal = batch.front_ordinal(); ordinal < batch.end_ordinal(); ++ordinal)
-      if (!batch.finished(ordinal) && !try_again(worker, batch, ordinal, under_way == 1))
-        settle(worker, end, batch, ordinal);
-  drop_unwanted(not_started);
+  returned_.splice(returned_.begin(), not_started);
+  for (handed_batch& batch : worker.batches)
+    for (std::uint64_t ordinal = batch.front_ordinal(); ordinal < batch.end_ordinal();
+         ordinal = batch.front_ordinal()) {
+      const bool again = try_again(worker, batch, ordinal, under_way == 1);
+      batch.finish(ordinal, ordinal + 1);  // first, so that whatever interrupts this, no task is settled twice
+      if (!again) settle(worker, end, batch, ordinal);
+    }
+  drop_unwanted(returned_);
   drop_unwanted(suspects_);
-  returned_.insert(returned_.begin(), std::make_move_iterator(not_started.begin()),
-                   std::make_move_iterator(not_started.end()));
 }
 
 /// Whether a task whose worker died at it gets another.
@@ -168,11 +203,15 @@ bool worker_crew::try_again(worker_process& worker, const handed_batch& batch, s
   if (control_.aborted() || (worker.killed_for_time && ordinal >= worker.overdue_from && ordinal < worker.overdue_to))
     return false;
   const std::uint32_t place = place_in(batch, ordinal);
-  const bool held = alone && quarantine_.note(batch.tasks().terms.function, batch.tasks().inputs[place]);
-  if (held || batch.tasks().deaths >= control_.options().workers.retries) return false;
-  suspects_.push_back(batch.tasks().part(place, place + 1));
-  ++suspects_.back().deaths;
-  return true;
+  try {
+    const bool held = alone && quarantine_.note(batch.tasks().terms.function, batch.tasks().inputs[place]);
+    if (held || batch.tasks().deaths >= control_.options().workers.retries) return false;
+    suspects_.push_back(batch.tasks().part(place, place + 1));
+    ++suspects_.back().deaths;
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 /// The outcome of a task whose worker is gone.
@@ -185,25 +224,24 @@ void worker_crew::settle(worker_process& worker, const worker_end& end, const ha
   for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
     const auto& state = worker.page().lane(lane);
     if (state.task.load(std::memory_order_acquire) != ordinal + 1) continue;
-    facts.started = from_ns(state.started_ns.load(std::memory_order_relaxed));
+    facts.started = worker.time_of(state.started_ns.load(std::memory_order_relaxed));
     facts.lane += lane;
     break;
   }
-  failure reason;
-  if (worker.killed_for_time && ordinal >= worker.overdue_from && ordinal < worker.overdue_to) {
-    reason = control_.timed_out(batch.tasks().terms.limit, "; its worker process was killed");
-  } else if (control_.aborted()) {
-    reason = control_.cancelled();
-  } else {
-    reason.kind = failure_kind::worker_died;
-    reason.signal = end.signal();
-    if (worker.killed_for_time)
-      reason.message = "its worker process was killed because another of its tasks was over its limit";
-    else if (worker.corrupt())
-      reason.message = fmt::format("its worker process was killed: {}", worker.complaint());
-    else
-      reason.message = fmt::format("its worker process {} in mid-task", end.text());
-  }
+  const bool overdue = worker.killed_for_time && ordinal >= worker.overdue_from && ordinal < worker.overdue_to;
+  const auto kind = overdue              ? failure_kind::timeout
+                    : control_.aborted() ? failure_kind::cancelled
+                                         : failure_kind::worker_died;
+  failure reason = worded(kind, [&]() -> std::string {
+    if (overdue) return control_.timed_out(batch.tasks().terms.limit, "; its worker process was killed").message;
+    if (control_.aborted()) return control_.cancelled().message;
+    if (worker.killed_for_time) return "its worker process was killed because another of its tasks was over its limit";
+    if (worker.closed_its_connection())
+      return "its worker process closed its connection to this one (descriptor 3), and was killed";
+    if (worker.corrupt()) return fmt::format("its worker process was killed: {}", worker.complaint());
+    return fmt::format("its worker process {} in mid-task", end.text());
+  });
+  if (kind == failure_kind::worker_died) reason.signal = end.signal();
   reason.attempts = static_cast<int>(batch.tasks().deaths) + 1;
   job_.deliver_failure(facts, std::move(reason));
 }
@@ -223,33 +261,50 @@ void worker_crew::book(const worker_process& worker, const worker_end& end) {
 
 void worker_crew::cancel_returned() {
   if (const auto left = std::exchange(in_hand_, std::nullopt))
-    for (std::uint32_t i = 0; i < left->count(); ++i) end_unstarted(left->first_index + i, control_.cancelled());
-  returned_.insert(returned_.end(), std::make_move_iterator(suspects_.begin()),
-                   std::make_move_iterator(suspects_.end()));
-  suspects_.clear();
+    for (std::uint32_t i = 0; i < left->count(); ++i) end_unstarted(left->first_index + i, not_started());
+  returned_.splice(returned_.end(), suspects_);
   for (; !returned_.empty(); returned_.pop_front())
     for (std::uint32_t i = 0; i < returned_.front().count(); ++i)
-      end_unstarted(returned_.front().first_index + i, control_.cancelled());
+      end_unstarted(returned_.front().first_index + i, not_started());
+}
+
+failure worker_crew::not_started() const {
+  return worded(failure_kind::cancelled, [this] { return control_.cancelled().message; });
 }
 
 /// Ends those among tasks without a worker that nobody wants.
-void worker_crew::drop_unwanted(std::deque<task_bundle>& tasks) {
+void worker_crew::drop_unwanted(bundles& tasks) {
   if (!unwanted_) return;
-  std::deque<task_bundle> wanted;
-  for (task_bundle& each : tasks) {
-    std::uint32_t from = 0;
-    for (std::uint32_t i = 0; i < each.count(); ++i) {
-      if (!unwanted_(each.first_index + i)) continue;
-      if (from < i) wanted.push_back(each.part(from, i));
-      from = i + 1;
-      end_unstarted(each.first_index + i, {.kind = failure_kind::cancelled, .message = "it was not started"});
-    }
-    if (from == 0)
-      wanted.push_back(std::move(each));
-    else if (from < each.count())
-      wanted.push_back(each.part(from, each.count()));
+  for (auto each = tasks.begin(); each != tasks.end();) {
+    std::uint32_t unwanted = 0;
+    for (std::uint32_t i = 0; i < each->count(); ++i) unwanted += unwanted_(each->first_index + i) ? 1 : 0;
+    if (unwanted > 0) drop_some(tasks, each);
+    each = unwanted > 0 ? tasks.erase(each) : std::next(each);
   }
-  tasks.swap(wanted);
+}
+
+/// Puts what is wanted of `mixed` in front of it, and ends the rest.
+void worker_crew::drop_some(bundles& tasks, bundles::iterator mixed) {
+  bundles wanted;
+  auto kind = failure_kind::cancelled;
+  std::uint32_t from = 0;
+  try {
+    for (std::uint32_t i = 0; i <= mixed->count(); ++i) {
+      if (i < mixed->count() && !unwanted_(mixed->first_index + i)) continue;
+      if (from < i) wanted.push_back(mixed->part(from, i));
+      from = i + 1;
+    }
+  } catch (const std::bad_alloc&) {  // to keep some; then all of it ends
+    wanted.clear();
+    kind = failure_kind::too_large;
+  }
+  const bool all = kind == failure_kind::too_large;
+  for (std::uint32_t i = 0; i < mixed->count(); ++i)
+    if (all || unwanted_(mixed->first_index + i))
+      end_unstarted(mixed->first_index + i, worded(kind, [&] {
+                      return all ? "there is no memory to hand it out again" : "it was not started";
+                    }));
+  tasks.splice(mixed, wanted);
 }
 
 void worker_crew::end_unstarted(std::uint64_t index, failure reason) {

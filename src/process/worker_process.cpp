@@ -4,6 +4,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 #include <new>
 #include <span>
 #include <system_error>
@@ -44,7 +46,8 @@ worker_process::worker_process(asio::io_context& loop, std::uint32_t number, std
       output_(loop, how, number),
       socket_(loop),
       exit_(loop),
-      grace_(loop, asio::steady_timer::time_point::max()) {
+      grace_(loop, asio::steady_timer::time_point::max()),
+      exit_poll_(loop) {
   spawned_worker child = spawn_worker(page_.descriptor(), {.directory = &how.directory,
                                                            .environment = &how.environment,
                                                            .output = output_.output(),
@@ -52,10 +55,13 @@ worker_process::worker_process(asio::io_context& loop, std::uint32_t number, std
   page_.close_descriptor();
   socket_.assign(asio::local::stream_protocol(), child.socket);
   child.socket = -1;
-  exit_.assign(child.pidfd);
-  child.pidfd = -1;
-  pid_ = std::exchange(child.pid, -1);
+  if (child.pidfd >= 0) {
+    exit_.assign(child.pidfd);
+    child.pidfd = -1;
+  }
+  lifeline_ = std::move(child.lifeline);
   output_.begin();
+  pid_ = std::exchange(child.pid, -1);  // last: until here the child is killed and reaped where anything fails
 }
 
 worker_process::~worker_process() {
@@ -66,8 +72,18 @@ worker_process::~worker_process() {
 }
 
 void worker_process::kill() {
+  if (reaped_) return;
+  killed_ = true;
   // By descriptor: where the program has its children reaped, the number may be another process's by now.
-  if (!reaped_) syscall(SYS_pidfd_send_signal, exit_.native_handle(), SIGKILL, nullptr, 0);
+  if (exit_.is_open())
+    syscall(SYS_pidfd_send_signal, exit_.native_handle(), SIGKILL, nullptr, 0);
+  else
+    ::kill(pid_, SIGKILL);
+}
+
+std::chrono::steady_clock::time_point worker_process::time_of(std::int64_t ns) const noexcept {
+  using clock = std::chrono::steady_clock;
+  return std::clamp(clock::time_point(std::chrono::nanoseconds(ns)), begun_, std::max(begun_, clock::now()));
 }
 
 void worker_process::send(std::string_view frames) {
@@ -107,8 +123,16 @@ void worker_process::take_in() {
   line.reset();
   const int flags = fcntl(lent_socket_, F_GETFL);
   fcntl(lent_socket_, F_SETFL, flags | O_NONBLOCK);
-  socket_.assign(asio::local::stream_protocol(), std::exchange(lent_socket_, -1));
-  if (!unsent.empty()) send(unsent);
+  owned_descriptor back(std::exchange(lent_socket_, -1));
+  boost::system::error_code failed;
+  socket_.assign(asio::local::stream_protocol(), back.value(), failed);
+  if (failed) {  // the loop cannot watch it: it ends, as any worker that hangs up
+    complaint_ = fmt::format("its socket cannot be watched any more: {}", failed.message());
+    kill();
+  } else {
+    back.release();
+    if (!unsent.empty()) send(unsent);
+  }
   grace_.cancel();
 }
 
@@ -129,7 +153,12 @@ void worker_process::start_writing() {
   if (written == outgoing::status::blocked) {
     if (writing_) return;
     writing_ = true;
-    asio::co_spawn(loop_, write_rest(), asio::detached);
+    try {
+      asio::co_spawn(loop_, write_rest(), asio::detached);
+    } catch (...) {
+      writing_ = false;
+      throw;
+    }
   } else if (close_after_writing_) {  // or it is gone; then its end says the rest
     ::shutdown(socket_.native_handle(), SHUT_WR);
   }
@@ -143,6 +172,7 @@ task<void> worker_process::write_rest() {
     if (!failed) start_writing();
   }
   writing_ = false;
+  grace_.cancel();
 }
 
 worker_process::input worker_process::read_frames(const std::function<void(const frame_reader::frame&)>& on_frame) {
@@ -199,14 +229,29 @@ bool worker_process::has_ended() const {
 
 // Asio may complete a wait for no reason: an event for a descriptor that was closed in the same turn of the loop is
 // handed to whoever registered next. So what it says is a hint.
-task<void> worker_process::watch_exit() {
+task<void> worker_process::wait_for_exit() {
   boost::system::error_code failed;
   while (!failed && !has_ended()) {
-    auto wait =
-        exit_.async_wait(asio::posix::descriptor_base::wait_read, asio::redirect_error(asio::use_awaitable, failed));
-    co_await std::move(wait);
+    if (exit_.is_open()) {
+      auto wait =
+          exit_.async_wait(asio::posix::descriptor_base::wait_read, asio::redirect_error(asio::use_awaitable, failed));
+      co_await std::move(wait);
+    } else {
+      exit_poll_.expires_after(exit_poll);
+      auto wait = exit_poll_.async_wait(asio::redirect_error(asio::use_awaitable, failed));
+      co_await std::move(wait);
+    }
   }
-  if (failed) kill();  // it cannot be watched, so it must end now
+  if (failed) throw boost::system::system_error(failed);
+}
+
+task<void> worker_process::watch_exit() {
+  try {
+    auto exit = wait_for_exit();
+    co_await std::move(exit);
+  } catch (const std::exception&) {
+    kill();  // it cannot be watched, so it must end now
+  }
   exited_ = true;
   boost::system::error_code ignored;
   socket_.cancel(ignored);
@@ -214,8 +259,19 @@ task<void> worker_process::watch_exit() {
   if (line) when_gone_(*this);
 }
 
+/// Until it has ended, or until then.
+task<void> worker_process::wait_for_end(asio::steady_timer::time_point until) {
+  boost::system::error_code ignored;
+  while (!exited_ && std::chrono::steady_clock::now() < until) {
+    grace_.expires_at(until);
+    auto wait = grace_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await std::move(wait);
+  }
+}
+
 // The socket ends the conversation; the pidfd, which no grandchild can hold open, ends the process.
 task<worker_end> worker_process::watch(std::function<void(const frame_reader::frame&)> on_frame) {
+  using time_point = asio::steady_timer::time_point;
   asio::co_spawn(loop_, watch_exit(), asio::detached);
   boost::system::error_code ignored;
   while (!exited_ && read_frames(on_frame) == input::waiting && !exited_ && !said_bye) {
@@ -224,20 +280,17 @@ task<worker_end> worker_process::watch(std::function<void(const frame_reader::fr
     auto lent = wait_while_lent();
     co_await std::move(lent);
   }
-  if (!exited_) {
-    if (said_bye)
-      grace_.expires_after(exit_grace);  // it still runs what the program does at exit
-    else
-      kill();
-    auto wait = grace_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    co_await std::move(wait);
-    kill();
+  hung_up_ = true;
+  if (!exited_ && !corrupt()) {
+    // After a bye it still runs what the program does at exit. Without one it is about to end, or it closed its socket.
+    const std::chrono::milliseconds grace = said_bye ? exit_grace : hang_up_grace;
+    auto end = wait_for_end(std::chrono::steady_clock::now() + grace);
+    co_await std::move(end);
+    closed_its_connection_ = !exited_ && !said_bye && !killed_;
   }
-  while (!exited_) {  // watch_exit() has to end before this object may
-    grace_.expires_at(asio::steady_timer::time_point::max());
-    auto wait = grace_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    co_await std::move(wait);
-  }
+  if (!exited_) kill();
+  auto end_of_it = wait_for_end(time_point::max());
+  co_await std::move(end_of_it);
   while (!corrupt() && read_frames(on_frame) == input::waiting && received_more_) {
   }  // what it managed to say before it ended
   worker_end end;
@@ -248,7 +301,12 @@ task<worker_end> worker_process::watch(std::function<void(const frame_reader::fr
   }
   reaped_ = true;
   output_.finish();
-  socket_.close();
+  socket_.close(ignored);
+  while (writing_) {  // write_rest() has to end before this object may
+    grace_.expires_at(time_point::max());
+    auto wait = grace_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await std::move(wait);
+  }
   co_return end;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/base/owned_descriptor.hpp>
 #include <fanout/base/task.hpp>
 #include <fanout/core/remote_job.hpp>
 
@@ -115,6 +116,12 @@ class worker_process {
   /// No more will be sent; the worker ends after the tasks it has.
   void finish_sending();
   void kill();
+  /// Whether it has ended, has closed its connection, or was killed: nothing may be handed to it or lent of it any
+  /// more.
+  bool doomed() const noexcept { return exited_ || hung_up_ || killed_; }
+  /// Whether it closed its connection and went on, so that it had to be killed.
+  bool closed_its_connection() const noexcept { return closed_its_connection_; }
+  bool killed() const noexcept { return killed_; }
 
   /// Takes the socket out of the loop, and makes `line` of it. Not while a frame of this worker is being read, and only
   /// when all was sent. `when_gone` is called when the process ends while it is lent.
@@ -123,8 +130,10 @@ class worker_process {
   void take_in();
   bool sent_all() const noexcept { return out_.empty() && !writing_; }
 
-  /// Runs until the process has ended and been reaped: calls `on_frame` for each frame it sent. A worker that sends
-  /// what is no frame is killed; `corrupt()` then tells.
+  /// Runs until the process has ended and been reaped, and nothing of this object waits on the loop any more. It may
+  /// end before its first wait: a worker can be dead when it is first looked at. So it is started by a post of its own,
+  /// where nothing is half done. Calls `on_frame` for each frame it sent. A worker that sends what is no frame is
+  /// killed; `corrupt()` then tells.
   task<worker_end> watch(std::function<void(const frame_reader::frame&)> on_frame);
   bool corrupt() const noexcept { return !complaint_.empty(); }
   const std::string& complaint() const noexcept { return complaint_; }
@@ -145,8 +154,15 @@ class worker_process {
   /// The batch the task is in; null when it has none such.
   handed_batch* batch_of(std::uint64_t ordinal);
   bool finished_any_from(std::uint64_t ordinal) const;
-  /// How many it has started; exact once it has ended.
-  std::uint64_t started() const noexcept { return page_.started(front_ordinal()); }
+  /// How many it has started; exact once it has ended. All that were handed over, where it wrote there what cannot be:
+  /// so none of them is started again.
+  std::uint64_t started() const noexcept {
+    const std::uint64_t front = front_ordinal();
+    const std::uint64_t told = page_.started(front);
+    return told < front || told > end_ordinal ? end_ordinal : told;
+  }
+  /// A time on the steady clock that it told of, which is within its life: one that went wrong may have told anything.
+  std::chrono::steady_clock::time_point time_of(std::int64_t ns) const noexcept;
   std::uint32_t unfinished = 0;
   std::size_t unfinished_bytes = 0;
   bool listens = false;             ///< reads what is sent to it while it is at tasks: the last ones said so
@@ -166,6 +182,10 @@ class worker_process {
 
  private:
   static constexpr std::chrono::seconds exit_grace{5};
+  /// A process that is being ended closes its socket first, and is gone a moment later.
+  static constexpr std::chrono::milliseconds hang_up_grace{500};
+  /// How often to look for its end where the system has no descriptor for that.
+  static constexpr std::chrono::milliseconds exit_poll{5};
   enum class input { waiting, closed };
   input read_frames(const std::function<void(const frame_reader::frame&)>& on_frame);
   bool hand_frames(const std::function<void(const frame_reader::frame&)>& on_frame);
@@ -174,22 +194,30 @@ class worker_process {
   task<void> write_rest();
   task<void> wait_while_lent();
   bool has_ended() const;
+  task<void> wait_for_exit();
   task<void> watch_exit();
+  task<void> wait_for_end(asio::steady_timer::time_point until);
 
   asio::io_context& loop_;
   std::uint32_t number_;
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   progress_page page_;
   worker_output_reader output_;
   pid_t pid_ = -1;
+  owned_descriptor lifeline_;
   asio::local::stream_protocol::socket socket_;
   asio::posix::stream_descriptor exit_;
-  asio::steady_timer grace_;  ///< for a worker that has said all, until it is gone
+  asio::steady_timer grace_;      ///< what watch() waits for once nothing more is read
+  asio::steady_timer exit_poll_;  ///< used where there is no pidfd
   frame_reader reader_;
   int lent_socket_ = -1;
   std::function<void(worker_process&)> when_gone_;
   bool received_more_ = false;  ///< by the last read_frames()
   outgoing out_;
-  bool writing_ = false;
+  bool writing_ = false;  ///< write_rest() runs
+  bool hung_up_ = false;  ///< its end of the connection is closed
+  bool killed_ = false;
+  bool closed_its_connection_ = false;
   bool close_after_writing_ = false;
   std::string complaint_;  ///< about what the worker sent
   bool exited_ = false;

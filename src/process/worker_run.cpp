@@ -21,12 +21,12 @@ options make_options(const setup_frame& setup) {
 
 }  // namespace
 
-worker_run::worker_run(parent_link& parent, const setup_frame& setup, frame_reader& reader)
+worker_run::worker_run(parent_link& parent, const setup_frame& setup, frame_reader& reader, progress_page page)
     : setup_(setup),
       options_(make_options(setup)),
       one_lane_(setup.threads == 1 && setup.loops == 0),
       control_(options_),
-      page_(progress_page::open(worker_page, setup.threads)),
+      page_(std::move(page)),
       results_(parent, page_.unsent()),
       queue_(parent, page_, reader, control_, results_, one_lane_),
       attendant_(parent, control_, queue_, results_) {}

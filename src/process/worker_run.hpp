@@ -24,7 +24,7 @@ namespace fanout::detail {
 class worker_run final : public lane_work {
  public:
   /// `reader` may have received more than the set-up.
-  worker_run(parent_link& parent, const setup_frame& setup, frame_reader& reader);
+  worker_run(parent_link& parent, const setup_frame& setup, frame_reader& reader, progress_page page);
 
   /// Returns when the parent has no more tasks and all are done.
   void run();

@@ -35,29 +35,35 @@ struct open_pipe {
 
 TEST(wait_handle, is_readable_while_the_descriptor_is) {
   const open_pipe pipe;
-  const detail::owned_descriptor handle(detail::open_wait_handle(pipe.read.value()));
-  EXPECT_NE(handle.value(), pipe.read.value());
-  EXPECT_FALSE(readable(handle.value()));
+  asio::io_context loop;
+  std::optional<asio::posix::stream_descriptor> handle;
+  detail::open_wait_handle(handle, loop, pipe.read.value());
+  EXPECT_NE(handle->native_handle(), pipe.read.value());
+  EXPECT_FALSE(readable(handle->native_handle()));
   ASSERT_EQ(write(pipe.write.value(), "x", 1), 1);
-  EXPECT_TRUE(readable(handle.value()));
-  EXPECT_TRUE(readable(handle.value())) << "it is a level, not an edge";
+  EXPECT_TRUE(readable(handle->native_handle()));
+  EXPECT_TRUE(readable(handle->native_handle())) << "it is a level, not an edge";
   char taken = 0;
   ASSERT_EQ(read(pipe.read.value(), &taken, 1), 1);
-  EXPECT_FALSE(readable(handle.value()));
+  EXPECT_FALSE(readable(handle->native_handle()));
 }
 
 TEST(wait_handle, leaves_the_mode_of_the_open_file_alone) {
   const open_pipe pipe;
-  const detail::owned_descriptor handle(detail::open_wait_handle(pipe.read.value()));
-  ASSERT_EQ(fcntl(handle.value(), F_SETFL, O_NONBLOCK), 0);  // what a loop does
+  asio::io_context loop;
+  std::optional<asio::posix::stream_descriptor> handle;
+  detail::open_wait_handle(handle, loop, pipe.read.value());
+  ASSERT_EQ(fcntl(handle->native_handle(), F_SETFL, O_NONBLOCK), 0);  // what a loop does
   EXPECT_EQ(fcntl(pipe.read.value(), F_GETFL) & O_NONBLOCK, 0);
-  EXPECT_EQ(fcntl(handle.value(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+  EXPECT_EQ(fcntl(handle->native_handle(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 }
 
 TEST(wait_handle, of_what_cannot_be_waited_for_is_an_error) {
   const detail::owned_descriptor file(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   try {
-    const detail::owned_descriptor handle(detail::open_wait_handle(file.value()));
+    asio::io_context loop;
+    std::optional<asio::posix::stream_descriptor> handle;
+    detail::open_wait_handle(handle, loop, file.value());
     FAIL() << "a regular file has no readiness";
   } catch (const std::system_error& refused) {
     EXPECT_EQ(refused.code(), std::errc::operation_not_permitted);

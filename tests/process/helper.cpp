@@ -5,12 +5,14 @@
 #include <fanout/fanout.hpp>
 
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <ranges>
 #include <stdexcept>
 #include <string>
@@ -53,6 +55,16 @@ int forever_in_a_pool(int) {
   fanout::process_pool pool({.processes = 2});
   pool.map(fanout::remote<forever>, std::views::iota(0, 2));
   return 0;
+}
+
+/// As a server that gives up its privileges once it has what it needs.
+int forever_as_nobody(int x) {
+  constexpr unsigned nobody = 65'534;
+  if (setgid(nobody) != 0 || setuid(nobody) != 0) {
+    say("may not");
+    return x;
+  }
+  return forever(x);
 }
 
 int until_signalled(int x) {
@@ -100,6 +112,24 @@ void say_where_thrown() {
   fanout::for_each_completed(how, fanout::remote<throws_after_a_wait>, std::vector{1}, say_of);
 }
 
+int identity(int x);
+
+/// The pool is destroyed when the process exits: this one and its fork.
+void fork_with_a_pool() {
+  static fanout::process_pool pool({.processes = 2});
+  pool.call(fanout::remote<identity>, 1);
+  fanout::sync_wait(fanout::to_thread([] {}));  // on threads that live as long, too
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    std::exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  say("the fork ended with status " + std::to_string(status));
+  say(pool.call(fanout::remote<identity>, 7) == 7 ? "the pool works" : "the pool is broken");
+}
+
 int hang_at_exit(int x) {
   std::atexit([] {
     for (;;) pause();
@@ -131,6 +161,21 @@ void with_few_descriptors(Work work) {
   }
 }
 
+/// `init` is handed other arguments than the process has. A worker that it does not recognise would come back here, and
+/// have workers that do the same; the file has a line for each that did.
+int run_hidden(std::string_view hidden, int argc, char** argv) {
+  if (hidden == "all") fanout::init(0, nullptr);
+  if (hidden == "first") fanout::init(argc - 1, argv + 1);
+  if (hidden == "rest") fanout::init(1, argv);
+  if (hidden == "null") fanout::init(2, nullptr);
+  const std::filesystem::path file = std::getenv("HELPER_FILE");
+  std::ofstream(file, std::ios::app) << "main\n";
+  if (std::filesystem::file_size(file) > 3 * 5) return 3;  // enough to see it
+  const auto back = fanout::map(fanout::processes(2), fanout::remote<identity>, std::views::iota(0, 4));
+  say(back.size() == 4 ? "worked" : "lost some");
+  return 0;
+}
+
 int run(std::string_view what) {
   const auto inputs = std::views::iota(0, 3);
   if (what == "endless") {
@@ -158,6 +203,16 @@ int run(std::string_view what) {
   } else if (what == "endless-nested-pool") {
     fanout::process_pool pool({.processes = 2});
     pool.map(fanout::remote<forever_in_a_pool>, std::views::iota(0, 2));
+  } else if (what == "endless-unprivileged") {
+    fanout::map(fanout::processes(3), fanout::remote<forever_as_nobody>, inputs);
+  } else if (what == "one-map") {
+    try {
+      say(std::to_string(fanout::map(fanout::processes(1), fanout::remote<identity>, inputs).size()) + " done");
+    } catch (const std::exception& thrown) {
+      say(thrown.what());
+    }
+  } else if (what == "fork-with-a-pool") {
+    fork_with_a_pool();
   } else if (what == "throws") {
     say_where_thrown();
   } else if (what == "descriptors-hybrid") {
@@ -179,6 +234,7 @@ int main(int argc, char** argv) {
     }
     return 0;
   }
+  if (const char* const hidden = std::getenv("HELPER_HIDES_ARGUMENTS")) return helper::run_hidden(hidden, argc, argv);
   fanout::init(argc, argv);
   return argc == 2 ? helper::run(argv[1]) : 2;
 }

@@ -13,12 +13,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <ranges>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -230,6 +232,38 @@ TEST(batch, inputs_can_be_read_where_they_arrived) {
   EXPECT_THAT(map(processes(1), remote<size_of>, inputs), testing::ElementsAre(0, 3, 3'000'000));
   const std::vector<std::vector<std::byte>> bytes{{}, std::vector<std::byte>(5)};
   EXPECT_THAT(map(processes(1), remote<size_of_bytes>, bytes), testing::ElementsAre(0, 5));
+}
+
+/// Thirty that take no time to one that takes a millisecond.
+int mixed(int x) {
+  const auto until = std::chrono::steady_clock::now() + (x % 31 == 30 ? 1ms : 0ms);
+  while (std::chrono::steady_clock::now() < until) {
+  }
+  return x;
+}
+
+// An average that a run of trivial results replaces takes all tasks for trivial, and hands out a hundred thousand.
+TEST(batch, tasks_of_mixed_durations_are_not_pulled_far_ahead) {
+  std::atomic<int> pulled = 0;
+  int done = 0;
+  int most_ahead = 0;
+  const auto inputs = std::views::iota(0, 1'000'000) | std::views::transform([&](int x) {
+                        ++pulled;
+                        return x;
+                      });
+  options how(processes(2));
+  how.on_error = on_error::collect;
+  std::stop_source stop;
+  how.stop = stop.get_token();
+  const report cost = run(how, inputs, remote<mixed>, [&](const outcome<int>&) {
+    ++done;
+    most_ahead = std::max(most_ahead, pulled - done);
+    if (done == 3'000) stop.request_stop();
+  });
+  EXPECT_GE(done, 3'000);
+  // Two workers, 4 ms each, are 250 tasks; as many again may have been finished and not been counted here.
+  EXPECT_LT(most_ahead, 3'000);
+  EXPECT_EQ(cost.tasks, static_cast<std::uint64_t>(pulled.load()));
 }
 
 }  // namespace batches

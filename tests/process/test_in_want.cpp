@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -58,6 +59,30 @@ TEST_F(program_in_want, of_descriptors_in_the_middle_of_things_says_so_and_recov
 TEST_F(program_in_want, of_processes_in_the_middle_of_things_says_so_and_recovers) {
   child program(FANOUT_HELPER, {"no-processes"});
   expect_recovers(program, "Resource temporarily unavailable");
+}
+
+// Whoever hands `init` a subcommand's arguments, or none. Workers that went on with main would start others: 1, 4, 16 …
+TEST_F(program_in_want, of_its_arguments_has_workers_and_not_copies_of_itself) {
+  for (const char* const hidden : {"all", "first", "rest", "null"}) {
+    const fanout_test::temporary_directory place;
+    const std::string file = place / "mains";
+    setenv("HELPER_HIDES_ARGUMENTS", hidden, 1);
+    setenv("HELPER_FILE", file.c_str(), 1);
+    child program(FANOUT_HELPER, {});
+    unsetenv("HELPER_HIDES_ARGUMENTS");
+    unsetenv("HELPER_FILE");
+    EXPECT_EQ(program.read_line(), "worked") << hidden << program.rest_of_errors();
+    EXPECT_EQ(program.wait(), 0);
+    EXPECT_EQ(std::filesystem::file_size(file), std::string("main\n").size()) << hidden;
+  }
+}
+
+TEST_F(program_in_want, of_a_file_of_its_own_name_says_so) {
+  const char* const loader = "/lib64/ld-linux-x86-64.so.2";
+  if (!std::filesystem::exists(loader)) GTEST_SKIP() << "there is no " << loader;
+  child program(loader, {FANOUT_HELPER, "one-map"});
+  EXPECT_THAT(program.read_line(), HasSubstr("dynamic loader"));
+  EXPECT_EQ(program.wait(), 0);
 }
 
 // fanout::throw_sites, which the helper has

@@ -10,13 +10,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
 #include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <ranges>
 #include <string>
 #include <vector>
 
 namespace no_memory {
 
 using namespace fanout;
+using namespace std::chrono_literals;
 using test::failing_allocation;
 
 constexpr std::size_t least_bytes = 30'000;
@@ -81,6 +89,75 @@ TEST_P(no_memory, loses_no_input_of_a_run) {
     if (!fails.failed()) break;
   }
   EXPECT_GE(ended, 2);
+}
+
+int twice(int x) {
+  return 2 * x;
+}
+int twice_or_die(int x) {
+  if (x == 3) kill(getpid(), SIGKILL);
+  return 2 * x;
+}
+
+/// Every allocation in its turn, of whatever size, on the pool's own thread: where a worker is started, spoken to, dies
+/// and is replaced.
+class no_memory_at_all : public test::leak_checked {
+ protected:
+  void SetUp() override {
+    test::leak_checked::SetUp();
+    if (test::sanitized) GTEST_SKIP() << "a sanitizer has its own allocator";
+  }
+};
+
+TEST_F(no_memory_at_all, at_any_allocation_ends_every_call) {
+  const int stride = std::getenv("FANOUT_TEST_WHOLE_STORM") ? 1 : 3;
+  int failures = 0;
+  for (int succeeding = 0;; succeeding += stride) {
+    SCOPED_TRACE(succeeding);
+    process_pool pool({.processes = 2, .workers = {.retries = 1}});
+    bool happened = false;
+    {
+      std::vector<process_future<int>> all;
+      all.reserve(12);
+      const failing_allocation fails(1, succeeding);
+      for (int x = 0; x < 12; ++x) all.push_back(pool.submit(remote<twice_or_die>, x));
+      for (int x = 0; x < 12; ++x) {
+        const auto& each = all[static_cast<std::size_t>(x)];
+        ASSERT_TRUE(each.wait_for(60s)) << "task " << x << " has no outcome";
+        try {
+          EXPECT_EQ(each.get(), 2 * x);
+        } catch (const error& thrown) {
+          if (x != 3) ++failures;
+          EXPECT_THAT(thrown.kind(), testing::AnyOf(failure_kind::worker_died, failure_kind::too_large,
+                                                    failure_kind::cannot_start, failure_kind::task_failed))
+              << thrown.what();
+        } catch (const std::bad_alloc&) {  // on this thread: the submission itself
+        }
+      }
+      happened = fails.failed();
+    }
+    if (!happened) break;
+    EXPECT_EQ(pool.submit(remote<twice>, 5).get(), 10) << "the pool goes on";
+    ASSERT_FALSE(HasFailure());
+  }
+  EXPECT_GE(failures, 3);
+}
+
+TEST_F(no_memory_at_all, at_any_allocation_gives_each_input_of_a_run_one_outcome) {
+  const int stride = std::getenv("FANOUT_TEST_WHOLE_STORM") ? 1 : 3;
+  options how;
+  how.on_error = on_error::collect;
+  for (int succeeding = 0;; succeeding += stride) {
+    SCOPED_TRACE(succeeding);
+    process_pool pool({.processes = 2, .workers = {.retries = 1}});
+    const failing_allocation fails(1, succeeding);
+    std::vector<int> seen(12);
+    pool.for_each_completed(
+        remote<twice_or_die>, std::views::iota(0, 12), [&](const outcome<int>& out) { ++seen.at(out.index); }, how);
+    EXPECT_THAT(seen, testing::Each(1));
+    ASSERT_FALSE(HasFailure());
+    if (!fails.failed()) break;
+  }
 }
 
 }  // namespace no_memory

@@ -161,7 +161,7 @@ TEST_P(refused, a_pool_says_so_to_each_caller_and_works_again_when_it_can) {
         each.get();
         ADD_FAILURE() << "it was made";
       } catch (const error& thrown) {
-        EXPECT_EQ(thrown.kind(), failure_kind::worker_died);
+        EXPECT_EQ(thrown.kind(), failure_kind::cannot_start);
         EXPECT_THAT(thrown.what(), HasSubstr(reason()));
       }
     }

@@ -241,6 +241,22 @@ TEST_P(parent_of_workers, takes_them_along_when_it_is_killed) {
   for (const auto& worker : workers) EXPECT_TRUE(worker->ends_within(30s));
 }
 
+// The system forgets then that they are to die with their parent (prctl(2), PR_SET_PDEATHSIG).
+TEST_F(real_shape, workers_that_gave_up_their_privileges_die_with_their_parent_too) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root has privileges to give up";
+  cli::testing::child parent(FANOUT_HELPER, {"endless-unprivileged"});
+  std::vector<std::unique_ptr<process_watch>> workers;
+  for (int i = 0; i < 3; ++i) {
+    const std::string said = parent.read_line();
+    if (said == "may not") GTEST_SKIP() << "this root may not change its user";
+    workers.push_back(std::make_unique<process_watch>(std::stoi(said)));
+  }
+  for (const auto& worker : workers) EXPECT_FALSE(worker->ends_within(0ms));
+  parent.signal(SIGKILL);
+  EXPECT_EQ(parent.wait(), -SIGKILL);
+  for (const auto& worker : workers) EXPECT_TRUE(worker->ends_within(30s));
+}
+
 TEST_F(real_shape, ctrl_c_does_not_reach_the_workers) {
   cli::testing::child parent(FANOUT_HELPER, {"interrupted"});
   std::vector<int> workers;

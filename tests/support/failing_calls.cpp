@@ -1,6 +1,7 @@
 #include "support/failing_calls.hpp"
 
 #include "support/sanitized.hpp"
+#include "support/worker_deaths.hpp"
 
 #include <dlfcn.h>
 #include <spawn.h>
@@ -112,7 +113,11 @@ int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* 
                 const posix_spawnattr_t* attributes, char* const* arguments, char* const* environment) {
   if (const int error = fanout::test::error_of(system_call::posix_spawn)) return error;
   static const auto real = reinterpret_cast<decltype(&posix_spawn)>(dlsym(RTLD_NEXT, "posix_spawn"));
-  return real(pid, path, files, attributes, arguments, environment);
+  fanout::test::before_a_call();
+  const int failed = real(pid, path, files, attributes, arguments, environment);
+  if (failed == 0) fanout::test::note_started(*pid);
+  fanout::test::after_a_call();
+  return failed;
 }
 
 #if defined(__has_feature)  // Clang

@@ -25,6 +25,7 @@ enum class failure_kind {
   invalid_request,    ///< the input itself cannot be sent: a malformed URL, a control character in a header
   cancelled,          ///< the run was stopped before the task finished
   worker_died,        ///< the worker process ended in mid-task; `failure::signal` says how
+  cannot_start,       ///< no worker process could be started for the task, which never ran
   task_failed,        ///< the task threw
 };
 

@@ -2,6 +2,7 @@
 
 #include <fanout/async/event.hpp>
 #include <fanout/base/failure.hpp>
+#include <fanout/base/fork_generation.hpp>
 #include <fanout/base/saturated_time.hpp>
 #include <fanout/base/task.hpp>
 #include <fanout/core/outcome.hpp>
@@ -9,6 +10,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <iterator>
 #include <memory>
@@ -54,7 +56,10 @@ class pool_call {
   const outcome<std::string>& ended() const { return *result_; }
 
  private:
+  void require_own_process() const;
+
   const std::function<void(pool_call&)> cancel_;
+  const std::uint64_t generation_ = fork_generation();
   std::mutex mutex_;  ///< guards result_ until the end, and told_
   std::condition_variable changed_;
   std::optional<outcome<std::string>> result_;
@@ -108,6 +113,8 @@ class watched_calls {
 ///
 /// Dropping it does not end the call; `cancel` does. It may outlive its pool. Copies are of the same call. One that was
 /// made by default has no call: it is never ready, and what needs a call throws `std::logic_error`.
+///
+/// In a fork of the process, what waits throws `std::logic_error`: the pool is not there.
 ///
 /// Thread safety: all members may be called from any thread.
 template <class R>
