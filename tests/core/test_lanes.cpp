@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <ranges>
 #include <set>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -101,6 +103,22 @@ TEST_F(lanes, the_cpu_time_of_a_coroutine_that_is_alone_on_its_thread_is_known) 
   for (const task_span& span : cost.timeline) EXPECT_GT(span.cpu, 0ns);
 }
 
+TEST_F(lanes, a_task_limit_beyond_the_end_of_the_clock_never_passes) {
+  for (const shape& each : {fanout::sync(), threads(2), async(2), grid(1, 2, 2)}) {
+    options how(each);
+    const auto expect_all = [&] {
+      run(how, std::views::iota(0, 8), test::after_a_while,
+          [](const outcome<int>& out) { EXPECT_TRUE(out.ok()) << out.error().message; });
+    };
+    how.task_timeout = std::chrono::nanoseconds::max();
+    expect_all();
+    how.task_timeout = std::chrono::hours::max();
+    expect_all();
+    how.task_timeout = std::chrono::duration<double>(1e300);
+    expect_all();
+  }
+}
+
 // Where the system has no more threads ------------------------------------------------------------------------------
 
 /// This process may start no more than two threads from here on (one of a user who is not root: none). Root is bound by
@@ -113,8 +131,20 @@ void allow_two_threads() {
   if (setrlimit(RLIMIT_NPROC, &most) != 0) std::_Exit(11);
 }
 
+const std::thread::id first_lane = std::this_thread::get_id();
+std::atomic<bool> first_lane_began = false;
+
+/// Other lanes than the first, which begins when all have been started, do not end before.
 int blocking(int x) {
+  if (std::this_thread::get_id() == first_lane) {
+    first_lane_began = true;
+    first_lane_began.notify_all();
+  }
+  first_lane_began.wait(false);
   return x;
+}
+task<int> blocking_coroutine(int x) {
+  co_return blocking(x);
 }
 
 /// Runs 100 tasks under that limit; exits with 0 if all had their outcome on the lanes there were.
@@ -140,7 +170,7 @@ template <class Task>
 
 TEST(lanes_DeathTest, that_cannot_be_started_leave_the_work_to_those_that_can) {
   EXPECT_EXIT(run_with_few_threads(threads(16), blocking), testing::ExitedWithCode(0), "");
-  EXPECT_EXIT(run_with_few_threads(grid(1, 16, 4), test::echo), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(run_with_few_threads(grid(1, 16, 4), blocking_coroutine), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
