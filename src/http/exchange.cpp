@@ -1,7 +1,7 @@
 #include "http/exchange.hpp"
 
-#include <fanout/base/saturated_time.hpp>
 #include <fanout/base/failure.hpp>
+#include <fanout/base/saturated_time.hpp>
 
 #include "http/h1/request_head.hpp"
 
@@ -65,12 +65,6 @@ connect_context exchange::connecting() noexcept {
   return {loop_, timer_, request_->url, via_, limits_of_pool(), sent_before_};
 }
 
-step exchange::advance() {
-  if (expects_) return advance_asking();
-  const step next = stream_.advance();
-  return next == step::lost ? lost() : next;
-}
-
 // The body is held back until the server asks for it, or has said nothing for a while.
 step exchange::advance_asking() {
   if (timer_.woke()) stream_.send_body();
@@ -83,7 +77,8 @@ step exchange::advance_asking() {
       prepare_stream();
       return step::again;
     }
-    if (!std::exchange(asked_, true)) timer_.wake_at(detail::after(timer_.limits().last_moved(), options_->continue_timeout));
+    if (!std::exchange(asked_, true))
+      timer_.wake_at(detail::after(timer_.limits().last_moved(), options_->continue_timeout));
   } else if (std::exchange(asked_, false)) {
     timer_.wake_at({});
   }
@@ -168,10 +163,8 @@ pool_limits exchange::limits_of_pool() const noexcept {
           options_->max_idle_per_host, options_->idle_connection_lifetime};
 }
 
-void exchange::resumed(boost::system::error_code waited) {
-  if (const expiry passed = timer_.resumed(waited); passed != expiry::none)
-    throw error(failure_kind::timeout,
-                timer_.limits().describe(passed, request_->url.host_and_port(), stream_.how_far()));
+void exchange::raise_expired(expiry which) const {
+  throw error(failure_kind::timeout, timer_.limits().describe(which, request_->url.host_and_port(), stream_.how_far()));
 }
 
 namespace {

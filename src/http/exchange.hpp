@@ -56,11 +56,17 @@ class exchange {
   /// Uses the stream that it was granted.
   void use(stream_grant granted);
   /// Sends and reads until it would have to wait.
-  step advance();
+  step advance() {
+    if (expects_) return advance_asking();
+    const step next = stream_.advance();
+    return next == step::lost ? lost() : next;
+  }
   /// What to await when `advance` wants to wait for the stream; `resumed` is to be called with what became of it.
   auto wait(step next) { return stream_.wait(next); }
   /// Throws when a deadline passed, the wait was cancelled, or another thread runs the loop now.
-  void resumed(boost::system::error_code waited);
+  void resumed(boost::system::error_code waited) {
+    if (const expiry passed = timer_.resumed(waited); passed != expiry::none) raise_expired(passed);
+  }
   /// Asks the caller's stream for more of the request's body.
   task<void> pull_body();
   /// Gives the stream back to the pool, after `advance` said complete or again.
@@ -99,6 +105,7 @@ class exchange {
   void opened();
   step advance_asking();
   step lost();
+  [[noreturn]] void raise_expired(expiry which) const;
   bool was_stale() const noexcept;
   bool may_send_again() const noexcept;
   const char* why_not_again() const noexcept;

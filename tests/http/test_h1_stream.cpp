@@ -174,11 +174,12 @@ TEST_F(h1_stream_test, a_final_answer_instead_keeps_the_body_here) {
 TEST_F(h1_stream_test, a_session_that_ends_first_is_lost) {
   begin();
   EXPECT_EQ(stream_.advance(), step::want_read);
+  received();
   peer_.reset();
   EXPECT_EQ(stream_.advance(), step::lost);
   EXPECT_FALSE(stream_.answered());
   EXPECT_THAT(failure_when_lost(), HasSubstr("here.test:80"));
-  EXPECT_THAT(failure_when_lost(), EndsWith("before the first byte of the response!"));
+  EXPECT_THAT(failure_when_lost(), EndsWith("closed the connection before the first byte of the response!"));
 }
 
 TEST_F(h1_stream_test, a_streamed_response_comes_bit_by_bit) {

@@ -143,6 +143,9 @@ TEST_F(session_pool_test, a_session_that_others_use_is_not_closed_to_make_room) 
   put(std::move(first));
   EXPECT_FALSE(waiting.granted());
   EXPECT_FALSE(peer_sees_the_end());
+  first = take();
+  ASSERT_TRUE(first) << "it still grants streams";
+  put(std::move(first));
   put(std::move(second));
   EXPECT_TRUE(waiting.granted()) << "now it made room";
   EXPECT_TRUE(peer_sees_the_end());

@@ -19,23 +19,7 @@ constexpr std::chrono::milliseconds least_between_scans{10};
 
 session_pool::session_pool(asio::io_context& loop) : expiry_(loop, [this] { expire(); }) {}
 
-stream_grant session_pool::take(pool_key_view key, clock::time_point now, std::chrono::milliseconds lifetime,
-                                bool check_always) {
-  for (;;) {
-    // Looked up again each time: closing the last session of a group removes the group.
-    const auto found = groups_.find(key);
-    if (found == groups_.end() || found->second.with_room.empty()) return {};
-    session& latest = found->second.with_room.front();
-    if (latest.streams > 0) return grant_stream(latest);
-    const auto age = now - latest.idle_since;
-    if (now < detail::after(latest.idle_since, lifetime) &&
-        ((age < surely_alive && !check_always && !latest.wire.socket.ended()) || latest.wire.is_quiet()))
-      return grant_stream(latest);
-    close_idle(latest);
-  }
-}
-
-stream_grant session_pool::grant_stream(session& of) noexcept {
+inline stream_grant session_pool::grant_stream(session& of) noexcept {
   session_group& group = *of.group;
   if (of.streams++ == 0) {
     idle_.erase(idle_.iterator_to(of));
@@ -45,15 +29,31 @@ stream_grant session_pool::grant_stream(session& of) noexcept {
   return stream_grant(of);
 }
 
-void session_pool::put(stream_grant back, clock::time_point now, const pool_limits& allowed) {
+stream_grant session_pool::take(pool_key_view key, clock::time_point now, std::chrono::milliseconds lifetime,
+                                bool check_always) {
+  for (;;) {
+    // Looked up again each time: closing the last session of a group removes the group.
+    const auto found = groups_.find(key);
+    if (found == groups_.end() || found->second.with_room.empty()) return {};
+    session& latest = found->second.with_room.front();
+    const auto age = now - latest.idle_since;
+    if (latest.streams > 0 ||
+        (now < detail::after(latest.idle_since, lifetime) &&
+         ((age < surely_alive && !check_always && !latest.wire.socket.ended()) || latest.wire.is_quiet())))
+      return grant_stream(latest);
+    close_idle(latest);
+  }
+}
+
+void session_pool::put(stream_grant&& back, clock::time_point now, const pool_limits& allowed) {
   session& returned = *back;
-  if (returned.most_streams == 0) return;  // `back` retires it, as another stream did before
+  if (returned.most_streams == 0) return back.reset();  // another stream has retired it
   returned.idle_since = now;
   returned.used = true;
   if (waiting_ != 0 && hand_over(back)) return;
   session_group& group = *returned.group;
   if (returned.streams == 1) {
-    if (allowed.idle == 0 || allowed.idle_per_group == 0) return;  // `back` closes it
+    if (allowed.idle == 0 || allowed.idle_per_group == 0) return back.reset();
     while (idle_.size() >= allowed.idle) close_oldest();
     if (group.idle >= allowed.idle_per_group) {
       auto oldest = group.with_room.rbegin();

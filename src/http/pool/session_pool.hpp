@@ -166,7 +166,8 @@ class session_pool {
   /// session even when it has been idle for a moment only, as an exchange that cannot be repeated must.
   stream_grant take(pool_key_view key, clock::time_point now, std::chrono::milliseconds lifetime, bool check_always);
   /// Takes back a stream of a session that can carry another exchange, and hands it to whoever waits for one like it.
-  void put(stream_grant back, clock::time_point now, const pool_limits& allowed);
+  /// `back` is empty afterwards.
+  void put(stream_grant&& back, clock::time_point now, const pool_limits& allowed);
   /// Closes the idle session unused for longest; false when there is none.
   bool close_oldest() noexcept;
   /// Closes all idle sessions.
