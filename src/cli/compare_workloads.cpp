@@ -1,8 +1,8 @@
 #include "cli/compare_workloads.hpp"
 
 #include <fanout/base/failure.hpp>
-#include <fanout/compare/machine.hpp>
 #include <fanout/base/saturated_time.hpp>
+#include <fanout/compare/machine.hpp>
 #include <fanout/compare/workloads.hpp>
 #include <fanout/http/url.hpp>
 

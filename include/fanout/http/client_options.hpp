@@ -19,16 +19,18 @@ enum class tls_version { v1_2, v1_3 };
 
 /// What a client allows and how long it waits. Every deadline fails with kind `timeout` and a message of its own.
 struct client_options {
-  any_duration<std::chrono::milliseconds> connect_timeout{30'000};  ///< name look-up, TCP connection and TLS handshake together
-  any_duration<std::chrono::milliseconds> idle_timeout{60'000};     ///< between two moments at which bytes moved
-  any_duration<std::chrono::milliseconds> total_timeout{300'000};   ///< the whole exchange with its redirects and retry
+  using milliseconds = any_duration<std::chrono::milliseconds>;  ///< made of any duration
+
+  milliseconds connect_timeout{30'000};  ///< name look-up, TCP connection and TLS handshake together
+  milliseconds idle_timeout{60'000};     ///< between two moments at which bytes moved
+  milliseconds total_timeout{300'000};   ///< the whole exchange with its redirects and retry
   // Deadlines for single phases; 0 leaves the phase to the three above.
-  any_duration<std::chrono::milliseconds> queue_timeout{0};       ///< for one of the connections the limits allow to come free
-  any_duration<std::chrono::milliseconds> resolve_timeout{0};     ///< name look-up
-  any_duration<std::chrono::milliseconds> tls_timeout{0};         ///< TLS handshake
-  any_duration<std::chrono::milliseconds> first_byte_timeout{0};  ///< from the request's last byte to the response's first
+  milliseconds queue_timeout{0};             ///< for one of the connections the limits allow to come free
+  milliseconds resolve_timeout{0};           ///< name look-up
+  milliseconds tls_timeout{0};               ///< TLS handshake
+  milliseconds first_byte_timeout{0};        ///< from the request's last byte to the response's first
   std::uint64_t low_speed_bytes_per_s = 50;  ///< a transfer that is slower, over a whole window, fails; 0: none does
-  any_duration<std::chrono::milliseconds> low_speed_window{60'000};
+  milliseconds low_speed_window{60'000};
   // Where connections lead. Connections are shared only by clients that agree on all of these.
   bool public_only = false;               ///< refuses addresses that are not public: loopback, private, link-local, ...
   std::vector<std::string> resolve = {};  ///< "host:port:address[,address]", as curl's --resolve; host "*" is any
@@ -37,21 +39,21 @@ struct client_options {
   std::string no_proxy = {};              ///< hosts reached without it: "name,address/bits,..."; "*" is all
   bool proxy_from_environment = false;    ///< http_proxy, https_proxy, all_proxy and no_proxy, read as curl reads them
   std::size_t max_connections = 0;        ///< open on each loop, idle ones included; who needs more waits. 0: no limit
-  std::size_t max_connections_per_host = 0;   ///< the same, to one host or proxy
-  std::size_t max_header_bytes = 64 * 1024;   ///< names and values of all response headers together
-  std::size_t max_header_count = 256;         ///< response header fields
-  std::uint64_t max_body_bytes = 1ull << 30;  ///< of one response, coded and decoded
-  int max_redirects = 10;                     ///< 0: the redirect itself is the response
-  std::string user_agent = {};                ///< empty: fanout/VERSION
-  std::size_t max_idle_connections = 4096;    ///< open and unused, on each loop
-  std::size_t max_idle_per_host = 1024;       ///< the same, for one scheme, host, port and TLS settings
-  any_duration<std::chrono::milliseconds> idle_connection_lifetime{60'000};  ///< unused for longer, a connection is closed
+  std::size_t max_connections_per_host = 0;       ///< the same, to one host or proxy
+  std::size_t max_header_bytes = 64 * 1024;       ///< names and values of all response headers together
+  std::size_t max_header_count = 256;             ///< response header fields
+  std::uint64_t max_body_bytes = 1ull << 30;      ///< of one response, coded and decoded
+  int max_redirects = 10;                         ///< 0: the redirect itself is the response
+  std::string user_agent = {};                    ///< empty: fanout/VERSION
+  std::size_t max_idle_connections = 4096;        ///< open and unused, on each loop
+  std::size_t max_idle_per_host = 1024;           ///< the same, for one scheme, host, port and TLS settings
+  milliseconds idle_connection_lifetime{60'000};  ///< unused for longer, a connection is closed
 
   // Content codings, and requests with `Expect: 100-continue`.
   bool decode_content = true;              ///< ask for gzip, deflate, br and zstd, and undo them; false: neither
   std::size_t max_content_codings = 3;     ///< one over another
   std::uint32_t max_decoding_ratio = 256;  ///< decoded over coded bytes, from 1 MiB on; 0: any
-  any_duration<std::chrono::milliseconds> continue_timeout{1000};  ///< for the server's 100; then the body is sent anyway
+  milliseconds continue_timeout{1000};     ///< for the server's 100; then the body is sent anyway
 
   // TLS. Files are read once a process, when the first connection needs them. An https proxy is somebody else than the
   // servers behind it: of these settings only the least version and resumption count for the connection to it.

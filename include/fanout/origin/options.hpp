@@ -10,10 +10,10 @@ namespace fanout::origin {
 
 /// What a server is to do.
 struct options {
-  std::string address = "127.0.0.1";        ///< an IPv4 or IPv6 address, or "localhost" (127.0.0.1)
-  std::uint16_t port = 0;                   ///< 0: any free port, see `server::port`
+  std::string address = "127.0.0.1";                   ///< an IPv4 or IPv6 address, or "localhost" (127.0.0.1)
+  std::uint16_t port = 0;                              ///< 0: any free port, see `server::port`
   any_duration<std::chrono::milliseconds> latency{0};  ///< delays every response, on top of what its endpoint says
-  bool tls = false;                         ///< TLS 1.2 or 1.3
+  bool tls = false;                                    ///< TLS 1.2 or 1.3
   std::string certificate_file = {};        ///< PEM chain; empty: a self-signed one for localhost, 127.0.0.1 and ::1
   std::string key_file = {};                ///< PEM private key of `certificate_file`; both or neither
   std::uint64_t max_body_bytes = 16 << 20;  ///< of a request; a longer one is answered with 413
