@@ -83,7 +83,7 @@ TEST_F(to_threads, an_exception_arrives_as_it_is) {
 TEST_F(to_threads, nothing_happens_unless_it_is_awaited) {
   thread_executor threads({.threads = 1});
   {
-    auto never = to_thread(threads, [] { FAIL(); });
+    auto unawaited = to_thread(threads, [] { FAIL(); });
   }
   EXPECT_EQ(threads.statistics().threads, 0U);
 }

@@ -13,7 +13,7 @@ using testing::Not;
 using testing::StartsWith;
 
 // Answers with what it received.
-void echo(peer& client, int) {
+void send_back(peer& client, int) {
   for (std::string received = client.read_request(); !received.empty(); received = client.read_request())
     client.send(ok(received));
 }
@@ -27,7 +27,7 @@ class requests : public http_test {
   }
   void SetUp() override {
     http_test::SetUp();
-    server_ = std::make_unique<scripted_server>(echo);
+    server_ = std::make_unique<scripted_server>(send_back);
   }
   void TearDown() override {
     server_.reset();

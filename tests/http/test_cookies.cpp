@@ -165,8 +165,8 @@ TEST_F(cookies, same_site_says_nothing_to_a_client_without_pages) {
 }
 
 TEST(cookie_limits, of_size_and_number) {
-  sys_seconds now{seconds(1'700'000'000)};
-  cookie_jar jar({.cookies = 20, .per_domain = 4, .cookie_bytes = 10}, [&] { return now; });
+  sys_seconds at{seconds(1'700'000'000)};
+  cookie_jar jar({.cookies = 20, .per_domain = 4, .cookie_bytes = 10}, [&] { return at; });
   const url page("https://a.site.example/");
   EXPECT_TRUE(jar.store(page, "n=12345678"));
   EXPECT_FALSE(jar.store(page, "n=1234567890"));
@@ -174,7 +174,7 @@ TEST(cookie_limits, of_size_and_number) {
   EXPECT_TRUE(jar.store(page, "old=1; Max-Age=5"));
   EXPECT_TRUE(jar.store(page, "u=1"));
   EXPECT_EQ(jar.header_for(url("https://a.site.example/")), "n=12345678; s=1; old=1; u=1");
-  now += seconds(5);
+  at += seconds(5);
   EXPECT_TRUE(jar.store(url("https://b.site.example/"), "x=1"));  // one site, one limit; what has expired goes first
   EXPECT_EQ(jar.header_for(page), "n=12345678; s=1; u=1");
   EXPECT_TRUE(jar.store(page, "y=1"));  // then what is not secure and was not used for longest
