@@ -101,9 +101,15 @@ direct_line* direct_lines::borrow() {
 
 bool direct_lines::give_back(direct_line& line) {
   const std::lock_guard lock(mutex_);
-  if (wanted_back_) return false;
-  idle_.push_back(&line);
+  if (wanted_back_ || line.wanted_back_) return false;
+  idle_.push_back(&line);  // there is room for all
   return true;
+}
+
+void direct_lines::abandon(direct_line& line) noexcept {
+  const std::lock_guard lock(mutex_);
+  line.abandoned_ = true;
+  line.hang_up();
 }
 
 bool direct_lines::wanted() {
@@ -132,7 +138,8 @@ std::vector<direct_line*> direct_lines::reclaim() {
 
 bool direct_lines::reclaim(direct_line& line) {
   const std::lock_guard lock(mutex_);
-  return std::erase(idle_, &line) > 0;
+  line.wanted_back_ = true;
+  return line.abandoned_ || std::erase(idle_, &line) > 0;
 }
 
 }  // namespace fanout::detail

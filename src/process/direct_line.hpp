@@ -52,7 +52,11 @@ class direct_line {
 
   std::uint64_t next_ordinal() const noexcept { return next_ordinal_; }
   std::set<std::uint32_t>& told() noexcept { return told_; }
-  std::string_view unsent() const noexcept { return std::string_view(out_).substr(written_); }
+  /// Of a call that was sent in part, the rest.
+  std::string take_unsent() noexcept {
+    out_.erase(0, written_);
+    return std::move(out_);
+  }
 
   // Relaxed: they are numbers for a report.
   std::uint64_t tasks() const noexcept { return tasks_.load(std::memory_order_relaxed); }
@@ -72,6 +76,9 @@ class direct_line {
   std::set<std::uint32_t> told_;
   std::string out_;
   std::size_t written_ = 0;  ///< of out_
+  friend class direct_lines;
+  bool wanted_back_ = false;  ///< by its crew; guarded by the mutex of `direct_lines`, as the next
+  bool abandoned_ = false;
   std::atomic<std::uint64_t> tasks_{0};
   std::atomic<std::uint64_t> sent_{0};
   std::atomic<std::uint64_t> received_{0};
@@ -87,6 +94,9 @@ class direct_lines {
   direct_line* borrow();
   /// False when the crew wants it, and it was not taken.
   bool give_back(direct_line& line);
+  /// Instead, where there is no memory to give it back, or to tell anybody of the call that is under way on it: nobody
+  /// uses it again. The worker ends then, and its crew takes it back.
+  void abandon(direct_line& line) noexcept;
 
   /// \name For the crew
   /// @{
@@ -97,7 +107,7 @@ class direct_lines {
   void lend(direct_line& line);
   /// Takes the idle lines back; those in use are not taken by `give_back` any more.
   std::vector<direct_line*> reclaim();
-  /// Takes one back if it is idle.
+  /// Takes one back if it is idle or abandoned; one in use is not taken by `give_back` any more.
   bool reclaim(direct_line& line);
   /// @}
 

@@ -128,6 +128,13 @@ pool_engine::~pool_engine() {
 
 // What others ask for ------------------------------------------------------------------------------------------------
 
+void pool_engine::keep(std::shared_ptr<pool_engine> copy) noexcept {
+  static pool_engine* last = nullptr;  // so that tools which look for lost memory find all of them
+  pool_engine& kept = *copy;
+  kept.kept_before_ = std::exchange(last, &kept);
+  kept.kept_ = std::move(copy);
+}
+
 void pool_engine::require_own_process() const {
   if (forked())
     throw std::logic_error(
@@ -167,16 +174,28 @@ bool pool_engine::submit(pool_tasks& tasks) {
   return true;
 }
 
-void pool_engine::give_back(direct_line& line) {
+void pool_engine::give_back(direct_line& line) noexcept {
   if (lines_.give_back(line)) return;
   const std::lock_guard lock(mutex_);  // the crew does not end before it has it
-  crew_->post([this, &line] { crew_->give_back(line, nullptr); });
+  try {
+    crew_->post([this, &line] { crew_->give_back(line, nullptr); });
+  } catch (const std::bad_alloc&) {
+    lines_.abandon(line);
+  }
 }
 
 void pool_engine::give_back(direct_line& line, pool_tasks tasks) {
   const std::lock_guard lock(mutex_);
   crew_->post([this, &line, given = std::make_shared<pool_tasks>(std::move(tasks))] {
-    task_bundle unanswered{book(*given, 0, 1), given->terms, std::move(given->inputs), 0};
+    std::uint64_t ticket = 0;
+    try {
+      ticket = book(*given, 0, 1);
+    } catch (const std::bad_alloc&) {
+      end_all(*given, worded(failure_kind::too_large, [] { return "there is no memory to wait for it"; }));
+      line.hang_up();
+      return crew_->give_back(line, nullptr);
+    }
+    task_bundle unanswered{ticket, given->terms, std::move(given->inputs), 0};
     crew_->give_back(line, &unanswered);
   });
 }

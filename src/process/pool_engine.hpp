@@ -59,6 +59,9 @@ class pool_engine final : public worker_backend, private remote_job, public std:
 
   /// Whether this process is a fork of the one that made the pool: the thread and the workers stayed there.
   bool forked() const noexcept { return fork_generation() != generation_; }
+  /// In a fork: it stays as it is. It is a copy of memory without the thread that works on it, so nothing there may be
+  /// waited for, locked or destroyed.
+  static void keep(std::shared_ptr<pool_engine> copy) noexcept;
   /// Throws `std::logic_error` in a fork.
   void require_own_process() const;
 
@@ -77,9 +80,10 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   bool submit(pool_tasks& tasks);
   /// A line to a worker for one call on the calling thread; null when there is none, and the call has to be submitted.
   direct_line* borrow_line() { return lines_.borrow(); }
-  void give_back(direct_line& line);
+  void give_back(direct_line& line) noexcept;
   /// The same for a line whose call, the only one of `tasks`, is still under way.
   void give_back(direct_line& line, pool_tasks tasks);
+  void abandon(direct_line& line) noexcept { lines_.abandon(line); }
   /// Ends the tasks of `client`: see `process_future::cancel`.
   void cancel(const pool_client& client);
 
@@ -120,6 +124,8 @@ class pool_engine final : public worker_backend, private remote_job, public std:
   void deliver_failure(const outcome_facts& facts, failure reason) override;
 
   const std::uint64_t generation_ = fork_generation();
+  std::shared_ptr<pool_engine> kept_;  ///< itself, in a fork
+  pool_engine* kept_before_ = nullptr;
   const fanout::options options_;
   owned_descriptor source_;  ///< readable when there is something to pull, or the pool closes
   known_functions functions_;

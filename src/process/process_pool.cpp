@@ -6,7 +6,6 @@
 #include <memory>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 namespace fanout {
 namespace {
@@ -59,10 +58,7 @@ process_pool::~process_pool() {
     kill();
     return;
   }
-  // A fork has a copy of the memory, without the thread that works on it: nothing there may be waited for, locked or
-  // destroyed. It stays as it is.
-  static auto& kept = *new std::vector<std::shared_ptr<detail::pool_engine>>;
-  kept.push_back(std::move(engine_));
+  detail::pool_engine::keep(std::move(engine_));
 }
 
 options process_pool::with(options how) {
@@ -103,8 +99,8 @@ std::string wait_in_pool(const std::shared_ptr<detail::pool_engine>& engine, det
     client = make_single_call(engine, terms.function);
     engine->give_back(line, only_task(client, std::move(argument), terms));
   } catch (...) {  // of memory: nobody waits for the answer, and nobody else may take it for theirs
-    line.hang_up();
-    engine->give_back(line);
+    engine->abandon(line);
+    if (!client) engine->release(terms.function);
     throw;
   }
   client->call->wait();

@@ -39,7 +39,11 @@ class calling_worker final : public child_process {
     lifeline_ = std::move(child.lifeline);
     adopt(pid, reach::process);
     watch(socket_.value(), EPOLLIN | EPOLLOUT);
-    if (limit_.count() > 0) set_deadline(limit_, deadline::time_limit);
+    // Without a limit it has to be ready in time all the same: a worker that is stopped before would never end.
+    if (limit_.count() > 0)
+      set_deadline(limit_, deadline::time_limit);
+    else
+      set_deadline(worker_options().start_timeout, deadline::exit_grace);
   }
 
   void exchange(bool) override {
@@ -48,6 +52,7 @@ class calling_worker final : public child_process {
     if (receive()) return;
     unwatch(socket_.value());
     socket_.reset();
+    set_deadline(exit_grace, deadline::exit_grace);  // it ends now, or it closed its socket and goes on
   }
 
   /// What came of the call, once the worker has ended.
@@ -65,8 +70,9 @@ class calling_worker final : public child_process {
                                    std::chrono::duration<double, std::milli>(limit_).count());
     } else {
       reason.kind = failure_kind::worker_died;
-      reason.message =
-          fmt::format("the worker process {}{}{}", end.text(), refusal_.empty() ? "" : ", saying: ", refusal_);
+      reason.message = fmt::format("the worker process {}{}{}{}", end.text(),
+                                   ready_ || !refusal_.empty() ? "" : " before it was ready",
+                                   refusal_.empty() ? "" : ", saying: ", refusal_);
       reason.signal = end.signal();
     }
     throw error(std::move(reason));
@@ -128,8 +134,10 @@ class calling_worker final : public child_process {
       case frame_type::hello: {
         const auto hello = take_raw<hello_frame>(payload);
         const std::string why = hello ? mismatch(*hello, "worker process") : "the worker process said no hello";
-        if (why.empty()) return;
-        throw error(failure_kind::protocol, why);
+        if (!why.empty()) throw error(failure_kind::protocol, why);
+        ready_ = true;
+        if (limit_.count() <= 0) set_deadline(std::chrono::nanoseconds::max(), deadline::exit_grace);
+        return;
       }
       case frame_type::results: {
         const auto results = take_results(payload);
@@ -167,6 +175,7 @@ class calling_worker final : public child_process {
   std::optional<std::string> answer_;
   bool answered_ok_ = false;
   std::string refusal_;
+  bool ready_ = false;  ///< said hello
 };
 
 }  // namespace

@@ -7,12 +7,14 @@
 #include "process/worker_usage.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
 
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
 #include <stdexcept>
 #include <system_error>
 
@@ -56,9 +58,21 @@ void worker_crew::run() {
       loop_.run();
       break;
     } catch (...) {  // of memory or descriptors, in the middle of something; those who wait are still to be served
-      control_.break_off(std::current_exception());
+      break_off(std::current_exception());
     }
   settle_all();
+}
+
+/// Workers are killed here, as well: whoever else was to be told may not have been.
+void worker_crew::break_off(std::exception_ptr why) noexcept {
+  try {
+    control_.break_off(why);
+  } catch (...) {  // NOLINT(bugprone-empty-catch): it is broken off, and not everybody was told
+  }
+  try {
+    on_change();
+  } catch (...) {  // NOLINT(bugprone-empty-catch): what is left is settled in the end
+  }
 }
 
 /// What is left here after a loop that something broke off: each task still has its outcome.
@@ -169,18 +183,26 @@ void worker_crew::start(std::uint32_t number) {
 /// attending a worker that is dead already has none: its end would be dealt with while it is still being started.
 void worker_crew::begin_attending(worker_process& worker) {
   asio::post(loop_, [this, &worker] {
-    const auto failed_to = [this, &worker](std::exception_ptr failed) {
-      if (!failed) return;
-      control_.break_off(failed);
-      worker.kill();
-      on_end(worker, {.known = false});
-    };
     try {
-      asio::co_spawn(loop_, attend(worker), failed_to);
+      asio::co_spawn(loop_, attend(worker), asio::detached);
     } catch (...) {
-      failed_to(std::current_exception());
+      lose(worker, std::current_exception());
     }
   });
+}
+
+/// A worker that cannot be attended any more, for want of memory, ends; its tasks have their outcomes.
+void worker_crew::lose(worker_process& worker, std::exception_ptr why) noexcept {
+  if (workers_[worker.number()].get() != &worker) return;
+  try {
+    worker.kill();
+    control_.break_off(why);
+  } catch (...) {  // NOLINT(bugprone-empty-catch): the run is over all the same
+  }
+  try {
+    on_end(worker, {.known = false});
+  } catch (...) {  // NOLINT(bugprone-empty-catch): what is left is settled in the end
+  }
 }
 
 void worker_crew::set_up(worker_process& worker) {
@@ -244,9 +266,23 @@ void worker_crew::watch_leave(worker_process& worker) {
 }
 
 task<void> worker_crew::attend(worker_process& worker) {
+  // Where there is no memory for a wait, Asio destroys the coroutine, and tells nobody.
+  struct attended {
+    worker_crew& crew;
+    worker_process& worker;
+    bool to_its_end = false;
+    ~attended() {
+      if (!to_its_end) crew.lose(worker, std::make_exception_ptr(std::bad_alloc()));
+    }
+  } state{*this, worker};
   auto watching = worker.watch([this, &worker](const frame_reader::frame& frame) { on_frame(worker, frame); });
   const worker_end end = co_await std::move(watching);
-  on_end(worker, end);
+  state.to_its_end = true;
+  try {
+    on_end(worker, end);
+  } catch (...) {
+    break_off(std::current_exception());
+  }
 }
 
 void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& frame) {
@@ -300,6 +336,7 @@ void worker_crew::on_change() {
   if (control_.aborted())
     for (const auto& worker : workers_)
       if (worker && (worker->unfinished > 0 || worker->line)) worker->kill();
+  if (control_.aborted() && lent_ > 0) reclaim_idle();  // those in use come back by themselves
   if (control_.aborted()) cancel_returned();
   finish_when_done();
 }

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <list>
 #include <memory>
@@ -98,6 +99,7 @@ class worker_crew {
   worker_process* worker_for(std::uint32_t number);
   void start(std::uint32_t number);
   void begin_attending(worker_process& worker);
+  void lose(worker_process& worker, std::exception_ptr why) noexcept;
   void set_up(worker_process& worker);
   void watch_start(worker_process& worker);
   void start_later(std::chrono::milliseconds pause);
@@ -114,6 +116,7 @@ class worker_crew {
   bool may_lend() const;
   void lend(worker_process& worker);
   void reclaim_lent();
+  void reclaim_idle();
   void take_in(worker_process& worker, task_bundle* under_way);
 
   void balance();
@@ -137,6 +140,7 @@ class worker_crew {
   void on_end(worker_process& worker, const worker_end& end);
   void judge_end(const worker_process& worker, const worker_end& end);
   void settle_all();
+  void break_off(std::exception_ptr why) noexcept;
   void take_back(worker_process& worker, const worker_end& end);
   void settle(worker_process& worker, const worker_end& end, const handed_batch& batch, std::uint64_t ordinal);
   void book(const worker_process& worker, const worker_end& end);
@@ -145,6 +149,8 @@ class worker_crew {
   void on_change();
   void watch_deadlines(std::chrono::nanoseconds limit);
   void check_deadlines();
+  void arm_deadlines();
+  std::chrono::nanoseconds deadline_pause() const;
   bool anything_under_way() const;
   bool over_limit(worker_process& worker, std::chrono::steady_clock::time_point now) const;
   bool stuck(worker_process& worker, std::chrono::nanoseconds since_last_check) const;
@@ -168,9 +174,10 @@ class worker_crew {
   int failed_starts_ = 0;
   int killed_starts_ = 0;                 ///< in a row …
   clock::time_point first_killed_start_;  ///< … since then
-  std::string refusal_;                   ///< what the last worker that refused said
-  direct_lines* callers_ = nullptr;       ///< null where nothing is lent
-  std::uint32_t lent_ = 0;                ///< workers that are
+  clock::time_point last_killed_start_;
+  std::string refusal_;              ///< what the last worker that refused said
+  direct_lines* callers_ = nullptr;  ///< null where nothing is lent
+  std::uint32_t lent_ = 0;           ///< workers that are
   bool lending_posted_ = false;
   std::vector<std::uint32_t> forgotten_;  ///< functions, while workers were lent
   bool start_failed_ = false;

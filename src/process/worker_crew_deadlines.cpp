@@ -9,27 +9,34 @@ void worker_crew::watch_deadlines(std::chrono::nanoseconds limit) {
   if (shortest_limit_.count() == 0) {
     shortest_limit_ = limit;
     deadlines_checked_ = clock::now();
-    check_deadlines();
+    arm_deadlines();
   } else if (limit < shortest_limit_) {
     shortest_limit_ = limit;
-    deadline_timer_.cancel();  // which may be too far away
-    check_deadlines();
+    arm_deadlines();  // it may be too far away
   }
+}
+
+/// Between two looks at the workers.
+std::chrono::nanoseconds worker_crew::deadline_pause() const {
+  return std::clamp<std::chrono::nanoseconds>(shortest_limit_ / 8, std::chrono::milliseconds(2),
+                                              std::chrono::milliseconds(50));
 }
 
 void worker_crew::check_deadlines() {
   if (finished_) return;
-  const auto pause = std::clamp<std::chrono::nanoseconds>(shortest_limit_ / 8, std::chrono::milliseconds(2),
-                                                          std::chrono::milliseconds(50));
   const auto now = clock::now();
   // Time in which this loop did nothing, as in a slow sink, is not the workers' fault.
-  const auto since_last = std::min<std::chrono::nanoseconds>(now - deadlines_checked_, 2 * pause);
+  const auto since_last = std::min<std::chrono::nanoseconds>(now - deadlines_checked_, 2 * deadline_pause());
   deadlines_checked_ = now;
   for (const auto& worker : workers_)
     if (worker && !worker->killed_for_time && (over_limit(*worker, now) || stuck(*worker, since_last))) worker->kill();
-  deadline_timer_.expires_after(pause);
+  arm_deadlines();
+}
+
+void worker_crew::arm_deadlines() {
+  deadline_timer_.expires_after(deadline_pause());
   deadline_timer_.async_wait([this](boost::system::error_code cancelled) {
-    if (cancelled) return;
+    if (cancelled || finished_) return;
     if (anything_under_way())
       check_deadlines();
     else
@@ -66,14 +73,14 @@ bool worker_crew::over_limit(worker_process& worker, clock::time_point now) cons
 /// oldest one, so it has been under way for as long as it has been at the front; and so has, for longer than its limit,
 /// each one that had been started when that age was no more than the grace.
 bool worker_crew::stuck(worker_process& worker, std::chrono::nanoseconds since_last_check) const {
-  if (worker.batches.empty() || !worker.ready || worker.seen_front != worker.front_ordinal()) {
+  if (worker.unfinished == 0 || !worker.ready || worker.seen_front != worker.front_ordinal()) {
     worker.seen_front = worker.front_ordinal();
     worker.front_age = {};
   } else {
     worker.front_age += since_last_check;
   }
   if (worker.front_age <= stuck_grace) worker.seen_started = worker.started();
-  if (worker.batches.empty()) return false;
+  if (worker.unfinished == 0) return false;
   const auto limit = worker.batches.front().tasks().terms.limit;
   if (limit.count() <= 0 || worker.front_age - stuck_grace < limit) return false;
   worker.killed_for_time = true;

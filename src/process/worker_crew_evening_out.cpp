@@ -66,7 +66,9 @@ void worker_crew::call_back_unwanted(worker_process& worker) {
 
 void worker_crew::on_returned(worker_process& worker, std::string_view payload) {
   const auto returned = take_raw<returned_frame>(payload);
-  if (!returned || !worker.recalled || returned->from > worker.end_ordinal || returned->from < worker.front_ordinal() ||
+  // It cannot have read the recall before all that was sent ahead of it, which would be written from where it is.
+  if (!returned || !worker.recalled || worker.unsent_ordinal() != worker.end_ordinal ||
+      returned->from > worker.end_ordinal || returned->from < worker.front_ordinal() ||
       returned->from < worker.started() || worker.finished_any_from(returned->from))
     throw error(failure_kind::protocol, "the worker process gave back tasks that it was not asked for");
   worker.recalled = false;
@@ -81,6 +83,7 @@ void worker_crew::on_returned(worker_process& worker, std::string_view payload) 
   for (auto place = cut.rbegin(); place != cut.rend(); ++place, worker.batches.pop_back())
     *place = worker.batches.back().cut(worker.batches.back().first_ordinal());
   taken.splice(taken.end(), cut);
+  while (!worker.batches.empty() && worker.batches.front().unfinished() == 0) worker.batches.pop_front();
   for (const task_bundle& each : taken) {
     worker.unfinished -= each.count();
     worker.unfinished_bytes -= each.inputs.bytes();

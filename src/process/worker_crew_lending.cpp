@@ -1,8 +1,10 @@
+#include "process/worded.hpp"
 #include "process/worker_crew.hpp"
 
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace fanout::detail {
@@ -50,32 +52,49 @@ void worker_crew::lend(worker_process& worker) {
 /// When there is anything else to do than calls one by one.
 void worker_crew::reclaim_lent() {
   if (lent_ == 0 || may_lend()) return;
+  reclaim_idle();
+}
+
+void worker_crew::reclaim_idle() {
   for (direct_line* const line : callers_->reclaim()) take_in(*workers_[line->worker()], nullptr);
 }
 
 void worker_crew::give_back(direct_line& line, task_bundle* under_way) {
-  take_in(*workers_[line.worker()], under_way);
+  worker_process& worker = *workers_[line.worker()];
+  try {
+    take_in(worker, under_way);
+  } catch (const std::bad_alloc&) {  // to note the call: it ends here, and with it the worker that is at it
+    worker.kill();
+    end_unstarted(under_way->first_index,
+                  worded(failure_kind::too_large, [] { return "there is no memory to wait for it"; }));
+    take_in(worker, nullptr);
+  }
   deal();
   finish_when_done();
 }
 
+/// Throws `std::bad_alloc` before anything has changed, where there is a task to be noted and no memory for that.
 void worker_crew::take_in(worker_process& worker, task_bundle* under_way) {
   direct_line& line = *worker.line;
+  const std::uint32_t count = under_way ? under_way->count() : 0;
+  const std::size_t bytes = under_way ? under_way->inputs.bytes() : 0;
+  const auto limit = under_way ? under_way->terms.limit : std::chrono::nanoseconds(0);
+  if (under_way) worker.batches.emplace_back(line.next_ordinal(), std::move(*under_way));
   --lent_;
   worker.end_ordinal = line.next_ordinal();
   cost_.workers[worker.number()].tasks += line.tasks();
   told_[worker.number()] = std::move(line.told());
   worker.listens = false;
-  if (under_way) {
-    if (under_way->terms.limit.count() > 0) watch_deadlines(under_way->terms.limit);
-    worker.unfinished += under_way->count();
-    worker.unfinished_bytes += under_way->inputs.bytes();
-    const std::uint64_t first = worker.end_ordinal;
-    worker.end_ordinal += under_way->count();
-    worker.batches.emplace_back(first, std::move(*under_way));
-  }
+  worker.unfinished += count;
+  worker.unfinished_bytes += bytes;
+  worker.end_ordinal += count;
   worker.take_in();
-  for (const std::uint32_t function : std::exchange(forgotten_, {})) forget(function);
+  try {
+    if (limit.count() > 0) watch_deadlines(limit);
+    for (const std::uint32_t function : std::exchange(forgotten_, {})) forget(function);
+  } catch (const std::bad_alloc&) {  // what it was not told of would come twice
+    worker.kill();
+  }
   if (control_.aborted()) worker.kill();
 }
 

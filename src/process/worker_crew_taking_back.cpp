@@ -46,9 +46,6 @@ void worker_crew::on_results(worker_process& worker, std::string_view payload) {
 void worker_crew::on_run(worker_process& worker, const received_results& results) {
   const results_header& header = results.header;
   handed_batch* const batch = worker.batch_of(header.first_ordinal);
-  const std::uint32_t first_lane = worker.number() * shape_.threads;
-  if (header.lane < first_lane || header.lane - first_lane >= shape_.threads)
-    throw error(failure_kind::protocol, "the worker process sent a result of a lane it does not have");
   if (!batch || header.count > batch->end_ordinal() - header.first_ordinal ||
       header.first_ordinal >= worker.unsent_ordinal() || header.first_ordinal + header.count > worker.started())
     throw error(failure_kind::protocol, "the worker process sent a result of a task it does not have");
@@ -59,6 +56,9 @@ void worker_crew::on_run(worker_process& worker, const received_results& results
 void worker_crew::on_part(worker_process& worker, handed_batch& batch, const received_results& results,
                           std::uint32_t from, std::uint32_t to) {
   const results_header& header = results.header;
+  const std::uint32_t first_lane = worker.number() * shape_.threads;
+  if (header.lane < first_lane || header.lane - first_lane >= shape_.threads)
+    throw error(failure_kind::protocol, "the worker process sent a result of a lane it does not have");
   failure reason;  // read before anything is booked: it may be corrupt
   if (!header.ok) reason = decode_failure(results.values[0]);
   const std::uint64_t first = header.first_ordinal + from;
@@ -132,8 +132,8 @@ void worker_crew::on_end(worker_process& worker, const worker_end& end) {
   patience_[number].cancel();
   start_failed_ = false;
   book(worker, end);
-  if (!(worker.finishing && worker.unfinished == 0) && !control_.aborted()) judge_end(worker, end);
   try {
+    if (!(worker.finishing && worker.unfinished == 0) && !control_.aborted()) judge_end(worker, end);
     take_finished(worker);
     take_back(worker, end);
     worker.batches.clear();
@@ -149,12 +149,20 @@ void worker_crew::on_end(worker_process& worker, const worker_end& end) {
 void worker_crew::judge_end(const worker_process& worker, const worker_end& end) {
   ++cost_.restarts;
   ++cost_.workers[worker.number()].restarts;
-  if (worker.started() > 0 || (worker.ready && worker.unfinished == 0)) return;
+  if (worker.started() > 0 || (worker.ready && worker.unfinished == 0)) {
+    failed_starts_ = killed_starts_ = 0;
+    return;
+  }
   // Somebody else may kill a program while it starts, for its memory or by mistake, and let the next one live. What
   // dies in the user's own code would do so again.
   const bool by_others = !worker.killed() && !worker.page().preparing() && is_sent_by_others(end.signal());
   int& in_a_row = by_others ? killed_starts_ : failed_starts_;
-  if (by_others && in_a_row == 0) first_killed_start_ = clock::now();
+  if (by_others) {
+    const auto now = clock::now();
+    if (now - last_killed_start_ > killed_starts_limit) in_a_row = 0;
+    if (in_a_row == 0) first_killed_start_ = now;
+    last_killed_start_ = now;
+  }
   ++in_a_row;
   if (by_others ? clock::now() - first_killed_start_ > killed_starts_limit : in_a_row >= most_failed_starts) {
     control_.break_off(std::make_exception_ptr(

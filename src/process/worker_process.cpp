@@ -4,7 +4,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include <fcntl.h>
@@ -16,13 +15,28 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <exception>
 #include <new>
 #include <span>
 #include <system_error>
 #include <utility>
 
 namespace fanout::detail {
+namespace {
+
+/// Does something when a scope ends, however it does.
+template <class What>
+class at_end {
+ public:
+  explicit at_end(What what) : what_(std::move(what)) {}
+  at_end(const at_end&) = delete;
+  at_end& operator=(const at_end&) = delete;
+  ~at_end() { what_(); }
+
+ private:
+  What what_;
+};
+
+}  // namespace
 
 bool worker_end::by_signal() const noexcept {
   return known && WIFSIGNALED(status);
@@ -119,7 +133,7 @@ void worker_process::lend(std::set<std::uint32_t> told, std::function<void(worke
 void worker_process::take_in() {
   sent_ += line->bytes_sent();
   received_ += line->bytes_received();
-  const std::string unsent(line->unsent());
+  std::string unsent = line->take_unsent();
   line.reset();
   const int flags = fcntl(lent_socket_, F_GETFL);
   fcntl(lent_socket_, F_SETFL, flags | O_NONBLOCK);
@@ -131,7 +145,11 @@ void worker_process::take_in() {
     kill();
   } else {
     back.release();
-    if (!unsent.empty()) send(unsent);
+    try {
+      if (!unsent.empty()) send(unsent);
+    } catch (const std::bad_alloc&) {  // half a frame is of no use
+      kill();
+    }
   }
   grace_.cancel();
 }
@@ -165,14 +183,17 @@ void worker_process::start_writing() {
 }
 
 task<void> worker_process::write_rest() {
+  // However this ends: where there is no memory for a wait, Asio destroys the coroutine.
+  const at_end over([this] {
+    writing_ = false;
+    grace_.cancel();
+  });
   boost::system::error_code failed;
   while (!out_.empty() && !failed) {
     auto wait = socket_.async_wait(asio::socket_base::wait_write, asio::redirect_error(asio::use_awaitable, failed));
     co_await std::move(wait);
     if (!failed) start_writing();
   }
-  writing_ = false;
-  grace_.cancel();
 }
 
 worker_process::input worker_process::read_frames(const std::function<void(const frame_reader::frame&)>& on_frame) {
@@ -242,16 +263,16 @@ task<void> worker_process::wait_for_exit() {
       co_await std::move(wait);
     }
   }
-  if (failed) throw boost::system::system_error(failed);
 }
 
 task<void> worker_process::watch_exit() {
-  try {
-    auto exit = wait_for_exit();
-    co_await std::move(exit);
-  } catch (const std::exception&) {
-    kill();  // it cannot be watched, so it must end now
-  }
+  const at_end over([this] { exited(); });  // as in write_rest()
+  auto exit = wait_for_exit();
+  co_await std::move(exit);
+}
+
+void worker_process::exited() {
+  if (!has_ended()) kill();  // it cannot be watched, so it must end now
   exited_ = true;
   boost::system::error_code ignored;
   socket_.cancel(ignored);

@@ -126,7 +126,7 @@ class worker_process {
   /// Takes the socket out of the loop, and makes `line` of it. Not while a frame of this worker is being read, and only
   /// when all was sent. `when_gone` is called when the process ends while it is lent.
   void lend(std::set<std::uint32_t> told, std::function<void(worker_process&)> when_gone);
-  /// The opposite; frames that came meanwhile are read now.
+  /// The opposite; frames that came meanwhile are read now. Throws nothing: what fails ends the worker.
   void take_in();
   bool sent_all() const noexcept { return out_.empty() && !writing_; }
 
@@ -196,6 +196,7 @@ class worker_process {
   bool has_ended() const;
   task<void> wait_for_exit();
   task<void> watch_exit();
+  void exited();
   task<void> wait_for_end(asio::steady_timer::time_point until);
 
   asio::io_context& loop_;

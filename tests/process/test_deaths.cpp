@@ -21,6 +21,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
 #include <numeric>
 #include <ranges>
 #include <string>
@@ -237,17 +238,14 @@ TEST_P(a_death_at_any_call, costs_no_outcome) {
 
 /// The first, second ... worker is dead before its parent has seen it at all, and so is the next to take its place.
 TEST_P(a_death_at_any_call, of_the_nth_worker_that_is_started_costs_none) {
-  for (int call = 0, starts = 0; starts < (whole ? 1'000 : 4); ++call) {
-    int calls = 0;
-    {
-      test::death_at_start death(call);
-      GetParam().take();
-      ASSERT_FALSE(HasFailure()) << "start " << call;
-      calls = death.starts();
-    }
-    if (calls <= call) break;
-    ++starts;
+  int hit = 0;
+  for (; hit < (whole ? 1'000 : 4); ++hit) {
+    const test::death_at_start death(hit);
+    GetParam().take();
+    ASSERT_FALSE(HasFailure()) << "start " << hit;
+    if (death.starts() <= hit) break;
   }
+  EXPECT_GE(hit, 2);
 }
 
 // Many deaths, at any age ---------------------------------------------------------------------------------------------
@@ -282,6 +280,10 @@ INSTANTIATE_TEST_SUITE_P(with, deaths_at_every_age,
                                          storm_of{"two_retries_and_killers", 2, true}),
                          [](const auto& each) { return each.param.name; });
 
+int twice_or_die_at_33(int x) {
+  if (x == 33) kill(getpid(), SIGKILL);
+  return 2 * x;
+}
 int twice_slowly_or_die(int x) {
   if (x % 1000 == 999) kill(getpid(), SIGKILL);
   return twice_after_a_moment(x);
@@ -358,7 +360,8 @@ TEST_P(deaths_at_every_age, of_calls_cost_no_outcome) {
     callers.emplace_back([&] {
       while (done < least || storm.deaths() < enough()) {
         for (int x = 0; x < 100; ++x) try {
-            EXPECT_EQ(pool.call(remote<twice>, x), 2 * x);
+            EXPECT_EQ(GetParam().killers ? pool.call(remote<twice_or_die_at_33>, x) : pool.call(remote<twice>, x),
+                      2 * x);
           } catch (const error& thrown) {
             EXPECT_EQ(thrown.kind(), failure_kind::worker_died) << thrown.what();
             ++died;
@@ -371,6 +374,65 @@ TEST_P(deaths_at_every_age, of_calls_cost_no_outcome) {
   if (GetParam().retries == 0) {
     EXPECT_LE(died, storm.deaths()) << "a worker that dies has one call under way";
   }
+}
+
+// Pools that end while calls are made
+// -----------------------------------------------------------------------------------
+
+class an_end_among_calls : public test::leak_checked {};
+
+/// Now and then it takes longer than a caller is patient, so lines are given back as well.
+int twice_or_later(int x) {
+  if (x % 64 == 63) std::this_thread::sleep_for(7ms);
+  return 2 * x;
+}
+
+/// Callers until the pool is no more; each knows then.
+void end_a_pool_among_calls(const std::function<void(process_pool&)>& finish, std::chrono::microseconds after) {
+  process_pool pool({.processes = 2});
+  std::atomic<int> made = 0;
+  std::vector<std::jthread> callers;
+  for (int caller = 0; caller < 3; ++caller)
+    callers.emplace_back([&] {
+      for (int x = 0;; x = (x + 1) % 1000) try {
+          EXPECT_EQ(pool.call(remote<twice_or_later>, x), 2 * x);
+          ++made;
+        } catch (const error& thrown) {
+          if (thrown.kind() == failure_kind::worker_died) continue;
+          EXPECT_THAT(thrown.kind(), testing::AnyOf(failure_kind::cancelled, failure_kind::refused_by_policy))
+              << thrown.what();
+          return;
+        }
+    });
+  while (made < 40) std::this_thread::yield();
+  std::this_thread::sleep_for(after);
+  finish(pool);
+}
+
+TEST_F(an_end_among_calls, is_told_to_every_caller) {
+  const int rounds = whole ? 300 : 20;
+  for (int round = 0; round < rounds; ++round) {
+    const std::chrono::microseconds after(round * 37 % 3000);
+    end_a_pool_among_calls([](process_pool& pool) { pool.kill(); }, after);
+    end_a_pool_among_calls([](process_pool& pool) { pool.stop(); }, after);
+    end_a_pool_among_calls([](process_pool& pool) { pool.close(); }, after);
+  }
+}
+
+/// A worker is killed, and the pool right after it.
+TEST_F(an_end_among_calls, comes_with_a_workers_death_too) {
+  const int rounds = whole ? 300 : 30;
+  for (int round = 0; round < rounds; ++round)
+    end_a_pool_among_calls(
+        [&](process_pool& pool) {
+          for (const int child : test::children()) {
+            kill(child, SIGKILL);
+            if (round % 2 == 0) break;
+          }
+          if (round % 3 == 0) std::this_thread::yield();
+          pool.kill();
+        },
+        std::chrono::microseconds(round * 53 % 2000));
 }
 
 }  // namespace deaths

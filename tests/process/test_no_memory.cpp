@@ -19,6 +19,7 @@
 #include <new>
 #include <ranges>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace no_memory {
@@ -143,13 +144,41 @@ TEST_F(no_memory_at_all, at_any_allocation_ends_every_call) {
   EXPECT_GE(failures, 3);
 }
 
+/// Some calls take longer than a caller is patient, and are given back to the pool's thread; one dies.
+int twice_later_or_die(int x) {
+  if (x == 9) std::this_thread::sleep_for(8ms);
+  if (x == 14) kill(getpid(), SIGKILL);
+  return 2 * x;
+}
+
+TEST_F(no_memory_at_all, at_any_allocation_ends_every_call_on_the_calling_thread) {
+  const int stride = std::getenv("FANOUT_TEST_WHOLE_STORM") ? 1 : 5;
+  for (int succeeding = 0;; succeeding += stride) {
+    SCOPED_TRACE(succeeding);
+    process_pool pool({.processes = 2, .task_timeout = 20s});
+    const failing_allocation fails(1, succeeding);
+    for (int x = 0; x < 18; ++x) try {
+        EXPECT_EQ(pool.call(remote<twice_later_or_die>, x), 2 * x);
+      } catch (const error& thrown) {
+        EXPECT_THAT(thrown.kind(), testing::AnyOf(failure_kind::worker_died, failure_kind::too_large,
+                                                  failure_kind::cannot_start, failure_kind::task_failed))
+            << thrown.what();
+      }
+    ASSERT_FALSE(HasFailure());
+    if (!fails.failed()) break;
+    pool.close();
+  }
+}
+
 TEST_F(no_memory_at_all, at_any_allocation_gives_each_input_of_a_run_one_outcome) {
   const int stride = std::getenv("FANOUT_TEST_WHOLE_STORM") ? 1 : 3;
   options how;
   how.on_error = on_error::collect;
+  int failed = 0;
   for (int succeeding = 0;; succeeding += stride) {
     SCOPED_TRACE(succeeding);
-    process_pool pool({.processes = 2, .workers = {.retries = 1}});
+    process_pool pool({.processes = 4, .task_timeout = 20s, .workers = {.retries = 1}});
+    pool.call(remote<twice>, 1);  // a worker is there, and idle
     const failing_allocation fails(1, succeeding);
     std::vector<int> seen(12);
     pool.for_each_completed(
@@ -157,7 +186,9 @@ TEST_F(no_memory_at_all, at_any_allocation_gives_each_input_of_a_run_one_outcome
     EXPECT_THAT(seen, testing::Each(1));
     ASSERT_FALSE(HasFailure());
     if (!fails.failed()) break;
+    ++failed;
   }
+  EXPECT_GE(failed, 5);
 }
 
 }  // namespace no_memory

@@ -159,6 +159,7 @@ struct options_last {};
 /// Lets a template deduce what is to be given to `Function`, in full: GCC 12 deduces nothing where a pack is not the
 /// last.
 template <class Function, class... Given>
+// NOLINTNEXTLINE(bugprone-crtp-constructor-accessibility): it is empty, and made by its derived class alone
 struct call_with_options {};
 
 /// What both forms of a remote function share. An input is made of `Values`, one for each parameter.
@@ -169,6 +170,7 @@ class remote_base : public call_with_options<remote_base<F, Bound, Type, Values.
 
   template <class... Arguments>
   static constexpr bool can_pass_on = [] {
+    // NOLINTNEXTLINE(bugprone-branch-clone): two packs are expanded together only where they are as long
     if constexpr (sizeof...(Arguments) != sizeof...(Values))
       return false;
     else if constexpr (!(std::is_same_v<std::remove_cvref_t<Arguments>, Values> && ...))
@@ -259,6 +261,7 @@ class remote_base : public call_with_options<remote_base<F, Bound, Type, Values.
   /// Whether there is a value for each parameter; one more may be the options of the call.
   template <class... Given>
   static consteval bool takes_call() {
+    // NOLINTNEXTLINE(bugprone-branch-clone): what is not known has no values to compare
     if constexpr (!known)
       return false;
     else if constexpr (sizeof...(Given) == sizeof...(Values))
