@@ -70,6 +70,7 @@ int main(int argc, char** argv) {
   std::printf("awaited: %d\n", fanout::sync_wait(count_later(pool, pages[0])));
 
   std::vector<fanout::process_future<int>> counts;
+  counts.reserve(pages.size());
   for (const page& each : pages) counts.push_back(pool.submit(fanout::remote<count_words>, each));
   int total = 0;
   for (const auto& [index, count] : fanout::as_completed(counts)) total += count.get();

@@ -261,7 +261,7 @@ void PrintTo(const storm_of& of, std::ostream* out) {
 
 class deaths_at_every_age : public test::leak_checked, public testing::WithParamInterface<storm_of> {
  protected:
-  static constexpr int part() { return whole ? 1 : test::sanitized ? 100 : 20; }
+  static int part() { return whole ? 1 : test::sanitized ? 100 : 20; }
   /// Of each test of these.
   static int enough() { return std::max(5'000 / 12 / part(), 5); }
   /// Of a pool all workers die sooner or later: those that lived on would keep the others from being started.

@@ -175,6 +175,7 @@ struct calls_of {
   template <std::ranges::input_range Futures>
   static watched_calls watch(const Futures& futures) {
     std::vector<std::shared_ptr<pool_call>> calls;
+    if constexpr (std::ranges::sized_range<const Futures>) calls.reserve(std::ranges::size(futures));
     for (const auto& each : futures) calls.push_back(each.call_);
     return watched_calls(std::move(calls));
   }
