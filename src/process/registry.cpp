@@ -63,6 +63,7 @@ remote_entry::remote_entry(std::string_view function, maker made_by) : function_
 remote_entry::~remote_entry() {
   const std::lock_guard lock(all().mutex);
   std::erase(all().entries, this);
+  delete name_.load(std::memory_order_acquire);
 }
 
 // Acquire, release: the thread that sees the name sees its text.

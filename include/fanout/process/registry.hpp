@@ -45,7 +45,7 @@ class remote_entry {
 
   const std::string_view function_;
   const maker make_;
-  mutable std::atomic<const std::string*> name_{nullptr};  ///< made when it is asked for, kept for ever
+  mutable std::atomic<const std::string*> name_{nullptr};  ///< made when it is asked for
 };
 
 /// Throws `std::logic_error` when no function has that name.
