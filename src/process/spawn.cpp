@@ -17,6 +17,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -57,6 +58,20 @@ std::string why_not(const worker_surroundings& surroundings) {
     return "cannot start a worker process: workers are this program, started again by way of /proc/self/exe, and /proc "
            "is not mounted here";
   return "cannot start a worker process";
+}
+
+/// This program's own file, whatever became of its name. Under valgrind that link leads to valgrind, but reading it
+/// tells the program's name.
+const char* own_file() {
+  static const std::string file = [] {
+    const char* const preloaded = std::getenv("LD_PRELOAD");
+    std::array<char, PATH_MAX> name{};
+    if (preloaded && std::string_view(preloaded).find("vgpreload") != std::string_view::npos &&
+        readlink("/proc/self/exe", name.data(), name.size() - 1) > 0)
+      return std::string(name.data());
+    return std::string("/proc/self/exe");
+  }();
+  return file.c_str();
 }
 
 /// A program that was started as an argument of the dynamic loader is not the file its process was made from, and that
@@ -147,7 +162,7 @@ spawned_worker spawn_worker(int page, const worker_surroundings& surroundings) {
   const std::string mode = fmt::format("{}{}", worker_argument, getpid());
   std::array<char*, 3> arguments{program_name().data(), const_cast<char*>(mode.c_str()), nullptr};
   spawned_worker child;
-  const char* const program = surroundings.program ? surroundings.program : "/proc/self/exe";
+  const char* const program = surroundings.program ? surroundings.program : own_file();
   if (const int failed =
           posix_spawn(&child.pid, program, how.files(), how.attributes(), arguments.data(), environment)) {
     child.pid = -1;
