@@ -53,9 +53,11 @@ void end(std::shared_ptr<detail::thread_call> call, bool performed) {
 thread_executor::thread_executor(thread_limits limits) : limits_(with_default(limits)) {}
 
 thread_executor::~thread_executor() {
-  if (detail::fork_generation() != generation_) {  // its threads are not in this process
-    for (std::thread& thread : threads_) thread.detach();
-    std::construct_at(&changed_);  // in the copy they wait for it, and its destruction would wait for them
+  if (detail::fork_generation() != generation_) {
+    // Its threads are not in this process, where they can neither be joined nor detached; and in the copy of the
+    // condition they still wait, so its destruction would wait for them. New ones take their places.
+    for (std::thread& thread : threads_) std::construct_at(&thread);
+    std::construct_at(&changed_);
     return;
   }
   std::deque<std::shared_ptr<detail::thread_call>> dropped;
