@@ -170,15 +170,16 @@ class remote_base : public call_with_options<remote_base<F, Bound, Type, Values.
 
   template <class... Arguments>
   static constexpr bool can_pass_on = [] {
-    // NOLINTNEXTLINE(bugprone-branch-clone): two packs are expanded together only where they are as long
-    if constexpr (sizeof...(Arguments) != sizeof...(Values))
+    if constexpr (sizeof...(Arguments) == sizeof...(Values)) {  // packs are expanded together only then
+      if constexpr (!(std::is_same_v<std::remove_cvref_t<Arguments>, Values> && ...))
+        return false;
+      else if constexpr (Bound)
+        return std::is_invocable_v<typename traits::function_type, const context_type&, Arguments...>;
+      else
+        return std::is_invocable_v<typename traits::function_type, Arguments...>;
+    } else {
       return false;
-    else if constexpr (!(std::is_same_v<std::remove_cvref_t<Arguments>, Values> && ...))
-      return false;
-    else if constexpr (Bound)
-      return std::is_invocable_v<typename traits::function_type, const context_type&, Arguments...>;
-    else
-      return std::is_invocable_v<typename traits::function_type, Arguments...>;
+    }
   }();
   template <class... Arguments>
   static constexpr bool can_convert = [] {
@@ -261,15 +262,16 @@ class remote_base : public call_with_options<remote_base<F, Bound, Type, Values.
   /// Whether there is a value for each parameter; one more may be the options of the call.
   template <class... Given>
   static consteval bool takes_call() {
-    // NOLINTNEXTLINE(bugprone-branch-clone): what is not known has no values to compare
-    if constexpr (!known)
+    if constexpr (known) {
+      if constexpr (sizeof...(Given) == sizeof...(Values))
+        return (std::is_convertible_v<const Given&, const Values&> && ...);
+      else if constexpr (sizeof...(Given) == sizeof...(Values) + 1)
+        return takes_call_with_options<Given...>(std::make_index_sequence<sizeof...(Values)>{});
+      else
+        return false;
+    } else {
       return false;
-    else if constexpr (sizeof...(Given) == sizeof...(Values))
-      return (std::is_convertible_v<const Given&, const Values&> && ...);
-    else if constexpr (sizeof...(Given) == sizeof...(Values) + 1)
-      return takes_call_with_options<Given...>(std::make_index_sequence<sizeof...(Values)>{});
-    else
-      return false;
+    }
   }
   template <class... Given, std::size_t... I>
   static consteval bool takes_call_with_options(std::index_sequence<I...>) {
