@@ -1,4 +1,5 @@
 #include "cli/child.hpp"
+#include "support/sanitized.hpp"
 
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
@@ -143,7 +144,9 @@ TEST(compare, one_json_object_with_everything_in_it) {
     EXPECT_THAT(shapes, ::testing::Contains(text(workload, "best")));
   }
   EXPECT_THAT(names, ElementsAre("io", "cpu"));
-  EXPECT_THAT(kinds, ElementsAre("I/O-bound", "CPU-bound"));
+  // Memory that the address sanitizer keeps beside the program's own makes computing a matter of memory, too.
+  const char* const computing = fanout::test::sanitized ? "(CPU|memory)-bound" : "CPU-bound";
+  EXPECT_THAT(kinds, ElementsAre("I/O-bound", ::testing::MatchesRegex(computing)));
   const auto& io = whole.at("workloads").at(0);
   EXPECT_GE(number(io, "lower_bound_s"), 0.1);
   EXPECT_LE(number(io, "cpu_share"), 0.25);

@@ -217,11 +217,12 @@ struct turns {
 };
 
 TEST_P(a_death_at_any_call, costs_no_outcome) {
-  const int coarse = test::sanitized ? 6 : 1;
-  std::vector<turns> all{{moment::after, victim::youngest, 5 * coarse, 0},
-                         {moment::before, victim::youngest, 23 * coarse, 3},
-                         {moment::after, victim::oldest, 23 * coarse, 7},
-                         {moment::before, victim::oldest, 23 * coarse, 11}};
+  const int coarse = test::address_sanitized ? 6 : 1;
+  const int rare = test::thread_sanitized ? 5 : 23;  // there are fewer calls then
+  std::vector<turns> all{{moment::after, victim::youngest, test::thread_sanitized ? 1 : 5 * coarse, 0},
+                         {moment::before, victim::youngest, rare * coarse, 3},
+                         {moment::after, victim::oldest, rare * coarse, 7},
+                         {moment::before, victim::oldest, rare * coarse, 11}};
   int deaths = 0;
   for (const turns& each : all)
     for (int call = whole ? 0 : each.first;; call += whole ? 1 : each.stride) {

@@ -16,7 +16,8 @@ enum class victim { youngest, oldest };
 
 /// While this lives, a worker is dead, killed but not reaped, before the system call with that number is made or before
 /// it returns. The calls counted are those by which workers are started, spoken to, waited for and reaped: posix_spawn,
-/// send, recv, shutdown, setsockopt, epoll_wait, epoll_ctl, waitid, wait4 and waitpid.
+/// send, recv, shutdown, setsockopt, epoll_wait, epoll_ctl, waitid, wait4 and waitpid; with the thread sanitizer
+/// without send, recv and epoll.
 class death_at_call {
  public:
   death_at_call(int number, moment when, victim who);
