@@ -3,6 +3,7 @@
 
 #include <fanout/fanout.hpp>
 
+#include "process/direct_line.hpp"
 #include "support/leaks.hpp"
 #include "support/shared_page.hpp"
 
@@ -249,6 +250,32 @@ TEST_F(direct_call, mixes_with_everything_else) {
   }
   EXPECT_GE(deaths, 5);
   EXPECT_EQ(pool.report().restarts, 5u);
+}
+
+// A worker that died while a caller had it: what comes back must not wait among the idle ones for a crew that is
+// ending.
+TEST(direct_lines, one_that_is_asked_for_while_in_use_does_not_become_idle) {
+  detail::frame_reader reader;
+  detail::direct_line line(0, -1, reader, 0, {});
+  detail::direct_lines lines;
+  lines.reserve(1);
+  lines.lend(line);
+  ASSERT_EQ(lines.borrow(), &line);
+  EXPECT_FALSE(lines.reclaim(line)) << "it is in use";
+  EXPECT_FALSE(lines.give_back(line)) << "its crew wants it";
+  EXPECT_EQ(lines.borrow(), nullptr);
+}
+
+TEST(direct_lines, one_that_is_abandoned_can_be_reclaimed) {
+  detail::frame_reader reader;
+  detail::direct_line line(0, -1, reader, 0, {});
+  detail::direct_lines lines;
+  lines.reserve(1);
+  lines.lend(line);
+  ASSERT_EQ(lines.borrow(), &line);
+  lines.abandon(line);
+  EXPECT_TRUE(lines.reclaim(line));
+  EXPECT_EQ(lines.borrow(), nullptr);
 }
 
 }  // namespace direct_calls

@@ -133,7 +133,7 @@ class process_future {
 
   /// Blocks until the call has ended. Throws `fanout::error`: of the kind the function threw, or `task_failed` for any
   /// other exception of it; `timeout`, `worker_died`, `too_large`; `cancelled` when the call or its pool was ended; and
-  /// `std::system_error` when no worker could be started.
+  /// `cannot_start` when no worker process could be started.
   R get() const {
     call().wait();
     return decode_(call_->result());
