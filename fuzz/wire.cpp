@@ -1,6 +1,6 @@
 #include "process/wire.hpp"
 
-#include <fanout/core/remote_job.hpp>
+#include <fanout/core/detail/remote_job.hpp>
 #include <fanout/fetch/exchange.hpp>
 #include <fanout/process/codec.hpp>
 

@@ -1,4 +1,4 @@
-#include <fanout/async/child_array.hpp>
+#include <fanout/async/detail/child_array.hpp>
 #include <fanout/async/exception_group.hpp>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include <fanout/async/child_scope.hpp>
+#include <fanout/async/detail/child_scope.hpp>
 #include <fanout/base/failure.hpp>
 
 #include <boost/asio/associated_cancellation_slot.hpp>

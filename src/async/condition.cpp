@@ -1,5 +1,5 @@
 #include <fanout/async/condition.hpp>
-#include <fanout/async/observation.hpp>
+#include <fanout/async/detail/observation.hpp>
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>

@@ -1,4 +1,4 @@
-#include <fanout/async/coroutine_start.hpp>
+#include <fanout/async/detail/coroutine_start.hpp>
 
 namespace fanout::detail {
 

@@ -1,5 +1,5 @@
 #include <fanout/async/debug.hpp>
-#include <fanout/async/observation.hpp>
+#include <fanout/async/detail/observation.hpp>
 #include <fanout/base/failure.hpp>
 
 #include "async/task_record.hpp"

@@ -1,5 +1,5 @@
+#include <fanout/async/detail/observation.hpp>
 #include <fanout/async/event.hpp>
-#include <fanout/async/observation.hpp>
 
 #include <boost/asio/this_coro.hpp>
 

@@ -1,7 +1,7 @@
-#include <fanout/async/observation.hpp>
+#include <fanout/async/detail/observation.hpp>
 #include <fanout/async/program.hpp>
+#include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/base/failure.hpp>
-#include <fanout/base/owned_descriptor.hpp>
 
 #include "async/child_process.hpp"
 #include "async/spawn_settings.hpp"

@@ -1,4 +1,4 @@
-#include <fanout/async/observation.hpp>
+#include <fanout/async/detail/observation.hpp>
 #include <fanout/async/signals.hpp>
 
 #include <boost/asio/this_coro.hpp>

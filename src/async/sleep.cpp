@@ -1,6 +1,6 @@
-#include <fanout/async/alarm.hpp>
-#include <fanout/async/observation.hpp>
-#include <fanout/async/parked_handler.hpp>
+#include <fanout/async/detail/observation.hpp>
+#include <fanout/async/detail/parked_handler.hpp>
+#include <fanout/async/detail/queued_timer.hpp>
 #include <fanout/async/sleep.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -25,7 +25,7 @@ namespace {
 
 /// A coroutine that sleeps; this lives in its frame. It is resumed by a post, so that whoever wakes many is not held up
 /// by the first.
-class sleeper final : public alarm {
+class sleeper final : public queued_timer {
  public:
   /// What to await, once.
   auto until(std::chrono::steady_clock::time_point when) {
@@ -35,7 +35,7 @@ class sleeper final : public alarm {
         },
         asio::deferred, this, when);
   }
-  using alarm::rung;
+  using queued_timer::fired;
 
  private:
   struct canceller {
@@ -65,12 +65,12 @@ class sleeper final : public alarm {
     const asio::io_context::executor_type executor = *loop_;  // this may be gone before the post returns
     asio::post(executor, parked_turn(parked_, with));
   }
-  bool ring() override {
+  bool fire() override {
     wake({});
     return true;
   }
-  void clock_ends() noexcept override {
-    rung();
+  void queue_ends() noexcept override {
+    fired();
     parked_.drop();
   }
 
@@ -87,7 +87,7 @@ task<void> sleep(any_duration<std::chrono::steady_clock::duration> duration) {
   detail::sleeper self;
   auto end = self.until(detail::after(std::chrono::steady_clock::now(), duration));
   co_await std::move(end);
-  self.rung();
+  self.fired();
 }
 
 task<void> sleep_until(std::chrono::steady_clock::time_point when) {
@@ -95,7 +95,7 @@ task<void> sleep_until(std::chrono::steady_clock::time_point when) {
   detail::sleeper self;
   auto end = self.until(when);
   co_await std::move(end);
-  self.rung();
+  self.fired();
 }
 
 task<void> yield() {

@@ -1,4 +1,4 @@
-#include <fanout/async/running_loop.hpp>
+#include <fanout/async/detail/running_loop.hpp>
 #include <fanout/async/sync_wait.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>

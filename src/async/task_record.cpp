@@ -1,6 +1,6 @@
 #include "async/task_record.hpp"
 
-#include <fanout/async/observation.hpp>
+#include <fanout/async/detail/observation.hpp>
 
 #include <utility>
 

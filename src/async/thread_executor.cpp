@@ -1,6 +1,6 @@
 #include <fanout/async/thread_executor.hpp>
+#include <fanout/base/detail/fork_generation.hpp>
 #include <fanout/base/failure.hpp>
-#include <fanout/base/fork_generation.hpp>
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>

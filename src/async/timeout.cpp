@@ -12,7 +12,7 @@ timed_child::timed_child(asio::any_io_executor executor, std::chrono::steady_clo
                          std::chrono::steady_clock::time_point deadline)
     : single_child(std::move(executor)), begun_(begun), deadline_(deadline) {}
 
-// The alarm is this object, which is gone soon after the child has ended. For one that cannot be stopped, because its
+// The timer is this object, which is gone soon after the child has ended. For one that cannot be stopped, because its
 // time has come and its turn is queued, the parent waits.
 void timed_child::on_started() {
   if (ended_) return;
@@ -22,9 +22,9 @@ void timed_child::on_started() {
 }
 
 // Of two time limits, one inside the other, that have both passed, the inner one hears of the cancellation by the outer
-// before it rings.
-bool timed_child::ring() {
-  rung();
+// before it fires.
+bool timed_child::fire() {
+  fired();
   armed_ = false;
   if (ended_) {
     let_go();

@@ -1,4 +1,4 @@
-#include <fanout/async/observation.hpp>
+#include <fanout/async/detail/observation.hpp>
 #include <fanout/async/to_thread.hpp>
 
 #include <boost/asio/any_io_executor.hpp>

@@ -1,4 +1,4 @@
-#include <fanout/async/wait_queue.hpp>
+#include <fanout/async/detail/wait_queue.hpp>
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>

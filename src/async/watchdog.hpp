@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/async/observation.hpp>
+#include <fanout/async/detail/observation.hpp>
 
 #include "async/task_record.hpp"
 

@@ -1,6 +1,6 @@
 #include <fanout/base/failure.hpp>
 
-#include "base/throw_sites.hpp"
+#include "base/throw_locations.hpp"
 
 #include <boost/core/demangle.hpp>
 
@@ -36,12 +36,12 @@ std::string current_exception_type() {
 
 /// Where the exception being handled was thrown, if this program keeps that.
 std::string current_exception_site(const std::exception_ptr& current) {
-  if (!detail::throw_site) return {};
+  if (!detail::throw_location) return {};
   const void* thrown = nullptr;
   static_assert(sizeof current == sizeof thrown, "an exception_ptr is a pointer to the exception object");
   // NOLINTNEXTLINE(bugprone-undefined-memory-manipulation): read only, and the static_assert says what it is
   std::memcpy(static_cast<void*>(&thrown), static_cast<const void*>(&current), sizeof thrown);
-  return detail::throw_site(thrown);
+  return detail::throw_location(thrown);
 }
 
 }  // namespace

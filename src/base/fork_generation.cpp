@@ -1,4 +1,4 @@
-#include <fanout/base/fork_generation.hpp>
+#include <fanout/base/detail/fork_generation.hpp>
 
 #include <pthread.h>
 

@@ -2,8 +2,8 @@
 
 #include <fanout/base/failure.hpp>
 #include <fanout/compare/compare.hpp>
+#include <fanout/compare/detail/text.hpp>
 #include <fanout/compare/present.hpp>
-#include <fanout/compare/text.hpp>
 #include <fanout/core/interrupt.hpp>
 #include <fanout/core/shape.hpp>
 

@@ -2,7 +2,7 @@
 
 #include <fanout/base/failure.hpp>
 #include <fanout/base/saturated_time.hpp>
-#include <fanout/compare/machine.hpp>
+#include <fanout/compare/detail/machine.hpp>
 #include <fanout/compare/workloads.hpp>
 #include <fanout/http/url.hpp>
 

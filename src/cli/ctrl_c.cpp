@@ -32,7 +32,7 @@ void on_signal_aborting(int) {
   handler_target->raise();
 }
 
-void on_alarm(int) {
+void on_timer(int) {
   handler_target->raise();
 }
 
@@ -44,7 +44,7 @@ const interrupt& catch_ctrl_c(first_ctrl_c meaning) {
   action.sa_handler = meaning == first_ctrl_c::drains ? on_signal_draining : on_signal_aborting;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  action.sa_handler = on_alarm;
+  action.sa_handler = on_timer;
   sigaction(SIGALRM, &action, nullptr);
   return raised();
 }

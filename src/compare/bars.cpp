@@ -1,5 +1,5 @@
 #include <fanout/compare/beside_python.hpp>
-#include <fanout/compare/text.hpp>
+#include <fanout/compare/detail/text.hpp>
 
 #include "compare/json_figures.hpp"
 

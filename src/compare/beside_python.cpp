@@ -1,7 +1,7 @@
 #include <fanout/async/program.hpp>
 #include <fanout/base/failure.hpp>
 #include <fanout/compare/beside_python.hpp>
-#include <fanout/compare/text.hpp>
+#include <fanout/compare/detail/text.hpp>
 #include <fanout/core/shape.hpp>
 
 #include "compare/embedded.hpp"

@@ -1,6 +1,6 @@
 #include <fanout/compare/compare.hpp>
-#include <fanout/compare/machine.hpp>
-#include <fanout/compare/text.hpp>
+#include <fanout/compare/detail/machine.hpp>
+#include <fanout/compare/detail/text.hpp>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>

@@ -1,4 +1,4 @@
-#include <fanout/compare/machine.hpp>
+#include <fanout/compare/detail/machine.hpp>
 #include <fanout/core/shape.hpp>
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 #include <fanout/compare/workloads.hpp>
-#include <fanout/core/usage.hpp>
+#include <fanout/core/detail/usage.hpp>
 #include <fanout/process/remote.hpp>
 
 #include "compare/equal_tasks.hpp"

@@ -1,7 +1,7 @@
 #include "compare/noise.hpp"
 
+#include <fanout/core/detail/usage.hpp>
 #include <fanout/core/shape.hpp>
-#include <fanout/core/usage.hpp>
 
 #include "compare/sieve.hpp"
 

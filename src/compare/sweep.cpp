@@ -1,6 +1,6 @@
 #include <fanout/compare/comparison.hpp>
+#include <fanout/compare/detail/text.hpp>
 #include <fanout/compare/sweep.hpp>
-#include <fanout/compare/text.hpp>
 
 #include "compare/verdict.hpp"
 

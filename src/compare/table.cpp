@@ -1,5 +1,5 @@
 #include <fanout/compare/compare.hpp>
-#include <fanout/compare/text.hpp>
+#include <fanout/compare/detail/text.hpp>
 
 #include <fmt/format.h>
 
@@ -69,7 +69,7 @@ std::string line_of_failure(const comparison_row& row, std::size_t name_width, s
 }
 
 /// What went between processes, which the columns have no room for.
-std::string travel_of(const comparison& of, std::size_t width) {
+std::string serialization_of(const comparison& of, std::size_t width) {
   std::string text;
   for (const auto& row : of.rows) {
     const report& cost = row.cost;
@@ -95,7 +95,7 @@ std::string render_table(const comparison& of, std::size_t width) {
     text += row.ok()
                 ? line_of(to_string(row.shape), name_width, columns, [&](const column& each) { return each.cell(row); })
                 : line_of_failure(row, name_width, width);
-  return text + travel_of(of, width) + '\n' + detail::wrap(detail::printable(of.why), width, 0) + '\n';
+  return text + serialization_of(of, width) + '\n' + detail::wrap(detail::printable(of.why), width, 0) + '\n';
 }
 
 }  // namespace fanout

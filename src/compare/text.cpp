@@ -1,4 +1,4 @@
-#include <fanout/compare/text.hpp>
+#include <fanout/compare/detail/text.hpp>
 
 #include <fmt/format.h>
 

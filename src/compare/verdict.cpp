@@ -1,6 +1,6 @@
 #include "compare/verdict.hpp"
 
-#include <fanout/compare/text.hpp>
+#include <fanout/compare/detail/text.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

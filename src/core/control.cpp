@@ -1,4 +1,4 @@
-#include <fanout/core/control.hpp>
+#include <fanout/core/detail/control.hpp>
 
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
-#include <fanout/async/running_loop.hpp>
-#include <fanout/core/coroutine_source.hpp>
+#include <fanout/async/detail/running_loop.hpp>
+#include <fanout/core/detail/coroutine_source.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>

@@ -1,4 +1,4 @@
-#include <fanout/core/encoded_values.hpp>
+#include <fanout/core/detail/encoded_values.hpp>
 
 #include <utility>
 
@@ -29,7 +29,7 @@ std::optional<encoded_view> encoded_view::take(std::string_view& payload, std::u
   return taken;
 }
 
-failure too_large_to_travel() {
+failure too_large_to_send() {
   return {.kind = failure_kind::too_large, .message = "values of more than 1 GiB cannot travel between processes"};
 }
 

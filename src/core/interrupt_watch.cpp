@@ -1,6 +1,6 @@
 #include "core/interrupt_watch.hpp"
 
-#include <fanout/base/wait_handle.hpp>
+#include <fanout/base/detail/wait_handle.hpp>
 #include <fanout/core/interrupt.hpp>
 
 namespace fanout::detail {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <fanout/base/task.hpp>
-#include <fanout/core/control.hpp>
+#include <fanout/core/detail/control.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>

@@ -1,10 +1,10 @@
 #include "core/lanes.hpp"
 
-#include <fanout/async/running_loop.hpp>
+#include <fanout/async/detail/running_loop.hpp>
 #include <fanout/async/sleep.hpp>
+#include <fanout/base/detail/wait_handle.hpp>
 #include <fanout/base/saturated_time.hpp>
-#include <fanout/base/wait_handle.hpp>
-#include <fanout/core/lanes.hpp>
+#include <fanout/core/detail/lanes.hpp>
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -178,7 +178,7 @@ void lane::open_slot() {
   slot& place = slots_.emplace_back(*this, number_, limit_ == 1);
   ++open_;
   asio::any_io_executor executor = loop_.get_executor();
-  if (control().options().timeline) executor = heard_executor(std::move(executor), place);
+  if (control().options().timeline) executor = instrumented_executor(std::move(executor), place);
   asio::co_spawn(executor, set_.work().run_slot(place),
                  asio::bind_cancellation_slot(place.cancellation(), [this](std::exception_ptr failed) {
                    if (failed && !control().aborted()) control().break_off(failed);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/core/lanes.hpp>
+#include <fanout/core/detail/lanes.hpp>
 
 #include "core/interrupt_watch.hpp"
 #include "core/probe.hpp"

@@ -1,4 +1,4 @@
-#include <fanout/core/order_window.hpp>
+#include <fanout/core/detail/order_window.hpp>
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

@@ -1,4 +1,4 @@
-#include <fanout/core/pipeline.hpp>
+#include <fanout/core/detail/pipeline.hpp>
 
 #include <fmt/format.h>
 

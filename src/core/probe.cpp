@@ -128,7 +128,7 @@ void probe::decide_loops() {
   choice_ = fmt::format("{}: one loop is the bottleneck, so every core got one", seen_);
   lanes_.shrink_first(target.slots(0), [this, target] {
     lanes_.grow(target);
-    if (timer_ && target.threads > 1 && lanes_.work().cost_of_travel().possible) measure_loops(target.threads);
+    if (timer_ && target.threads > 1 && lanes_.work().cost_of_serialization().possible) measure_loops(target.threads);
   });
 }
 
@@ -280,11 +280,11 @@ void probe::decide_alone() {
 
 /// With mutex_ held.
 void probe::leave_for_processes(std::string_view seen, std::chrono::nanoseconds task) {
-  const travel_cost travel = lanes_.work().cost_of_travel();
+  const serialization_cost travel = lanes_.work().cost_of_serialization();
   if (!travel.possible) return;
   const auto price = fmt::format("a task's {} bytes take {:.3f} ms to encode", travel.bytes,
                                  std::chrono::duration<double, std::milli>(travel.each).count());
-  if (!worth_its_travel(travel.each, task)) {
+  if (!worth_serializing(travel.each, task)) {
     choice_ = fmt::format("{}: the tasks wait for each other, but {}, too long to send them elsewhere", seen, price);
     return;
   }

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <fanout/base/task.hpp>
-#include <fanout/core/control.hpp>
-#include <fanout/core/lane_work.hpp>
+#include <fanout/core/detail/control.hpp>
+#include <fanout/core/detail/lane_work.hpp>
 #include <fanout/core/shape.hpp>
 
 #include "core/probe_rules.hpp"

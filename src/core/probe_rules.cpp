@@ -48,7 +48,7 @@ threads_judged judge(const threads_seen& threads) {
   return threads.lanes >= 2 && cores > about_one ? threads_judged::perhaps_by_turns : threads_judged::wait;
 }
 
-bool worth_its_travel(std::chrono::nanoseconds encoding, std::chrono::nanoseconds task) {
+bool worth_serializing(std::chrono::nanoseconds encoding, std::chrono::nanoseconds task) {
   return encoding * 2 <= task / 2;
 }
 

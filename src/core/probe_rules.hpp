@@ -52,6 +52,6 @@ threads_judged judge(const threads_seen& threads);
 
 /// Whether a task can go on elsewhere whose input and result take `encoding`, and as long again to decode on the other
 /// side: for at most half of what the task takes.
-bool worth_its_travel(std::chrono::nanoseconds encoding, std::chrono::nanoseconds task);
+bool worth_serializing(std::chrono::nanoseconds encoding, std::chrono::nanoseconds task);
 
 }  // namespace fanout::detail

@@ -1,4 +1,4 @@
-#include <fanout/core/remote_job.hpp>
+#include <fanout/core/detail/remote_job.hpp>
 
 #include <atomic>
 #include <stdexcept>

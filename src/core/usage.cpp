@@ -1,4 +1,4 @@
-#include <fanout/core/usage.hpp>
+#include <fanout/core/detail/usage.hpp>
 
 #include <fcntl.h>
 #include <time.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <fanout/base/failure.hpp>
-#include <fanout/core/remote_job.hpp>
+#include <fanout/core/detail/remote_job.hpp>
 
 #include "process/wire.hpp"
 

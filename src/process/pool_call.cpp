@@ -1,4 +1,4 @@
-#include <fanout/async/observation.hpp>
+#include <fanout/async/detail/observation.hpp>
 #include <fanout/process/process_future.hpp>
 
 #include <boost/asio/cancellation_type.hpp>

@@ -150,7 +150,7 @@ void pool_engine::run(run_control& control, remote_job& job, const fanout::shape
 
 std::uint32_t pool_engine::acquire(remote_callable function) {
   require_own_process();
-  if (function.context.size() > max_value_bytes) throw error(too_large_to_travel());  // here, not when it is told
+  if (function.context.size() > max_value_bytes) throw error(too_large_to_send());  // here, not when it is told
   return functions_.acquire(std::move(function));
 }
 

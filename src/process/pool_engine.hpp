@@ -1,9 +1,9 @@
 #pragma once
 
-#include <fanout/base/fork_generation.hpp>
-#include <fanout/base/owned_descriptor.hpp>
+#include <fanout/base/detail/fork_generation.hpp>
+#include <fanout/base/detail/owned_descriptor.hpp>
+#include <fanout/core/detail/remote_job.hpp>
 #include <fanout/core/options.hpp>
-#include <fanout/core/remote_job.hpp>
 #include <fanout/process/process_pool.hpp>
 
 #include "process/direct_line.hpp"

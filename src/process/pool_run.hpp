@@ -1,8 +1,8 @@
 #pragma once
 
-#include <fanout/base/owned_descriptor.hpp>
-#include <fanout/core/control.hpp>
-#include <fanout/core/remote_job.hpp>
+#include <fanout/base/detail/owned_descriptor.hpp>
+#include <fanout/core/detail/control.hpp>
+#include <fanout/core/detail/remote_job.hpp>
 
 #include "process/pool_engine.hpp"
 #include "process/task_time.hpp"

@@ -122,7 +122,7 @@ std::shared_ptr<detail::pool_call> refused_call(failure reason) {
 std::shared_ptr<detail::pool_call> process_pool::start(encoded_call made) {
   detail::check_shape(engine_->shape(), made.coroutine, true);
   auto& [argument, refused] = made.argument;
-  if (!refused && argument.size() > detail::max_value_bytes) refused = detail::too_large_to_travel();
+  if (!refused && argument.size() > detail::max_value_bytes) refused = detail::too_large_to_send();
   if (refused) return refused_call(*std::move(refused));
   const auto client =
       make_single_call(engine_, engine_->acquire({std::string(made.function), std::move(made.context)}));

@@ -1,4 +1,4 @@
-#include <fanout/process/registry.hpp>
+#include <fanout/process/detail/registry.hpp>
 
 #include <fmt/format.h>
 

@@ -16,7 +16,7 @@ result_sender::result_sender(parent_link& parent, unsent_results& unsent)
     : parent_(parent), unsent_(unsent), flushed_ns_(to_ns(clock::now())) {}
 
 void result_sender::add(const ended_task& task, std::string& value, std::optional<failure>& failed) {
-  if (value.size() > max_value_bytes && !failed) failed = too_large_to_travel();
+  if (value.size() > max_value_bytes && !failed) failed = too_large_to_send();
   if (failed) {
     value.clear();
     encode_failure(*failed, value);

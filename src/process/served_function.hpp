@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/process/registry.hpp>
+#include <fanout/process/detail/registry.hpp>
 
 #include <atomic>
 #include <memory>

@@ -1,6 +1,6 @@
 #include "process/spawn.hpp"
 
-#include <fanout/base/owned_descriptor.hpp>
+#include <fanout/base/detail/owned_descriptor.hpp>
 
 #include "async/spawn_settings.hpp"
 #include "process/worker.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <fanout/core/control.hpp>
-#include <fanout/core/lanes.hpp>
+#include <fanout/core/detail/control.hpp>
+#include <fanout/core/detail/lanes.hpp>
 
 #include "process/parent_link.hpp"
 #include "process/progress_page.hpp"

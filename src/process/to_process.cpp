@@ -1,5 +1,5 @@
-#include <fanout/async/observation.hpp>
-#include <fanout/core/remote_job.hpp>
+#include <fanout/async/detail/observation.hpp>
+#include <fanout/core/detail/remote_job.hpp>
 #include <fanout/process/to_process.hpp>
 
 #include "async/child_process.hpp"
@@ -83,7 +83,7 @@ class calling_worker final : public child_process {
 
   void encode(const process_call& call) {
     const std::string& argument = call.argument.bytes;
-    if (argument.size() > max_value_bytes) throw error(too_large_to_travel());
+    if (argument.size() > max_value_bytes) throw error(too_large_to_send());
     frame_writer setup(out_, frame_type::setup);
     append_raw(out_, hello_frame{});
     append_raw(out_, setup_frame{});

@@ -40,7 +40,7 @@ frame_writer::frame_writer(std::string& bytes, frame_type type) : bytes_(bytes),
 
 void frame_writer::close(std::size_t following) {
   const std::size_t payload = payload_bytes() + following;
-  if (payload > max_frame_bytes) throw error(too_large_to_travel());
+  if (payload > max_frame_bytes) throw error(too_large_to_send());
   const frame_header header{static_cast<std::uint32_t>(payload), type_};
   std::memcpy(bytes_.data() + header_at_, &header, sizeof header);
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <fanout/core/encoded_values.hpp>
+#include <fanout/core/detail/encoded_values.hpp>
+#include <fanout/core/detail/remote_job.hpp>
 #include <fanout/core/outcome.hpp>
-#include <fanout/core/remote_job.hpp>
 #include <fanout/core/report.hpp>
 
 #include "process/build_identity.hpp"

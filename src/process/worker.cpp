@@ -1,6 +1,6 @@
 #include "process/worker.hpp"
 
-#include <fanout/core/usage.hpp>
+#include <fanout/core/detail/usage.hpp>
 
 #include "process/parent_link.hpp"
 #include "process/wire.hpp"

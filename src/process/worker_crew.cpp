@@ -1,6 +1,6 @@
 #include "process/worker_crew.hpp"
 
-#include <fanout/core/pipeline.hpp>
+#include <fanout/core/detail/pipeline.hpp>
 
 #include "process/worker_runner.hpp"
 #include "process/worker_settings.hpp"

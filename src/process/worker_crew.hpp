@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/core/remote_job.hpp>
+#include <fanout/core/detail/remote_job.hpp>
 
 #include "core/interrupt_watch.hpp"
 #include "process/direct_line.hpp"

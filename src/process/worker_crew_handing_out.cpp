@@ -1,5 +1,5 @@
-#include <fanout/base/wait_handle.hpp>
-#include <fanout/core/pipeline.hpp>
+#include <fanout/base/detail/wait_handle.hpp>
+#include <fanout/core/detail/pipeline.hpp>
 
 #include "process/worker_crew.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/base/owned_descriptor.hpp>
+#include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/base/task.hpp>
 #include <fanout/core/worker_options.hpp>
 

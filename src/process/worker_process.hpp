@@ -1,8 +1,8 @@
 #pragma once
 
-#include <fanout/base/owned_descriptor.hpp>
+#include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/base/task.hpp>
-#include <fanout/core/remote_job.hpp>
+#include <fanout/core/detail/remote_job.hpp>
 
 #include "process/direct_line.hpp"
 #include "process/outgoing.hpp"

@@ -1,7 +1,7 @@
 #include "process/worker_run.hpp"
 
-#include <fanout/core/pipeline.hpp>
-#include <fanout/core/usage.hpp>
+#include <fanout/core/detail/pipeline.hpp>
+#include <fanout/core/detail/usage.hpp>
 
 #include "process/worker.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <fanout/core/control.hpp>
-#include <fanout/core/lanes.hpp>
+#include <fanout/core/detail/control.hpp>
+#include <fanout/core/detail/lanes.hpp>
 #include <fanout/core/options.hpp>
 
 #include "process/attendant.hpp"

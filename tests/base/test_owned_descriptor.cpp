@@ -1,4 +1,4 @@
-#include <fanout/base/owned_descriptor.hpp>
+#include <fanout/base/detail/owned_descriptor.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-#include <fanout/base/owned_descriptor.hpp>
-#include <fanout/base/wait_handle.hpp>
+#include <fanout/base/detail/owned_descriptor.hpp>
+#include <fanout/base/detail/wait_handle.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 #include <fanout/compare/workloads.hpp>
+#include <fanout/core/detail/usage.hpp>
 #include <fanout/core/map.hpp>
-#include <fanout/core/usage.hpp>
 #include <fanout/process/remote.hpp>
 
 #include "support/leaks.hpp"

@@ -1,5 +1,5 @@
 #include <fanout/compare/compare.hpp>
-#include <fanout/compare/text.hpp>
+#include <fanout/compare/detail/text.hpp>
 
 #include "compare/verdict.hpp"
 

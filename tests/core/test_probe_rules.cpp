@@ -87,9 +87,9 @@ TEST(threads, one_alone_waits_for_no_other) {
 }
 
 TEST(travel, is_worth_it_for_at_most_half_of_what_a_task_takes) {
-  EXPECT_TRUE(worth_its_travel(25us, 100us));
-  EXPECT_FALSE(worth_its_travel(26us, 100us));
-  EXPECT_TRUE(worth_its_travel(0ns, 0ns));
+  EXPECT_TRUE(worth_serializing(25us, 100us));
+  EXPECT_FALSE(worth_serializing(26us, 100us));
+  EXPECT_TRUE(worth_serializing(0ns, 0ns));
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ encoded_values encoded(const std::vector<std::string>& values) {
   return all;
 }
 
-void expect_travels(const std::vector<std::string>& values) {
+void expect_serializable(const std::vector<std::string>& values) {
   const auto sent = encoded(values);
   std::string payload;
   sent.append_to(payload);
@@ -60,10 +60,10 @@ void expect_travels(const std::vector<std::string>& values) {
 }
 
 TEST(batch, values_of_one_size_and_of_many_travel) {
-  expect_travels({"abcd", "efgh", "ijkl"});
-  expect_travels({"a", "", "bcd", "ef"});
-  expect_travels({"", "", ""});
-  expect_travels({"only"});
+  expect_serializable({"abcd", "efgh", "ijkl"});
+  expect_serializable({"a", "", "bcd", "ef"});
+  expect_serializable({"", "", ""});
+  expect_serializable({"only"});
 }
 
 TEST(batch, a_part_has_the_same_values) {

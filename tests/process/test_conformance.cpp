@@ -1,6 +1,6 @@
 // One suite for every shape: what holds for a run must hold wherever its tasks are.
 
-#include <fanout/core/usage.hpp>
+#include <fanout/core/detail/usage.hpp>
 #include <fanout/fanout.hpp>
 
 #include "support/leaks.hpp"

@@ -1,6 +1,6 @@
 // Worker processes that die, hang, or say what nobody understands.
 
-#include <fanout/core/usage.hpp>
+#include <fanout/core/detail/usage.hpp>
 #include <fanout/fanout.hpp>
 
 #include "support/leaks.hpp"

@@ -1,6 +1,6 @@
 // Two programs that are not the same build do not work together.
 
-#include <fanout/base/owned_descriptor.hpp>
+#include <fanout/base/detail/owned_descriptor.hpp>
 
 #include "async/spawn_settings.hpp"
 #include "process/progress_page.hpp"

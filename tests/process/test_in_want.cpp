@@ -85,9 +85,10 @@ TEST_F(program_in_want, of_a_file_of_its_own_name_says_so) {
   EXPECT_EQ(program.wait(), 0);
 }
 
-// fanout::throw_sites, which the helper has
+// fanout::throw_locations, which the helper has
 TEST_F(program_in_want, of_the_place_where_an_exception_was_thrown_is_told) {
-  if (!FANOUT_THROW_SITES) GTEST_SKIP() << "this build has no fanout::throw_sites: it takes GCC and no sanitizer";
+  if (!FANOUT_THROW_LOCATIONS)
+    GTEST_SKIP() << "this build has no fanout::throw_locations: it takes GCC and no sanitizer";
   child program(FANOUT_HELPER, {"throws"});
   for (int where = 0; where < 2; ++where) {
     EXPECT_THAT(program.read_line(), MatchesRegex("helper::throws_itself\\(int\\) at helper.cpp:[0-9]+"));

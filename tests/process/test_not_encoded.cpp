@@ -1,7 +1,7 @@
 // Inputs that cannot be encoded: each is one failure, and its neighbours go their way.
 
-#include <fanout/core/encoded_values.hpp>
-#include <fanout/core/remote_job.hpp>
+#include <fanout/core/detail/encoded_values.hpp>
+#include <fanout/core/detail/remote_job.hpp>
 #include <fanout/fanout.hpp>
 
 #include "support/failing_calls.hpp"

@@ -1,6 +1,6 @@
 // Bytes written from where they are, and frames that are received into memory of their own.
 
-#include <fanout/base/owned_descriptor.hpp>
+#include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/fanout.hpp>
 
 #include "process/outgoing.hpp"

@@ -289,7 +289,7 @@ std::vector<T> twice(const T& first, const T& second) {
 class values : public test::leak_checked {
  protected:
   template <class T>
-  void expect_travels(const T& value) {
+  void expect_serializable(const T& value) {
     EXPECT_EQ(pool_->call(remote<same<T>>, value), value);
     EXPECT_EQ(pool_->call(remote<twice<T>>, value, value), (std::vector<T>{value, value}));
     EXPECT_EQ(pool_->map(remote<same<T>>, std::vector<T>{value}), std::vector<T>{value});
@@ -315,29 +315,29 @@ bool share(const std::shared_ptr<int>& one, const std::shared_ptr<int>& other) {
 }
 
 TEST_F(values, of_the_standard_library_travel) {
-  expect_travels(std::filesystem::path("/tmp/some where"));
-  expect_travels(std::vector<std::filesystem::path>{"a", "b"});
-  expect_travels(std::optional<int>(3));
-  expect_travels(std::optional<std::string>());
-  expect_travels(std::variant<std::monostate, int, std::string>("text"));
-  expect_travels(std::variant<std::monostate, int, std::string>());
-  expect_travels(std::chrono::nanoseconds(5));
-  expect_travels(std::chrono::duration<double>(1.5));
-  expect_travels(std::chrono::system_clock::now());
-  expect_travels(std::chrono::steady_clock::now());
-  expect_travels(std::deque<int>{1, 2});
-  expect_travels(std::list<std::string>{"a", "b"});
-  expect_travels(std::map<std::string, std::optional<std::vector<int>>>{{"a", {{1, 2}}}, {"b", {}}});
-  expect_travels(std::array<std::pair<int, std::string>, 2>{{{1, "a"}, {2, "b"}}});
-  expect_travels(colour::green);
-  expect_travels(true);
+  expect_serializable(std::filesystem::path("/tmp/some where"));
+  expect_serializable(std::vector<std::filesystem::path>{"a", "b"});
+  expect_serializable(std::optional<int>(3));
+  expect_serializable(std::optional<std::string>());
+  expect_serializable(std::variant<std::monostate, int, std::string>("text"));
+  expect_serializable(std::variant<std::monostate, int, std::string>());
+  expect_serializable(std::chrono::nanoseconds(5));
+  expect_serializable(std::chrono::duration<double>(1.5));
+  expect_serializable(std::chrono::system_clock::now());
+  expect_serializable(std::chrono::steady_clock::now());
+  expect_serializable(std::deque<int>{1, 2});
+  expect_serializable(std::list<std::string>{"a", "b"});
+  expect_serializable(std::map<std::string, std::optional<std::vector<int>>>{{"a", {{1, 2}}}, {"b", {}}});
+  expect_serializable(std::array<std::pair<int, std::string>, 2>{{{1, "a"}, {2, "b"}}});
+  expect_serializable(colour::green);
+  expect_serializable(true);
 }
 
 TEST_F(values, of_own_types_travel_in_each_way_of_writing_it) {
-  expect_travels(with_free_serialize{1});
-  expect_travels(with_free_pair{2});
-  expect_travels(with_own_pair{3});
-  expect_travels(std::vector<with_free_pair>{{4}, {5}});
+  expect_serializable(with_free_serialize{1});
+  expect_serializable(with_free_pair{2});
+  expect_serializable(with_own_pair{3});
+  expect_serializable(std::vector<with_free_pair>{{4}, {5}});
 }
 
 TEST_F(values, that_pointers_own_travel) {

@@ -1,6 +1,6 @@
 // Every shape is what it says it is, observed from outside.
 
-#include <fanout/core/usage.hpp>
+#include <fanout/core/detail/usage.hpp>
 #include <fanout/fanout.hpp>
 
 #include "cli/child.hpp"

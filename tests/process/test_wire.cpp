@@ -196,8 +196,8 @@ struct no_default {
 };
 
 TEST(codec, what_can_travel_is_known_when_compiling) {
-  static_assert(can_travel<int> && can_travel<void> && can_travel<std::vector<std::string>>);
-  static_assert(!can_travel<opaque> && !can_travel<no_default>);
+  static_assert(serializable<int> && serializable<void> && serializable<std::vector<std::string>>);
+  static_assert(!serializable<opaque> && !serializable<no_default>);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <fanout/async/child_array.hpp>
-#include <fanout/async/parking_place.hpp>
+#include <fanout/async/detail/child_array.hpp>
+#include <fanout/async/detail/single_waiter.hpp>
 #include <fanout/async/settled.hpp>
 #include <fanout/base/task.hpp>
 
@@ -66,7 +66,7 @@ class completion_queue : public all_settle {
   std::exception_ptr body_failed_;
   std::deque<std::size_t> ended_;
   std::size_t taken_ = 0;
-  parking_place consumer_;
+  single_waiter consumer_;
 };
 
 template <class T, class Result>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <fanout/async/observation.hpp>
-#include <fanout/async/other_side.hpp>
-#include <fanout/async/wait_queue.hpp>
+#include <fanout/async/detail/adaptive_spin.hpp>
+#include <fanout/async/detail/observation.hpp>
+#include <fanout/async/detail/wait_queue.hpp>
 
 #include <boost/asio/this_coro.hpp>
 
@@ -301,8 +301,8 @@ class channel<T>::state final : public detail::waitable {
   detail::wait_list receivers_;
   bool closed_ = false;
   std::atomic<std::size_t> count_ = 0;  ///< of `values_`; relaxed: who looks at it without the lock looks again with it
-  detail::other_side sending_;
-  detail::other_side receiving_;
+  detail::adaptive_spin sending_;
+  detail::adaptive_spin receiving_;
 };
 
 }  // namespace fanout

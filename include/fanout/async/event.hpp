@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/async/wait_queue.hpp>
+#include <fanout/async/detail/wait_queue.hpp>
 
 #include <memory>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/async/child_array.hpp>
+#include <fanout/async/detail/child_array.hpp>
 #include <fanout/async/settled.hpp>
 #include <fanout/base/task.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <fanout/async/observation.hpp>
-#include <fanout/async/wait_queue.hpp>
+#include <fanout/async/detail/observation.hpp>
+#include <fanout/async/detail/wait_queue.hpp>
 
 #include <boost/asio/this_coro.hpp>
 

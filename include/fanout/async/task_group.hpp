@@ -1,8 +1,8 @@
 #pragma once
 
-#include <fanout/async/child_scope.hpp>
+#include <fanout/async/detail/child_scope.hpp>
+#include <fanout/async/detail/single_waiter.hpp>
 #include <fanout/async/exception_group.hpp>
-#include <fanout/async/parking_place.hpp>
 #include <fanout/base/task.hpp>
 
 #include <boost/asio/this_coro.hpp>
@@ -53,7 +53,7 @@ class spawned_child : public child {
 
   bool ended_ = false;
   std::exception_ptr failed_;
-  parking_place joining_;
+  single_waiter joining_;
   std::shared_ptr<spawned_child> self_;  ///< while it runs
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/base/fork_generation.hpp>
+#include <fanout/base/detail/fork_generation.hpp>
 
 #include <condition_variable>
 #include <cstddef>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <fanout/async/alarm.hpp>
-#include <fanout/async/child_scope.hpp>
+#include <fanout/async/detail/child_scope.hpp>
+#include <fanout/async/detail/queued_timer.hpp>
 #include <fanout/base/failure.hpp>
 #include <fanout/base/saturated_time.hpp>
 #include <fanout/base/task.hpp>
@@ -43,7 +43,7 @@ class single_child : public child_scope {
 };
 
 /// A child that is cancelled at a point in time.
-class timed_child : public single_child, private alarm {
+class timed_child : public single_child, private queued_timer {
  protected:
   timed_child(asio::any_io_executor executor, std::chrono::steady_clock::time_point begun,
               std::chrono::steady_clock::time_point deadline);
@@ -57,7 +57,7 @@ class timed_child : public single_child, private alarm {
 
  private:
   void disarm() noexcept;
-  bool ring() override;
+  bool fire() override;
 
   std::chrono::steady_clock::time_point begun_;
   std::chrono::steady_clock::time_point deadline_;

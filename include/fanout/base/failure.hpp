@@ -38,9 +38,9 @@ std::optional<failure_kind> parse_failure_kind(std::string_view name) noexcept;
 /// One expected failure. A plain value; thread-safe as any value is.
 struct failure {
   failure_kind kind = failure_kind::task_failed;
-  std::string message = {};                ///< for a human: what happened and, where there is one, what to do about it
-  std::string type = {};                   ///< type of the exception the task threw, as written in C++; else empty
-  std::string where = {};                  ///< where it was thrown, in a program with fanout::throw_sites; else empty
+  std::string message = {};  ///< for a human: what happened and, where there is one, what to do about it
+  std::string type = {};     ///< type of the exception the task threw, as written in C++; else empty
+  std::string where = {};    ///< where it was thrown, in a program with fanout::throw_locations; else empty
   std::chrono::nanoseconds elapsed = {};   ///< from the start of the task to the failure
   int attempts = 1;                        ///< how often it was tried
   int signal = 0;                          ///< `worker_died`: the signal that ended the worker, 0 if it exited

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/core/order_window.hpp>
+#include <fanout/core/detail/order_window.hpp>
 #include <fanout/core/run.hpp>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/core/mapped_values.hpp>
+#include <fanout/core/detail/mapped_values.hpp>
 #include <fanout/core/run.hpp>
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <fanout/core/detail/pipeline.hpp>
 #include <fanout/core/options.hpp>
 #include <fanout/core/outcome.hpp>
-#include <fanout/core/pipeline.hpp>
 #include <fanout/core/report.hpp>
 #include <fanout/core/source.hpp>
 #include <fanout/core/traits.hpp>

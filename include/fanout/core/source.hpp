@@ -1,7 +1,7 @@
 #pragma once
 
 #include <fanout/async/async_generator.hpp>
-#include <fanout/core/coroutine_source.hpp>
+#include <fanout/core/detail/coroutine_source.hpp>
 
 #include <concepts>
 #include <iterator>

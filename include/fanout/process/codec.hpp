@@ -1,7 +1,7 @@
 #pragma once
 
 #include <fanout/base/failure.hpp>
-#include <fanout/process/signature.hpp>
+#include <fanout/process/detail/signature.hpp>
 
 #include <cereal/cereal.hpp>
 #include <cereal/types/array.hpp>
@@ -257,7 +257,7 @@ consteval bool can_be_part() {
 
 /// Whether values of type `T` can travel.
 template <class T>
-inline constexpr bool can_travel = [] {
+inline constexpr bool serializable = [] {
   if constexpr (std::is_void_v<T> || is_borrowed<T>)
     return true;
   else
@@ -266,11 +266,11 @@ inline constexpr bool can_travel = [] {
 
 /// Numbers and enumerations go past the archive, which costs ten times as much to make as they do to copy.
 template <class T>
-inline constexpr bool travels_as_is = (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) || std::is_enum_v<T>;
+inline constexpr bool trivially_serialized = (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) || std::is_enum_v<T>;
 
 template <class T>
 void encode_value(const T& value, std::string& bytes) {
-  if constexpr (travels_as_is<T>) {
+  if constexpr (trivially_serialized<T>) {
     bytes.append(reinterpret_cast<const char*>(std::addressof(value)), sizeof value);
   } else if constexpr (is_borrowed<T>) {
     bytes.append(reinterpret_cast<const char*>(value.data()), value.size());
@@ -302,7 +302,7 @@ T decode_value(std::string_view bytes) {
     return std::as_bytes(std::span(bytes));
   } else {
     T value{};
-    if constexpr (travels_as_is<T>) {
+    if constexpr (trivially_serialized<T>) {
       if (bytes.size() != sizeof value)
         throw error(failure_kind::protocol, "a number from another process has another size");
       std::memcpy(std::addressof(value), bytes.data(), sizeof value);

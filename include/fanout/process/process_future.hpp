@@ -1,8 +1,8 @@
 #pragma once
 
 #include <fanout/async/event.hpp>
+#include <fanout/base/detail/fork_generation.hpp>
 #include <fanout/base/failure.hpp>
-#include <fanout/base/fork_generation.hpp>
 #include <fanout/base/saturated_time.hpp>
 #include <fanout/base/task.hpp>
 #include <fanout/core/outcome.hpp>

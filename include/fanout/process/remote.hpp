@@ -1,12 +1,12 @@
 #pragma once
 
 #include <fanout/base/task.hpp>
-#include <fanout/core/encoded_values.hpp>
+#include <fanout/core/detail/encoded_values.hpp>
 #include <fanout/core/traits.hpp>
 #include <fanout/core/worker_options.hpp>
 #include <fanout/process/codec.hpp>
-#include <fanout/process/registry.hpp>
-#include <fanout/process/remote_traits.hpp>
+#include <fanout/process/detail/registry.hpp>
+#include <fanout/process/detail/remote_traits.hpp>
 
 #include <functional>
 #include <memory>
@@ -194,8 +194,8 @@ class remote_base : public call_with_options<remote_base<F, Bound, Type, Values.
   using input_type = std::tuple_element_t<0, std::tuple<Values..., no_context>>;  ///< of the first parameter
   static constexpr bool coroutine = traits::coroutine;
   /// Whether all inputs, or results, are the bytes of a number or its like.
-  static constexpr bool plain_input = sizeof...(Values) == 1 && travels_as_is<input_type>;
-  static constexpr bool plain_result = travels_as_is<result_type>;
+  static constexpr bool plain_input = sizeof...(Values) == 1 && trivially_serialized<input_type>;
+  static constexpr bool plain_result = trivially_serialized<result_type>;
   /// Whether it was said what is wrong with the function.
   static constexpr bool usable = traits::usable && (!Bound || can_be_bound<F>);
   static constexpr bool known = traits::parts::known;

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <fanout/async/parked_handler.hpp>
-#include <fanout/base/owned_descriptor.hpp>
+#include <fanout/async/detail/parked_handler.hpp>
+#include <fanout/base/detail/owned_descriptor.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>

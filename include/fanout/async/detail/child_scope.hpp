@@ -1,8 +1,8 @@
 #pragma once
 
-#include <fanout/async/coroutine_start.hpp>
-#include <fanout/async/observation.hpp>
-#include <fanout/async/parked_handler.hpp>
+#include <fanout/async/detail/coroutine_start.hpp>
+#include <fanout/async/detail/observation.hpp>
+#include <fanout/async/detail/parked_handler.hpp>
 #include <fanout/base/task.hpp>
 
 #include <boost/asio/any_io_executor.hpp>

@@ -11,11 +11,11 @@ namespace fanout::detail {
 /// section does. Not held by anybody, it costs one atomic operation to take and one to give back, without a call.
 ///
 /// Meets the standard's requirements for `std::lock_guard`. It may be destroyed by whoever has it last.
-class brief_mutex {
+class adaptive_mutex {
  public:
-  brief_mutex() = default;
-  brief_mutex(const brief_mutex&) = delete;
-  brief_mutex& operator=(const brief_mutex&) = delete;
+  adaptive_mutex() = default;
+  adaptive_mutex(const adaptive_mutex&) = delete;
+  adaptive_mutex& operator=(const adaptive_mutex&) = delete;
 
   void lock() noexcept {
     if (!try_lock()) lock_contended();

@@ -20,7 +20,7 @@ namespace fanout::detail {
 /// No encoded value may have more.
 inline constexpr std::size_t max_value_bytes = (std::size_t{1} << 30) - 4096;
 /// The failure of a task whose input or result has.
-failure too_large_to_travel();
+failure too_large_to_send();
 /// The failure of a task whose input could not be encoded, for the reason that is being handled: of its kind or
 /// `task_failed`, with its type and message, as where a result cannot be. Call it inside a `catch` block only.
 failure not_encoded();

@@ -1,6 +1,6 @@
 // When who has to wait looks first, and when not.
 
-#include <fanout/async/other_side.hpp>
+#include <fanout/async/detail/adaptive_spin.hpp>
 
 #include <gtest/gtest.h>
 
@@ -9,22 +9,22 @@
 
 namespace {
 
-using fanout::detail::other_side;
+using fanout::detail::adaptive_spin;
 
-void note_from_another_thread(other_side& side) {
+void note_from_another_thread(adaptive_spin& side) {
   std::thread([&] { side.note(); }).join();
 }
 
 /// Whether a wait that is served, or not, after it was looked for is looked for at all.
-bool looks(other_side& side, bool served) {
+bool looks(adaptive_spin& side, bool served) {
   bool looked = false;
   const bool told = side.serves_soon({}, [&]() noexcept { return looked = true, served; });
   EXPECT_EQ(told, looked && served);
   return looked;
 }
 
-TEST(other_side, is_looked_for_on_other_threads_only) {
-  other_side side;
+TEST(adaptive_spin, is_looked_for_on_other_threads_only) {
+  adaptive_spin side;
   EXPECT_FALSE(looks(side, true)) << "nobody was there yet";
   side.note();
   EXPECT_FALSE(looks(side, true)) << "it runs on this thread";
@@ -32,16 +32,16 @@ TEST(other_side, is_looked_for_on_other_threads_only) {
   EXPECT_TRUE(looks(side, true));
 }
 
-TEST(other_side, is_looked_for_again) {
-  other_side side;
+TEST(adaptive_spin, is_looked_for_again) {
+  adaptive_spin side;
   note_from_another_thread(side);
   int looked = 0;
   EXPECT_TRUE(side.serves_soon({}, [&]() noexcept { return ++looked == 2; }));
   EXPECT_EQ(looked, 2);
 }
 
-TEST(other_side, that_takes_its_time_is_looked_for_less_and_less) {
-  other_side side;
+TEST(adaptive_spin, that_takes_its_time_is_looked_for_less_and_less) {
+  adaptive_spin side;
   note_from_another_thread(side);
   std::vector<int> skipped{0};
   while (skipped.size() < 10)

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <fanout/core/control.hpp>
-#include <fanout/core/lanes.hpp>
-#include <fanout/core/remote_job.hpp>
+#include <fanout/core/detail/control.hpp>
+#include <fanout/core/detail/lanes.hpp>
+#include <fanout/core/detail/remote_job.hpp>
+#include <fanout/core/detail/serialization_sampler.hpp>
+#include <fanout/core/detail/serialization_timer.hpp>
+#include <fanout/core/detail/usage.hpp>
 #include <fanout/core/source.hpp>
 #include <fanout/core/traits.hpp>
-#include <fanout/core/travel_scale.hpp>
-#include <fanout/core/travel_time.hpp>
-#include <fanout/core/usage.hpp>
 
 #include <boost/asio/this_coro.hpp>
 
@@ -83,7 +83,7 @@ class pipeline final : public lane_work, public remote_job {
       outcome_type out;
       if (const auto status = pull(input, out.index); status != pull_status::item) return status;
       out.lane = lane_number;
-      travel_.weigh_input(task_, *input);
+      serialization_.weigh_input(task_, *input);
       out.started = outcome_facts::clock::now();
       cpu.start(out.started);
       try {
@@ -102,7 +102,7 @@ class pipeline final : public lane_work, public remote_job {
         out.fail(overran(control_, out.elapsed()));
       else if (!out.ok() && control_.aborted())
         out.fail(control_.classify_stopped(out.error(), false, how_.task_timeout));
-      travel_.weigh_result(task_, out);
+      serialization_.weigh_result(task_, out);
       deliver(std::move(out), &*input);
       return pull_status::item;
     }
@@ -125,7 +125,7 @@ class pipeline final : public lane_work, public remote_job {
           continue;
         }
         slot_took_item(place);
-        travel_.weigh_input(task_, *input);
+        serialization_.weigh_input(task_, *input);
         out.lane = place.lane_number();
         out.started = outcome_facts::clock::now();
         place.begin_task(out.started, how_.task_timeout);
@@ -147,7 +147,7 @@ class pipeline final : public lane_work, public remote_job {
         const auto elapsed = out.elapsed();
         if (!out.ok() && place.cancelled())
           out.fail(control_.classify_stopped(out.error(), place.timed_out(), how_.task_timeout));
-        travel_.weigh_result(task_, out);
+        serialization_.weigh_result(task_, out);
         deliver(std::move(out), &*input);
         if (place.held_loop(elapsed)) {
           task<void> turn = give_way(place);
@@ -165,7 +165,7 @@ class pipeline final : public lane_work, public remote_job {
       return -1;
   }
 
-  travel_cost cost_of_travel() override { return travel_.cost(); }
+  serialization_cost cost_of_serialization() override { return serialization_.cost(); }
 
   // remote_job ------------------------------------------------------------------------------------------------------
 
@@ -186,7 +186,7 @@ class pipeline final : public lane_work, public remote_job {
       const std::lock_guard lock(source_mutex_);
       input_appender<Task> all(inputs);
       for (;;) {
-        travel_time encoding;
+        serialization_timer encoding;
         const auto status = pull_some(index, all, encoding, most, most_bytes);
         encoded_in_ += encoding.of_all(all.count());
         if (status != pull_status::item) return status;
@@ -206,7 +206,7 @@ class pipeline final : public lane_work, public remote_job {
     if constexpr (remote) {
       const std::lock_guard lock(sink_mutex_);
       if (deliver_plain(run)) return;
-      travel_time decoding;
+      serialization_timer decoding;
       for (std::uint32_t i = 0; i < run.count(); ++i) {
         outcome_type out = with_facts(run.facts(i));
         try {
@@ -265,8 +265,8 @@ class pipeline final : public lane_work, public remote_job {
     return pull_status::item;
   }
 
-  pull_status pull_some(std::uint64_t& index, input_appender<Task>& all, travel_time& encoding, std::uint32_t most,
-                        std::size_t most_bytes) {
+  pull_status pull_some(std::uint64_t& index, input_appender<Task>& all, serialization_timer& encoding,
+                        std::uint32_t most, std::size_t most_bytes) {
     const auto begun = outcome_facts::clock::now();
     while (all.count() < most && all.bytes() < most_bytes) {
       // A source may be slow: what it has given is not to wait for the rest. The clock is read ever more rarely.
@@ -284,7 +284,7 @@ class pipeline final : public lane_work, public remote_job {
   }
 
   /// False where it was refused, because it is too large or could not be encoded: that is its outcome then.
-  bool add_input(std::uint64_t own, input_appender<Task>& all, travel_time& encoding, item&& input) {
+  bool add_input(std::uint64_t own, input_appender<Task>& all, serialization_timer& encoding, item&& input) {
     const item* kept = &input;
     failure reason;
     try {
@@ -292,7 +292,7 @@ class pipeline final : public lane_work, public remote_job {
       bool fits = true;
       encoding.of(all.count(), [&] { fits = all.add(task_, *kept); });
       if (fits) return true;
-      reason = too_large_to_travel();
+      reason = too_large_to_send();
     } catch (...) {
       reason = not_encoded();
     }
@@ -411,7 +411,7 @@ class pipeline final : public lane_work, public remote_job {
   }
 
   const options how_;
-  travel_scale<remote> travel_{how_.shape.model == model::automatic && !how_.pool};
+  serialization_sampler<remote> serialization_{how_.shape.model == model::automatic && !how_.pool};
   run_control control_;
   std::mutex source_mutex_;
   std::mutex sink_mutex_;

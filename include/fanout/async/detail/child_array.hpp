@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/async/child_scope.hpp>
+#include <fanout/async/detail/child_scope.hpp>
 #include <fanout/async/settled.hpp>
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-#include <fanout/async/brief_mutex.hpp>
+#include <fanout/async/detail/adaptive_mutex.hpp>
 
 #include "async/pause.hpp"
 
@@ -11,7 +11,7 @@ constexpr int patience = 100;
 }  // namespace
 
 // Relaxed loads only look; taking it is what orders. Who has slept takes it as `awaited`, since others may sleep still.
-void brief_mutex::lock_contended() noexcept {
+void adaptive_mutex::lock_contended() noexcept {
   for (int i = 0; i < patience; ++i) {
     if (state_.load(std::memory_order_relaxed) == free && try_lock()) return;
     pause();

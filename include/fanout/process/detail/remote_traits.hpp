@@ -2,7 +2,7 @@
 
 #include <fanout/core/traits.hpp>
 #include <fanout/process/codec.hpp>
-#include <fanout/process/signature.hpp>
+#include <fanout/process/detail/signature.hpp>
 
 #include <type_traits>
 
@@ -23,8 +23,8 @@ consteval bool all_take_values(type_list<P...>) {
   return (takes_values<P> && ...);
 }
 template <class... P>
-consteval bool all_travel(type_list<P...>) {
-  return (can_travel<std::remove_cvref_t<P>> && ...);
+consteval bool all_serializable(type_list<P...>) {
+  return (serializable<std::remove_cvref_t<P>> && ...);
 }
 template <class... P>
 consteval bool any_pointer(type_list<P...>) {
@@ -50,23 +50,23 @@ struct remote_traits {
   static_assert(takes_copies,
                 "a parameter of this remote function is a reference that it could write to, and what it writes there "
                 "stays in the other process: take the value, or a const reference, and return what is new");
-  static constexpr bool first_travels = can_travel<std::remove_cvref_t<first>>;
-  static constexpr bool others_travel = all_travel(others{});
-  static constexpr bool result_travels = can_travel<result>;
+  static constexpr bool first_serializable = serializable<std::remove_cvref_t<first>>;
+  static constexpr bool others_serializable = all_serializable(others{});
+  static constexpr bool result_serializable = serializable<result>;
   static constexpr bool one_parameter = std::is_same_v<others, type_list<>>;
-  static_assert(first_travels || !one_parameter || std::is_pointer_v<std::remove_cvref_t<first>>,
+  static_assert(first_serializable || !one_parameter || std::is_pointer_v<std::remove_cvref_t<first>>,
                 "the input of this remote function cannot travel to another process: give its type a member "
                 "template <class Archive> void serialize(Archive& archive) { archive(every, member); }, or a free "
                 "serialize(Archive&, T&), or a pair of save and load: one of these, and a default constructor");
-  static_assert(first_travels || one_parameter || std::is_pointer_v<std::remove_cvref_t<first>>,
+  static_assert(first_serializable || one_parameter || std::is_pointer_v<std::remove_cvref_t<first>>,
                 "the first parameter of this remote function cannot travel to another process: give its type a member "
                 "template <class Archive> void serialize(Archive& archive) { archive(every, member); }, or a free "
                 "serialize(Archive&, T&), or a pair of save and load: one of these, and a default constructor");
-  static_assert(others_travel || any_pointer(others{}),
+  static_assert(others_serializable || any_pointer(others{}),
                 "a parameter of this remote function cannot travel to another process: give its type a member "
                 "template <class Archive> void serialize(Archive& archive) { archive(every, member); }, or a free "
                 "serialize(Archive&, T&), or a pair of save and load: one of these, and a default constructor");
-  static_assert(result_travels || std::is_pointer_v<result> || is_borrowed<result>,
+  static_assert(result_serializable || std::is_pointer_v<result> || is_borrowed<result>,
                 "the result of this remote function cannot travel between processes: give its type a member "
                 "template <class Archive> void serialize(Archive& archive) { archive(every, member); }, or a free "
                 "serialize(Archive&, T&), or a pair of save and load: one of these, and a default constructor");
@@ -78,8 +78,8 @@ struct remote_traits {
                 "the result of a remote function has to own what it refers to: a std::string or a "
                 "std::vector<std::byte>");
   /// Whether nothing was said above; else nothing more is, about what would follow from it.
-  static constexpr bool usable = parts::known && takes_copies && first_travels && others_travel && result_travels &&
-                                 !std::is_pointer_v<result> && !is_borrowed<result>;
+  static constexpr bool usable = parts::known && takes_copies && first_serializable && others_serializable &&
+                                 result_serializable && !std::is_pointer_v<result> && !is_borrowed<result>;
 };
 
 }  // namespace fanout::detail

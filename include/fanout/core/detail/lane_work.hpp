@@ -1,7 +1,7 @@
 #pragma once
 
 #include <fanout/base/task.hpp>
-#include <fanout/core/usage.hpp>
+#include <fanout/core/detail/usage.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -16,7 +16,7 @@ class slot;
 enum class pull_status { item, end, not_ready };
 
 /// What it takes a task to run in another process, as the first tasks of an `automatic` run showed.
-struct travel_cost {
+struct serialization_cost {
   bool possible = false;
   std::chrono::nanoseconds each{0};  ///< to encode input and result of one task
   std::uint64_t bytes = 0;           ///< of both
@@ -32,7 +32,7 @@ class lane_work {
   /// The descriptor to wait for after `not_ready`.
   virtual int source_handle() = 0;
   /// Whether its tasks could go on in worker processes, and at what price.
-  virtual travel_cost cost_of_travel() { return {}; }
+  virtual serialization_cost cost_of_serialization() { return {}; }
 
  protected:
   ~lane_work() = default;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/async/parked_handler.hpp>
+#include <fanout/async/detail/parked_handler.hpp>
 #include <fanout/base/task.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -11,11 +11,11 @@
 namespace fanout::detail {
 
 /// Where one coroutine at a time is parked until another one wakes it. Thread safety: none; both on one executor.
-class parking_place {
+class single_waiter {
  public:
-  parking_place() = default;
-  parking_place(const parking_place&) = delete;
-  parking_place& operator=(const parking_place&) = delete;
+  single_waiter() = default;
+  single_waiter(const single_waiter&) = delete;
+  single_waiter& operator=(const single_waiter&) = delete;
 
   /// Suspends until `wake`; throws `operation_aborted` when cancelled before, `std::logic_error` when another coroutine
   /// waits here. `what` is for `dump_tasks`. This must outlive the call.

@@ -1,4 +1,4 @@
-#include <fanout/async/other_side.hpp>
+#include <fanout/async/detail/adaptive_spin.hpp>
 
 #include "async/pause.hpp"
 
@@ -6,7 +6,7 @@
 
 namespace fanout::detail {
 
-bool other_side::worth_a_look() noexcept {
+bool adaptive_spin::worth_a_look() noexcept {
   const void* const last = last_.load(std::memory_order_relaxed);
   if (last == nullptr || last == &this_thread) return false;
   const int left = to_skip_.load(std::memory_order_relaxed);
@@ -14,13 +14,13 @@ bool other_side::worth_a_look() noexcept {
   return left == 0;
 }
 
-void other_side::remember(bool served) noexcept {
+void adaptive_spin::remember(bool served) noexcept {
   const int skip = served ? 0 : std::min(2 * skipped_.load(std::memory_order_relaxed) + 1, most_skipped);
   skipped_.store(skip, std::memory_order_relaxed);
   to_skip_.store(skip, std::memory_order_relaxed);
 }
 
-other_side::clock::time_point other_side::pause_until(clock::time_point then) noexcept {
+adaptive_spin::clock::time_point adaptive_spin::pause_until(clock::time_point then) noexcept {
   for (;;) {
     pause();
     const auto now = clock::now();

@@ -28,9 +28,9 @@ class turn_listener {
 /// whenever it holds the thread: what it awaits resumes it through its own executor.
 ///
 /// Thread safety: as the listener. It must outlive what runs, but not what is destroyed with the loop.
-class heard_executor {
+class instrumented_executor {
  public:
-  heard_executor(asio::any_io_executor inner, turn_listener& listener) noexcept
+  instrumented_executor(asio::any_io_executor inner, turn_listener& listener) noexcept
       : inner_(std::move(inner)), listener_(&listener) {}
 
   const asio::any_io_executor& inner() const noexcept { return inner_; }
@@ -50,16 +50,16 @@ class heard_executor {
   }
   template <class Property>
     requires asio::can_require_v<const asio::any_io_executor&, Property>
-  heard_executor require(const Property& property) const {
+  instrumented_executor require(const Property& property) const {
     return {asio::require(inner_, property), *listener_};
   }
   template <class Property>
     requires asio::can_prefer_v<const asio::any_io_executor&, Property>
-  heard_executor prefer(const Property& property) const {
+  instrumented_executor prefer(const Property& property) const {
     return {asio::prefer(inner_, property), *listener_};
   }
 
-  bool operator==(const heard_executor&) const noexcept = default;
+  bool operator==(const instrumented_executor&) const noexcept = default;
 
  private:
   class turn {
@@ -77,8 +77,8 @@ class heard_executor {
   turn_listener* listener_;
 };
 
-/// What `executor` stands on, where it is one that only looks on: a `heard_executor`, or that of a task that is watched
-/// while debugging is on. Null for any other.
+/// What `executor` stands on, where it is one that only looks on: a `instrumented_executor`, or that of a task that is
+/// watched while debugging is on. Null for any other.
 const asio::any_io_executor* watched_by(const asio::any_io_executor& executor) noexcept;
 
 }  // namespace fanout::detail

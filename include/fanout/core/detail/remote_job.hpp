@@ -1,8 +1,8 @@
 #pragma once
 
-#include <fanout/core/control.hpp>
-#include <fanout/core/encoded_values.hpp>
-#include <fanout/core/lanes.hpp>
+#include <fanout/core/detail/control.hpp>
+#include <fanout/core/detail/encoded_values.hpp>
+#include <fanout/core/detail/lanes.hpp>
 #include <fanout/core/outcome.hpp>
 #include <fanout/core/report.hpp>
 

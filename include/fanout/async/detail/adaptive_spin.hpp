@@ -21,7 +21,7 @@ namespace fanout::detail {
 /// In one loop there is no look: nothing else runs on its thread meanwhile.
 ///
 /// Thread safety: all of it from any thread.
-class other_side {
+class adaptive_spin {
  public:
   /// The calling thread is one of them.
   void note() noexcept { last_.store(&this_thread, std::memory_order_relaxed); }

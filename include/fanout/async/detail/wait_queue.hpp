@@ -1,7 +1,7 @@
 #pragma once
 
-#include <fanout/async/brief_mutex.hpp>
-#include <fanout/async/parked_handler.hpp>
+#include <fanout/async/detail/adaptive_mutex.hpp>
+#include <fanout/async/detail/parked_handler.hpp>
 #include <fanout/base/task.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -232,7 +232,7 @@ class waitable : public std::enable_shared_from_this<waitable> {
   void settle(waiter& served, wait_outcome outcome, woken& resumed) noexcept;
   void settle_all(wait_list& line, wait_outcome outcome, woken& resumed) noexcept;
 
-  mutable brief_mutex mutex_;
+  mutable adaptive_mutex mutex_;
 
  private:
   friend class waiter;

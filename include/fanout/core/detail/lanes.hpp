@@ -1,11 +1,11 @@
 #pragma once
 
-#include <fanout/async/heard_executor.hpp>
+#include <fanout/async/detail/instrumented_executor.hpp>
 #include <fanout/base/deadline.hpp>
 #include <fanout/base/task.hpp>
-#include <fanout/core/control.hpp>
-#include <fanout/core/lane_work.hpp>
-#include <fanout/core/usage.hpp>
+#include <fanout/core/detail/control.hpp>
+#include <fanout/core/detail/lane_work.hpp>
+#include <fanout/core/detail/usage.hpp>
 
 #include <boost/asio/cancellation_signal.hpp>
 
@@ -42,7 +42,7 @@ class slot final : public deadline_entry, public turn_listener {
   /// Whether the task that ended had the loop to itself for so long that its slot should let others have a turn.
   bool held_loop(std::chrono::nanoseconds elapsed) noexcept;
 
-  /// When the last task held the thread; known only where its coroutine runs on a `heard_executor`.
+  /// When the last task held the thread; known only where its coroutine runs on a `instrumented_executor`.
   std::vector<held_span> take_held() noexcept { return std::exchange(held_, {}); }
 
   bool timed_out() const noexcept { return timed_out_; }

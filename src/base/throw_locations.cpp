@@ -1,4 +1,4 @@
-#include "base/throw_sites.hpp"
+#include "base/throw_locations.hpp"
 
 #include <boost/core/demangle.hpp>
 
@@ -18,8 +18,9 @@
 /// \file
 /// C++ forgets where an exception was thrown as soon as it is caught. This notes it at the throw: the function of the
 /// C++ library that throws is replaced, for the whole program, by one that walks the stack first. That is felt (some
-/// microseconds a throw), and so it is a library of its own, fanout::throw_sites, which programs link where they want
-/// it: in debug builds. What the addresses mean is looked up when a failure is made of the exception, and not before.
+/// microseconds a throw), and so it is a library of its own, fanout::throw_locations, which programs link where they
+/// want it: in debug builds. What the addresses mean is looked up when a failure is made of the exception, and not
+/// before.
 namespace fanout::detail {
 namespace {
 
@@ -69,7 +70,7 @@ struct meaning {
 
 int describe(void* into, std::uintptr_t, const char* file, int line, const char* function) {
   const std::string_view path = file ? file : "";
-  if (path.empty() || path.find("/include/c++/") != path.npos || path.ends_with("base/throw_sites.cpp")) return 0;
+  if (path.empty() || path.find("/include/c++/") != path.npos || path.ends_with("base/throw_locations.cpp")) return 0;
   const std::string_view name = path.substr(path.rfind('/') + 1);
   static_cast<meaning*>(into)->text = (function ? boost::core::demangle(function) + " at " : std::string()) +
                                       std::string(name) + ":" + std::to_string(line);
@@ -80,7 +81,7 @@ void ignore(void*, const char*, int) {}
 
 }  // namespace
 
-std::string throw_site(const void* thrown) {
+std::string throw_location(const void* thrown) {
   static backtrace_state* const state = backtrace_create_state(nullptr, 1, ignore, nullptr);
   const site found = last_throws::instance().find(thrown);
   meaning what;

@@ -1,5 +1,5 @@
-#include <fanout/async/observation.hpp>
-#include <fanout/async/parking_place.hpp>
+#include <fanout/async/detail/observation.hpp>
+#include <fanout/async/detail/single_waiter.hpp>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
@@ -13,12 +13,12 @@
 
 namespace fanout::detail {
 
-task<void> parking_place::wait(const char* what) {
+task<void> single_waiter::wait(const char* what) {
   if (waiting_) throw std::logic_error("another coroutine waits for this already");
   const waiting_for mark(what);
   guest self{.executor = co_await asio::this_coro::executor};
   auto parked = asio::async_initiate<const asio::deferred_t&, void(boost::system::error_code)>(
-      [](auto handler, parking_place* place, guest* who) {
+      [](auto handler, single_waiter* place, guest* who) {
         auto slot = asio::get_associated_cancellation_slot(handler);
         if (slot.is_connected())
           slot.assign([place](asio::cancellation_type) { place->resume(asio::error::operation_aborted); });
@@ -29,12 +29,12 @@ task<void> parking_place::wait(const char* what) {
   co_await std::move(parked);
 }
 
-void parking_place::resume(boost::system::error_code with) {
+void single_waiter::resume(boost::system::error_code with) {
   if (guest* const woken = std::exchange(waiting_, nullptr))
     asio::post(woken->executor, parked_turn(woken->handler, with));
 }
 
-void parking_place::drop() noexcept {
+void single_waiter::drop() noexcept {
   if (guest* const gone = std::exchange(waiting_, nullptr)) gone->handler.drop();
 }
 

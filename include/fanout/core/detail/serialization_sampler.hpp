@@ -1,8 +1,8 @@
 #pragma once
 
-#include <fanout/core/lanes.hpp>
+#include <fanout/core/detail/lanes.hpp>
+#include <fanout/core/detail/remote_job.hpp>
 #include <fanout/core/outcome.hpp>
-#include <fanout/core/remote_job.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -19,9 +19,10 @@ namespace fanout::detail {
 ///
 /// Thread safety: all members may be called from any thread.
 template <bool Remote>
-class travel_scale {
+class serialization_sampler {
  public:
-  explicit travel_scale(bool weighing) : left_(Remote && weighing && worker_backend_installed() ? samples : 0) {
+  explicit serialization_sampler(bool weighing)
+      : left_(Remote && weighing && worker_backend_installed() ? samples : 0) {
     possible_ = left_ > 0;
   }
 
@@ -35,9 +36,9 @@ class travel_scale {
       if (out.ok()) weigh(0, [&](std::string& bytes) { task.encode_result(out.value(), bytes); });
   }
 
-  travel_cost cost() {
+  serialization_cost cost() {
     const std::lock_guard lock(mutex_);
-    travel_cost of{possible_, {}, 0};
+    serialization_cost of{possible_, {}, 0};
     if (tasks_ > 0) {
       of.each = spent_ / tasks_;
       of.bytes = bytes_ / tasks_;

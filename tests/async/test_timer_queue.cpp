@@ -33,7 +33,7 @@ using clock_type = std::chrono::steady_clock;
 using test::census;
 using test::run_to_end;
 
-class alarms : public test::leak_checked {};
+class timers : public test::leak_checked {};
 
 task<void> wake_at(clock_type::time_point when, std::vector<clock_type::time_point>& woken) {
   task<void> rest = sleep_until(when);
@@ -50,7 +50,7 @@ std::vector<clock_type::time_point> scrambled_times(std::size_t count) {
   return times;
 }
 
-TEST_F(alarms, ring_in_the_order_of_their_times) {
+TEST_F(timers, fire_in_the_order_of_their_times) {
   asio::io_context loop;
   std::vector<clock_type::time_point> woken;
   for (const auto when : scrambled_times(1'000)) asio::co_spawn(loop, wake_at(when, woken), asio::detached);
@@ -59,7 +59,7 @@ TEST_F(alarms, ring_in_the_order_of_their_times) {
   EXPECT_TRUE(std::is_sorted(woken.begin(), woken.end()));
 }
 
-TEST_F(alarms, that_are_stopped_leave_the_others_in_order_and_do_not_keep_the_loop) {
+TEST_F(timers, that_are_stopped_leave_the_others_in_order_and_do_not_keep_the_loop) {
   asio::io_context loop;
   std::vector<clock_type::time_point> woken;
   std::deque<asio::cancellation_signal> stop;
@@ -107,7 +107,7 @@ std::exception_ptr still_asleep(task<void> rest, bool on_strand) {
   return failed;
 }
 
-TEST_F(alarms, beyond_the_end_of_the_clock_never_ring) {
+TEST_F(timers, beyond_the_end_of_the_clock_never_fire) {
   for (const bool on_strand : {false, true}) {
     EXPECT_TRUE(still_asleep(sleep(clock_type::duration::max()), on_strand));
     EXPECT_TRUE(still_asleep(sleep(std::chrono::seconds::max()), on_strand));
@@ -119,7 +119,7 @@ TEST_F(alarms, beyond_the_end_of_the_clock_never_ring) {
   }
 }
 
-TEST_F(alarms, of_no_or_less_time_ring_in_the_next_turn) {
+TEST_F(timers, of_no_or_less_time_fire_in_the_next_turn) {
   run_to_end(sleep(0s));
   run_to_end(sleep(-1h));
   run_to_end(sleep(std::chrono::hours::min()));
@@ -127,7 +127,7 @@ TEST_F(alarms, of_no_or_less_time_ring_in_the_next_turn) {
   run_to_end(sleep_until(clock_type::time_point::min()));
 }
 
-TEST_F(alarms, an_earlier_one_is_not_held_up_by_one_that_was_set_before) {
+TEST_F(timers, an_earlier_one_is_not_held_up_by_one_that_was_set_before) {
   int woken = 0;
   asio::io_context loop;
   asio::co_spawn(loop, sleep_and_count(std::chrono::hours(1), woken), asio::detached);
@@ -150,11 +150,11 @@ task<void> set_stop_and_set_again() {
   }
 }
 
-TEST_F(alarms, a_clock_that_has_come_to_rest_goes_on) {
+TEST_F(timers, a_clock_that_has_come_to_rest_goes_on) {
   run_to_end(set_stop_and_set_again());
 }
 
-TEST_F(alarms, a_loop_that_has_returned_may_be_run_again) {
+TEST_F(timers, a_loop_that_has_returned_may_be_run_again) {
   asio::io_context loop;
   for (int i = 0; i < 3; ++i) {
     bool done = false;
@@ -177,7 +177,7 @@ task<std::size_t> one_by_one() {
   co_return rested.size();
 }
 
-TEST_F(alarms, a_sleep_begins_when_it_is_awaited) {
+TEST_F(timers, a_sleep_begins_when_it_is_awaited) {
   const auto started = clock_type::now();
   EXPECT_EQ(run_to_end(one_by_one()), 5U);
   EXPECT_GE(clock_type::now() - started, 20ms);
@@ -192,7 +192,7 @@ task<void> nap_often(std::atomic<int>& naps, unsigned seed) {
   }
 }
 
-TEST_F(alarms, may_be_set_by_all_threads_of_a_context) {
+TEST_F(timers, may_be_set_by_all_threads_of_a_context) {
   asio::io_context loop;
   std::atomic<int> naps = 0;
   for (unsigned i = 0; i < 200; ++i) asio::co_spawn(loop, nap_often(naps, i), asio::detached);
@@ -215,7 +215,7 @@ task<int> short_limits() {
   co_return late;
 }
 
-TEST_F(alarms, have_timers_of_their_own_on_strands) {
+TEST_F(timers, have_timers_of_their_own_on_strands) {
   asio::io_context loop;
   std::vector<std::future<int>> late;
   for (int i = 0; i < 20; ++i)
@@ -226,7 +226,7 @@ TEST_F(alarms, have_timers_of_their_own_on_strands) {
   for (auto& each : late) EXPECT_GE(each.get(), 10);
 }
 
-TEST_F(alarms, sleepers_are_destroyed_with_their_loop) {
+TEST_F(timers, sleepers_are_destroyed_with_their_loop) {
   census seen;
   {
     asio::io_context loop;
@@ -258,12 +258,12 @@ task<void> quiet_scenario(census& seen) {
   ++seen.completed;
 }
 
-TEST_F(alarms, cancelled_at_every_step) {
+TEST_F(timers, cancelled_at_every_step) {
   test::cancel_at_every_step(sleeping_scenario);
   test::cancel_at_every_step(quiet_scenario);
 }
 
-TEST_F(alarms, destroyed_at_every_step) {
+TEST_F(timers, destroyed_at_every_step) {
   test::destroy_at_every_step(sleeping_scenario);
   test::destroy_at_every_step(quiet_scenario);
 }

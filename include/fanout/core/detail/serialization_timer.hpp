@@ -11,7 +11,7 @@ namespace fanout::detail {
 /// one value in `stride` stands for those that follow it, and what the clock itself takes is taken off.
 ///
 /// Thread safety: none.
-class travel_time {
+class serialization_timer {
  public:
   /// Calls `move`, which encodes or decodes the value at that position. One that throws is not counted.
   template <class Move>

@@ -1,4 +1,4 @@
-#include "async/alarm_clock.hpp"
+#include "async/timer_queue.hpp"
 
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/query.hpp>
@@ -13,9 +13,9 @@ namespace {
 constexpr std::size_t width = 4;
 }
 
-alarm_clock::alarm_clock(asio::io_context& context) : service(context), timer_(context.get_executor()) {}
+timer_queue::timer_queue(asio::io_context& context) : service(context), timer_(context.get_executor()) {}
 
-void alarm_clock::set(alarm& fresh, clock::time_point when) {
+void timer_queue::set(queued_timer& fresh, clock::time_point when) {
   const std::lock_guard lock(mutex_);
   count_as_work();
   heap_.emplace_back();
@@ -23,7 +23,7 @@ void alarm_clock::set(alarm& fresh, clock::time_point when) {
   if (when < wake_) wake_at(when);
 }
 
-bool alarm_clock::stop(alarm& set) noexcept {
+bool timer_queue::stop(queued_timer& set) noexcept {
   const std::lock_guard lock(mutex_);
   if (set.place_ == 0) return false;
   remove(set.place_);
@@ -34,21 +34,21 @@ bool alarm_clock::stop(alarm& set) noexcept {
   return true;
 }
 
-void alarm_clock::count_as_work() noexcept {
+void timer_queue::count_as_work() noexcept {
   if (std::exchange(idle_, false)) timer_.get_executor().on_work_started();
 }
 
 // Whatever is destroyed here may stop others, so each is taken off the heap before.
-void alarm_clock::shutdown() {
-  while (alarm* const left = next_due(clock::time_point::max())) left->clock_ends();
+void timer_queue::shutdown() {
+  while (queued_timer* const left = next_due(clock::time_point::max())) left->queue_ends();
 }
 
-void alarm_clock::put(std::size_t place, entry moved) noexcept {
+void timer_queue::put(std::size_t place, entry moved) noexcept {
   moved.what->place_ = place;
   at(place) = moved;
 }
 
-void alarm_clock::rise(std::size_t place, entry moved) noexcept {
+void timer_queue::rise(std::size_t place, entry moved) noexcept {
   while (place > 1) {
     const std::size_t parent = (place + width - 2) / width;
     if (at(parent).when <= moved.when) break;
@@ -58,7 +58,7 @@ void alarm_clock::rise(std::size_t place, entry moved) noexcept {
   put(place, moved);
 }
 
-void alarm_clock::sink(std::size_t place, entry moved) noexcept {
+void timer_queue::sink(std::size_t place, entry moved) noexcept {
   for (;;) {
     const std::size_t first = (place - 1) * width + 2;
     if (first > heap_.size()) break;
@@ -72,7 +72,7 @@ void alarm_clock::sink(std::size_t place, entry moved) noexcept {
   put(place, moved);
 }
 
-void alarm_clock::remove(std::size_t place) noexcept {
+void timer_queue::remove(std::size_t place) noexcept {
   at(place).what->place_ = 0;
   const entry last = heap_.back();
   heap_.pop_back();
@@ -83,61 +83,61 @@ void alarm_clock::remove(std::size_t place) noexcept {
     sink(place, last);
 }
 
-void alarm_clock::wake_at(clock::time_point when) {
+void timer_queue::wake_at(clock::time_point when) {
   wake_ = when;
   pending_ = true;
   timer_.expires_at(when);
   timer_.async_wait([this](boost::system::error_code failed) {
-    if (!failed) ring_all_due();
+    if (!failed) fire_all_due();
   });
 }
 
-alarm* alarm_clock::next_due(clock::time_point now) noexcept {
+queued_timer* timer_queue::next_due(clock::time_point now) noexcept {
   const std::lock_guard lock(mutex_);
   if (heap_.empty() || heap_.front().when > now) return nullptr;
-  alarm* const due = heap_.front().what;
+  queued_timer* const due = heap_.front().what;
   remove(1);
   return due;
 }
 
-// An alarm that rings may set, stop and destroy others, so they are taken one by one, and the time is read once: those
-// that are set for now wait for the next turn.
-void alarm_clock::ring_all_due() {
+// A queued timer that fires may set, stop and destroy others, so they are taken one by one, and the time is read once:
+// those that are set for now wait for the next turn.
+void timer_queue::fire_all_due() {
   {
     const std::lock_guard lock(mutex_);
     pending_ = false;
     count_as_work();  // it does until this returns
   }
   const auto now = clock::now();
-  while (alarm* const due = next_due(now))
-    if (!due->ring()) break;
+  while (queued_timer* const due = next_due(now))
+    if (!due->fire()) break;
   const std::lock_guard lock(mutex_);
   wake_ = clock::time_point::max();
   if (!heap_.empty()) wake_at(heap_.front().when);
 }
 
-// --- alarm
+// --- queued_timer
 
-bool alarm::set_shared(const asio::any_io_executor& executor, std::chrono::steady_clock::time_point when) {
+bool queued_timer::set_shared(const asio::any_io_executor& executor, std::chrono::steady_clock::time_point when) {
   const auto* const loop = executor.target<asio::io_context::executor_type>();
   if (!loop) return false;
-  clock_ = &asio::use_service<alarm_clock>(asio::query(*loop, asio::execution::context));
-  clock_->set(*this, when);
+  queue_ = &asio::use_service<timer_queue>(asio::query(*loop, asio::execution::context));
+  queue_->set(*this, when);
   return true;
 }
 
-void alarm::set(const asio::any_io_executor& executor, std::chrono::steady_clock::time_point when) {
+void queued_timer::set(const asio::any_io_executor& executor, std::chrono::steady_clock::time_point when) {
   if (set_shared(executor, when)) return;
   own_timer_ = std::make_unique<asio::steady_timer>(executor, when);
   own_timer_->async_wait([this](boost::system::error_code failed) {
-    if (!failed) ring();
+    if (!failed) fire();
   });
 }
 
-bool alarm::stop() noexcept {
-  if (!clock_) return own_timer_ && own_timer_->cancel() > 0;
-  const bool stopped = clock_->stop(*this);
-  if (stopped) clock_ = nullptr;
+bool queued_timer::stop() noexcept {
+  if (!queue_) return own_timer_ && own_timer_->cancel() > 0;
+  const bool stopped = queue_->stop(*this);
+  if (stopped) queue_ = nullptr;
   return stopped;
 }
 
