@@ -37,7 +37,7 @@ int main() {
   how.on_error = fanout::on_error::collect;
 
   std::uint64_t bytes = 0;
-  const fanout::report cost = fanout::run(how, urls, fetch, [&](fanout::outcome<page> got, const std::string& url) {
+  const fanout::report cost = fanout::run(how, fetch, urls, [&](fanout::outcome<page> got, const std::string& url) {
     if (got.ok())
       bytes += got.value().bytes;
     else if (got.index < 200)

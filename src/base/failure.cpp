@@ -81,4 +81,9 @@ failure current_failure() {
   return result;
 }
 
+void detail::throw_failure(const failure& reason) {
+  if (reason.exception) std::rethrow_exception(reason.exception);
+  throw error(reason);
+}
+
 }  // namespace fanout

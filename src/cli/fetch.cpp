@@ -207,7 +207,7 @@ int run_fetch(const fetch_options& given) {
   const bool live = !given.quiet && !one_page && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) != 1;
   if (live) how.on_progress = [&sink](const progress& now) { show_progress(now, sink.counts()); };
   const auto task = remote<fetch::exchange>.with(settings);
-  const report cost = run(how, source, task, sink);
+  const report cost = run(how, task, source, sink);
   if (live) clear_progress();
   sink.close();
   if (!jar_file.empty()) save_cookies(*jar, jar_file);

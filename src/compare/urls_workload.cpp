@@ -54,7 +54,7 @@ tried try_all(const std::vector<fetch::request>& all, const fetch::settings& how
   with.interrupt = stop;
   std::vector<char> answered(all.size());
   tried found;
-  const report cost = fanout::run(with, all, remote<fetch::exchange>.with(how), [&](const outcome<fetch::record>& got) {
+  const report cost = fanout::run(with, remote<fetch::exchange>.with(how), all, [&](const outcome<fetch::record>& got) {
     try {
       if (!got.ok()) throw error(got.error());
       detail::accept_status(got.value());

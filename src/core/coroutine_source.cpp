@@ -1,10 +1,14 @@
 #include <fanout/async/detail/running_loop.hpp>
+#include <fanout/base/task.hpp>
 #include <fanout/core/detail/coroutine_source.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <sys/eventfd.h>
@@ -16,8 +20,14 @@
 
 namespace fanout::detail {
 
+struct coroutine_loop::event_loop {
+  asio::io_context context{1};
+  asio::steady_timer room{context, asio::steady_timer::time_point::max()};
+  asio::cancellation_signal stop;
+};
+
 coroutine_loop::coroutine_loop()
-    : readable_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), room_(loop_, asio::steady_timer::time_point::max()) {
+    : readable_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), loop_(std::make_unique<event_loop>()) {
   if (readable_ < 0) throw std::system_error(errno, std::generic_category(), "cannot start a source");
 }
 
@@ -29,21 +39,22 @@ void coroutine_loop::start() {
   if (thread_.joinable()) return;
   // Posted, so that it starts on the loop at once: a coroutine that is cancelled before it starts makes Asio throw out
   // of loop_.run().
-  asio::post(loop_, [this] {
-    asio::co_spawn(loop_, pump(), asio::bind_cancellation_slot(stop_.slot(), [this](std::exception_ptr failed) {
+  asio::post(loop_->context, [this] {
+    asio::co_spawn(loop_->context, pump(),
+                   asio::bind_cancellation_slot(loop_->stop.slot(), [this](std::exception_ptr failed) {
                      close();
                      ended(failed);
                    }));
   });
   thread_ = std::thread([this] {
     const running_loop here;
-    loop_.run();
+    loop_->context.run();
   });
 }
 
 void coroutine_loop::stop() noexcept {
   if (!thread_.joinable()) return close();
-  asio::post(loop_, [this] { stop_.emit(asio::cancellation_type::terminal); });
+  asio::post(loop_->context, [this] { loop_->stop.emit(asio::cancellation_type::terminal); });
   thread_.join();
 }
 
@@ -62,7 +73,7 @@ task<void> coroutine_loop::wait_for_room() {
       if (!parked_) break;
     }
     boost::system::error_code woken;
-    auto wait = room_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    auto wait = loop_->room.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     co_await std::move(wait);
   }
 }
@@ -72,7 +83,7 @@ void coroutine_loop::taken(std::size_t left) {
   held_ = left;
   if (!parked_ || left > most_ahead / 2) return;
   parked_ = false;
-  asio::post(loop_, [this] { room_.cancel(); });
+  asio::post(loop_->context, [this] { loop_->room.cancel(); });
 }
 
 bool coroutine_loop::ready() {

@@ -18,6 +18,7 @@
 
 #include <array>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
 namespace fanout::detail {
@@ -52,7 +53,7 @@ class watch_mark {
 
 // slot --------------------------------------------------------------------------------------------------------------
 
-void slot::begin_task(std::chrono::steady_clock::time_point started, std::chrono::nanoseconds limit) {
+void lane_slot::begin(std::chrono::steady_clock::time_point started, std::chrono::nanoseconds limit) {
   busy_ = true;
   started_ = resumed_ = started;
   if (alone_) cpu_.start(started);
@@ -61,22 +62,22 @@ void slot::begin_task(std::chrono::steady_clock::time_point started, std::chrono
   if (limit.count() > 0) home_.deadlines().arm(*this, after(started, limit));
 }
 
-std::chrono::nanoseconds slot::end_task(std::chrono::steady_clock::time_point finished) {
+std::chrono::nanoseconds lane_slot::end(std::chrono::steady_clock::time_point finished) {
   busy_ = false;
   if (armed()) home_.deadlines().disarm(*this);
   if (depth_ > 0) add_held(resumed_, finished);
   return alone_ ? cpu_.stop(started_, finished) : std::chrono::nanoseconds(-1);
 }
 
-void slot::resumed() noexcept {
+void lane_slot::resumed() noexcept {
   if (depth_++ == 0) resumed_ = std::chrono::steady_clock::now();
 }
 
-void slot::suspended() noexcept {
+void lane_slot::suspended() noexcept {
   if (--depth_ == 0 && busy_) add_held(resumed_, std::chrono::steady_clock::now());
 }
 
-void slot::add_held(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
+void lane_slot::add_held(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
   constexpr std::chrono::microseconds too_short_to_see{20};
   constexpr std::size_t most = 64;
   if (!held_.empty() && (from - held_.back().to < too_short_to_see || held_.size() == most))
@@ -88,34 +89,48 @@ void slot::add_held(std::chrono::steady_clock::time_point from, std::chrono::ste
 // Whoever waits on this loop waits for a task that computes. A task that suspended gave the others their turn, but that
 // cannot be seen for free; if others began in the meantime it did, and if not, one turn more for each millisecond costs
 // nothing that counts. A slot whose task was cancelled has to reset its state before it can wait for anything.
-bool slot::held_loop(std::chrono::nanoseconds elapsed) noexcept {
+bool lane_slot::held(std::chrono::nanoseconds elapsed) noexcept {
   constexpr std::chrono::milliseconds long_turn{1};
   home_.tell_probe(started_ + elapsed, elapsed, turn_ != not_marked && home_.turn() == turn_);
   return elapsed >= long_turn && home_.began_last(*this) && !cancelled_;
 }
 
-void slot::cancel() {
+void lane_slot::cancel() {
   cancelled_ = true;
   signal_.emit(asio::cancellation_type::terminal);
 }
 
-void slot::on_deadline() {
+void lane_slot::on_deadline() {
   if (!busy_) return;
   timed_out_ = true;
   cancel();
 }
 
-void slot_took_item(slot& place) {
-  place.home().ask_for_next();
+// Every slot is one of these.
+void slot::begin_task(std::chrono::steady_clock::time_point started, std::chrono::nanoseconds limit) {
+  static_cast<lane_slot&>(*this).begin(started, limit);
 }
-bool slot_is_surplus(slot& place) {
-  return place.home().has_surplus();
+std::chrono::nanoseconds slot::end_task(std::chrono::steady_clock::time_point finished) {
+  return static_cast<lane_slot&>(*this).end(finished);
 }
-task<void> give_way(slot&) {
+bool slot::held_loop(std::chrono::nanoseconds elapsed) noexcept {
+  return static_cast<lane_slot&>(*this).held(elapsed);
+}
+void slot::took_item() {
+  static_cast<lane_slot&>(*this).home_.ask_for_next();
+}
+bool slot::is_surplus() const noexcept {
+  return static_cast<const lane_slot&>(*this).home_.has_surplus();
+}
+task<void> slot::give_way() {
   return yield();
 }
-task<void> wait_for_source(slot& place) {
-  return place.home().wait_for_source();
+task<void> slot::wait_for_source() {
+  return static_cast<lane_slot&>(*this).home_.wait_for_source();
+}
+
+task<void> lane_work::run_slot(slot&) {
+  throw std::logic_error("a blocking task has no use for an event loop");
 }
 
 // lane --------------------------------------------------------------------------------------------------------------
@@ -175,7 +190,7 @@ void lane::run() {
 
 void lane::open_slot() {
   if (slots_.size() >= limit_ || !control().pulling() || set_.leaving()) return;
-  slot& place = slots_.emplace_back(*this, number_, limit_ == 1);
+  lane_slot& place = slots_.emplace_back(*this, number_, limit_ == 1);
   ++open_;
   asio::any_io_executor executor = loop_.get_executor();
   if (control().options().timeline) executor = instrumented_executor(std::move(executor), place);
@@ -218,7 +233,7 @@ void lane::on_change() {
   if (source_) source_->cancel();
   if (!control().pulling() || set_.leaving()) unpark_all();
   if (control().aborted())
-    for (slot& place : slots_) place.cancel();
+    for (lane_slot& place : slots_) place.cancel();
 }
 
 task<void> lane::wait_for_source() {

@@ -1,14 +1,22 @@
 #pragma once
 
+#include <fanout/async/detail/instrumented_executor.hpp>
+#include <fanout/base/deadline.hpp>
+#include <fanout/base/task.hpp>
 #include <fanout/core/detail/lanes.hpp>
+#include <fanout/core/detail/slot.hpp>
+#include <fanout/core/detail/usage.hpp>
 
 #include "core/interrupt_watch.hpp"
 #include "core/probe.hpp"
 
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -19,7 +27,40 @@
 
 namespace fanout::detail {
 
+class lane;
 class lane_set;
+
+/// What a slot needs of its lane's event loop.
+class lane_slot final : public slot, public deadline_entry, public turn_listener {
+ public:
+  lane_slot(lane& home, std::uint32_t lane_number, bool alone) : slot(lane_number), home_(home), alone_(alone) {}
+
+  asio::cancellation_slot cancellation() { return signal_.slot(); }
+  void cancel();
+
+ private:
+  friend class slot;
+  static constexpr std::uint64_t not_marked = ~std::uint64_t{0};
+
+  void begin(std::chrono::steady_clock::time_point started, std::chrono::nanoseconds limit);
+  std::chrono::nanoseconds end(std::chrono::steady_clock::time_point finished);
+  bool held(std::chrono::nanoseconds elapsed) noexcept;
+
+  void on_deadline() override;
+  void resumed() noexcept override;
+  void suspended() noexcept override;
+  void add_held(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to);
+
+  lane& home_;
+  std::uint64_t turn_ = not_marked;  ///< of the loop, as the task began; only while loops are measured
+  asio::cancellation_signal signal_;
+  std::chrono::steady_clock::time_point started_;
+  std::chrono::steady_clock::time_point resumed_;
+  cpu_stopwatch cpu_;
+  std::uint32_t depth_ = 0;  ///< of `resumed` without `suspended`
+  bool alone_;               ///< on its lane
+  bool busy_ = false;
+};
 
 /// One thread of a running shape whose tasks are coroutines. They run in slots on the lane's own event loop, which has
 /// no other thread.
@@ -39,9 +80,9 @@ class lane {
   void run();
 
   void open_slot();
-  void began(const slot& place) noexcept { last_begun_ = &place; }
+  void began(const lane_slot& place) noexcept { last_begun_ = &place; }
   /// Whether no other task began on this loop since the one of `place` did.
-  bool began_last(const slot& place) const noexcept { return last_begun_ == &place; }
+  bool began_last(const lane_slot& place) const noexcept { return last_begun_ == &place; }
   /// While the run is probed: the number of the loop's turn, exact if asked at a task's beginning and end.
   std::uint64_t mark_turn();
   std::uint64_t turn() const noexcept { return turn_; }
@@ -72,10 +113,10 @@ class lane {
   asio::io_context loop_{1};
   deadline_list deadlines_;
   interrupt_watch interrupt_;
-  std::deque<slot> slots_;  ///< stable addresses
+  std::deque<lane_slot> slots_;  ///< stable addresses
   std::optional<asio::posix::stream_descriptor> source_;
   bool opening_ = false;  ///< open_slot() has been posted
-  const slot* last_begun_ = nullptr;
+  const lane_slot* last_begun_ = nullptr;
   std::uint64_t turn_ = 0;
   bool turn_marked_ = false;                   ///< the next turn of the loop will be counted
   bool watched_ = false;                       ///< a slot waits for the source's descriptor

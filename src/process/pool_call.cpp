@@ -106,7 +106,7 @@ void pool_call::cancel() noexcept {
 }
 
 const std::string& pool_call::result() const {
-  if (!result_->ok()) outcome<std::string>::throw_failure(result_->error());
+  if (!result_->ok()) throw_failure(result_->error());
   return result_->value();
 }
 

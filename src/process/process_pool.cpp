@@ -21,13 +21,13 @@ class single_call final : public detail::pool_client {
 
   void on_results(const detail::result_run& run) override {
     outcome<std::string> got = with(run.facts(0));
-    got.succeed(run.value(0));
+    detail::outcome_access::succeed(got, run.value(0));
     call->end(std::move(got));
   }
   void on_failure(const outcome_facts& facts, failure reason) override {
     outcome<std::string> got = with(facts);
     if (reason.elapsed.count() == 0) reason.elapsed = facts.elapsed();
-    got.fail(std::move(reason));
+    detail::outcome_access::fail(got, std::move(reason));
     call->end(std::move(got));
   }
 
@@ -63,7 +63,7 @@ process_pool::~process_pool() {
 
 options process_pool::with(options how) {
   how.shape = engine_->shape();
-  how.pool = engine_.get();
+  how.backend = backend(*engine_);
   return how;
 }
 
@@ -112,7 +112,7 @@ std::shared_ptr<detail::pool_call> refused_call(failure reason) {
   const auto call = std::make_shared<detail::pool_call>([](detail::pool_call&) {});
   outcome<std::string> ended;
   ended.started = ended.finished = outcome_facts::clock::now();
-  ended.fail(std::move(reason));
+  detail::outcome_access::fail(ended, std::move(reason));
   call->end(std::move(ended));
   return call;
 }

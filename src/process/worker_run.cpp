@@ -115,12 +115,12 @@ task<void> worker_run::run_slot(slot& place) {
     const auto status = queue_.claim(taken);
     if (status == pull_status::end) break;
     if (status == pull_status::not_ready) {
-      task<void> wait = wait_for_source(place);
+      task<void> wait = place.wait_for_source();
       co_await std::move(wait);
       continue;
     }
     want_attendant(taken);
-    slot_took_item(place);
+    place.took_item();
     const auto started = clock::now();
     place.begin_task(started, taken.batch->limit);
     std::string value;

@@ -43,7 +43,7 @@ task<std::vector<std::size_t>> order_of(completions<std::unique_ptr<int>>& done)
     const auto each = co_await std::move(next);
     if (!each) co_return order;
     order.push_back(each->index());
-    if (each->has_value()) {
+    if (each->ok()) {
       EXPECT_NE(*each->value(), 3);
     } else {
       EXPECT_THROW(each->value(), std::invalid_argument);

@@ -41,7 +41,7 @@ TEST_F(settling, keeps_values_and_failures_in_order) {
   ASSERT_EQ(results.size(), 4U);
   for (int i = 0; i < 4; ++i) {
     const auto& each = results[static_cast<std::size_t>(i)];
-    EXPECT_EQ(each.has_value(), i % 2 == 0);
+    EXPECT_EQ(each.ok(), i % 2 == 0);
     EXPECT_EQ(each.exception() == nullptr, i % 2 == 0);
     if (i % 2) {
       EXPECT_THROW(each.value(), std::invalid_argument);
@@ -103,7 +103,7 @@ task<void> settled_scenario(census& seen) {
   for (int i = 0; i < 4; ++i) work.push_back(test::counted_steps(seen, i + 1));
   auto all = gather_settled(std::move(work), concurrency_limit(2));
   const auto results = co_await std::move(all);
-  EXPECT_EQ(std::count_if(results.begin(), results.end(), [](const auto& each) { return each.has_value(); }),
+  EXPECT_EQ(std::count_if(results.begin(), results.end(), [](const auto& each) { return each.ok(); }),
             seen.completed)
       << "what a child made of its cancellation is returned all the same";
 }

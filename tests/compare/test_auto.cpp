@@ -106,7 +106,7 @@ template <class Task>
 report block_automatically(Task task, int tasks, int ms) {
   const std::vector<int> inputs(static_cast<std::size_t>(tasks), ms);
   int sum = 0;
-  const report cost = run(automatic(), inputs, task, [&](outcome<int> out) { sum += out.value(); });
+  const report cost = run(automatic(), task, inputs, [&](outcome<int> out) { sum += out.value(); });
   EXPECT_EQ(sum, tasks * ms);
   return cost;
 }

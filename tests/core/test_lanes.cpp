@@ -35,7 +35,7 @@ TEST_F(lanes, start_while_their_run_ends) {
     how.stop = stop.get_token();
     std::uint64_t seen = 0;
     // The first outcome aborts the run; some lanes have not started by then, some are about to.
-    const report cost = run(how, std::views::iota(0), test::echo, [&](const outcome<int>&) {
+    const report cost = run(how, test::echo, std::views::iota(0), [&](const outcome<int>&) {
       ++seen;
       stop.request_stop();
     });
@@ -68,7 +68,7 @@ TEST_F(lanes, a_timeline_tells_when_each_coroutine_held_its_thread) {
   options how(async(2));
   how.timeline = true;
   const auto work = [&shared](int which) { return compute_twice(shared, which); };
-  const report cost = run(how, std::vector{0, 1}, work, [](const outcome<int>& out) { EXPECT_TRUE(out.ok()); });
+  const report cost = run(how, work, std::vector{0, 1}, [](const outcome<int>& out) { EXPECT_TRUE(out.ok()); });
   ASSERT_EQ(cost.timeline.size(), 2U);
   std::vector<held_span> all;
   for (const task_span& span : cost.timeline) {
@@ -99,7 +99,7 @@ task<int> compute_alone(int x) {
 TEST_F(lanes, the_cpu_time_of_a_coroutine_that_is_alone_on_its_thread_is_known) {
   options how(threads(2));
   how.timeline = true;
-  const report cost = run(how, std::vector{0, 1}, compute_alone, [](const outcome<int>&) {});
+  const report cost = run(how, compute_alone, std::vector{0, 1}, [](const outcome<int>&) {});
   for (const task_span& span : cost.timeline) EXPECT_GT(span.cpu, 0ns);
 }
 
@@ -107,7 +107,7 @@ TEST_F(lanes, a_task_limit_beyond_the_end_of_the_clock_never_passes) {
   for (const shape& each : {fanout::sync(), threads(2), async(2), grid(1, 2, 2)}) {
     options how(each);
     const auto expect_all = [&] {
-      run(how, std::views::iota(0, 8), test::after_a_while,
+      run(how, test::after_a_while, std::views::iota(0, 8),
           [](const outcome<int>& out) { EXPECT_TRUE(out.ok()) << out.error().message; });
     };
     how.task_timeout = std::chrono::nanoseconds::max();
@@ -154,7 +154,7 @@ template <class Task>
   std::set<std::uint32_t> lanes_seen;
   std::uint64_t succeeded = 0;
   try {
-    const report cost = run(asked, std::views::iota(0, 100), work, [&](const outcome<int>& out) {
+    const report cost = run(asked, work, std::views::iota(0, 100), [&](const outcome<int>& out) {
       lanes_seen.insert(out.lane);
       succeeded += out.ok() ? 1 : 0;
     });

@@ -111,7 +111,7 @@ TEST_F(source, blocking_lanes_wait_for_a_line_each) {
   line_pipe pipe;
   pipe.write(1);
   int last = 0;
-  run(threads(3), pipe_source(pipe), doubled, [&](const outcome<int>& out) {
+  run(threads(3), doubled, pipe_source(pipe), [&](const outcome<int>& out) {
     last = out.value();
     if (last < 2 * 200)
       pipe.write(last / 2 + 1);  // only now, when every lane waits
@@ -127,7 +127,7 @@ TEST_F(source, loops_wait_for_a_line_each) {
     line_pipe pipe;
     pipe.write(1);
     int last = 0;
-    run(shape, pipe_source(pipe), test::echo, [&](const outcome<int>& out) {
+    run(shape, test::echo, pipe_source(pipe), [&](const outcome<int>& out) {
       last = out.value();
       if (last < 200)
         pipe.write(last + 1);
@@ -147,11 +147,12 @@ TEST_F(source, lines_that_come_together_go_to_all_blocking_lanes) {
   int seen = 0;
   for (int i = 0; i < lanes; ++i) pipe.write(i);
   run(
-      threads(lanes), pipe_source(pipe),
+      threads(lanes),
       [&](int x) {
         together.arrive_and_wait();  // only passed when all lanes have a line at the same time
         return x;
       },
+      pipe_source(pipe),
       [&](outcome<int>) {
         if (++seen % lanes != 0) return;
         if (seen == lanes * 500) return pipe.end();
@@ -186,7 +187,7 @@ TEST_F(source, lines_that_come_together_go_to_all_places_of_all_loops) {
     int seen = 0;
     pipe.write_together(6);
     run(
-        shape, pipe_source(pipe), [&](int x) { return meet(all, 6, x); },
+        shape, [&](int x) { return meet(all, 6, x); }, pipe_source(pipe),
         [&](outcome<int>) {
           if (++seen % 6 != 0) return;
           if (seen == 6 * 30) return pipe.end();
@@ -205,7 +206,7 @@ TEST_F(source, a_line_wakes_one_of_many_idle_places) {
   int seen = 0;
   pipe.write_together(places);  // they meet, so that every place is opened
   run(
-      async(places), lines, [&](int x) { return x < places ? meet(all, places, x) : test::echo(x); },
+      async(places), [&](int x) { return x < places ? meet(all, places, x) : test::echo(x); }, lines,
       [&](outcome<int>) {
         if (++seen < places) return;
         if (seen == 3 * places) return pipe.end();
@@ -226,7 +227,7 @@ TEST_F(source, a_drain_wakes_lanes_that_wait) {
       lines.wait_until_asked(static_cast<int>(shape.threads));
       drain.request_stop();
     });
-    EXPECT_TRUE(run(how, lines, test::echo, [](outcome<int>) { FAIL(); }).stopped);
+    EXPECT_TRUE(run(how, test::echo, lines, [](outcome<int>) { FAIL(); }).stopped);
   }
 }
 
@@ -240,7 +241,7 @@ TEST_F(source, a_drain_wakes_blocking_lanes_that_wait) {
     lines.wait_until_asked(3);
     drain.request_stop();
   });
-  EXPECT_TRUE(run(how, lines, doubled, [](outcome<int>) { FAIL(); }).stopped);
+  EXPECT_TRUE(run(how, doubled, lines, [](outcome<int>) { FAIL(); }).stopped);
 }
 
 TEST_F(source, a_stop_wakes_lanes_that_wait) {
@@ -254,7 +255,7 @@ TEST_F(source, a_stop_wakes_lanes_that_wait) {
       lines.wait_until_asked(1);
       stop.request_stop();
     });
-    EXPECT_TRUE(run(how, lines, test::echo, [](outcome<int>) { FAIL(); }).stopped);
+    EXPECT_TRUE(run(how, test::echo, lines, [](outcome<int>) { FAIL(); }).stopped);
   }
 }
 
@@ -268,7 +269,7 @@ TEST_F(source, tasks_go_on_while_the_source_is_waited_for) {
   pipe.write(1);
   int last = 0;
   // The only task can end only if its loop runs while the other place waits for a second line.
-  run(async(2), pipe_source(pipe), test::after_a_while, [&](const outcome<int>& out) {
+  run(async(2), test::after_a_while, pipe_source(pipe), [&](const outcome<int>& out) {
     last = out.value();
     pipe.end();
   });
@@ -280,7 +281,7 @@ TEST_F(source, an_exception_while_lanes_wait_ends_the_run) {
     line_pipe pipe;
     pipe.write(1);
     pipe.write_text("what\n");
-    EXPECT_THROW(run(shape, pipe_source(pipe), test::echo, [](outcome<int>) {}), std::invalid_argument);
+    EXPECT_THROW(run(shape, test::echo, pipe_source(pipe), [](outcome<int>) {}), std::invalid_argument);
   }
 }
 
@@ -290,7 +291,7 @@ TEST_F(source, a_descriptor_that_cannot_be_waited_for_is_an_error) {
     bool ready() { return false; }
     int handle() { return -1; }
   };
-  EXPECT_THROW(run(async(2), closed(), test::echo, [](outcome<int>) {}), std::system_error);
+  EXPECT_THROW(run(async(2), test::echo, closed(), [](outcome<int>) {}), std::system_error);
 }
 
 }  // namespace

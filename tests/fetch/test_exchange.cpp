@@ -31,7 +31,7 @@ request get(std::string url) {
 outcome<record> run_one(const settings& with, request what, options how = fanout::sync()) {
   how.on_error = fanout::on_error::collect;
   std::optional<outcome<record>> result;
-  fanout::run(how, std::vector{std::move(what)}, fanout::remote<exchange>.with(with),
+  fanout::run(how, fanout::remote<exchange>.with(with), std::vector{std::move(what)},
               [&](outcome<record> out) { result.emplace(std::move(out)); });
   return std::move(result).value();
 }

@@ -255,7 +255,7 @@ TEST(batch, tasks_of_mixed_durations_are_not_pulled_far_ahead) {
   how.on_error = on_error::collect;
   std::stop_source stop;
   how.stop = stop.get_token();
-  const report cost = run(how, inputs, remote<mixed>, [&](const outcome<int>&) {
+  const report cost = run(how, remote<mixed>, inputs, [&](const outcome<int>&) {
     ++done;
     most_ahead = std::max(most_ahead, pulled - done);
     if (done == 3'000) stop.request_stop();

@@ -143,7 +143,7 @@ TEST_P(coroutine_source, one_that_waits_is_cancelled_when_the_run_is_stopped) {
   options how(shape());
   how.stop = stop.get_token();
   int outcomes = 0;
-  const report cost = run(how, waiting_for_ever(seen, stop), remote<twice_async>, [&](outcome<int>) { ++outcomes; });
+  const report cost = run(how, remote<twice_async>, waiting_for_ever(seen, stop), [&](outcome<int>) { ++outcomes; });
   EXPECT_TRUE(cost.stopped);
   EXPECT_LE(outcomes, 1);
   EXPECT_EQ(seen.cancelled, 1);
@@ -152,7 +152,7 @@ TEST_P(coroutine_source, one_that_waits_is_cancelled_when_the_run_is_stopped) {
 
 TEST_P(coroutine_source, a_sink_that_throws_ends_one_that_would_never_end) {
   life seen;
-  EXPECT_THROW(run(shape(), numbers(seen, 1'000'000'000, 100), remote<twice_async>,
+  EXPECT_THROW(run(shape(), remote<twice_async>, numbers(seen, 1'000'000'000, 100),
                    [](outcome<int>) { throw std::length_error("full"); }),
                std::length_error);
   EXPECT_EQ(seen.left, 1);

@@ -96,7 +96,7 @@ void run_of(const shape& ran, std::uint32_t retries, std::size_t most_failed) {
   how.workers.retries = retries;
   ledger book(few);
   const report cost =
-      run(how, std::views::iota(0, few), remote<Function>, [&](const outcome<int>& out) { book.book(out); });
+      run(how, remote<Function>, std::views::iota(0, few), [&](const outcome<int>& out) { book.book(out); });
   book.check(most_failed);
   EXPECT_EQ(cost.tasks, static_cast<std::uint64_t>(few));
   EXPECT_EQ(cost.failures, book.failed().size());
@@ -301,8 +301,8 @@ TEST_P(deaths_at_every_age, of_runs_cost_no_outcome) {
     ran.workers.retries = GetParam().retries;
     ledger book(tasks);
     const auto sink = [&](const outcome<int>& out) { book.book(out); };
-    const report cost = GetParam().killers ? run(ran, std::views::iota(0, tasks), remote<twice_slowly_or_die>, sink)
-                                           : run(ran, std::views::iota(0, tasks), remote<twice_after_a_moment>, sink);
+    const report cost = GetParam().killers ? run(ran, remote<twice_slowly_or_die>, std::views::iota(0, tasks), sink)
+                                           : run(ran, remote<twice_after_a_moment>, std::views::iota(0, tasks), sink);
     book.check(tasks);
     EXPECT_EQ(cost.tasks, static_cast<std::uint64_t>(tasks));
     EXPECT_EQ(cost.failures, book.failed().size());
@@ -336,9 +336,9 @@ TEST_P(deaths_at_every_age, of_a_pool_cost_no_outcome) {
             outcome<int> out;
             out.index = static_cast<std::uint64_t>(x);
             try {
-              out.succeed(all[static_cast<std::size_t>(x)].get());
+              detail::outcome_access::succeed(out, all[static_cast<std::size_t>(x)].get());
             } catch (const error& thrown) {
-              out.fail(thrown.failure());
+              detail::outcome_access::fail(out, thrown.failure());
             }
             book.book(out);
           }

@@ -142,7 +142,7 @@ TEST_F(storm, of_deaths_under_way) {
   how.workers = in_a_storm();
   ledger book(0, tasks);
   const report cost =
-      run(how, std::views::iota(0, tasks), remote<meet_fate>, [&](const outcome<int>& out) { book.book(out); });
+      run(how, remote<meet_fate>, std::views::iota(0, tasks), [&](const outcome<int>& out) { book.book(out); });
   book.check();
   EXPECT_EQ(cost.tasks, static_cast<std::uint64_t>(tasks));
   EXPECT_GE(book.failed(), faults);
@@ -172,9 +172,9 @@ TEST_F(storm, of_deaths_with_20_threads_submitting) {
             outcome<int> out;
             out.index = static_cast<std::uint64_t>(i);
             try {
-              out.succeed(all[static_cast<std::size_t>(i)].get());
+              detail::outcome_access::succeed(out, all[static_cast<std::size_t>(i)].get());
             } catch (const error& thrown) {
-              out.fail(thrown.failure());
+              detail::outcome_access::fail(out, thrown.failure());
             }
             book.book(out);
           }
@@ -210,7 +210,7 @@ TEST_F(storm, of_signals_at_any_moment) {
   const int most_shots = faults / 5;
   const int count = whole ? 20'000 : 4'000;
   ledger book(0, count);
-  run(how, std::views::iota(0, count), remote<short_task>, [&](const outcome<int>& out) {
+  run(how, remote<short_task>, std::views::iota(0, count), [&](const outcome<int>& out) {
     book.book(out);
     if (shots == most_shots || !out.ok() || out.started < last_shot || random() % 3 != 0) return;
     const auto targets = test::children();

@@ -95,7 +95,7 @@ TEST_P(one_death, is_the_failure_of_that_task_alone) {
   const auto inputs = std::views::iota(0, 40);
   report cost;
   std::map<std::uint64_t, outcome<int>> all;
-  cost = run(collecting(processes(2)), inputs, remote<seven_dies>.with(GetParam().how),
+  cost = run(collecting(processes(2)), remote<seven_dies>.with(GetParam().how), inputs,
              [&](outcome<int> out) { EXPECT_TRUE(all.emplace(out.index, std::move(out)).second); });
   ASSERT_EQ(all.size(), 40u);
   EXPECT_GE(cost.restarts, 1u);
@@ -178,8 +178,8 @@ TEST_P(many_deaths, leave_exactly_one_outcome_for_each_input) {
   const options how = collecting(parse_shape(GetParam()));
   const auto inputs = std::views::iota(0, many);
   const report cost = GetParam().ends_with("x4")
-                          ? run(how, inputs, remote<sometimes_deadly_async>.with(started.path()), sink)
-                          : run(how, inputs, remote<sometimes_deadly>.with(started.path()), sink);
+                          ? run(how, remote<sometimes_deadly_async>.with(started.path()), inputs, sink)
+                          : run(how, remote<sometimes_deadly>.with(started.path()), inputs, sink);
   for (int x = 0; x < many; ++x) deadly += is_deadly(x);
   EXPECT_THAT(seen, testing::Each(1));
   EXPECT_GE(deadly, many / 40);
@@ -201,8 +201,8 @@ TEST_P(many_deaths, do_not_keep_a_run_from_being_stopped) {
     if (seen.size() == 50) stop.request_stop();
   };
   const report cost = GetParam().ends_with("x4")
-                          ? run(how, inputs, remote<sometimes_deadly_async>.with(started.path()), sink)
-                          : run(how, inputs, remote<sometimes_deadly>.with(started.path()), sink);
+                          ? run(how, remote<sometimes_deadly_async>.with(started.path()), inputs, sink)
+                          : run(how, remote<sometimes_deadly>.with(started.path()), inputs, sink);
   EXPECT_EQ(seen.size(), static_cast<std::size_t>(pulled));
   EXPECT_TRUE(cost.stopped);
 }
@@ -264,7 +264,7 @@ TEST_F(fault, a_stopped_worker_does_not_keep_a_run_from_being_stopped) {
   options how = collecting(processes(2));
   how.stop = stop.get_token();
   std::size_t outcomes = 0;
-  run(how, std::views::iota(0), remote<third_stops>, [&](const outcome<int>&) {
+  run(how, remote<third_stops>, std::views::iota(0), [&](const outcome<int>&) {
     if (++outcomes == 20) stop.request_stop();
   });
   EXPECT_GE(outcomes, 20u);
@@ -332,7 +332,7 @@ TEST_F(fault, a_source_that_cannot_be_waited_for_ends_the_run) {
     bool ready() const { return given < 3; }
     int handle() const { return -1; }
   };
-  EXPECT_THROW(run(processes(3), broken(), remote<identity>, [](const outcome<int>&) {}), std::system_error);
+  EXPECT_THROW(run(processes(3), remote<identity>, broken(), [](const outcome<int>&) {}), std::system_error);
 }
 
 /// 2 ends at once; 1 when that was told and the interval between two calls of the progress callback is over; 3 never.
@@ -357,7 +357,7 @@ TEST_F(fault, an_exception_of_the_progress_callback_ends_the_run) {
   };
   test::shared_page<1> told;
   try {
-    run(how, test::pipe_source(pipe), remote<in_its_own_time>.with(told.path()),
+    run(how, remote<in_its_own_time>.with(told.path()), test::pipe_source(pipe),
         [&](const outcome<int>&) { told[0] = 1; });
     FAIL() << "nothing was thrown";
   } catch (const std::runtime_error& thrown) {
@@ -386,7 +386,7 @@ TEST_F(fault, inputs_do_not_pile_up_before_a_worker_that_is_behind) {
   const std::string text(100'000, 'x');
   const auto inputs = std::views::iota(0, 1500) | std::views::transform([&](int) { return text; });
   const auto before = detail::peak_rss_bytes();
-  const report cost = run(processes(1), inputs, remote<length>, [](const outcome<std::size_t>&) {});
+  const report cost = run(processes(1), remote<length>, inputs, [](const outcome<std::size_t>&) {});
   EXPECT_EQ(cost.tasks, 1500u);
   if (!test::sanitized) {  // a sanitizer keeps what was freed
     EXPECT_LT(detail::peak_rss_bytes() - before, 30U << 20);
@@ -405,7 +405,7 @@ TEST_F(fault, large_values_go_both_ways) {
 TEST_F(fault, results_wait_for_a_slow_sink) {
   constexpr int bytes = 1 << 20;
   int outcomes = 0;
-  run(grid(2, 2, 1), std::vector<int>(60, bytes), remote<blow_up>, [&](const outcome<std::string>& out) {
+  run(grid(2, 2, 1), remote<blow_up>, std::vector<int>(60, bytes), [&](const outcome<std::string>& out) {
     EXPECT_EQ(out.value().size(), static_cast<std::size_t>(bytes));
     for (int turn = 0; turn < 1000; ++turn) std::this_thread::yield();
     ++outcomes;

@@ -98,7 +98,7 @@ TEST_P(babbling, cost_their_tasks_and_nothing_else) {
   how.on_error = on_error::collect;
   std::vector<int> seen(static_cast<std::size_t>(count));
   int died = 0;
-  const report cost = run(how, std::views::iota(0, count), remote<babble>, [&](const outcome<int>& out) {
+  const report cost = run(how, remote<babble>, std::views::iota(0, count), [&](const outcome<int>& out) {
     ++seen.at(out.index);
     if (!out.ok() && out.error().kind == failure_kind::worker_died) ++died;
   });

@@ -52,7 +52,7 @@ outcomes run_of(const shape& ran, int count) {
   outcomes all;
   all.seen.resize(static_cast<std::size_t>(count));
   const auto begun = std::chrono::steady_clock::now();
-  all.cost = run(how, std::views::iota(0, count), remote<Function>, [&](const outcome<int>& out) {
+  all.cost = run(how, remote<Function>, std::views::iota(0, count), [&](const outcome<int>& out) {
     ++all.seen.at(out.index);
     if (!out.ok()) all.failures.push_back(out.error());
     EXPECT_GE(out.started, begun);
@@ -170,7 +170,7 @@ TEST_F(hostile_worker, that_lies_about_times_and_lanes_spoils_no_figure) {
   how.task_timeout = 2s;
   std::vector<int> seen(50);
   const auto begun = std::chrono::steady_clock::now();
-  const report cost = run(how, std::views::iota(0, 50), remote<lie_about_times>, [&](const outcome<int>& out) {
+  const report cost = run(how, remote<lie_about_times>, std::views::iota(0, 50), [&](const outcome<int>& out) {
     ++seen.at(out.index);
     EXPECT_GE(out.started, begun);
     EXPECT_LE(out.finished, std::chrono::steady_clock::now());

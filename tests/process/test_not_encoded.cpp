@@ -205,7 +205,7 @@ TEST_P(not_encoded, comes_to_the_sink_with_its_outcome) {
     EXPECT_EQ(input.number, static_cast<int>(out.index));
     expected(out);
   };
-  expected.check(run(collecting(processes(2)), all, remote<number_of>, sink));
+  expected.check(run(collecting(processes(2)), remote<number_of>, all, sink));
 }
 
 TEST_P(not_encoded, is_what_a_single_call_throws) {
@@ -285,7 +285,7 @@ TEST_F(not_encoded_numbers, and_results_fail_alike) {
 /// Carries tasks nowhere: pulls all there are, on another thread, and gives each the outcome of one that was cancelled.
 class nowhere final : public detail::worker_backend {
  public:
-  void run(detail::run_control& control, detail::remote_job& job, const shape&, report&) override {
+  void run(detail::run_control& control, const shape&, detail::remote_job& job, report&) override {
     std::thread([&] {
       for (;;) {
         std::uint64_t first = 0;
@@ -310,10 +310,10 @@ TEST_F(not_encoded_numbers, of_which_there_is_no_memory_for_a_chunk_have_one_out
   for (int succeeding = 0; succeeding < 1'000; ++succeeding) {
     nowhere backend;
     options how = collecting(processes(1));
-    how.pool = &backend;
+    how.backend = fanout::backend(backend);
     std::vector<int> seen(2'000);
     const test::failing_allocation fails(1'000, succeeding);  // of at least that many bytes: what holds chunks
-    run(how, std::views::iota(0, 2'000), remote<incremented>, [&](const outcome<int>& out) {
+    run(how, remote<incremented>, std::views::iota(0, 2'000), [&](const outcome<int>& out) {
       ++seen.at(out.index);
       if (!out.ok() && out.error().kind != failure_kind::cancelled) {
         ++failures;

@@ -137,7 +137,7 @@ TEST_F(large_frame, a_worker_may_die_while_it_is_sent_one) {
   const auto inputs = std::views::iota(0, 60) |
                       std::views::transform([&](int i) -> std::string_view { return i % 10 == 3 ? bad : good; });
   int died = 0;
-  run(how, inputs, remote<length_or_die>, [&](const outcome<std::size_t>& out) {
+  run(how, remote<length_or_die>, inputs, [&](const outcome<std::size_t>& out) {
     EXPECT_EQ(out.ok(), out.index % 10 != 3);
     died += out.ok() ? 0 : 1;
   });

@@ -116,7 +116,7 @@ TEST_P(refused, in_the_middle_of_a_run_leaves_the_work_to_the_workers_there_are)
   std::map<std::uint64_t, bool> outcomes;
   // There is something to do until another worker was to be started for it.
   auto inputs = std::views::iota(0) | std::views::take_while([&](int x) { return x < 40 || fails.refused() == 0; });
-  const report cost = run(collecting(processes(2)), inputs, remote<seven_dies>,
+  const report cost = run(collecting(processes(2)), remote<seven_dies>, inputs,
                           [&](const outcome<int>& out) { EXPECT_TRUE(outcomes.emplace(out.index, out.ok()).second); });
   EXPECT_GE(outcomes.size(), 40u);
   EXPECT_EQ(outcomes.rbegin()->first, outcomes.size() - 1);
@@ -139,7 +139,7 @@ TEST_P(refused, when_no_worker_is_left_ends_the_run_with_the_reason) {
   const failing_call fails(GetParam().call, GetParam().error, 2);
   std::map<std::uint64_t, int> outcomes;
   try {
-    run(collecting(processes(2)), std::views::iota(0, 40), remote<dies>,
+    run(collecting(processes(2)), remote<dies>, std::views::iota(0, 40),
         [&](const outcome<int>& out) { ++outcomes[out.index]; });
     FAIL() << "nothing was thrown";
   } catch (const std::system_error& thrown) {
@@ -231,7 +231,7 @@ class reaped_elsewhere : public test::leak_checked {
 TEST_F(reaped_elsewhere, workers_end_and_are_replaced_all_the_same) {
   std::map<std::uint64_t, std::string> outcomes;
   const report cost =
-      run(collecting(processes(2)), std::views::iota(0, 40), remote<seven_dies>, [&](const outcome<int>& out) {
+      run(collecting(processes(2)), remote<seven_dies>, std::views::iota(0, 40), [&](const outcome<int>& out) {
         EXPECT_TRUE(outcomes.emplace(out.index, out.ok() ? "" : out.error().message).second);
       });
   EXPECT_EQ(outcomes.size(), 40u);

@@ -189,7 +189,7 @@ TEST_F(remote_call, has_inputs_written_where_they_are_used) {
   pool.for_each_in_order(remote<one>, {2, 3}, take);
   for_each_completed(fanout::sync(), one, {4}, take);
   for_each_in_order(fanout::sync(), one, {5}, take);
-  run(fanout::sync(), {6}, one, take);
+  run(fanout::sync(), one, {6}, take);
   EXPECT_THAT(got, ElementsAre(2, 3, 4, 5, 6, 7));
   EXPECT_THAT(map(fanout::async(2), one_async, {"a", "text that is not in the string itself"}), ElementsAre(1, 37));
   EXPECT_THAT(pool.map(remote<one_async>, {"a", "bcd"}), ElementsAre(1, 3));
@@ -223,7 +223,7 @@ TEST_F(remote_call, of_plain_functions_has_elements_too) {
   const auto whole_with_stop = [](std::pair<int, int> both, std::stop_token) { return both.first; };
   EXPECT_THAT(map(threads(2), whole_with_stop, pairs), ElementsAre(1, 3));
   std::vector<int> seconds;
-  run(threads(2), pairs, sum, [&](const outcome<int>&, std::pair<int, int> both) { seconds.push_back(both.second); });
+  run(threads(2), sum, pairs, [&](const outcome<int>&, std::pair<int, int> both) { seconds.push_back(both.second); });
   EXPECT_THAT(seconds, testing::UnorderedElementsAre(2, 4));
   EXPECT_THAT(map(fanout::async(2), two_async, {std::pair(std::string("ab"), 1)}), ElementsAre(3));
 }

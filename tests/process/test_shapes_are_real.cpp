@@ -178,7 +178,7 @@ TEST_F(real_shape, what_workers_compute_is_in_the_report) {
   rusage before{};
   rusage after{};
   getrusage(RUSAGE_SELF, &before);
-  const report cost = run(processes(2), std::views::iota(0, 4), remote<compute>, [](const outcome<double>& out) {
+  const report cost = run(processes(2), remote<compute>, std::views::iota(0, 4), [](const outcome<double>& out) {
     EXPECT_GT(out.cpu, 90ms);
     EXPECT_LT(out.cpu, 5s);
   });
@@ -197,7 +197,7 @@ TEST_F(real_shape, what_workers_compute_is_in_the_report) {
 TEST_F(real_shape, each_lane_has_a_number_of_its_own) {
   std::set<std::uint32_t> lanes;
   std::set<int> threads;
-  run(grid(2, 2, 1), eight, remote<look_long>, [&](const outcome<place>& out) {
+  run(grid(2, 2, 1), remote<look_long>, eight, [&](const outcome<place>& out) {
     lanes.insert(out.lane);
     threads.insert(out.value().thread);
   });

@@ -58,7 +58,7 @@ class worker_end : public test::leak_checked {
     options how(processes(1));
     how.workers = workers;
     int outcomes = 0;
-    const report cost = run(how, std::views::iota(0, 10), remote<identity>, [&](const outcome<int>& out) {
+    const report cost = run(how, remote<identity>, std::views::iota(0, 10), [&](const outcome<int>& out) {
       EXPECT_TRUE(out.ok());
       ++outcomes;
     });
@@ -119,7 +119,7 @@ TEST_F(worker_end, one_that_is_stopped_with_nothing_to_do_is_killed) {
   options how(processes(1));
   how.workers.start_timeout = soon;
   int outcomes = 0;
-  const report cost = run(how, std::views::iota(0, 3), remote<identity>, [&](const outcome<int>&) {
+  const report cost = run(how, remote<identity>, std::views::iota(0, 3), [&](const outcome<int>&) {
     if (++outcomes < 3) return;
     for (const int child : test::children()) kill(child, SIGSTOP);
   });

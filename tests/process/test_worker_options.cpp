@@ -196,7 +196,7 @@ TEST_F(worker, is_replaced_after_so_many_tasks) {
   how.workers.max_tasks = 10;
   std::map<int, int> tasks;
   const report cost =
-      run(how, std::views::iota(0, 95), remote<pid_of>, [&](const outcome<int>& out) { ++tasks[out.value()]; });
+      run(how, remote<pid_of>, std::views::iota(0, 95), [&](const outcome<int>& out) { ++tasks[out.value()]; });
   EXPECT_GE(tasks.size(), 10u);
   for (const auto& [pid, count] : tasks) EXPECT_LE(count, 10) << pid;
   EXPECT_EQ(cost.restarts, 0u) << "none died";
@@ -374,8 +374,8 @@ TEST_F(worker, s_input_that_kills_is_put_in_quarantine) {
 // Each outcome was brought by a worker, or is the death of one.
 TEST_F(worker, s_reports_add_up_when_some_die) {
   test::shared_page<2> page;
-  const report cost = run(collecting(processes(2)), std::views::iota(0, 100),
-                          remote<sevens_die>.with(plan{page.path(), 1'000}), [](const outcome<int>&) {});
+  const report cost = run(collecting(processes(2)), remote<sevens_die>.with(plan{page.path(), 1'000}),
+                          std::views::iota(0, 100), [](const outcome<int>&) {});
   std::uint64_t tasks = 0;
   std::uint32_t starts = 0;
   std::uint32_t restarts = 0;
@@ -395,7 +395,7 @@ TEST_F(worker, s_reports_add_up_when_some_die) {
 }
 
 TEST_F(worker, s_cost_is_reported_for_each) {
-  const report cost = run(processes(2), std::views::iota(0, 100), remote<identity>, [](const outcome<int>&) {});
+  const report cost = run(processes(2), remote<identity>, std::views::iota(0, 100), [](const outcome<int>&) {});
   ASSERT_EQ(cost.workers.size(), 2u);
   EXPECT_EQ(cost.workers[0].tasks + cost.workers[1].tasks, 100u);
   EXPECT_EQ(cost.workers[0].bytes_sent + cost.workers[0].bytes_received + cost.workers[1].bytes_sent +

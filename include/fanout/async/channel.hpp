@@ -70,8 +70,8 @@ class channel {
 
   task<void> send(T value) { return send_to(*state_, std::move(value)); }
   /// False where `send` would wait, or throw; `value` is then untouched.
-  bool try_send(T&& value) { return state_->offer(value, nullptr) == step::done; }
-  bool try_send(const T& value) {
+  [[nodiscard]] bool try_send(T&& value) { return state_->offer(value, nullptr) == step::done; }
+  [[nodiscard]] bool try_send(const T& value) {
     T copy(value);
     return try_send(std::move(copy));
   }
@@ -90,7 +90,7 @@ class channel {
   /// returns a value that came beside its deadline. Where something else ends the waiting, let it `close` the channel.
   task<std::optional<T>> receive() { return receive_from(*state_); }
   /// Nothing where `receive` would wait, too.
-  std::optional<T> try_receive() {
+  [[nodiscard]] std::optional<T> try_receive() {
     std::optional<T> value;
     state_->take(value, nullptr);
     return value;

@@ -46,7 +46,7 @@ class mutex {
 
   task<scoped_lock> lock() { return detail::acquire<scoped_lock>(state_); }
   /// Empty where one would have to wait.
-  std::optional<scoped_lock> try_lock() {
+  [[nodiscard]] std::optional<scoped_lock> try_lock() {
     if (!state_->try_take()) return std::nullopt;
     return scoped_lock(detail::held_permit(state_));
   }

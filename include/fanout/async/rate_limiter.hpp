@@ -42,7 +42,7 @@ class rate_limiter {
   /// Waits for `tokens`. Throws `std::invalid_argument` for more than `burst`, which would never be there.
   task<void> acquire(double tokens = 1);
   /// False where one would have to wait, also behind others.
-  bool try_acquire(double tokens = 1);
+  [[nodiscard]] bool try_acquire(double tokens = 1);
 
  private:
   class state;

@@ -43,7 +43,7 @@ class permits final : public waitable {
 };
 
 /// One permit, given back when this is destroyed. It may outlive the primitive it came from.
-class held_permit {
+class [[nodiscard]] held_permit {
  public:
   held_permit() = default;
   explicit held_permit(std::shared_ptr<permits> from) noexcept : from_(std::move(from)) {}
@@ -117,7 +117,7 @@ class semaphore {
 
   task<permit> acquire() { return detail::acquire<permit>(state_); }
   /// Empty where one would have to wait.
-  std::optional<permit> try_acquire() {
+  [[nodiscard]] std::optional<permit> try_acquire() {
     if (!state_->try_take()) return std::nullopt;
     return permit(detail::held_permit(state_));
   }

@@ -24,8 +24,8 @@ class settled {
   settled(std::optional<value_type> value, std::exception_ptr failed)
       : value_(std::move(value)), failed_(std::move(failed)) {}
 
-  bool has_value() const noexcept { return value_.has_value(); }
-  explicit operator bool() const noexcept { return has_value(); }
+  [[nodiscard]] bool ok() const noexcept { return value_.has_value(); }
+  explicit operator bool() const noexcept { return ok(); }
 
   /// The value; throws what the task threw.
   value_type& value() & {

@@ -65,4 +65,9 @@ class error : public std::runtime_error {
 /// with its type and `what()`. Call it inside a `catch` block only.
 failure current_failure();
 
+namespace detail {
+/// The reverse: throws the very exception where the failure has it, and a `fanout::error` otherwise.
+[[noreturn]] void throw_failure(const failure& reason);
+}  // namespace detail
+
 }  // namespace fanout

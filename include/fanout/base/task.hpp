@@ -1,17 +1,21 @@
 #pragma once
 
+#include <fanout/base/detail/task_declaration.hpp>
+
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
 
 /// \file
 /// The coroutine type of fanout.
-namespace fanout {
+///
+/// `task<T>` is a coroutine that yields a `T`. It is Asio's own type, `boost::asio::awaitable<T>`, so fanout's client
+/// and pool work inside any Asio program and any Asio library works inside fanout. Lazy: nothing runs before it is
+/// awaited or spawned. Movable, not copyable; destroying it before it ran destroys the frame.
+namespace fanout::detail {
 
-namespace asio = boost::asio;
+template <>
+struct coroutine_operations<void> {
+  static auto reset_cancellation_state() { return asio::this_coro::reset_cancellation_state(); }
+};
 
-/// A coroutine that yields a `T`. It is Asio's own type, so fanout's client and pool work inside any Asio program and
-/// any Asio library works inside fanout. Lazy: nothing runs before it is awaited or spawned. Movable, not copyable;
-/// destroying it before it ran destroys the frame.
-template <class T = void>
-using task = asio::awaitable<T>;
-
-}  // namespace fanout
+}  // namespace fanout::detail

@@ -108,7 +108,7 @@ workload make_workload(std::string name, std::string description, Task function,
     options all = how;
     all.on_error = on_error::collect;
     const auto number = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(count, shared->size()));
-    report cost = fanout::run(all, std::views::take(*shared, number), function, [&](outcome<result> out) {
+    report cost = fanout::run(all, function, std::views::take(*shared, number), [&](outcome<result> out) {
       if (!out.ok()) return sink.refuse(out, out.error());
       try {
         sink.accept(out, digest(out.value()));

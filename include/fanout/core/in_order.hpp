@@ -106,7 +106,7 @@ report for_each_in_order(const options& how, Task&& function, Source&& inputs, S
     detail::windowed_source<detail::puller_t<Source>> source(order.window > 0 ? order.window : usual,
                                                              std::forward<Source>(inputs));
     detail::in_order_sink<item, outcome_type, std::remove_reference_t<Sink>> ordered(sink, source.window());
-    return run(how, source, std::forward<Task>(function), ordered);
+    return run(how, std::forward<Task>(function), source, ordered);
   } else {
     return {};
   }

@@ -42,7 +42,7 @@ class map_sink {
   }
 
   void throw_first_failure() const {
-    if (first_) outcome_type::throw_failure(*first_);
+    if (first_) throw_failure(*first_);
   }
   auto take(std::uint64_t count) {
     if constexpr (!std::is_void_v<Result>) return values_.take(count);
@@ -67,23 +67,23 @@ class map_sink {
 /// does.
 template <any_source Source, class Task, class Sink>
 report for_each_completed(const options& how, Task&& function, Source&& inputs, Sink&& sink) {
-  return run(how, std::forward<Source>(inputs), std::forward<Task>(function), std::forward<Sink>(sink));
+  return run(how, std::forward<Task>(function), std::forward<Source>(inputs), std::forward<Sink>(sink));
 }
 /// Of inputs written where they are used: `{1, 2, 3}`.
 template <class Task, class Item, class Sink>
 report for_each_completed(const options& how, Task&& function, std::initializer_list<Item> inputs, Sink&& sink) {
-  return run(how, detail::listed<Task>(inputs), std::forward<Task>(function), std::forward<Sink>(sink));
+  return run(how, std::forward<Task>(function), detail::listed<Task>(inputs), std::forward<Sink>(sink));
 }
 
 /// The outcome of every input that was started, in the order of the inputs. Failures are values here. When the run was
 /// stopped, or `fail_fast` ended it, the rest is missing from the end. Throws as `run` does.
 template <any_source Source, class Task>
-auto map_outcomes(const options& how, Task&& function, Source&& inputs) {
+[[nodiscard]] auto map_outcomes(const options& how, Task&& function, Source&& inputs) {
   using task = std::remove_reference_t<Task>;
   if constexpr (detail::check_task<task, source_item_t<Source>>()) {
     using outcome_type = outcome<task_result_t<task, source_item_t<Source>>>;
     std::vector<outcome_type> all;
-    run(how, std::forward<Source>(inputs), std::forward<Task>(function), [&all](outcome_type out) {
+    run(how, std::forward<Task>(function), std::forward<Source>(inputs), [&all](outcome_type out) {
       if (out.index >= all.size()) all.resize(out.index + 1);
       const auto place = out.index;
       all[place] = std::move(out);
@@ -93,7 +93,7 @@ auto map_outcomes(const options& how, Task&& function, Source&& inputs) {
 }
 /// Of inputs written where they are used: `{1, 2, 3}`.
 template <class Task, class Item>
-auto map_outcomes(const options& how, Task&& function, std::initializer_list<Item> inputs) {
+[[nodiscard]] auto map_outcomes(const options& how, Task&& function, std::initializer_list<Item> inputs) {
   return map_outcomes(how, std::forward<Task>(function), detail::listed<Task>(inputs));
 }
 
@@ -111,7 +111,7 @@ auto map(const options& how, Task&& function, Source&& inputs) {
     if constexpr (range_source<Source>)
       if constexpr (std::ranges::sized_range<Source>)
         sink.expect(static_cast<std::uint64_t>(std::ranges::size(inputs)));
-    const report cost = run(how, std::forward<Source>(inputs), std::forward<Task>(function), sink);
+    const report cost = run(how, std::forward<Task>(function), std::forward<Source>(inputs), sink);
     sink.throw_first_failure();
     if (cost.stopped) throw error(failure_kind::cancelled, "the run was stopped before its source ended");
     return sink.take(cost.tasks);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fanout/base/saturated_time.hpp>
+#include <fanout/core/backend.hpp>
 #include <fanout/core/interrupt.hpp>
 #include <fanout/core/shape.hpp>
 #include <fanout/core/worker_options.hpp>
@@ -13,10 +14,6 @@
 /// \file
 /// How to run.
 namespace fanout {
-
-namespace detail {
-class worker_backend;
-}
 
 enum class on_error {
   fail_fast,  ///< the first failure cancels the tasks under way, awaits them, and ends the run
@@ -55,8 +52,8 @@ struct options {
   /// For shapes with worker processes; a pool has its own.
   worker_options workers;
 
-  /// Set by `process_pool::with`: the pool whose workers run the tasks.
-  detail::worker_backend* pool = nullptr;
+  /// Whose workers run the tasks, instead of workers of the run's own. `process_pool::with` sets it.
+  fanout::backend backend = {};
 
   /// Called at most ten times a second, and once at the end, never at the same time as the sink or itself, on
   /// whichever lane finished a task. Must not throw.

@@ -4,7 +4,8 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
+#include <exception>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -27,45 +28,77 @@ struct outcome_facts {
   std::chrono::nanoseconds elapsed() const noexcept { return finished - started; }
 };
 
-/// The value of a task, or its failure. A task that returns nothing has `std::monostate` as its value.
+namespace detail {
+struct outcome_access;
+}
+
+/// The value of a task, or its failure; `std::monostate` stands for the value of a task that returns nothing.
 /// Movable; as thread-safe as `T`.
+///
+///     for (const fanout::outcome<page>& got : fanout::map_outcomes(fanout::async(64), fetch, urls))
+///       if (!got) std::cerr << got.error().message << '\n';
+///
+/// (`settled`, of `gather`, is not one: a coroutine among others on one loop is not measured, so it has no facts, and
+/// what it threw is kept as it is.)
 template <class T>
 class outcome : public outcome_facts {
  public:
   using value_type = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
-  bool ok() const noexcept { return result_.index() == 1; }
+  [[nodiscard]] bool ok() const noexcept { return result_.index() == 1; }
   explicit operator bool() const noexcept { return ok(); }
 
-  /// Throw `std::bad_variant_access` when there is none.
-  value_type& value() & { return std::get<1>(result_); }
-  const value_type& value() const& { return std::get<1>(result_); }
-  value_type&& value() && { return std::get<1>(std::move(result_)); }
-
-  /// The failure. Throws `std::bad_variant_access` when the task succeeded.
-  const fanout::failure& error() const { return std::get<2>(result_); }
-  fanout::failure& error() { return std::get<2>(result_); }
-
-  /// The value, or the failure thrown: the very exception of the task where it ran in this process, else
-  /// `fanout::error`.
-  value_type&& value_or_throw() && {
-    if (!ok()) throw_failure(error());
-    return std::move(*this).value();
+  /// The value. Throws the failure where there is one: the very exception of the task where it ran in this process, and
+  /// a `fanout::error` otherwise.
+  value_type& value() & {
+    check();
+    return *std::get_if<1>(&result_);
+  }
+  const value_type& value() const& {
+    check();
+    return *std::get_if<1>(&result_);
+  }
+  value_type&& value() && {
+    check();
+    return std::move(*std::get_if<1>(&result_));
   }
 
-  template <class... Arguments>
-  void succeed(Arguments&&... arguments) {
-    result_.template emplace<1>(std::forward<Arguments>(arguments)...);
+  /// The failure. Throws `std::logic_error` when the task succeeded.
+  const fanout::failure& error() const {
+    if (const auto* failed = std::get_if<2>(&result_)) return *failed;
+    throw std::logic_error("error() of an outcome that is a value");
   }
-  void fail(fanout::failure reason) { result_.template emplace<2>(std::move(reason)); }
-
-  [[noreturn]] static void throw_failure(const fanout::failure& reason) {
-    if (reason.exception) std::rethrow_exception(reason.exception);
-    throw fanout::error(reason);
-  }
+  fanout::failure& error() { return const_cast<fanout::failure&>(std::as_const(*this).error()); }
 
  private:
+  friend struct detail::outcome_access;
+
+  void check() const {
+    if (!ok()) throw_failure();
+  }
+  [[noreturn]] void throw_failure() const {
+    const auto* failed = std::get_if<2>(&result_);
+    if (!failed) throw std::logic_error("value() of an outcome that no task has had");
+    detail::throw_failure(*failed);
+  }
+
   std::variant<std::monostate, value_type, fanout::failure> result_;
 };
+
+namespace detail {
+
+/// Sets what became of a task, for who runs it.
+struct outcome_access {
+  template <class T, class... Arguments>
+  static void succeed(outcome<T>& out, Arguments&&... arguments) {
+    out.result_.template emplace<1>(std::forward<Arguments>(arguments)...);
+  }
+  template <class T>
+  static void fail(outcome<T>& out, failure reason) {
+    out.result_.template emplace<2>(std::move(reason));
+  }
+};
+
+}  // namespace detail
 
 }  // namespace fanout

@@ -17,13 +17,13 @@ namespace fanout {
 
 /// Runs `function` on every input of `source` under `how.shape` and hands each outcome to `sink` as it completes.
 ///
-///     auto cost = fanout::run(fanout::async(64), urls, fetch,
+///     auto cost = fanout::run(fanout::async(64), fetch, urls,
 ///                             [](fanout::outcome<page> got) { ... });
 ///
-/// - `source`: see source.hpp. Pulled lazily, one input for each free place, so that nothing waits in a queue inside.
 /// - `function`: blocking (`R f(Input)`) or a coroutine (`task<R> f(Input)`); either may take a `std::stop_token` after
 ///   its input. A function that cannot take the input as it is, a pair, tuple or array, takes its elements:
 ///   `R f(First, Second)`. Called from all lanes at once. A task that leaves its process must be a `remote<f>`.
+/// - `source`: see source.hpp. Pulled lazily, one input for each free place, so that nothing waits in a queue inside.
 /// - `sink`: called with `outcome<R>`, or with `outcome<R>` and `const Input&`; by one thread at a time, on whichever
 ///   lane completed the task. While it runs no other outcome is handed over, so a slow sink slows the source.
 ///
@@ -37,19 +37,19 @@ namespace fanout {
 ///
 /// Thread safety: any number of runs may be under way at once, on different threads or one inside another.
 template <any_source Source, class Task, class Sink>
-report run(const options& how, Source&& source, Task&& function, Sink&& sink) {
+report run(const options& how, Task&& function, Source&& source, Sink&& sink) {
   if constexpr (detail::check_task<std::remove_reference_t<Task>, source_item_t<Source>>()) {
     detail::pipeline<Source, std::remove_reference_t<Task>, std::remove_reference_t<Sink>> work(
-        how, std::forward<Source>(source), function, sink);
+        how, function, std::forward<Source>(source), sink);
     return work.run();
   } else {
     return {};
   }
 }
 /// Of inputs written where they are used: `{1, 2, 3}`.
-template <class Item, class Task, class Sink>
-report run(const options& how, std::initializer_list<Item> inputs, Task&& function, Sink&& sink) {
-  return run(how, detail::listed<Task>(inputs), std::forward<Task>(function), std::forward<Sink>(sink));
+template <class Task, class Item, class Sink>
+report run(const options& how, Task&& function, std::initializer_list<Item> inputs, Sink&& sink) {
+  return run(how, std::forward<Task>(function), detail::listed<Task>(inputs), std::forward<Sink>(sink));
 }
 
 }  // namespace fanout

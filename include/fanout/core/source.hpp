@@ -1,6 +1,5 @@
 #pragma once
 
-#include <fanout/async/async_generator.hpp>
 #include <fanout/core/detail/coroutine_source.hpp>
 
 #include <concepts>
@@ -24,6 +23,9 @@
 ///
 /// `run` calls a source from one thread at a time, and never again once it has ended or thrown.
 namespace fanout {
+
+template <class T>
+class async_generator;
 
 template <class T>
 inline constexpr bool is_optional = false;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/base/task.hpp>
+#include <fanout/base/detail/task_declaration.hpp>
 
 #include <array>
 #include <concepts>
@@ -27,7 +27,7 @@ struct awaited {
   static constexpr bool coroutine = false;
 };
 template <class T>
-struct awaited<asio::awaitable<T, asio::any_io_executor>> {
+struct awaited<task<T>> {
   using type = T;
   static constexpr bool coroutine = true;
 };

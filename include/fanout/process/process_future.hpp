@@ -118,7 +118,7 @@ class watched_calls {
 ///
 /// Thread safety: all members may be called from any thread.
 template <class R>
-class process_future {
+class [[nodiscard]] process_future {
  public:
   process_future() = default;
   process_future(std::shared_ptr<detail::pool_call> call, R (*decode)(std::string_view))
@@ -127,7 +127,7 @@ class process_future {
   bool valid() const noexcept { return call_ != nullptr; }
   bool ready() const noexcept { return call_ && call_->done(); }
   /// False when the time is over first.
-  bool wait_for(any_duration<std::chrono::nanoseconds> limit) const {
+  [[nodiscard]] bool wait_for(any_duration<std::chrono::nanoseconds> limit) const {
     return call().wait_until(detail::after(std::chrono::steady_clock::now(), limit));
   }
 

@@ -69,7 +69,7 @@ class process_pool {
   process_pool& operator=(const process_pool&) = delete;
   ~process_pool();
 
-  /// `how` for a run on this pool, which must outlive it: `fanout::run(pool.with(how), source, remote<f>, sink)`. The
+  /// `how` for a run on this pool, which must outlive it: `fanout::run(pool.with(how), remote<f>, source, sink)`. The
   /// shape is the pool's; all other options hold. A run that is aborted kills the workers that are at its tasks, unless
   /// they are at others' as well; these it awaits.
   options with(options how = {});
@@ -89,7 +89,7 @@ class process_pool {
   template <any_source Source, class Task, class Sink>
   fanout::report for_each_completed(Task&& function, Source&& inputs, Sink&& sink, options how = {}) {
     if constexpr (detail::check_remote_task<std::remove_reference_t<Task>, source_item_t<Source>>())
-      return run(with(std::move(how)), std::forward<Source>(inputs), std::forward<Task>(function),
+      return run(with(std::move(how)), std::forward<Task>(function), std::forward<Source>(inputs),
                  std::forward<Sink>(sink));
     else
       return {};

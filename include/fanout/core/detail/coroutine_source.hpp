@@ -1,16 +1,12 @@
 #pragma once
 
-#include <fanout/async/async_generator.hpp>
-#include <fanout/base/task.hpp>
-
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <fanout/base/detail/task_declaration.hpp>
 
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -18,7 +14,12 @@
 
 /// \file
 /// A coroutine that yields as the source of a run. Not for users: `run` is built from it.
-namespace fanout::detail {
+namespace fanout {
+
+template <class T>
+class async_generator;
+
+namespace detail {
 
 /// The untyped half of `coroutine_puller`: a loop with a thread of its own on which the generator runs, and what the
 /// lanes wait for.
@@ -65,13 +66,13 @@ class coroutine_loop {
   std::mutex mutex_;  ///< guards what the thread and the lanes share
 
  private:
+  struct event_loop;
+
   void ended(std::exception_ptr failed);
   void announce();
 
   int readable_ = -1;
-  asio::io_context loop_{1};
-  asio::steady_timer room_;
-  asio::cancellation_signal stop_;
+  std::unique_ptr<event_loop> loop_;
   std::condition_variable changed_;
   std::size_t held_ = 0;
   bool parked_ = false;  ///< the generator waits for room
@@ -84,7 +85,7 @@ class coroutine_loop {
 template <class T>
 class coroutine_puller final : public coroutine_loop {
  public:
-  using item = T;
+  using item = T;  ///< whoever has a generator has included async/async_generator.hpp
 
   explicit coroutine_puller(async_generator<T>&& generator) : generator_(std::move(generator)) {}
   ~coroutine_puller() { stop(); }
@@ -112,13 +113,14 @@ class coroutine_puller final : public coroutine_loop {
   }
 
  private:
-  task<void> pump() override {
+  task<dependent<T, void>> pump() override {
+    dependent<T, coroutine_loop>& ahead = *this;
     for (;;) {
       auto asked = generator_.next();
       std::optional<T> value = co_await std::move(asked);
       if (!value) co_return;
       if (!push(std::move(*value))) continue;
-      task<void> room = wait_for_room();
+      auto room = ahead.wait_for_room();
       co_await std::move(room);
     }
   }
@@ -135,4 +137,6 @@ class coroutine_puller final : public coroutine_loop {
   std::deque<T> values_;
 };
 
-}  // namespace fanout::detail
+}  // namespace detail
+
+}  // namespace fanout

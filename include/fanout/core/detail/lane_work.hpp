@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/base/task.hpp>
+#include <fanout/base/detail/task_declaration.hpp>
 #include <fanout/core/detail/usage.hpp>
 
 #include <chrono>
@@ -27,8 +27,9 @@ class lane_work {
  public:
   /// Runs one blocking task to its end.
   virtual pull_status run_one(std::uint32_t lane_number, cpu_stopwatch& cpu) = 0;
-  /// Runs coroutine tasks one after another until there are no more.
-  virtual task<void> run_slot(slot& place) = 0;
+  /// Runs coroutine tasks one after another until there are no more. Throws `std::logic_error` where tasks are
+  /// blocking.
+  virtual task<void> run_slot(slot& place);
   /// The descriptor to wait for after `not_ready`.
   virtual int source_handle() = 0;
   /// Whether its tasks could go on in worker processes, and at what price.

@@ -5,11 +5,10 @@
 #include <fanout/core/detail/remote_job.hpp>
 #include <fanout/core/detail/serialization_sampler.hpp>
 #include <fanout/core/detail/serialization_timer.hpp>
+#include <fanout/core/detail/slot.hpp>
 #include <fanout/core/detail/usage.hpp>
 #include <fanout/core/source.hpp>
 #include <fanout/core/traits.hpp>
-
-#include <boost/asio/this_coro.hpp>
 
 #include <chrono>
 #include <mutex>
@@ -29,12 +28,30 @@ void check_shape(const fanout::shape& asked, bool coroutine, bool remote);
 /// The failure of a blocking task that ran to its end, past its limit.
 failure overran(const run_control& control, std::chrono::nanoseconds took);
 
+/// The half of `lane_work` that only tasks that are coroutines have.
+template <class Pipeline, bool Coroutine>
+class slot_runner : public lane_work {
+ protected:
+  ~slot_runner() = default;
+};
+template <class Pipeline>
+class slot_runner<Pipeline, true> : public lane_work {
+ public:
+  task<dependent<Pipeline, void>> run_slot(slot& place) override {
+    return static_cast<Pipeline*>(this)->run_tasks(place);
+  }
+
+ protected:
+  ~slot_runner() = default;
+};
+
 /// The typed half of a run; `run_control` and the lanes are the untyped one.
 ///
 /// The source is guarded by one mutex and the sink by another, so that a lane may pull while another delivers. On one
 /// lane both are uncontended.
 template <class Source, class Task, class Sink>
-class pipeline final : public lane_work, public remote_job {
+class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_coroutine_task<Task, source_item_t<Source>>>,
+                       public remote_job {
   using item = source_item_t<Source>;
   using result = task_result_t<Task, item>;
   using outcome_type = outcome<result>;
@@ -46,7 +63,7 @@ class pipeline final : public lane_work, public remote_job {
                 "returns");
 
  public:
-  pipeline(const options& how, Source&& source, Task& function, Sink& sink)
+  pipeline(const options& how, Task& function, Source&& source, Sink& sink)
       : how_(how), control_(how_), source_(make_puller(std::forward<Source>(source))), task_(function), sink_(sink) {
     validate(how_.shape);
     check_shape(how_.shape, coroutine, remote);
@@ -58,7 +75,7 @@ class pipeline final : public lane_work, public remote_job {
     std::string choice;
     report cost;
     if (ran.uses_workers()) {
-      if constexpr (remote) (how_.pool ? *how_.pool : installed_worker_backend()).run(control_, *this, ran, cost);
+      if constexpr (remote) (how_.backend ? *how_.backend.workers() : installed_worker_backend()).run(control_, *this, ran, cost);
     } else {
       std::optional<fanout::shape> next;
       ran = run_lanes(control_, *this, ran, coroutine, choice, &next);
@@ -83,79 +100,79 @@ class pipeline final : public lane_work, public remote_job {
       outcome_type out;
       if (const auto status = pull(input, out.index); status != pull_status::item) return status;
       out.lane = lane_number;
-      serialization_.weigh_input(task_, *input);
+      serialization_.sample_input(task_, *input);
       out.started = outcome_facts::clock::now();
       cpu.start(out.started);
       try {
         if constexpr (std::is_void_v<result>) {
           invoke_task(task_, argument(*input), control_.stop_token());
-          out.succeed();
+          outcome_access::succeed(out);
         } else {
-          out.succeed(invoke_task(task_, argument(*input), control_.stop_token()));
+          outcome_access::succeed(out, invoke_task(task_, argument(*input), control_.stop_token()));
         }
       } catch (...) {
-        out.fail(current_failure());
+        outcome_access::fail(out, current_failure());
       }
       out.finished = outcome_facts::clock::now();
       out.cpu = cpu.stop(out.started, out.finished);
       if (how_.task_timeout.count() > 0 && out.elapsed() > how_.task_timeout)
-        out.fail(overran(control_, out.elapsed()));
+        outcome_access::fail(out, overran(control_, out.elapsed()));
       else if (!out.ok() && control_.aborted())
-        out.fail(control_.classify_stopped(out.error(), false, how_.task_timeout));
-      serialization_.weigh_result(task_, out);
+        outcome_access::fail(out, control_.classify_stopped(out.error(), false, how_.task_timeout));
+      serialization_.sample_result(task_, out);
       deliver(std::move(out), &*input);
       return pull_status::item;
     }
   }
 
-  task<void> run_slot(slot& place) override {
-    if constexpr (coroutine) {
-      while (!slot_is_surplus(place)) {
-        if (place.cancelled()) {
-          co_await asio::this_coro::reset_cancellation_state();
-          place.forget_cancellation();
+  /// Runs coroutine tasks in a slot. `Place` is `slot`: a template, so that only runs of coroutines need Asio's
+  /// headers.
+  template <class Place>
+  task<dependent<Place, void>> run_tasks(Place& place) {
+    while (!place.is_surplus()) {
+      if (place.cancelled()) {
+        co_await coroutine_operations<dependent<Place, void>>::reset_cancellation_state();
+        place.forget_cancellation();
+      }
+      std::optional<item> input;
+      outcome_type out;
+      const auto status = pull(input, out.index);
+      if (status == pull_status::end) break;
+      if (status == pull_status::not_ready) {
+        auto wait = place.wait_for_source();
+        co_await std::move(wait);
+        continue;
+      }
+      place.took_item();
+      serialization_.sample_input(task_, *input);
+      out.lane = place.lane_number();
+      out.started = outcome_facts::clock::now();
+      place.begin_task(out.started, how_.task_timeout);
+      try {
+        auto work = invoke_task(task_, argument(*input), control_.stop_token());
+        if constexpr (std::is_void_v<result>) {
+          co_await std::move(work);
+          outcome_access::succeed(out);
+        } else {
+          result value = co_await std::move(work);
+          outcome_access::succeed(out, std::move(value));
         }
-        std::optional<item> input;
-        outcome_type out;
-        const auto status = pull(input, out.index);
-        if (status == pull_status::end) break;
-        if (status == pull_status::not_ready) {
-          task<void> wait = wait_for_source(place);
-          co_await std::move(wait);
-          continue;
-        }
-        slot_took_item(place);
-        serialization_.weigh_input(task_, *input);
-        out.lane = place.lane_number();
-        out.started = outcome_facts::clock::now();
-        place.begin_task(out.started, how_.task_timeout);
-        try {
-          auto work = invoke_task(task_, argument(*input), control_.stop_token());
-          if constexpr (std::is_void_v<result>) {
-            co_await std::move(work);
-            out.succeed();
-          } else {
-            result value = co_await std::move(work);
-            out.succeed(std::move(value));
-          }
-        } catch (...) {
-          out.fail(current_failure());
-        }
-        out.finished = outcome_facts::clock::now();
-        out.cpu = place.end_task(out.finished);
-        if (how_.timeline) control_.keep_held(out.index, place.take_held());
-        const auto elapsed = out.elapsed();
-        if (!out.ok() && place.cancelled())
-          out.fail(control_.classify_stopped(out.error(), place.timed_out(), how_.task_timeout));
-        serialization_.weigh_result(task_, out);
-        deliver(std::move(out), &*input);
-        if (place.held_loop(elapsed)) {
-          task<void> turn = give_way(place);
-          co_await std::move(turn);
-        }
+      } catch (...) {
+        outcome_access::fail(out, current_failure());
+      }
+      out.finished = outcome_facts::clock::now();
+      out.cpu = place.end_task(out.finished);
+      if (how_.timeline) control_.keep_held(out.index, place.take_held());
+      const auto elapsed = out.elapsed();
+      if (!out.ok() && place.cancelled())
+        outcome_access::fail(out, control_.classify_stopped(out.error(), place.timed_out(), how_.task_timeout));
+      serialization_.sample_result(task_, out);
+      deliver(std::move(out), &*input);
+      if (place.held_loop(elapsed)) {
+        auto turn = place.give_way();
+        co_await std::move(turn);
       }
     }
-    co_return;
   }
 
   int source_handle() override {
@@ -211,11 +228,11 @@ class pipeline final : public lane_work, public remote_job {
         outcome_type out = with_facts(run.facts(i));
         try {
           if constexpr (std::is_void_v<result>)
-            out.succeed();
+            outcome_access::succeed(out);
           else
-            decoding.of(i, [&] { out.succeed(task_.decode_result(run.value(i))); });
+            decoding.of(i, [&] { outcome_access::succeed(out, task_.decode_result(run.value(i))); });
         } catch (...) {
-          out.fail(current_failure());
+          outcome_access::fail(out, current_failure());
         }
         deliver_remote(std::move(out));
       }
@@ -225,7 +242,7 @@ class pipeline final : public lane_work, public remote_job {
 
   void deliver_failure(const outcome_facts& facts, failure reason) override {
     outcome_type out = with_facts(facts);
-    out.fail(std::move(reason));
+    outcome_access::fail(out, std::move(reason));
     const std::lock_guard lock(sink_mutex_);
     deliver_remote(std::move(out));
   }
@@ -317,7 +334,7 @@ class pipeline final : public lane_work, public remote_job {
 
   void refuse(std::uint64_t index, failure reason, const item& input) {
     outcome_type out = with_facts(with_index(index));
-    out.fail(std::move(reason));
+    outcome_access::fail(out, std::move(reason));
     deliver(std::move(out), &input);
   }
 
@@ -411,7 +428,7 @@ class pipeline final : public lane_work, public remote_job {
   }
 
   const options how_;
-  serialization_sampler<remote> serialization_{how_.shape.model == model::automatic && !how_.pool};
+  serialization_sampler<remote> serialization_{how_.shape.model == model::automatic && !how_.backend};
   run_control control_;
   std::mutex source_mutex_;
   std::mutex sink_mutex_;

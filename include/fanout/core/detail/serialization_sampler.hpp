@@ -21,19 +21,19 @@ namespace fanout::detail {
 template <bool Remote>
 class serialization_sampler {
  public:
-  explicit serialization_sampler(bool weighing)
-      : left_(Remote && weighing && worker_backend_installed() ? samples : 0) {
+  explicit serialization_sampler(bool sampling)
+      : left_(Remote && sampling && worker_backend_installed() ? samples : 0) {
     possible_ = left_ > 0;
   }
 
   template <class Task, class Input>
-  void weigh_input([[maybe_unused]] const Task& task, [[maybe_unused]] const Input& input) {
-    if constexpr (Remote) weigh(1, [&](std::string& bytes) { task.encode(input, bytes); });
+  void sample_input([[maybe_unused]] const Task& task, [[maybe_unused]] const Input& input) {
+    if constexpr (Remote) sample(1, [&](std::string& bytes) { task.encode(input, bytes); });
   }
   template <class Task, class T>
-  void weigh_result([[maybe_unused]] const Task& task, [[maybe_unused]] const outcome<T>& out) {
+  void sample_result([[maybe_unused]] const Task& task, [[maybe_unused]] const outcome<T>& out) {
     if constexpr (Remote && requires(std::string& bytes) { task.encode_result(out.value(), bytes); })
-      if (out.ok()) weigh(0, [&](std::string& bytes) { task.encode_result(out.value(), bytes); });
+      if (out.ok()) sample(0, [&](std::string& bytes) { task.encode_result(out.value(), bytes); });
   }
 
   serialization_cost cost() {
@@ -51,8 +51,8 @@ class serialization_sampler {
 
   /// What cannot be encoded cannot travel; the run itself does not mind.
   template <class Encode>
-  void weigh(std::uint32_t tasks, Encode encode) {
-    // Relaxed: only saves the lock once enough was weighed.
+  void sample(std::uint32_t tasks, Encode encode) {
+    // Relaxed: only saves the lock once enough was sampled.
     if (left_.load(std::memory_order_relaxed) == 0) return;
     const std::lock_guard lock(mutex_);
     std::string bytes;
