@@ -3,11 +3,11 @@ include(CMakePackageConfigHelpers)
 
 set(fanout_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fanout)
 
-set(fanout_archives fanout)
+set(fanout_installed ${FANOUT_COMPONENTS})
+list(TRANSFORM fanout_installed PREPEND fanout_)
 if(TARGET fanout_throw_locations)
-  list(APPEND fanout_archives fanout_throw_locations)
+  list(APPEND fanout_installed fanout_throw_locations)
 endif()
-set(fanout_installed ${fanout_archives})
 if(FANOUT_BUILD_CLI)
   list(APPEND fanout_installed fanout_cli)
 endif()
@@ -25,20 +25,38 @@ if(NOT EXISTS \"$<TARGET_FILE:${target}>\")
 endif()")
 endforeach()
 
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/fanout DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-  FILES_MATCHING PATTERN "*.hpp")
-install(TARGETS ${fanout_archives} EXPORT fanoutTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+# Each component by itself, too: `cmake --install build --component core`.
+foreach(component IN LISTS FANOUT_COMPONENTS)
+  foreach(room IN LISTS fanout_rooms_of_${component})
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/fanout/${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/fanout
+      COMPONENT ${component} FILES_MATCHING PATTERN "*.hpp")
+  endforeach()
+  install(TARGETS fanout_${component} EXPORT fanout-${component}
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${component})
+endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/include/fanout/core.hpp ${PROJECT_SOURCE_DIR}/include/fanout/version.hpp
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/fanout COMPONENT core)
+if(FANOUT_COMPONENTS STREQUAL fanout_all_components)
+  install(FILES ${PROJECT_SOURCE_DIR}/include/fanout/fanout.hpp
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/fanout COMPONENT compare)
+endif()
+if(TARGET fanout_throw_locations)
+  install(TARGETS fanout_throw_locations EXPORT fanout-core
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT core)
+endif()
 if(FANOUT_BUILD_CLI)
-  install(TARGETS fanout_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS fanout_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cli)
 endif()
 
-install(EXPORT fanoutTargets NAMESPACE fanout:: DESTINATION ${fanout_cmake_dir})
+foreach(component IN LISTS FANOUT_COMPONENTS)
+  install(EXPORT fanout-${component} NAMESPACE fanout:: DESTINATION ${fanout_cmake_dir} COMPONENT ${component})
+endforeach()
 configure_package_config_file(cmake/fanoutConfig.cmake.in ${PROJECT_BINARY_DIR}/fanoutConfig.cmake
   INSTALL_DESTINATION ${fanout_cmake_dir} NO_SET_AND_CHECK_MACRO)
 # Before 1.0 a minor version may break its users.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/fanoutConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/fanoutConfig.cmake ${PROJECT_BINARY_DIR}/fanoutConfigVersion.cmake
-  DESTINATION ${fanout_cmake_dir})
+  DESTINATION ${fanout_cmake_dir} COMPONENT core)
 
 # pkg-config: the prefix is found from where the file lies, so an installed tree can be moved, and --prefix works.
 if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" OR IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
@@ -46,5 +64,30 @@ if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" OR IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDE
 endif()
 file(RELATIVE_PATH fanout_pc_to_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" fanout_pc_to_prefix "${fanout_pc_to_prefix}")
-configure_file(cmake/fanout.pc.in ${PROJECT_BINARY_DIR}/fanout.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/fanout.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+set(fanout_pc_description_of_core "The same work under every execution model")
+set(fanout_pc_description_of_http "HTTP client of fanout")
+set(fanout_pc_description_of_fetch "Fetching many URLs with fanout")
+set(fanout_pc_description_of_origin "Embedded HTTP server of fanout, for tests")
+set(fanout_pc_description_of_compare "Comparing execution models by measurement")
+set(fanout_pc_requires_of_core "fmt >= 9")
+set(fanout_pc_requires_of_http
+  "fanout-core, libssl >= 3.0, libcrypto >= 3.0, libcares, libbrotlidec, libzstd, libidn2, libpsl, zlib, fmt >= 9")
+set(fanout_pc_requires_of_fetch "fanout-http, libzstd, zlib, fmt >= 9")
+set(fanout_pc_requires_of_origin "fanout-core, libssl >= 3.0, libcrypto >= 3.0, fmt >= 9")
+set(fanout_pc_requires_of_compare "fanout-fetch, fmt >= 9")
+set(fanout_pc_libs_of_http "-lboost_json -lboost_url -lboost_container")
+set(fanout_pc_libs_of_fetch "-lboost_json -lboost_container")
+set(fanout_pc_libs_of_origin "-lboost_json -lboost_container")
+set(fanout_pc_libs_of_compare "-lboost_json -lboost_container")
+foreach(component IN LISTS FANOUT_COMPONENTS)
+  set(fanout_pc_description "${fanout_pc_description_of_${component}}")
+  set(fanout_pc_requires "${fanout_pc_requires_of_${component}}")
+  set(fanout_pc_libs "${fanout_pc_libs_of_${component}}")
+  configure_file(cmake/fanout-component.pc.in ${PROJECT_BINARY_DIR}/fanout-${component}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/fanout-${component}.pc
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT ${component})
+endforeach()
+if(FANOUT_COMPONENTS STREQUAL fanout_all_components)
+  configure_file(cmake/fanout.pc.in ${PROJECT_BINARY_DIR}/fanout.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/fanout.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT compare)
+endif()

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # run.sh BUILD SOURCE CMAKE COMPILER: installs BUILD into a directory of its own, moves that, and builds and runs the
-# consumer against it through find_package and through pkg-config. BUILD that was not built is refused as a whole.
+# consumer against it through find_package and through pkg-config; then the same with the component core alone. BUILD that
+# was not built is refused as a whole.
 set -euo pipefail
 
 build=$1 source=$2 cmake=$3 compiler=$4
 work=$build/package
 consumer=$source/tests/package/consumer
-expected='too_large: 11 bytes, 10 allowed'
 
 rm -rf "$work"
 
@@ -26,31 +26,61 @@ fi
 "$cmake" --install "$build" --prefix "$work/first" >/dev/null
 mv "$work/first" "$work/prefix"  # an installed tree holds no absolute path of its own
 
-check() {  # label program
+check() {  # label program expected
   local printed
   printed=$("$2")
-  if [[ $printed != "$expected" ]]; then
-    printf '%s printed "%s", not "%s"\n' "$1" "$printed" "$expected" >&2
+  if [[ $printed != "$3" ]]; then
+    printf '%s printed "%s", not "%s"\n' "$1" "$printed" "$3" >&2
     exit 1
   fi
 }
+all='too_large: 11 bytes, 10 allowed'
+core='fanout 0: 1 4 9'
 
 [[ -x $work/prefix/bin/fanout ]]
 
 "$cmake" -S "$consumer" -B "$work/cmake" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" \
   -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_FIND_PACKAGE_NO_PACKAGE_REGISTRY=ON
 "$cmake" --build "$work/cmake"
-check "the consumer by find_package" "$work/cmake/consumer"
+check "the consumer by find_package" "$work/cmake/consumer" "$all"
 
 PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name fanout.pc)")
 export PKG_CONFIG_PATH
 read -ra cflags < <(pkg-config --cflags fanout)
 read -ra libs < <(pkg-config --static --libs fanout)
 "$compiler" -std=c++20 "${cflags[@]}" "$consumer/main.cpp" "${libs[@]}" -o "$work/by-pkg-config"
-check "the consumer by pkg-config" "$work/by-pkg-config"
+check "the consumer by pkg-config" "$work/by-pkg-config" "$all"
 
-# All of the library at once: whatever any part of it needs, the private libraries of fanout.pc provide.
-archive=$(find "$work/prefix" -name libfanout.a)
-"$compiler" -std=c++20 "${cflags[@]}" "$consumer/main.cpp" -Wl,--whole-archive "$archive" -Wl,--no-whole-archive \
+# All of the library at once: whatever any part of it needs, the private libraries of the pkg-config files provide.
+archives=("$(dirname "$PKG_CONFIG_PATH")"/libfanout_{core,http,fetch,origin,compare}.a)
+"$compiler" -std=c++20 "${cflags[@]}" "$consumer/main.cpp" -Wl,--whole-archive "${archives[@]}" -Wl,--no-whole-archive \
   "${libs[@]}" -o "$work/whole"
-check "the consumer with the whole library" "$work/whole"
+check "the consumer with the whole library" "$work/whole" "$all"
+
+# The component core alone has its own headers, archives and nothing of the others, and its users neither.
+"$cmake" --install "$build" --prefix "$work/core-prefix" --component core >/dev/null
+rooms=$(ls "$work/core-prefix/include/fanout")
+if [[ $(tr '\n' ' ' <<<"$rooms") != "async base core core.hpp process version.hpp " ]]; then
+  printf 'the component core installed other headers: %s\n' "$rooms" >&2
+  exit 1
+fi
+"$cmake" -S "$source/tests/package/core" -B "$work/cmake-core" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" \
+  -DCMAKE_PREFIX_PATH="$work/core-prefix" -DCMAKE_FIND_PACKAGE_NO_PACKAGE_REGISTRY=ON
+"$cmake" --build "$work/cmake-core"
+check "the program with core by find_package" "$work/cmake-core/core_consumer" "$core"
+PKG_CONFIG_PATH=$(dirname "$(find "$work/core-prefix" -name fanout-core.pc)")
+read -ra cflags < <(pkg-config --cflags fanout-core)
+read -ra libs < <(pkg-config --static --libs fanout-core)
+"$compiler" -std=c++20 "${cflags[@]}" "$source/tests/package/core/main.cpp" "${libs[@]}" -o "$work/core-by-pkg-config"
+check "the program with core by pkg-config" "$work/core-by-pkg-config" "$core"
+for program in "$work/cmake-core/core_consumer" "$work/core-by-pkg-config"; do
+  if ldd "$program" | grep -E 'ssl|crypto|cares|brotli|psl|idn2|zstd|libz'; then
+    printf '%s, which only calls map, needs these libraries\n' "$program" >&2
+    exit 1
+  fi
+done
+
+# Where only core is wanted, what the others stand on need not be there to build it.
+"$cmake" -S "$source" -B "$work/core-only" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" -DFANOUT_COMPONENTS=core \
+  -DFANOUT_BUILD_CLI=OFF -DFANOUT_BUILD_TESTS=OFF -DFANOUT_BUILD_EXAMPLES=OFF \
+  -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON >/dev/null

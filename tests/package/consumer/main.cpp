@@ -1,4 +1,4 @@
-#include <fanout/base/failure.hpp>
+#include <fanout/fanout.hpp>
 
 #include <iostream>
 
