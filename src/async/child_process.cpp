@@ -1,4 +1,4 @@
-#include "async/child_process.hpp"
+#include <fanout/async/detail/child_process.hpp>
 
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/compose.hpp>

@@ -1,10 +1,9 @@
+#include <fanout/async/detail/child_process.hpp>
 #include <fanout/async/detail/observation.hpp>
+#include <fanout/async/detail/spawn_settings.hpp>
 #include <fanout/async/program.hpp>
 #include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/base/failure.hpp>
-
-#include "async/child_process.hpp"
-#include "async/spawn_settings.hpp"
 
 #include <fmt/format.h>
 

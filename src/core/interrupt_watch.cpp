@@ -1,6 +1,5 @@
-#include "core/interrupt_watch.hpp"
-
 #include <fanout/base/detail/wait_handle.hpp>
+#include <fanout/core/detail/interrupt_watch.hpp>
 #include <fanout/core/interrupt.hpp>
 
 namespace fanout::detail {

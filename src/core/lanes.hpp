@@ -3,11 +3,11 @@
 #include <fanout/async/detail/instrumented_executor.hpp>
 #include <fanout/base/deadline.hpp>
 #include <fanout/base/task.hpp>
+#include <fanout/core/detail/interrupt_watch.hpp>
 #include <fanout/core/detail/lanes.hpp>
 #include <fanout/core/detail/slot.hpp>
 #include <fanout/core/detail/usage.hpp>
 
-#include "core/interrupt_watch.hpp"
 #include "core/probe.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>

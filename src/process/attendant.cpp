@@ -1,6 +1,6 @@
 #include "process/attendant.hpp"
 
-#include "process/worker.hpp"
+#include "process/worker_descriptors.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>

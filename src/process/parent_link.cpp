@@ -1,6 +1,6 @@
 #include "process/parent_link.hpp"
 
-#include "process/worker.hpp"
+#include "process/worker_descriptors.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>

@@ -1,6 +1,5 @@
 #include "process/pool_engine.hpp"
 
-#include "process/pool_run.hpp"
 #include "process/worded.hpp"
 #include "process/worker_crew.hpp"
 #include "process/worker_settings.hpp"
@@ -141,11 +140,6 @@ void pool_engine::require_own_process() const {
         "this pool of worker processes belongs to the process that made it, and this one is a fork of that: make a "
         "pool "
         "here, or fork before there is one");
-}
-
-void pool_engine::run(run_control& control, remote_job& job, const fanout::shape&, fanout::report& cost) {
-  require_own_process();
-  pool_run::carry_out(*this, control, job, cost);
 }
 
 std::uint32_t pool_engine::acquire(remote_callable function) {

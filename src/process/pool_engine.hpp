@@ -4,7 +4,7 @@
 #include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/core/detail/remote_job.hpp>
 #include <fanout/core/options.hpp>
-#include <fanout/process/process_pool.hpp>
+#include <fanout/process/process_pool_options.hpp>
 
 #include "process/direct_line.hpp"
 #include "process/known_functions.hpp"
@@ -50,7 +50,7 @@ struct pool_tasks {
 /// that is submitted finds a new crew.
 ///
 /// Thread safety: all members may be called from any thread, but those of `remote_job`.
-class pool_engine final : public worker_backend, private remote_job, public std::enable_shared_from_this<pool_engine> {
+class pool_engine final : private remote_job, public std::enable_shared_from_this<pool_engine> {
  public:
   explicit pool_engine(const process_pool_options& how);
   pool_engine(const pool_engine&) = delete;
@@ -67,9 +67,6 @@ class pool_engine final : public worker_backend, private remote_job, public std:
 
   const fanout::shape& shape() const noexcept { return options_.shape; }
   std::chrono::nanoseconds default_limit() const noexcept { return options_.task_timeout; }
-
-  /// A run on the calling thread, whose tasks the pool carries.
-  void run(run_control& control, remote_job& job, const fanout::shape& ran, report& cost) override;
 
   /// The number of a function, to be given back with `release` when no task of it is left. Throws `fanout::error` of
   /// kind `too_large`.

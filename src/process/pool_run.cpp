@@ -12,6 +12,12 @@
 #include <utility>
 
 namespace fanout::detail {
+
+void pool_backend::run(run_control& control, remote_job& job, const fanout::shape&, report& cost) {
+  pool_.require_own_process();
+  pool_run::carry_out(pool_, control, job, cost);
+}
+
 void pool_run::carry_out(pool_engine& pool, run_control& control, remote_job& job, report& cost) {
   const auto self = std::make_shared<pool_run>(pool, control, job);
   const run_control::observer watch(control, [&] { self->wake(); });

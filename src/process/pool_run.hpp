@@ -82,4 +82,14 @@ class pool_run final : public pool_client {
   bool asleep_ = false;
 };
 
+/// What `process_pool::with` puts into the options of a run: the pool's workers run its tasks.
+class pool_backend final : public worker_backend {
+ public:
+  explicit pool_backend(pool_engine& pool) : pool_(pool) {}
+  void run(run_control& control, remote_job& job, const fanout::shape& ran, report& cost) override;
+
+ private:
+  pool_engine& pool_;
+};
+
 }  // namespace fanout::detail

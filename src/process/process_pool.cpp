@@ -1,6 +1,7 @@
 #include <fanout/process/process_pool.hpp>
 
 #include "process/pool_engine.hpp"
+#include "process/pool_run.hpp"
 #include "process/wire.hpp"
 
 #include <memory>
@@ -51,6 +52,7 @@ class single_call final : public detail::pool_client {
 process_pool::process_pool(const process_pool_options& how) {
   detail::installed_worker_backend();  // throws without fanout::init
   engine_ = std::make_shared<detail::pool_engine>(how);
+  backend_ = std::make_shared<detail::pool_backend>(*engine_);
 }
 
 process_pool::~process_pool() {
@@ -63,7 +65,7 @@ process_pool::~process_pool() {
 
 options process_pool::with(options how) {
   how.shape = engine_->shape();
-  how.backend = backend(*engine_);
+  how.backend = backend(*backend_);
   return how;
 }
 

@@ -1,9 +1,9 @@
 #include "process/spawn.hpp"
 
+#include <fanout/async/detail/spawn_settings.hpp>
 #include <fanout/base/detail/owned_descriptor.hpp>
 
-#include "async/spawn_settings.hpp"
-#include "process/worker.hpp"
+#include "process/worker_descriptors.hpp"
 
 #include <climits>
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
+#include <fanout/async/detail/child_process.hpp>
 #include <fanout/async/detail/observation.hpp>
 #include <fanout/core/detail/remote_job.hpp>
 #include <fanout/process/to_process.hpp>
 
-#include "async/child_process.hpp"
 #include "process/progress_page.hpp"
 #include "process/spawn.hpp"
 #include "process/wire.hpp"

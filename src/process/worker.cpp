@@ -4,6 +4,7 @@
 
 #include "process/parent_link.hpp"
 #include "process/wire.hpp"
+#include "process/worker_descriptors.hpp"
 #include "process/worker_run.hpp"
 #include "process/worker_settings.hpp"
 

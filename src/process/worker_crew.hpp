@@ -1,8 +1,8 @@
 #pragma once
 
+#include <fanout/core/detail/interrupt_watch.hpp>
 #include <fanout/core/detail/remote_job.hpp>
 
-#include "core/interrupt_watch.hpp"
 #include "process/direct_line.hpp"
 #include "process/quarantine.hpp"
 #include "process/task_time.hpp"

@@ -3,7 +3,7 @@
 #include <fanout/core/detail/pipeline.hpp>
 #include <fanout/core/detail/usage.hpp>
 
-#include "process/worker.hpp"
+#include "process/worker_descriptors.hpp"
 
 #include <boost/asio/this_coro.hpp>
 

@@ -1,8 +1,8 @@
 // Two programs that are not the same build do not work together.
 
+#include <fanout/async/detail/spawn_settings.hpp>
 #include <fanout/base/detail/owned_descriptor.hpp>
 
-#include "async/spawn_settings.hpp"
 #include "process/progress_page.hpp"
 #include "process/wire.hpp"
 #include "process/worker.hpp"

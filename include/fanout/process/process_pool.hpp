@@ -5,6 +5,7 @@
 #include <fanout/core/map.hpp>
 #include <fanout/core/report.hpp>
 #include <fanout/process/process_future.hpp>
+#include <fanout/process/process_pool_options.hpp>
 #include <fanout/process/remote.hpp>
 
 #include <chrono>
@@ -31,18 +32,6 @@
 /// so what is said there of workers that die or hang holds here, too.
 namespace fanout {
 
-/// How a pool is made.
-struct process_pool_options {
-  std::uint32_t processes = 0;  ///< workers at most; 0 for one a core
-  std::uint32_t threads = 1;    ///< lanes in each
-  /// Coroutines in flight on each lane. With 1 a pool takes blocking functions and coroutines, each with its lane to
-  /// itself; with more, coroutines alone.
-  std::uint32_t in_flight = 1;
-  /// For each task without a limit of its own; zero or less for none. The worker of a task over its limit is killed.
-  any_duration<std::chrono::nanoseconds> task_timeout{0};
-  worker_options workers = {};
-};
-
 /// Options of one call of `process_pool::submit`.
 struct submit_options {
   any_duration<std::chrono::nanoseconds> timeout{0};  ///< instead of the pool's; zero or less for the pool's
@@ -50,6 +39,7 @@ struct submit_options {
 
 namespace detail {
 class pool_engine;
+class worker_backend;
 struct pool_calls;
 }  // namespace detail
 
@@ -195,7 +185,8 @@ class process_pool {
   std::shared_ptr<detail::pool_call> start(encoded_call call);
   std::string call_and_wait(encoded_call call);
 
-  std::shared_ptr<detail::pool_engine> engine_;  ///< kept, but closed, by futures in use
+  std::shared_ptr<detail::pool_engine> engine_;      ///< kept, but closed, by futures in use
+  std::shared_ptr<detail::worker_backend> backend_;  ///< of the runs it carries
 };
 
 }  // namespace fanout
