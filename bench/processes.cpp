@@ -7,11 +7,11 @@
 
 #include <fanout/fanout.hpp>
 
-#include "process/build_identity.hpp"
-#include "process/progress_page.hpp"
-#include "process/spawn.hpp"
-#include "process/wire.hpp"
-#include "process/worker_settings.hpp"
+#include "process/channel/build_identity.hpp"
+#include "process/channel/progress_page.hpp"
+#include "process/channel/wire.hpp"
+#include "process/supervisor/spawn.hpp"
+#include "process/worker/worker_settings.hpp"
 
 #include <fmt/format.h>
 

@@ -1,12 +1,12 @@
-#include "process/wire.hpp"
+#include "process/channel/wire.hpp"
 
 #include <fanout/core/detail/remote_job.hpp>
 #include <fanout/fetch/exchange.hpp>
 #include <fanout/process/codec.hpp>
 
 #include "check.hpp"
-#include "process/worker_process.hpp"
-#include "process/worker_settings.hpp"
+#include "process/supervisor/worker_process.hpp"
+#include "process/worker/worker_settings.hpp"
 
 #include <algorithm>
 #include <cstring>

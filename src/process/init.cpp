@@ -1,8 +1,8 @@
 #include <fanout/process/init.hpp>
 
-#include "process/spawn.hpp"
-#include "process/worker.hpp"
-#include "process/worker_runner.hpp"
+#include "process/supervisor/spawn.hpp"
+#include "process/supervisor/worker_runner.hpp"
+#include "process/worker/worker.hpp"
 
 #include <cstdlib>
 

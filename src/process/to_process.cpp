@@ -3,11 +3,11 @@
 #include <fanout/core/detail/remote_job.hpp>
 #include <fanout/process/to_process.hpp>
 
-#include "process/progress_page.hpp"
-#include "process/spawn.hpp"
-#include "process/wire.hpp"
-#include "process/worker_process.hpp"
-#include "process/worker_settings.hpp"
+#include "process/channel/progress_page.hpp"
+#include "process/channel/wire.hpp"
+#include "process/supervisor/spawn.hpp"
+#include "process/supervisor/worker_process.hpp"
+#include "process/worker/worker_settings.hpp"
 
 #include <fmt/format.h>
 

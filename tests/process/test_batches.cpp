@@ -1,9 +1,9 @@
 // Tasks that travel together: how they are laid out, claimed, given back, and what becomes of them when a worker errs.
 #include <fanout/fanout.hpp>
 
-#include "process/progress_page.hpp"
-#include "process/wire.hpp"
-#include "process/worker.hpp"
+#include "process/channel/progress_page.hpp"
+#include "process/channel/wire.hpp"
+#include "process/worker/worker.hpp"
 #include "support/shared_page.hpp"
 
 #include <gmock/gmock.h>

@@ -3,7 +3,7 @@
 
 #include <fanout/fanout.hpp>
 
-#include "process/direct_line.hpp"
+#include "process/channel/direct_call_channel.hpp"
 #include "support/leaks.hpp"
 #include "support/shared_page.hpp"
 

@@ -3,10 +3,10 @@
 
 #include <fanout/fanout.hpp>
 
-#include "process/progress_page.hpp"
-#include "process/wire.hpp"
-#include "process/worker.hpp"
-#include "process/worker_process.hpp"
+#include "process/channel/progress_page.hpp"
+#include "process/channel/wire.hpp"
+#include "process/supervisor/worker_process.hpp"
+#include "process/worker/worker.hpp"
 #include "support/leaks.hpp"
 #include "support/sanitized.hpp"
 

@@ -3,9 +3,9 @@
 
 #include <fanout/fanout.hpp>
 
-#include "process/progress_page.hpp"
-#include "process/wire.hpp"
-#include "process/worker.hpp"
+#include "process/channel/progress_page.hpp"
+#include "process/channel/wire.hpp"
+#include "process/worker/worker.hpp"
 #include "support/leaks.hpp"
 
 #include <gmock/gmock.h>

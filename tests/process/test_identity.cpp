@@ -3,10 +3,10 @@
 #include <fanout/async/detail/spawn_settings.hpp>
 #include <fanout/base/detail/owned_descriptor.hpp>
 
-#include "process/progress_page.hpp"
-#include "process/wire.hpp"
-#include "process/worker.hpp"
-#include "process/worker_settings.hpp"
+#include "process/channel/progress_page.hpp"
+#include "process/channel/wire.hpp"
+#include "process/worker/worker.hpp"
+#include "process/worker/worker_settings.hpp"
 #include "support/leaks.hpp"
 
 #include <gmock/gmock.h>

@@ -3,8 +3,8 @@
 #include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/fanout.hpp>
 
-#include "process/outgoing.hpp"
-#include "process/wire.hpp"
+#include "process/channel/outgoing.hpp"
+#include "process/channel/wire.hpp"
 #include "support/leaks.hpp"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "process/task_time.hpp"
+#include "process/supervisor/task_time.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // A worker that dies takes along what it was at, and nothing that it had finished.
 #include <fanout/fanout.hpp>
 
-#include "process/unsent_results.hpp"
+#include "process/channel/unsent_results.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 
 #include <fanout/process/codec.hpp>
 
-#include "process/wire.hpp"
+#include "process/channel/wire.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

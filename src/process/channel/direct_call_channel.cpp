@@ -1,0 +1,145 @@
+#include "process/channel/direct_call_channel.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+namespace fanout::detail {
+
+direct_line::direct_line(std::uint32_t worker, int socket, frame_reader& reader, std::uint64_t next_ordinal,
+                         std::set<std::uint32_t> told)
+    : worker_(worker), socket_(socket), reader_(reader), next_ordinal_(next_ordinal), told_(std::move(told)) {}
+
+void direct_line::tell_of(std::uint32_t number, const remote_callable& function) {
+  append_or_forget([&] {
+    append_function(out_, number, function);
+    told_.insert(number);
+  });
+}
+
+/// What is only half there when there is no memory for the rest is not sent.
+template <class Append>
+void direct_line::append_or_forget(Append append) {
+  const std::size_t before = out_.size();
+  try {
+    append();
+  } catch (...) {
+    out_.resize(before);
+    throw;
+  }
+}
+
+direct_line::answer direct_line::call(const task_terms& terms, std::string_view argument, std::string& result) {
+  append_or_forget([&] {
+    frame_writer frame(out_, frame_type::tasks);
+    append_raw(out_, tasks_frame{.first_ordinal = next_ordinal_,
+                                 .limit_ns = terms.limit.count(),
+                                 .function = terms.function,
+                                 .count = 1,
+                                 .each = static_cast<std::uint32_t>(argument.size())});
+    out_ += argument;
+    frame.close();
+  });
+  const auto sent = send(socket_, out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent > 0) sent_.fetch_add(static_cast<std::uint64_t>(sent), std::memory_order_relaxed);
+  if (sent != std::ssize(out_)) {
+    written_ = sent > 0 ? static_cast<std::size_t>(sent) : 0;
+    return answer::none;
+  }
+  out_.clear();
+  try {
+    return wait_for_answer(result);
+  } catch (const error&) {  // it is no frame: the crew reads it again
+    return answer::none;
+  } catch (const std::bad_alloc&) {
+    return answer::none;
+  }
+}
+
+void direct_line::hang_up() noexcept {
+  shutdown(socket_, SHUT_RDWR);
+}
+
+direct_line::answer direct_line::wait_for_answer(std::string& result) {
+  constexpr std::size_t chunk = 64 * 1024;
+  for (;;) {
+    if (const auto frame = reader_.peek()) return take_answer(*frame, result);
+    const auto room = reader_.room(chunk);
+    const auto got = recv(socket_, room.data(), room.size(), 0);
+    if (got <= 0) return answer::none;  // over its time, interrupted, or ended
+    reader_.added(static_cast<std::size_t>(got));
+    received_.fetch_add(static_cast<std::uint64_t>(got), std::memory_order_relaxed);
+  }
+}
+
+/// What is not the result of the task stays in the reader, for the crew.
+direct_line::answer direct_line::take_answer(const frame_reader::frame& frame, std::string& result) {
+  if (frame.type != frame_type::results) return answer::none;
+  std::string_view payload = frame.payload;
+  const auto results = take_results(payload);
+  if (!results || !payload.empty() || results->header.count != 1 || results->header.first_ordinal != next_ordinal_)
+    return answer::none;
+  result = results->values[0];
+  reader_.pop();
+  ++next_ordinal_;
+  tasks_.fetch_add(1, std::memory_order_relaxed);
+  return results->header.ok ? answer::value : answer::failure;
+}
+
+direct_line* direct_lines::borrow() {
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) {
+    ++misses_;
+    return nullptr;
+  }
+  direct_line* const line = idle_.back();
+  idle_.pop_back();
+  return line;
+}
+
+bool direct_lines::give_back(direct_line& line) {
+  const std::lock_guard lock(mutex_);
+  if (wanted_back_ || line.wanted_back_) return false;
+  idle_.push_back(&line);  // there is room for all
+  return true;
+}
+
+void direct_lines::abandon(direct_line& line) noexcept {
+  const std::lock_guard lock(mutex_);
+  line.abandoned_ = true;
+  line.hang_up();
+}
+
+bool direct_lines::wanted() {
+  const std::lock_guard lock(mutex_);
+  return misses_ >= enough_misses;
+}
+
+void direct_lines::reserve(std::size_t lines) {
+  const std::lock_guard lock(mutex_);
+  idle_.reserve(lines);
+}
+
+void direct_lines::lend(direct_line& line) {
+  const std::lock_guard lock(mutex_);
+  misses_ = 0;
+  wanted_back_ = false;
+  idle_.push_back(&line);
+}
+
+std::vector<direct_line*> direct_lines::reclaim() {
+  const std::lock_guard lock(mutex_);
+  misses_ = 0;
+  wanted_back_ = true;
+  return std::exchange(idle_, {});
+}
+
+bool direct_lines::reclaim(direct_line& line) {
+  const std::lock_guard lock(mutex_);
+  line.wanted_back_ = true;
+  return line.abandoned_ || std::erase(idle_, &line) > 0;
+}
+
+}  // namespace fanout::detail

@@ -1,0 +1,50 @@
+#include "process/worker/served_function.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <exception>
+
+namespace fanout::detail {
+namespace {
+
+/// The loop stays for the next call: what a client keeps on it, such as connections, is worth keeping.
+void run_on_own_loop(task<void> work) {
+  thread_local asio::io_context loop{1};
+  const auto until_done = asio::make_work_guard(loop);
+  bool done = false;
+  std::exception_ptr failed;
+  asio::co_spawn(loop, std::move(work), [&](std::exception_ptr why) {
+    failed = why;
+    done = true;
+  });
+  loop.restart();
+  while (!done) loop.run_one();
+  if (failed) std::rethrow_exception(failed);
+}
+
+}  // namespace
+
+const remote_entry& served_function::entry() {
+  return find_remote(name_);
+}
+
+// Acquire, release: who sees the instance made sees all of it.
+remote_instance& served_function::instance() {
+  if (remote_instance* const made = made_.load(std::memory_order_acquire)) return *made;
+  const std::lock_guard lock(mutex_);
+  if (!owned_) owned_ = entry().make(context_);
+  made_.store(owned_.get(), std::memory_order_release);
+  return *owned_;
+}
+
+void served_function::call(std::string_view argument, std::string& result) {
+  remote_instance& function = instance();
+  if (function.coroutine())
+    run_on_own_loop(function.call_async(argument, result));
+  else
+    function.call(argument, result);
+}
+
+}  // namespace fanout::detail
