@@ -86,7 +86,7 @@ void read_results(std::string_view payload) {
   std::string_view rest = payload;
   while (const auto results = detail::take_results(rest)) {
     check(results->header.count > 0 && results->values.count() == results->header.count, "a run has results");
-    const detail::result_run run({}, results->ends, results->values);
+    const detail::result_batch run({}, results->ends, results->values);
     for (std::uint32_t i = 0; i < std::min(run.count(), 4096U); ++i) {
       check_inside(payload, run.value(i));
       check(results->ends.empty() || run.facts(i).index == i, "a task of a run has its index");

@@ -31,7 +31,7 @@ boost::json::object of_worker(const worker_report& each) {
                           {"peak_rss_bytes", each.peak_rss_bytes},
                           {"bytes_sent", each.bytes_sent},
                           {"bytes_received", each.bytes_received}};
-  if (!each.trouble.empty()) all["trouble"] = each.trouble;
+  if (!each.warning.empty()) all["warning"] = each.warning;
   return all;
 }
 

@@ -10,7 +10,7 @@ std::atomic<worker_backend*> installed{nullptr};
 
 }  // namespace
 
-outcome_facts result_run::copy_to(std::string& ends, encoded_values& values) const {
+outcome_facts result_batch::copy_to(std::string& ends, encoded_values& values) const {
   const outcome_facts first = facts(0);
   values.append(values_, from_, from_ + count_);
   if (ends_.empty()) return first;

@@ -71,8 +71,8 @@ class calling_worker final : public child_process {
     } else {
       reason.kind = failure_kind::worker_died;
       reason.message = fmt::format("the worker process {}{}{}{}", end.text(),
-                                   ready_ || !refusal_.empty() ? "" : " before it was ready",
-                                   refusal_.empty() ? "" : ", saying: ", refusal_);
+                                   ready_ || !startup_error_.empty() ? "" : " before it was ready",
+                                   startup_error_.empty() ? "" : ", saying: ", startup_error_);
       reason.signal = end.signal();
     }
     throw error(std::move(reason));
@@ -149,8 +149,8 @@ class calling_worker final : public child_process {
       }
       case frame_type::bye:
         return set_deadline(exit_grace, deadline::exit_grace);  // it still runs what the program does at exit
-      case frame_type::refusal:
-        refusal_ = payload;
+      case frame_type::startup_error:
+        startup_error_ = payload;
         return;
       case frame_type::setup:
       case frame_type::tasks:
@@ -174,7 +174,7 @@ class calling_worker final : public child_process {
   frame_reader reader_;
   std::optional<std::string> answer_;
   bool answered_ok_ = false;
-  std::string refusal_;
+  std::string startup_error_;
   bool ready_ = false;  ///< said hello
 };
 

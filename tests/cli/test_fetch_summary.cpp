@@ -14,12 +14,12 @@ TEST(fetch_summary, has_what_each_worker_cost_and_its_trouble_if_any) {
   report cost;
   cost.workers.resize(2);
   cost.workers[0].tasks = 3;
-  cost.workers[1].trouble = "it did not end";
+  cost.workers[1].warning = "it did not end";
   const json::array workers = json::parse(cli::summary_json(cost, {})).at("workers").as_array();
   ASSERT_EQ(workers.size(), 2u);
   EXPECT_EQ(workers[0].at("tasks").to_number<int>(), 3);
-  EXPECT_FALSE(workers[0].as_object().contains("trouble"));
-  EXPECT_EQ(workers[1].at("trouble").as_string(), "it did not end");
+  EXPECT_FALSE(workers[0].as_object().contains("warning"));
+  EXPECT_EQ(workers[1].at("warning").as_string(), "it did not end");
 }
 
 }  // namespace

@@ -93,15 +93,15 @@ TEST_F(direct_call, has_the_result_and_keeps_the_worker) {
   EXPECT_EQ(pool.call(remote<repeat>.with(std::string("ab")), 3), "ababab");
   EXPECT_EQ(pool.call(remote<length>, std::string(40'000, 'x')), 40'000u) << "too large for a line";
   EXPECT_EQ(pool.call(remote<length>, std::string(20'000, 'x')), 20'000u);
-  EXPECT_EQ(pool.submit(remote<pid_of>, 0).get(), worker) << "the crew has it back";
+  EXPECT_EQ(pool.submit(remote<pid_of>, 0).get(), worker) << "the supervisor has it back";
   EXPECT_EQ(pool.report().workers[0].tasks, 57u);
 }
 
-// Without lending each call wakes the crew's thread, which costs a second switch of this thread's.
+// Without lending each call wakes the supervisor's thread, which costs a second switch of this thread's.
 TEST_F(direct_call, wakes_nobody_else) {
   process_pool pool({.processes = 1});
   warm_up(pool);
-  const auto before = pool.report();  // the crew's thread runs for this, and for what follows it need not
+  const auto before = pool.report();  // the supervisor's thread runs for this, and for what follows it need not
   const std::size_t threads = test::live_threads();
   const auto switches = [] {
     std::uint64_t total = 0;
@@ -115,7 +115,7 @@ TEST_F(direct_call, wakes_nobody_else) {
   };
   const std::uint64_t seen = switches();
   for (int x = 0; x < 1000; ++x) ASSERT_EQ(pool.call(remote<square>, x), x * x);
-  EXPECT_LT(switches() - seen, 500u) << "a call that is held up goes to the crew, but few are";
+  EXPECT_LT(switches() - seen, 500u) << "a call that is held up goes to the supervisor, but few are";
   EXPECT_EQ(test::live_threads(), threads);
   const auto after = pool.report();
   EXPECT_EQ(after.workers[0].tasks - before.workers[0].tasks, 1000u);
@@ -162,7 +162,7 @@ TEST_F(direct_call, of_a_worker_that_sends_garbage_fails) {
   warm_up(pool);
 }
 
-TEST_F(direct_call, that_takes_long_is_the_crews) {
+TEST_F(direct_call, that_takes_long_is_the_supervisors) {
   process_pool pool({.processes = 2});
   warm_up(pool);
   test::shared_page<2> page;
@@ -252,30 +252,30 @@ TEST_F(direct_call, mixes_with_everything_else) {
   EXPECT_EQ(pool.report().restarts, 5u);
 }
 
-// A worker that died while a caller had it: what comes back must not wait among the idle ones for a crew that is
+// A worker that died while a caller had it: what comes back must not wait among the idle ones for a supervisor that is
 // ending.
-TEST(direct_lines, one_that_is_asked_for_while_in_use_does_not_become_idle) {
+TEST(direct_call_channels, one_that_is_asked_for_while_in_use_does_not_become_idle) {
   detail::frame_reader reader;
-  detail::direct_line line(0, -1, reader, 0, {});
-  detail::direct_lines lines;
-  lines.reserve(1);
-  lines.lend(line);
-  ASSERT_EQ(lines.borrow(), &line);
-  EXPECT_FALSE(lines.reclaim(line)) << "it is in use";
-  EXPECT_FALSE(lines.give_back(line)) << "its crew wants it";
-  EXPECT_EQ(lines.borrow(), nullptr);
+  detail::direct_call_channel channel(0, -1, reader, 0, {});
+  detail::direct_call_channels channels;
+  channels.reserve(1);
+  channels.offer(channel);
+  ASSERT_EQ(channels.check_out(), &channel);
+  EXPECT_FALSE(channels.reclaim(channel)) << "it is in use";
+  EXPECT_FALSE(channels.check_in(channel)) << "its supervisor wants it";
+  EXPECT_EQ(channels.check_out(), nullptr);
 }
 
-TEST(direct_lines, one_that_is_abandoned_can_be_reclaimed) {
+TEST(direct_call_channels, one_that_is_abandoned_can_be_reclaimed) {
   detail::frame_reader reader;
-  detail::direct_line line(0, -1, reader, 0, {});
-  detail::direct_lines lines;
-  lines.reserve(1);
-  lines.lend(line);
-  ASSERT_EQ(lines.borrow(), &line);
-  lines.abandon(line);
-  EXPECT_TRUE(lines.reclaim(line));
-  EXPECT_EQ(lines.borrow(), nullptr);
+  detail::direct_call_channel channel(0, -1, reader, 0, {});
+  detail::direct_call_channels channels;
+  channels.reserve(1);
+  channels.offer(channel);
+  ASSERT_EQ(channels.check_out(), &channel);
+  channels.abandon(channel);
+  EXPECT_TRUE(channels.reclaim(channel));
+  EXPECT_EQ(channels.check_out(), nullptr);
 }
 
 }  // namespace direct_calls

@@ -55,7 +55,7 @@ std::string some_frame(std::mt19937& random, std::uint64_t ordinal) {
     case 2:
       return frame_of(frame_type::bye, bye_frame{random()});
     case 3:
-      return frame_of(frame_type::refusal, random());
+      return frame_of(frame_type::startup_error, random());
     case 4:
       return frame_of(frame_type::results, results_header{.first_ordinal = near, .count = 1, .each = 4, .ok = 0},
                       std::uint32_t{7});

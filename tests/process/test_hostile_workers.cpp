@@ -204,7 +204,7 @@ TEST_F(hostile_worker, that_closes_its_connection_is_said_to_have_done_so) {
 
 int refuse_at_length(int) {
   std::string bytes;
-  frame_writer frame(bytes, frame_type::refusal);
+  frame_writer frame(bytes, frame_type::startup_error);
   bytes.append(50 << 20, 'x');
   frame.close();
   send_to_parent(bytes);
@@ -214,7 +214,7 @@ int refuse_at_length(int) {
 TEST_F(hostile_worker, that_says_much_is_quoted_in_part) {
   const auto all = run_of<refuse_at_length>(processes(1), 2);
   for (const auto& each : all.failures) EXPECT_LT(each.message.size(), 10'000u);
-  for (const auto& each : all.cost.workers) EXPECT_LE(each.trouble.size(), 4096u);
+  for (const auto& each : all.cost.workers) EXPECT_LE(each.warning.size(), 4096u);
 }
 
 int send_descriptors(int x) {

@@ -74,14 +74,14 @@ std::string answer_of_helper(const hello_frame& said, frame_type& type) {
 TEST_F(identity, a_worker_refuses_a_parent_of_another_build) {
   frame_type type = frame_type::bye;
   const std::string said = answer_of_helper(hello_frame{}, type);
-  EXPECT_EQ(type, frame_type::refusal);
+  EXPECT_EQ(type, frame_type::startup_error);
   EXPECT_THAT(said, HasSubstr("the parent is another build of the program: " + to_string(own_build())));
 }
 
 TEST_F(identity, a_worker_refuses_what_is_no_parent) {
   frame_type type = frame_type::bye;
   EXPECT_THAT(answer_of_helper(hello_frame{.version = wire_version + 1}, type), HasSubstr("another protocol"));
-  EXPECT_EQ(type, frame_type::refusal);
+  EXPECT_EQ(type, frame_type::startup_error);
 }
 
 TEST_F(identity, a_parent_refuses_a_worker_of_another_build) {

@@ -68,12 +68,12 @@ class worker_end : public test::leak_checked {
 };
 
 TEST_F(worker_end, what_a_finalizer_throws_is_in_the_report) {
-  EXPECT_EQ(run_with({}).workers.at(0).trouble, "");
-  EXPECT_EQ(run_with({.finalizer = remote<fails_as_text>.call(1)}).workers.at(0).trouble,
+  EXPECT_EQ(run_with({}).workers.at(0).warning, "");
+  EXPECT_EQ(run_with({.finalizer = remote<fails_as_text>.call(1)}).workers.at(0).warning,
             "the finalizer failed: the index could not be written");
-  EXPECT_EQ(run_with({.finalizer = remote<fails_as_number>.call(1)}).workers.at(0).trouble,
+  EXPECT_EQ(run_with({.finalizer = remote<fails_as_number>.call(1)}).workers.at(0).warning,
             "the finalizer failed: an exception of type int");
-  EXPECT_EQ(run_with({.finalizer = remote<fails_in_a_coroutine>.call(1)}).workers.at(0).trouble,
+  EXPECT_EQ(run_with({.finalizer = remote<fails_in_a_coroutine>.call(1)}).workers.at(0).warning,
             "the finalizer failed: no such index");
 }
 
@@ -81,14 +81,14 @@ TEST_F(worker_end, what_a_finalizer_throws_is_in_the_report_of_a_pool) {
   process_pool pool({.processes = 1, .workers = {.max_tasks = 2, .finalizer = remote<fails_as_text>.call(1)}});
   for (int x = 0; x < 5; ++x) EXPECT_EQ(pool.submit(remote<identity>, x).get(), x) << "no call is hurt by it";
   pool.close();
-  EXPECT_THAT(pool.report().workers.at(0).trouble, HasSubstr("could not be written"));
+  EXPECT_THAT(pool.report().workers.at(0).warning, HasSubstr("could not be written"));
 }
 
 // One that fails only sometimes is tried again, and does not go unseen.
 TEST_F(worker_end, what_an_initializer_throws_is_in_the_report_when_the_next_worker_gets_ready) {
   test::shared_page<1> starts;
   const report cost = run_with({.initializer = remote<first_fails>.call(starts.path())});
-  EXPECT_EQ(cost.workers.at(0).trouble, "the initializer failed: the database is busy");
+  EXPECT_EQ(cost.workers.at(0).warning, "the initializer failed: the database is busy");
   EXPECT_EQ(cost.workers.at(0).starts, 2u);
   EXPECT_EQ(cost.restarts, 1u);
 }
@@ -109,7 +109,7 @@ const auto soon = test::sanitized ? 3s : 1s;  // yet late enough for any start
 TEST_F(worker_end, one_whose_finalizer_hangs_is_killed) {
   for (const auto& finalizer : {remote<hangs>.call(1), remote<stops>.call(1)}) {
     const report cost = run_with({.start_timeout = soon, .finalizer = finalizer});
-    EXPECT_THAT(cost.workers.at(0).trouble, HasSubstr("was killed"));
+    EXPECT_THAT(cost.workers.at(0).warning, HasSubstr("was killed"));
     EXPECT_EQ(cost.restarts, 0u) << "nothing was left for another";
   }
 }
@@ -124,7 +124,7 @@ TEST_F(worker_end, one_that_is_stopped_with_nothing_to_do_is_killed) {
     for (const int child : test::children()) kill(child, SIGSTOP);
   });
   EXPECT_EQ(outcomes, 3);
-  EXPECT_THAT(cost.workers.at(0).trouble, HasSubstr("was killed"));
+  EXPECT_THAT(cost.workers.at(0).warning, HasSubstr("was killed"));
 }
 
 TEST_F(worker_end, closing_a_pool_does_not_wait_for_one_that_is_stopped) {
@@ -132,7 +132,7 @@ TEST_F(worker_end, closing_a_pool_does_not_wait_for_one_that_is_stopped) {
   EXPECT_EQ(pool.submit(remote<identity>, 1).get(), 1);
   for (const int child : test::children()) kill(child, SIGSTOP);
   pool.close();
-  EXPECT_THAT(pool.report().workers.at(0).trouble, HasSubstr("was killed"));
+  EXPECT_THAT(pool.report().workers.at(0).warning, HasSubstr("was killed"));
 }
 
 }  // namespace worker_ends

@@ -42,7 +42,7 @@ struct worker_report {
   std::uint64_t bytes_received = 0;  ///< from it
   /// What went wrong outside of tasks, the last such thing: an initializer that threw, a finalizer that threw or did
   /// not end; else empty.
-  std::string trouble = {};
+  std::string warning = {};
 };
 
 /// The cost of one run, all of its processes together. A plain value.

@@ -63,7 +63,7 @@ struct worker_options {
   /// \name In each worker
   /// Called once on the worker's first thread, before its first task and after its last. A worker whose initializer
   /// throws does not get ready. The finalizer is not called in a worker that dies or is killed; what it throws is in
-  /// the report (`worker_report::trouble`), since all tasks are done.
+  /// the report (`worker_report::warning`), since all tasks are done.
   /// @{
   std::optional<worker_call> initializer = {};
   std::optional<worker_call> finalizer = {};

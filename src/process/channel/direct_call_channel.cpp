@@ -8,11 +8,11 @@
 
 namespace fanout::detail {
 
-direct_line::direct_line(std::uint32_t worker, int socket, frame_reader& reader, std::uint64_t next_ordinal,
-                         std::set<std::uint32_t> told)
+direct_call_channel::direct_call_channel(std::uint32_t worker, int socket, frame_reader& reader,
+                                         std::uint64_t next_ordinal, std::set<std::uint32_t> told)
     : worker_(worker), socket_(socket), reader_(reader), next_ordinal_(next_ordinal), told_(std::move(told)) {}
 
-void direct_line::tell_of(std::uint32_t number, const remote_callable& function) {
+void direct_call_channel::tell_of(std::uint32_t number, const remote_callable& function) {
   append_or_forget([&] {
     append_function(out_, number, function);
     told_.insert(number);
@@ -21,7 +21,7 @@ void direct_line::tell_of(std::uint32_t number, const remote_callable& function)
 
 /// What is only half there when there is no memory for the rest is not sent.
 template <class Append>
-void direct_line::append_or_forget(Append append) {
+void direct_call_channel::append_or_forget(Append append) {
   const std::size_t before = out_.size();
   try {
     append();
@@ -31,7 +31,8 @@ void direct_line::append_or_forget(Append append) {
   }
 }
 
-direct_line::answer direct_line::call(const task_terms& terms, std::string_view argument, std::string& result) {
+direct_call_channel::answer direct_call_channel::call(const task_terms& terms, std::string_view argument,
+                                                      std::string& result) {
   append_or_forget([&] {
     frame_writer frame(out_, frame_type::tasks);
     append_raw(out_, tasks_frame{.first_ordinal = next_ordinal_,
@@ -51,18 +52,18 @@ direct_line::answer direct_line::call(const task_terms& terms, std::string_view 
   out_.clear();
   try {
     return wait_for_answer(result);
-  } catch (const error&) {  // it is no frame: the crew reads it again
+  } catch (const error&) {  // it is no frame: the supervisor reads it again
     return answer::none;
   } catch (const std::bad_alloc&) {
     return answer::none;
   }
 }
 
-void direct_line::hang_up() noexcept {
+void direct_call_channel::hang_up() noexcept {
   shutdown(socket_, SHUT_RDWR);
 }
 
-direct_line::answer direct_line::wait_for_answer(std::string& result) {
+direct_call_channel::answer direct_call_channel::wait_for_answer(std::string& result) {
   constexpr std::size_t chunk = 64 * 1024;
   for (;;) {
     if (const auto frame = reader_.peek()) return take_answer(*frame, result);
@@ -74,8 +75,8 @@ direct_line::answer direct_line::wait_for_answer(std::string& result) {
   }
 }
 
-/// What is not the result of the task stays in the reader, for the crew.
-direct_line::answer direct_line::take_answer(const frame_reader::frame& frame, std::string& result) {
+/// What is not the result of the task stays in the reader, for the supervisor.
+direct_call_channel::answer direct_call_channel::take_answer(const frame_reader::frame& frame, std::string& result) {
   if (frame.type != frame_type::results) return answer::none;
   std::string_view payload = frame.payload;
   const auto results = take_results(payload);
@@ -88,55 +89,55 @@ direct_line::answer direct_line::take_answer(const frame_reader::frame& frame, s
   return results->header.ok ? answer::value : answer::failure;
 }
 
-direct_line* direct_lines::borrow() {
+direct_call_channel* direct_call_channels::check_out() {
   const std::lock_guard lock(mutex_);
   if (idle_.empty()) {
     ++misses_;
     return nullptr;
   }
-  direct_line* const line = idle_.back();
+  direct_call_channel* const line = idle_.back();
   idle_.pop_back();
   return line;
 }
 
-bool direct_lines::give_back(direct_line& line) {
+bool direct_call_channels::check_in(direct_call_channel& line) {
   const std::lock_guard lock(mutex_);
   if (wanted_back_ || line.wanted_back_) return false;
   idle_.push_back(&line);  // there is room for all
   return true;
 }
 
-void direct_lines::abandon(direct_line& line) noexcept {
+void direct_call_channels::abandon(direct_call_channel& line) noexcept {
   const std::lock_guard lock(mutex_);
   line.abandoned_ = true;
   line.hang_up();
 }
 
-bool direct_lines::wanted() {
+bool direct_call_channels::wanted() {
   const std::lock_guard lock(mutex_);
   return misses_ >= enough_misses;
 }
 
-void direct_lines::reserve(std::size_t lines) {
+void direct_call_channels::reserve(std::size_t lines) {
   const std::lock_guard lock(mutex_);
   idle_.reserve(lines);
 }
 
-void direct_lines::lend(direct_line& line) {
+void direct_call_channels::offer(direct_call_channel& line) {
   const std::lock_guard lock(mutex_);
   misses_ = 0;
   wanted_back_ = false;
   idle_.push_back(&line);
 }
 
-std::vector<direct_line*> direct_lines::reclaim() {
+std::vector<direct_call_channel*> direct_call_channels::reclaim() {
   const std::lock_guard lock(mutex_);
   misses_ = 0;
   wanted_back_ = true;
   return std::exchange(idle_, {});
 }
 
-bool direct_lines::reclaim(direct_line& line) {
+bool direct_call_channels::reclaim(direct_call_channel& line) {
   const std::lock_guard lock(mutex_);
   line.wanted_back_ = true;
   return line.abandoned_ || std::erase(idle_, &line) > 0;

@@ -29,7 +29,7 @@
 ///     worker -> parent   results   any number
 ///     worker -> parent   held      before a coroutine's result, where a timeline is kept: when it held its thread
 ///     worker -> parent   bye       once, last: what it used
-///     worker -> parent   refusal   instead of the rest: why it cannot work, as text
+///     worker -> parent   startup_error   instead of the rest: why it cannot work, as text
 ///
 /// Both ends are the same build of the same program, so numbers travel as they are in memory.
 namespace fanout::detail {
@@ -48,7 +48,7 @@ enum class frame_type : std::uint32_t {
   tasks,
   results,
   bye,
-  refusal,
+  startup_error,
   function,
   forget,
   recall,
@@ -118,7 +118,7 @@ struct returned_frame {
 };
 
 /// Results of tasks that one lane ran one after the other; a `results` frame has any number of these. For more than one
-/// task, the end of each follows, as `result_run` reads it; then the encoded values, or the encoded failure of one.
+/// task, the end of each follows, as `result_batch` reads it; then the encoded values, or the encoded failure of one.
 struct results_header {
   std::uint64_t first_ordinal = 0;
   std::int64_t started_ns = 0;  ///< steady clock, which the processes of a machine share

@@ -1,7 +1,7 @@
 #include "process/pool/pool_engine.hpp"
 
+#include "process/supervisor/supervisor.hpp"
 #include "process/supervisor/worded.hpp"
-#include "process/supervisor/worker_crew.hpp"
 #include "process/worker/worker_settings.hpp"
 
 #include <signal.h>
@@ -35,8 +35,8 @@ failure cancelled(const char* why) {
   return worded(failure_kind::cancelled, [&] { return why; });
 }
 
-/// Of the exception being handled, which ended a crew. Every caller who waits gets a failure of its own: the exception
-/// itself stays with the crew's thread.
+/// Of the exception being handled, which ended a supervisor. Every caller who waits gets a failure of its own: the
+/// exception itself stays with the supervisor's thread.
 failure no_workers() noexcept {
   failure reason;
   try {
@@ -77,7 +77,7 @@ void add(const worker_report& some, worker_report& total) {
   total.peak_rss_bytes = std::max(total.peak_rss_bytes, some.peak_rss_bytes);
   total.bytes_sent += some.bytes_sent;
   total.bytes_received += some.bytes_received;
-  if (!some.trouble.empty()) total.trouble = some.trouble;
+  if (!some.warning.empty()) total.warning = some.warning;
 }
 
 void add(const fanout::report& some, fanout::report& total) {
@@ -152,7 +152,7 @@ void pool_engine::release(std::uint32_t function) {
   if (forked()) return;
   const auto forgotten = functions_.release(function);
   const std::lock_guard lock(mutex_);
-  if (forgotten && crew_) crew_->post([this, number = *forgotten] { crew_->forget(number); });
+  if (forgotten && supervisor_) supervisor_->post([this, number = *forgotten] { supervisor_->forget(number); });
 }
 
 /// Whoever is woken finds the mutex free.
@@ -160,37 +160,37 @@ bool pool_engine::submit(pool_tasks& tasks) {
   std::unique_lock lock(mutex_);
   if (closing_ != closing::open) return false;
   queue_.push_back(std::move(tasks));
-  const bool waits = std::exchange(crew_waits_, false);
-  const bool idle = !crew_;
+  const bool waits = std::exchange(supervisor_waits_, false);
+  const bool idle = !supervisor_;
   lock.unlock();
   if (idle) changed_.notify_all();
   if (waits) wake();
   return true;
 }
 
-void pool_engine::give_back(direct_line& line) noexcept {
-  if (lines_.give_back(line)) return;
-  const std::lock_guard lock(mutex_);  // the crew does not end before it has it
+void pool_engine::check_in(direct_call_channel& channel) noexcept {
+  if (direct_channels_.check_in(channel)) return;
+  const std::lock_guard lock(mutex_);  // the supervisor does not end before it has it
   try {
-    crew_->post([this, &line] { crew_->give_back(line, nullptr); });
+    supervisor_->post([this, &channel] { supervisor_->check_in(channel, nullptr); });
   } catch (const std::bad_alloc&) {
-    lines_.abandon(line);
+    direct_channels_.abandon(channel);
   }
 }
 
-void pool_engine::give_back(direct_line& line, pool_tasks tasks) {
+void pool_engine::check_in(direct_call_channel& channel, pool_tasks tasks) {
   const std::lock_guard lock(mutex_);
-  crew_->post([this, &line, given = std::make_shared<pool_tasks>(std::move(tasks))] {
+  supervisor_->post([this, &channel, given = std::make_shared<pool_tasks>(std::move(tasks))] {
     std::uint64_t ticket = 0;
     try {
       ticket = book(*given, 0, 1);
     } catch (const std::bad_alloc&) {
       end_all(*given, worded(failure_kind::too_large, [] { return "there is no memory to wait for it"; }));
-      line.hang_up();
-      return crew_->give_back(line, nullptr);
+      channel.hang_up();
+      return supervisor_->check_in(channel, nullptr);
     }
     task_bundle unanswered{ticket, given->terms, std::move(given->inputs), 0};
-    crew_->give_back(line, &unanswered);
+    supervisor_->check_in(channel, &unanswered);
   });
 }
 
@@ -204,10 +204,10 @@ void pool_engine::cancel(const pool_client& client) {
       if (each->client.get() == &client) dropped.splice(dropped.end(), queue_, each);
       each = next;
     }
-    if (crew_)
-      crew_->post([this, whose = &client] {
+    if (supervisor_)
+      supervisor_->post([this, whose = &client] {
         for (auto& [ticket, each] : under_way_) each.cancelled |= each.client.get() == whose;
-        crew_->end_tasks([this](std::uint64_t ticket) { return of_ticket(ticket)->second.cancelled; });
+        supervisor_->end_tasks([this](std::uint64_t ticket) { return of_ticket(ticket)->second.cancelled; });
       });
   }
   end_unstarted(dropped);
@@ -221,7 +221,7 @@ void pool_engine::close(closing how) {
     closing_ = std::max(closing_, how);
     if (closing_ >= closing::stop) dropped.swap(queue_);
     changed_.notify_all();
-    if (std::exchange(crew_waits_, false)) wake();
+    if (std::exchange(supervisor_waits_, false)) wake();
     if (closing_ == closing::kill && control_) control_->abort();
   }
   end_unstarted(dropped);
@@ -238,17 +238,17 @@ fanout::report pool_engine::report() {
   auto answer = asked.get_future();
   {
     const std::lock_guard lock(mutex_);
-    if (!crew_) return cost_;
-    crew_->post([this, asked = std::make_shared<std::promise<fanout::report>>(std::move(asked))] {
+    if (!supervisor_) return cost_;
+    supervisor_->post([this, asked = std::make_shared<std::promise<fanout::report>>(std::move(asked))] {
       fanout::report so_far = cost_;
-      add(*crew_cost_, so_far);
-      crew_->add_running(so_far);
+      add(*supervisor_cost_, so_far);
+      supervisor_->add_running(so_far);
       asked->set_value(std::move(so_far));
     });
   }
   try {
     return answer.get();
-  } catch (const std::future_error&) {  // the crew ended before it came to that
+  } catch (const std::future_error&) {  // the supervisor ended before it came to that
     const std::lock_guard lock(mutex_);
     return cost_;
   }
@@ -268,7 +268,8 @@ void pool_engine::wake() {
   [[maybe_unused]] const auto written = write(source_.value(), &one, sizeof one);  // fails only when it is readable
 }
 
-// The crew's thread --------------------------------------------------------------------------------------------------
+// The supervisor's thread
+// --------------------------------------------------------------------------------------------------
 
 void pool_engine::work() {
   for (;;) {
@@ -279,7 +280,7 @@ void pool_engine::work() {
     }
     told_ = false;
     try {
-      run_crew();
+      supervise();
     } catch (...) {
       if (!told_) fail_queued(no_workers());
     }
@@ -289,21 +290,21 @@ void pool_engine::work() {
   changed_.notify_all();
 }
 
-void pool_engine::run_crew() {
+void pool_engine::supervise() {
   run_control control(options_);
   fanout::report cost;
-  worker_crew crew(control, *this, options_.shape, cost);
-  crew.lend_to(lines_);
+  supervisor workers(control, *this, options_.shape, cost);
+  workers.serve_direct_calls(direct_channels_);
   {
     const std::lock_guard lock(mutex_);
     if (closing_ == closing::kill) control.abort();
     control_ = &control;
-    crew_ = &crew;
-    crew_cost_ = &cost;
+    supervisor_ = &workers;
+    supervisor_cost_ = &cost;
   }
   std::exception_ptr failed;
   try {
-    crew.run();
+    workers.run();
     control.rethrow_broken();
   } catch (...) {
     failed = std::current_exception();
@@ -312,13 +313,13 @@ void pool_engine::run_crew() {
     const std::lock_guard lock(mutex_);
     add(cost, cost_);
     control_ = nullptr;
-    crew_ = nullptr;
+    supervisor_ = nullptr;
   }
   if (failed) std::rethrow_exception(failed);
 }
 
-/// When a crew breaks off: they would fare no better. Once, and before anybody is told: whoever knows of the failure
-/// and submits another task has it tried anew.
+/// When a supervisor breaks off: they would fare no better. Once, and before anybody is told: whoever knows of the
+/// failure and submits another task has it tried anew.
 void pool_engine::fail_queued(const failure& reason) {
   std::list<pool_tasks> queued;
   {
@@ -343,7 +344,7 @@ pull_status pool_engine::pull_encoded(std::uint64_t& index, encoded_values& inpu
     }
     std::uint64_t taken = 0;
     [[maybe_unused]] const auto got = read(source_.value(), &taken, sizeof taken);
-    crew_waits_ = true;
+    supervisor_waits_ = true;
     control_->begin_wait();
     return pull_status::not_ready;
   }
@@ -416,7 +417,7 @@ failure pool_engine::broken_off() const {
   }
 }
 
-void pool_engine::deliver_results(const result_run& run) {
+void pool_engine::deliver_results(const result_batch& run) {
   for (std::uint32_t done = 0; done < run.count();) {
     const auto place = of_ticket(run.first_index() + done);
     const auto offset = static_cast<std::uint32_t>(run.first_index() + done - place->first);
@@ -428,7 +429,7 @@ void pool_engine::deliver_results(const result_run& run) {
 }
 
 /// A client that has no memory for results is told so.
-void pool_engine::deliver(pool_client& client, const result_run& run) {
+void pool_engine::deliver(pool_client& client, const result_batch& run) {
   try {
     client.on_results(run);
   } catch (const std::bad_alloc&) {

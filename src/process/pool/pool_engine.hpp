@@ -20,7 +20,7 @@
 
 namespace fanout::detail {
 
-class worker_crew;
+class supervisor;
 
 /// Somebody whose tasks a pool carries. Called on the pool's thread, which nothing may keep waiting.
 class pool_client {
@@ -28,7 +28,7 @@ class pool_client {
   virtual ~pool_client() = default;
   /// One outcome for each task that was submitted; indices are the client's own. When `on_results` throws
   /// `std::bad_alloc`, it has taken none of them, and they are failures instead.
-  virtual void on_results(const result_run& run) = 0;
+  virtual void on_results(const result_batch& run) = 0;
   virtual void on_failure(const outcome_facts& facts, failure reason) = 0;
 };
 
@@ -43,11 +43,11 @@ struct pool_tasks {
   bool all_taken() const noexcept { return taken == inputs.count(); }
 };
 
-/// The middle of a pool: to the workers' crew it is a job whose source, the tasks of all clients in the order they
-/// came, does not end before the pool is closed. The crew runs on one thread, which belongs to this.
+/// The middle of a pool: to the supervisor of the workers it is a job whose source, the tasks of all clients in the
+/// order they came, does not end before the pool is closed. The supervisor runs on one thread, which belongs to this.
 ///
-/// When a crew breaks off, because no worker can be started, the tasks there are fail with the reason, and the next one
-/// that is submitted finds a new crew.
+/// When a supervisor breaks off, because no worker can be started, the tasks there are fail with the reason, and the
+/// next one that is submitted finds a new supervisor.
 ///
 /// Thread safety: all members may be called from any thread, but those of `remote_job`.
 class pool_engine final : private remote_job, public std::enable_shared_from_this<pool_engine> {
@@ -75,12 +75,13 @@ class pool_engine final : private remote_job, public std::enable_shared_from_thi
 
   /// Hands tasks over. False, and they stay, when the pool is closed.
   bool submit(pool_tasks& tasks);
-  /// A line to a worker for one call on the calling thread; null when there is none, and the call has to be submitted.
-  direct_line* borrow_line() { return lines_.borrow(); }
-  void give_back(direct_line& line) noexcept;
-  /// The same for a line whose call, the only one of `tasks`, is still under way.
-  void give_back(direct_line& line, pool_tasks tasks);
-  void abandon(direct_line& line) noexcept { lines_.abandon(line); }
+  /// A channel to a worker for one call on the calling thread; null when there is none, and the call has to be
+  /// submitted.
+  direct_call_channel* check_out() { return direct_channels_.check_out(); }
+  void check_in(direct_call_channel& channel) noexcept;
+  /// The same for a channel whose call, the only one of `tasks`, is still under way.
+  void check_in(direct_call_channel& channel, pool_tasks tasks);
+  void abandon(direct_call_channel& channel) noexcept { direct_channels_.abandon(channel); }
   /// Ends the tasks of `client`: see `process_future::cancel`.
   void cancel(const pool_client& client);
 
@@ -89,7 +90,7 @@ class pool_engine final : private remote_job, public std::enable_shared_from_thi
   fanout::report report();
 
  private:
-  /// Tasks that went to the crew together; one number each, the ticket, is their index there.
+  /// Tasks that went to the supervisor together; one number each, the ticket, is their index there.
   struct under_way {
     std::shared_ptr<pool_client> client;
     std::uint64_t first_index = 0;  ///< the client's own
@@ -100,7 +101,7 @@ class pool_engine final : private remote_job, public std::enable_shared_from_thi
   using under_way_map = std::map<std::uint64_t, under_way>;  ///< by the first ticket
 
   void work();
-  void run_crew();
+  void supervise();
   void fail_queued(const failure& reason);
   failure broken_off() const;
   static void end_all(const pool_tasks& tasks, const failure& reason);
@@ -109,7 +110,7 @@ class pool_engine final : private remote_job, public std::enable_shared_from_thi
   void take_from(pool_tasks& tasks, encoded_values& inputs, std::uint32_t most, std::size_t most_bytes);
   std::uint64_t book(const pool_tasks& tasks, std::uint32_t from, std::uint32_t count);
   under_way_map::iterator of_ticket(std::uint64_t ticket);
-  static void deliver(pool_client& client, const result_run& run);
+  static void deliver(pool_client& client, const result_batch& run);
   std::shared_ptr<pool_client> finish(under_way_map::iterator place, std::uint32_t count);
 
   remote_callable function(std::uint32_t number) const override;
@@ -117,7 +118,7 @@ class pool_engine final : private remote_job, public std::enable_shared_from_thi
   pull_status pull_encoded(std::uint64_t& index, encoded_values& inputs, task_terms& terms, std::uint32_t most,
                            std::size_t most_bytes) override;
   int source_handle() override { return source_.value(); }
-  void deliver_results(const result_run& run) override;
+  void deliver_results(const result_batch& run) override;
   void deliver_failure(const outcome_facts& facts, failure reason) override;
 
   const std::uint64_t generation_ = fork_generation();
@@ -126,20 +127,20 @@ class pool_engine final : private remote_job, public std::enable_shared_from_thi
   const fanout::options options_;
   owned_descriptor source_;  ///< readable when there is something to pull, or the pool closes
   known_functions functions_;
-  direct_lines lines_;
-  std::uint64_t next_ticket_ = 0;  ///< the crew's thread only, as the next
+  direct_call_channels direct_channels_;
+  std::uint64_t next_ticket_ = 0;  ///< the supervisor's thread only, as the next
   under_way_map under_way_;
-  bool told_ = false;  ///< those who wait were told that the crew broke off
+  bool told_ = false;  ///< those who wait were told that the supervisor broke off
 
   mutable std::mutex mutex_;  ///< guards what follows
   std::condition_variable changed_;
   std::list<pool_tasks> queue_;  ///< a list, as what waits is ended where there is no memory, too
   closing closing_ = closing::open;
-  bool crew_waits_ = false;         ///< for the source
-  run_control* control_ = nullptr;  ///< of the crew that runs
-  worker_crew* crew_ = nullptr;
-  fanout::report* crew_cost_ = nullptr;
-  fanout::report cost_;  ///< of crews that have ended
+  bool supervisor_waits_ = false;   ///< for the source
+  run_control* control_ = nullptr;  ///< of the supervisor that runs
+  supervisor* supervisor_ = nullptr;
+  fanout::report* supervisor_cost_ = nullptr;
+  fanout::report cost_;  ///< of supervisors that have ended
   bool ended_ = false;
 
   std::mutex joining_;

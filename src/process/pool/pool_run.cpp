@@ -99,7 +99,7 @@ void pool_run::take_arrivals(report& cost) {
       job_.deliver_failure(each.facts, *std::move(each.failed));
       continue;
     }
-    const result_run run(each.facts, each.ends, each.values.view());
+    const result_batch run(each.facts, each.ends, each.values.view());
     task_time_.add(run.count(), run.elapsed());
     job_.deliver_results(run);
   }
@@ -116,7 +116,7 @@ void pool_run::book_end(const arrival& one, report& cost) {
   bundles_.erase(place);
 }
 
-void pool_run::on_results(const result_run& run) {
+void pool_run::on_results(const result_batch& run) {
   arrival one;
   one.facts = run.copy_to(one.ends, one.values);
   arrive(std::move(one));

@@ -29,7 +29,7 @@ class pool_run final : public pool_client {
   pool_run(pool_engine& pool, run_control& control, remote_job& job);
   ~pool_run() override;
 
-  void on_results(const result_run& run) override;
+  void on_results(const result_batch& run) override;
   void on_failure(const outcome_facts& facts, failure reason) override;
 
  private:

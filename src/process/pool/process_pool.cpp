@@ -20,7 +20,7 @@ class single_call final : public detail::pool_client {
     if (const auto pool = pool_.lock()) pool->release(function_);
   }
 
-  void on_results(const detail::result_run& run) override {
+  void on_results(const detail::result_batch& run) override {
     outcome<std::string> got = with(run.facts(0));
     detail::outcome_access::succeed(got, run.value(0));
     call->end(std::move(got));
@@ -93,15 +93,15 @@ detail::pool_tasks only_task(std::shared_ptr<single_call> client, std::string ar
   return tasks;
 }
 
-/// The call is under way; from here on it is the pool's, together with the line.
-std::string wait_in_pool(const std::shared_ptr<detail::pool_engine>& engine, detail::direct_line& line,
+/// The call is under way; from here on it is the pool's, together with the channel.
+std::string wait_in_pool(const std::shared_ptr<detail::pool_engine>& engine, detail::direct_call_channel& channel,
                          std::string argument, const detail::task_terms& terms) {
   std::shared_ptr<single_call> client;
   try {
     client = make_single_call(engine, terms.function);
-    engine->give_back(line, only_task(client, std::move(argument), terms));
+    engine->check_in(channel, only_task(client, std::move(argument), terms));
   } catch (...) {  // of memory: nobody waits for the answer, and nobody else may take it for theirs
-    engine->abandon(line);
+    engine->abandon(channel);
     if (!client) engine->release(terms.function);
     throw;
   }
@@ -137,11 +137,12 @@ std::shared_ptr<detail::pool_call> process_pool::start(encoded_call made) {
 std::string process_pool::call_and_wait(encoded_call made) {
   engine_->require_own_process();
   auto& [argument, refused] = made.argument;
-  detail::direct_line* const line = !refused && argument.size() <= detail::direct_line::most_argument_bytes &&
-                                            made.context.size() <= detail::max_value_bytes
-                                        ? engine_->borrow_line()
-                                        : nullptr;
-  if (!line) {
+  detail::direct_call_channel* const channel =
+      !refused && argument.size() <= detail::direct_call_channel::most_argument_bytes &&
+              made.context.size() <= detail::max_value_bytes
+          ? engine_->check_out()
+          : nullptr;
+  if (!channel) {
     const auto call = start(std::move(made));
     call->wait();
     return call->result();
@@ -150,21 +151,22 @@ std::string process_pool::call_and_wait(encoded_call made) {
   std::uint32_t number = 0;
   detail::task_terms terms;
   std::string result;
-  auto answer = detail::direct_line::answer::none;
+  auto answer = detail::direct_call_channel::answer::none;
   try {
     number = engine_->acquire({std::string(made.function), made.context});
-    if (!line->knows(number)) line->tell_of(number, {std::string(made.function), made.context});
+    if (!channel->knows(number)) channel->tell_of(number, {std::string(made.function), made.context});
     terms = {number, made.how.timeout.count() > 0 ? made.how.timeout : engine_->default_limit()};
-    answer = line->call(terms, argument, result);
+    answer = channel->call(terms, argument, result);
   } catch (...) {  // of memory: there was no call
-    engine_->give_back(*line);
+    engine_->check_in(*channel);
     if (number != 0) engine_->release(number);
     throw;
   }
-  if (answer == detail::direct_line::answer::none) return wait_in_pool(engine_, *line, std::move(argument), terms);
-  engine_->give_back(*line);
+  if (answer == detail::direct_call_channel::answer::none)
+    return wait_in_pool(engine_, *channel, std::move(argument), terms);
+  engine_->check_in(*channel);
   engine_->release(number);
-  if (answer == detail::direct_line::answer::value) return result;
+  if (answer == detail::direct_call_channel::answer::value) return result;
   failure reason = detail::decode_failure(result);
   if (reason.elapsed.count() == 0) reason.elapsed = outcome_facts::clock::now() - started;
   throw error(std::move(reason));

@@ -13,7 +13,8 @@
 
 namespace fanout::detail {
 
-/// What one worker process writes to its standard output and standard error, read line by line on the crew's loop.
+/// What one worker process writes to its standard output and standard error, read line by line on the supervisor's
+/// loop.
 ///
 /// Thread safety: the loop's thread only. It must be told of the worker's end, and may then be destroyed at once.
 class worker_output_reader {

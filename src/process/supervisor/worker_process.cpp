@@ -124,7 +124,7 @@ void worker_process::lend(std::set<std::uint32_t> told, std::function<void(worke
   const int flags = fcntl(lent_socket_, F_GETFL);
   fcntl(lent_socket_, F_SETFL, flags & ~O_NONBLOCK);
   timeval patience{};
-  patience.tv_usec = std::chrono::microseconds(direct_line::patience).count();
+  patience.tv_usec = std::chrono::microseconds(direct_call_channel::patience).count();
   setsockopt(lent_socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   when_gone_ = std::move(when_gone);
   line.emplace(number_, lent_socket_, reader_, end_ordinal, std::move(told));
@@ -141,7 +141,7 @@ void worker_process::take_in() {
   boost::system::error_code failed;
   socket_.assign(asio::local::stream_protocol(), back.value(), failed);
   if (failed) {  // the loop cannot watch it: it ends, as any worker that hangs up
-    complaint_ = fmt::format("its socket cannot be watched any more: {}", failed.message());
+    protocol_error_ = fmt::format("its socket cannot be watched any more: {}", failed.message());
     kill();
   } else {
     back.release();
@@ -225,7 +225,7 @@ worker_process::input worker_process::read_frames(const std::function<void(const
 
 /// Nothing more can be understood of a worker then: it is killed, and its tasks have their outcomes like those of any.
 bool worker_process::no_memory_for_it() {
-  complaint_ = "there is no memory for what it sent";
+  protocol_error_ = "there is no memory for what it sent";
   return false;
 }
 
@@ -234,7 +234,7 @@ bool worker_process::hand_frames(const std::function<void(const frame_reader::fr
     while (const auto frame = reader_.next()) on_frame(*frame);
     return true;
   } catch (const error& what) {
-    complaint_ = what.what();
+    protocol_error_ = what.what();
     return false;
   } catch (const std::bad_alloc&) {
     return no_memory_for_it();

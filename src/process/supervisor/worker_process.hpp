@@ -135,8 +135,8 @@ class worker_process {
   /// where nothing is half done. Calls `on_frame` for each frame it sent. A worker that sends what is no frame is
   /// killed; `corrupt()` then tells.
   task<worker_end> watch(std::function<void(const frame_reader::frame&)> on_frame);
-  bool corrupt() const noexcept { return !complaint_.empty(); }
-  const std::string& complaint() const noexcept { return complaint_; }
+  bool corrupt() const noexcept { return !protocol_error_.empty(); }
+  const std::string& protocol_error() const noexcept { return protocol_error_; }
 
   std::uint64_t bytes_sent() const noexcept { return sent_ + (line ? line->bytes_sent() : 0); }
   std::uint64_t bytes_received() const noexcept { return received_ + (line ? line->bytes_received() : 0); }
@@ -165,12 +165,12 @@ class worker_process {
   std::chrono::steady_clock::time_point time_of(std::int64_t ns) const noexcept;
   std::uint32_t unfinished = 0;
   std::size_t unfinished_bytes = 0;
-  bool listens = false;             ///< reads what is sent to it while it is at tasks: the last ones said so
-  bool recalled = false;            ///< it was asked to give tasks back, and has not answered
-  bool alone = false;               ///< its task may have killed another worker
-  std::optional<direct_line> line;  ///< while it is lent to callers
-  bool reserved = false;            ///< it gets nothing more, and such a task when it is done
-  bool ready = false;               ///< said hello
+  bool listens = false;                     ///< reads what is sent to it while it is at tasks: the last ones said so
+  bool recalled = false;                    ///< it was asked to give tasks back, and has not answered
+  bool alone = false;                       ///< its task may have killed another worker
+  std::optional<direct_call_channel> line;  ///< while it is lent to callers
+  bool reserved = false;                    ///< it gets nothing more, and such a task when it is done
+  bool ready = false;                       ///< said hello
   bool said_bye = false;
   bool finishing = false;                 ///< its sending side is closed
   bool killed_for_time = false;           ///< some of its tasks are over their limit
@@ -220,7 +220,7 @@ class worker_process {
   bool killed_ = false;
   bool closed_its_connection_ = false;
   bool close_after_writing_ = false;
-  std::string complaint_;  ///< about what the worker sent
+  std::string protocol_error_;  ///< about what the worker sent
   bool exited_ = false;
   bool reaped_ = false;
   std::uint64_t sent_ = 0;

@@ -12,7 +12,7 @@
 
 namespace fanout::detail {
 
-attendant::attendant(parent_link& parent, run_control& control, task_queue& queue, result_sender& results)
+io_thread::io_thread(parent_link& parent, run_control& control, task_queue& queue, result_sender& results)
     : parent_(parent),
       control_(control),
       queue_(queue),
@@ -21,19 +21,19 @@ attendant::attendant(parent_link& parent, run_control& control, task_queue& queu
   if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "cannot start a worker");
 }
 
-attendant::~attendant() {
+io_thread::~io_thread() {
   stop();
   close(wake_);
 }
 
-void attendant::wake() {
+void io_thread::wake() {
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = write(wake_, &one, sizeof one);
   const std::lock_guard lock(starting_);
   if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { attend(stop); });
 }
 
-void attendant::stop() {
+void io_thread::stop() {
   const std::lock_guard lock(starting_);
   if (!thread_.joinable()) return;
   thread_.request_stop();
@@ -44,7 +44,7 @@ void attendant::stop() {
 
 /// Looks once a millisecond while something moves. When none is started although tasks wait, or may come, a lane is at
 /// a long one: then the parent may send more or call them back, and nobody else listens.
-void attendant::attend(const std::stop_token& stop) {
+void io_thread::attend(const std::stop_token& stop) {
   bool look_again = true;
   bool listen = false;
   std::uint32_t last_next = queue_.next();

@@ -17,12 +17,12 @@ namespace fanout::detail {
 /// lanes. Otherwise it sleeps, and while tiny tasks stream it looks after them once a millisecond.
 ///
 /// Thread safety: any thread.
-class attendant {
+class io_thread {
  public:
-  attendant(parent_link& parent, run_control& control, task_queue& queue, result_sender& results);
-  attendant(const attendant&) = delete;
-  attendant& operator=(const attendant&) = delete;
-  ~attendant();
+  io_thread(parent_link& parent, run_control& control, task_queue& queue, result_sender& results);
+  io_thread(const io_thread&) = delete;
+  io_thread& operator=(const io_thread&) = delete;
+  ~io_thread();
 
   /// Results or tasks wait, or more may come. In one order with the claim of a task, which came before: either this
   /// sees that the thread is about to look, or the thread sees the claim.

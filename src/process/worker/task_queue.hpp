@@ -94,7 +94,7 @@ class task_queue {
   std::deque<std::shared_ptr<task_batch>> batches_;     ///< the front one may be in use
   std::uint64_t end_ordinal_ = 0;                       ///< after the last one handed over
   std::atomic<bool> more_{true};
-  // Relaxed: they are stored before a task is claimed, by which the attendant sees them, or is woken.
+  // Relaxed: they are stored before a task is claimed, by which the I/O thread sees them, or is woken.
   std::atomic<bool> attended_{false};
   std::atomic<bool> idle_{false};
 };

@@ -22,7 +22,7 @@ bool system_trusts_counter() noexcept {
 
 }  // namespace
 
-quick_clock::clock::time_point quick_clock::anchored_now() noexcept {
+tsc_clock::clock::time_point tsc_clock::anchored_now() noexcept {
   const auto now = clock::now();
   const std::int64_t ns = now.time_since_epoch().count();
 #if defined(__x86_64__)
@@ -40,7 +40,7 @@ quick_clock::clock::time_point quick_clock::anchored_now() noexcept {
 }
 
 /// From the longest span there is, up to some seconds: then the rate is as good as known, and the numbers stay small.
-void quick_clock::measure_rate(std::uint64_t ticks, std::int64_t ns) noexcept {
+void tsc_clock::measure_rate(std::uint64_t ticks, std::int64_t ns) noexcept {
   if (!asked_) {
     asked_ = true;
     trusted_ = system_trusts_counter();

@@ -10,7 +10,7 @@ namespace fanout::detail {
 /// reading is one of the clock. It never runs backwards, and is off by less than a microsecond.
 ///
 /// Thread safety: none.
-class quick_clock {
+class tsc_clock {
  public:
   using clock = std::chrono::steady_clock;
 

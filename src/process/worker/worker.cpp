@@ -23,9 +23,9 @@
 namespace fanout::detail {
 namespace {
 
-void refuse(parent_link& parent, std::string_view why) {
+void send_startup_error(parent_link& parent, std::string_view why) {
   std::string bytes;
-  frame_writer frame(bytes, frame_type::refusal);
+  frame_writer frame(bytes, frame_type::startup_error);
   bytes += why;
   frame.close();
   parent.send_all(bytes);
@@ -52,11 +52,11 @@ void serve(parent_link& parent) {
   send_frame(parent, frame_type::hello, hello_frame{});
   worker_run run(parent, *setup, reader, std::move(page));
   run.run();
-  const std::string trouble = settings.leave();
+  const std::string warning = settings.leave();
   std::string bytes;
   frame_writer bye(bytes, frame_type::bye);
   append_raw(bytes, bye_frame{peak_rss_bytes()});
-  bytes += trouble;
+  bytes += warning;
   bye.close();
   parent.send_all(bytes);
 }
@@ -118,7 +118,7 @@ int run_worker(int parent_pid) {
     serve(parent);
     return 0;
   } catch (const std::exception& why) {
-    refuse(parent, why.what());
+    send_startup_error(parent, why.what());
     return 1;
   }
 }

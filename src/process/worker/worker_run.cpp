@@ -29,12 +29,12 @@ worker_run::worker_run(parent_link& parent, const setup_frame& setup, frame_read
       page_(std::move(page)),
       results_(parent, page_.unsent()),
       queue_(parent, page_, reader, control_, results_, one_lane_),
-      attendant_(parent, control_, queue_, results_) {}
+      io_thread_(parent, control_, queue_, results_) {}
 
 void worker_run::run() {
   std::string choice;
   run_lanes(control_, *this, options_.shape, setup_.loops != 0, choice);
-  attendant_.stop();
+  io_thread_.stop();
   results_.flush();
   control_.rethrow_broken();
 }
@@ -53,7 +53,7 @@ void worker_run::begin_task(const claimed_task& taken, std::uint32_t lane, clock
 pull_status worker_run::run_one(std::uint32_t lane, cpu_stopwatch& cpu) {
   claimed_task taken;
   if (const auto status = queue_.claim(taken); status != pull_status::item) return status;
-  want_attendant(taken);
+  want_io_thread(taken);
   run_batch(taken, lane, cpu);
   page_.lane(lane).task.store(0, std::memory_order_release);
   return pull_status::item;
@@ -87,13 +87,13 @@ void worker_run::run_batch(claimed_task& taken, std::uint32_t lane, cpu_stopwatc
     first = false;
     started = finished;
     if (!queue_.claim_next(taken)) return;
-    if (results_.waiting()) attendant_.want();
+    if (results_.waiting()) io_thread_.want();
   }
 }
 
 /// On having claimed a task: it may turn out long.
-void worker_run::want_attendant(const claimed_task& taken) {
-  if (taken.batch->more_may_come || queue_.backlog() || results_.waiting()) attendant_.want();
+void worker_run::want_io_thread(const claimed_task& taken) {
+  if (taken.batch->more_may_come || queue_.backlog() || results_.waiting()) io_thread_.want();
 }
 
 void worker_run::tell_held(std::uint64_t ordinal, const std::vector<held_span>& spans) {
@@ -119,7 +119,7 @@ task<void> worker_run::run_slot(slot& place) {
       co_await std::move(wait);
       continue;
     }
-    want_attendant(taken);
+    want_io_thread(taken);
     place.took_item();
     const auto started = clock::now();
     place.begin_task(started, taken.batch->limit);

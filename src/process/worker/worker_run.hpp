@@ -38,7 +38,7 @@ class worker_run final : public lane_work {
   using clock = std::chrono::steady_clock;
 
   void run_batch(claimed_task& taken, std::uint32_t lane, cpu_stopwatch& cpu);
-  void want_attendant(const claimed_task& taken);
+  void want_io_thread(const claimed_task& taken);
   void tell_held(std::uint64_t ordinal, const std::vector<held_span>& spans);
   void begin_task(const claimed_task& taken, std::uint32_t lane, clock::time_point started);
 
@@ -49,8 +49,8 @@ class worker_run final : public lane_work {
   progress_page page_;
   result_sender results_;
   task_queue queue_;
-  quick_clock clock_;  ///< of the single lane
-  attendant attendant_;
+  tsc_clock clock_;  ///< of the single lane
+  io_thread io_thread_;
 };
 
 }  // namespace fanout::detail

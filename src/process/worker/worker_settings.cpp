@@ -37,7 +37,7 @@ void limit(int resource, std::uint64_t soft, std::uint64_t hard, const char* wha
 }
 
 /// Makes the call; returns what it threw, as text, or nothing.
-std::string trouble_of(const worker_call& what) {
+std::string error_of(const worker_call& what) {
   try {
     std::string ignored;
     served_function(what.function, what.context).call(what.argument, ignored);
@@ -125,12 +125,12 @@ void worker_settings::enter() const {
     limit(RLIMIT_CPU, seconds, seconds + 1, "the limit of CPU time");
   }
   if (!initializer) return;
-  if (const std::string why = trouble_of(*initializer); !why.empty())
+  if (const std::string why = error_of(*initializer); !why.empty())
     throw std::runtime_error(fmt::format("the initializer failed: {}", why));
 }
 
 std::string worker_settings::leave() const {
-  const std::string why = finalizer ? trouble_of(*finalizer) : "";
+  const std::string why = finalizer ? error_of(*finalizer) : "";
   return why.empty() ? "" : fmt::format("the finalizer failed: {}", why);
 }
 

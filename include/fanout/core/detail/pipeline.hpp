@@ -219,7 +219,7 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
     }
   }
 
-  void deliver_results([[maybe_unused]] const result_run& run) override {
+  void deliver_results([[maybe_unused]] const result_batch& run) override {
     if constexpr (remote) {
       const std::lock_guard lock(sink_mutex_);
       if (deliver_plain(run)) return;
@@ -346,7 +346,7 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
   }
 
   /// Hands numbers and their like to a sink that takes them together, as that of `map` does. With sink_mutex_ held.
-  bool deliver_plain([[maybe_unused]] const result_run& run) {
+  bool deliver_plain([[maybe_unused]] const result_batch& run) {
     if constexpr (requires { requires Task::plain_result && Sink::takes_plain; }) {
       const char* const values = run.values_of_size(sizeof(result));
       if (!values || control_.counts_each()) return false;

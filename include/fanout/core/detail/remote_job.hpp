@@ -32,10 +32,10 @@ struct task_terms {
 
 /// What a lane returned for tasks that it ran one after the other, each starting as the one before it ended. Refers to
 /// bytes of somebody else's.
-class result_run {
+class result_batch {
  public:
   /// `ends` has the end of each task as nanoseconds from the start of the first, unaligned, unless there is only one.
-  result_run(const outcome_facts& first, std::string_view ends, const encoded_view& values)
+  result_batch(const outcome_facts& first, std::string_view ends, const encoded_view& values)
       : facts_(first), ends_(ends), values_(values), count_(values.count()) {}
 
   std::uint32_t count() const noexcept { return count_; }
@@ -58,8 +58,8 @@ class result_run {
   std::chrono::nanoseconds elapsed() const noexcept { return facts(count_ - 1).finished - facts(0).started; }
 
   /// The `count` tasks from position `from` on, the first of which has the index `index`.
-  result_run part(std::uint32_t from, std::uint32_t count, std::uint64_t index) const noexcept {
-    result_run some = *this;
+  result_batch part(std::uint32_t from, std::uint32_t count, std::uint64_t index) const noexcept {
+    result_batch some = *this;
     some.from_ += from;
     some.count_ = count;
     some.facts_.index = index;
@@ -100,7 +100,7 @@ class remote_job {
   virtual int source_handle() = 0;
 
   /// Exactly one of these for each index that was pulled.
-  virtual void deliver_results(const result_run& run) = 0;
+  virtual void deliver_results(const result_batch& run) = 0;
   virtual void deliver_failure(const outcome_facts& facts, failure reason) = 0;
 
  protected:

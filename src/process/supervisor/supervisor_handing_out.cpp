@@ -1,14 +1,14 @@
 #include <fanout/base/detail/wait_handle.hpp>
 #include <fanout/core/detail/pipeline.hpp>
 
-#include "process/supervisor/worker_crew.hpp"
+#include "process/supervisor/supervisor.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace fanout::detail {
 
-void worker_crew::deal() {
+void supervisor::deal() {
   if (control_.aborted()) return;
   try {
     deal_tasks();
@@ -17,7 +17,7 @@ void worker_crew::deal() {
   }
 }
 
-void worker_crew::deal_tasks() {
+void supervisor::deal_tasks() {
   reclaim_lent();
   if (!suspects_.empty()) deal_suspects();
   while (deal_one_each()) {
@@ -30,7 +30,7 @@ void worker_crew::deal_tasks() {
 }
 
 /// One round: a task for each worker that has a free place, so that a short source is shared out evenly.
-bool worker_crew::deal_one_each() {
+bool supervisor::deal_one_each() {
   bool given = false;
   for (std::uint32_t number = 0; number < workers_.size(); ++number) {
     const auto& worker = workers_[number];
@@ -42,14 +42,14 @@ bool worker_crew::deal_one_each() {
 }
 
 /// While tasks are called back from a worker it gets no others: those would have the same ordinals.
-bool worker_crew::may_take(const worker_process& worker) const {
+bool supervisor::may_take(const worker_process& worker) const {
   return !worker.finishing && !worker.doomed() && !worker.line && !worker.recalled && !worker.alone &&
          !worker.reserved && !worn(worker);
 }
 
 /// A task that may have killed its worker is tried again by itself: so it takes no other along, and if it does it
 /// again, there is no doubt that it was it. When no worker is idle, one gets nothing more until it is.
-void worker_crew::deal_suspects() {
+void supervisor::deal_suspects() {
   worker_process* least = nullptr;
   for (std::uint32_t number = 0; number < workers_.size() && !suspects_.empty(); ++number) {
     worker_process* const worker = workers_[number].get();
@@ -72,13 +72,13 @@ void worker_crew::deal_suspects() {
   if (!suspects_.empty() && least) least->reserved = true;
 }
 
-bool worker_crew::worn(const worker_process& worker) const {
+bool supervisor::worn(const worker_process& worker) const {
   const auto most = control_.options().workers.max_tasks;
   return most > 0 && worker.end_ordinal >= most;
 }
 
 /// Lets workers go that are done with as many tasks as they may have.
-void worker_crew::retire_worn() {
+void supervisor::retire_worn() {
   for (const auto& worker : workers_) {
     if (!worker || worker->unfinished > 0) continue;
     worker->alone = false;
@@ -87,7 +87,7 @@ void worker_crew::retire_worn() {
   }
 }
 
-void worker_crew::fill_up(worker_process& worker) {
+void supervisor::fill_up(worker_process& worker) {
   const std::uint32_t most = places() + places_ahead();
   if (!may_take(worker) || worker.unfinished > most - places_ahead() / 2) return;  // in batches, not one by one
   if (worker.unfinished >= places() && (!worker.listens || stands_still(worker))) return;
@@ -95,11 +95,11 @@ void worker_crew::fill_up(worker_process& worker) {
     if (!give(worker.number(), most - worker.unfinished)) return;
 }
 
-std::uint32_t worker_crew::places_ahead() const {
+std::uint32_t supervisor::places_ahead() const {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(task_time_.tasks_in(ahead) * places(), most_ahead));
 }
 
-bool worker_crew::give(std::uint32_t number, std::uint32_t most) {
+bool supervisor::give(std::uint32_t number, std::uint32_t most) {
   if (const auto life = control_.options().workers.max_tasks; life > 0) {
     const std::uint64_t had = workers_[number] ? workers_[number]->end_ordinal : 0;
     most = static_cast<std::uint32_t>(std::min<std::uint64_t>(most, life - had));
@@ -110,7 +110,7 @@ bool worker_crew::give(std::uint32_t number, std::uint32_t most) {
 }
 
 /// Whatever there is no memory for on the way, the tasks are in exactly one place: in hand, or the worker's.
-bool worker_crew::hand_over(std::uint32_t number, task_bundle tasks) {
+bool supervisor::hand_over(std::uint32_t number, task_bundle tasks) {
   in_hand_ = std::move(tasks);
   worker_process* const worker = worker_for(number);
   if (!worker) {
@@ -143,7 +143,7 @@ bool worker_crew::hand_over(std::uint32_t number, task_bundle tasks) {
   return true;
 }
 
-void worker_crew::write_tasks(const worker_process& worker, const task_bundle& tasks, bool inputs_follow) {
+void supervisor::write_tasks(const worker_process& worker, const task_bundle& tasks, bool inputs_follow) {
   std::string& frames = frames_[worker.number()];
   frame_writer frame(frames, frame_type::tasks);
   append_raw(frames, tasks_frame{.first_ordinal = worker.end_ordinal,
@@ -157,7 +157,7 @@ void worker_crew::write_tasks(const worker_process& worker, const task_bundle& t
   frame.close(inputs_follow ? tasks.inputs.bytes() : 0);
 }
 
-void worker_crew::tell_of(std::uint32_t function, std::uint32_t number) {
+void supervisor::tell_of(std::uint32_t function, std::uint32_t number) {
   const auto [place, added] = told_[number].insert(function);
   if (!added) return;
   const std::size_t before = frames_[number].size();
@@ -170,7 +170,7 @@ void worker_crew::tell_of(std::uint32_t function, std::uint32_t number) {
   }
 }
 
-std::optional<task_bundle> worker_crew::next_tasks(std::uint32_t most) {
+std::optional<task_bundle> supervisor::next_tasks(std::uint32_t most) {
   if (!returned_.empty()) {
     task_bundle& front = returned_.front();
     const std::uint32_t share = std::min(most, front.count() / std::max(running_, 1U) + 1);
@@ -197,7 +197,7 @@ std::optional<task_bundle> worker_crew::next_tasks(std::uint32_t most) {
 }
 
 /// What is in quarantine goes no further.
-pull_status worker_crew::pull(task_bundle& tasks, std::uint32_t most) {
+pull_status supervisor::pull(task_bundle& tasks, std::uint32_t most) {
   for (;;) {
     if (quarantine_.any_held()) most = 1;
     const auto status = job_.pull_encoded(tasks.first_index, tasks.inputs, tasks.terms, most, most_bytes_ahead);
@@ -213,7 +213,7 @@ pull_status worker_crew::pull(task_bundle& tasks, std::uint32_t most) {
   }
 }
 
-void worker_crew::flush() {
+void supervisor::flush() {
   for (std::size_t number = 0; number < workers_.size(); ++number) {
     if (frames_[number].empty()) continue;
     if (workers_[number]) workers_[number]->send(frames_[number]);
@@ -222,7 +222,7 @@ void worker_crew::flush() {
 }
 
 /// Workers end together, when nothing can be left for any of them: until then one that dies may leave tasks behind.
-void worker_crew::finish_when_done() {
+void supervisor::finish_when_done() {
   if (!returned_.empty() || !suspects_.empty() || (control_.pulling() && !control_.aborted())) return;
   for (const auto& worker : workers_)
     if (worker && (worker->unfinished > 0 || worker->line)) return;
@@ -235,7 +235,7 @@ void worker_crew::finish_when_done() {
   interrupt_.stop();
 }
 
-void worker_crew::wait_for_source() {
+void supervisor::wait_for_source() {
   if (!source_) open_wait_handle(source_, loop_, job_.source_handle());
   waiting_for_source_ = true;
   source_->async_wait(asio::posix::descriptor_base::wait_read, [this](boost::system::error_code) {

@@ -34,19 +34,19 @@ namespace fanout::detail {
 ///
 /// Each task pulled from the source has exactly one outcome. When a worker dies, the tasks it had started (it counts
 /// them on its progress page, in the order they were handed over) are `worker_died`; the others go to other workers.
-class worker_crew {
+class supervisor {
  public:
-  worker_crew(run_control& control, remote_job& job, const fanout::shape& ran, report& cost);
-  worker_crew(const worker_crew&) = delete;
-  worker_crew& operator=(const worker_crew&) = delete;
+  supervisor(run_control& control, remote_job& job, const fanout::shape& ran, report& cost);
+  supervisor(const supervisor&) = delete;
+  supervisor& operator=(const supervisor&) = delete;
 
   /// Before `run`: workers that are idle may be lent to `callers`.
-  void lend_to(direct_lines& callers);
+  void serve_direct_calls(direct_call_channels& callers);
   void run();
 
-  /// Calls `what` on the crew's thread, while it runs. May be called from any thread.
+  /// Calls `what` on the supervisor's thread, while it runs. May be called from any thread.
   void post(std::function<void()> what);
-  /// \name On the crew's thread
+  /// \name On the supervisor's thread
   /// @{
   /// Kills the workers that are at tasks of which `whose` is true of each index, and at no others.
   /// What no worker has begun is called back, or dropped. From now on no such task is handed out.
@@ -54,7 +54,7 @@ class worker_crew {
   /// Tells the workers of a function's end. No task of it may be left.
   void forget(std::uint32_t function);
   /// A line that was lent, and the task that is under way on it, or null.
-  void give_back(direct_line& line, task_bundle* under_way);
+  void check_in(direct_call_channel& line, task_bundle* under_way);
   /// What the workers that run have cost so far.
   void add_running(report& cost) const;
   /// @}
@@ -175,9 +175,9 @@ class worker_crew {
   int killed_starts_ = 0;                 ///< in a row …
   clock::time_point first_killed_start_;  ///< … since then
   clock::time_point last_killed_start_;
-  std::string refusal_;              ///< what the last worker that refused said
-  direct_lines* callers_ = nullptr;  ///< null where nothing is lent
-  std::uint32_t lent_ = 0;           ///< workers that are
+  std::string startup_error_;                ///< what the last worker that refused said
+  direct_call_channels* callers_ = nullptr;  ///< null where nothing is lent
+  std::uint32_t lent_ = 0;                   ///< workers that are
   bool lending_posted_ = false;
   std::vector<std::uint32_t> forgotten_;  ///< functions, while workers were lent
   bool start_failed_ = false;

@@ -1,4 +1,4 @@
-#include "process/supervisor/worker_crew.hpp"
+#include "process/supervisor/supervisor.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -9,7 +9,7 @@ namespace fanout::detail {
 /// When a worker has nothing to do, or none runs where one could, and there is nothing to give it, the one that has
 /// most waiting gives half of it back, if that is worth a round trip. Tasks that are not worth it are soon done, unless
 /// one of them turns out long; so this looks again a little later.
-void worker_crew::balance() {
+void supervisor::balance() {
   if (control_.aborted() || !returned_.empty()) return;
   const auto idle = [&](const auto& worker) {
     return worker ? may_take(*worker) && worker->unfinished < places() : !start_failed_;
@@ -35,7 +35,7 @@ void worker_crew::balance() {
 }
 
 /// Whether all lanes of a worker have been at their tasks for long enough that what waits behind them is held up.
-bool worker_crew::stands_still(const worker_process& worker) const {
+bool supervisor::stands_still(const worker_process& worker) const {
   const auto now = clock::now();
   for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
     const auto& state = worker.page().lane(lane);
@@ -45,7 +45,7 @@ bool worker_crew::stands_still(const worker_process& worker) const {
   return true;
 }
 
-void worker_crew::recall(worker_process& worker, std::uint32_t keep) {
+void supervisor::recall(worker_process& worker, std::uint32_t keep) {
   worker.recalled = true;
   std::string bytes;
   frame_writer frame(bytes, frame_type::recall);
@@ -56,7 +56,7 @@ void worker_crew::recall(worker_process& worker, std::uint32_t keep) {
 
 /// Has a worker give back what it has not begun, when there is something among it that nobody wants: the rest is handed
 /// out again.
-void worker_crew::call_back_unwanted(worker_process& worker) {
+void supervisor::call_back_unwanted(worker_process& worker) {
   if (!unwanted_ || worker.finishing || worker.line || worker.recalled) return;
   const std::uint64_t started = worker.started();
   for (const handed_batch& batch : worker.batches)
@@ -64,7 +64,7 @@ void worker_crew::call_back_unwanted(worker_process& worker) {
       if (!batch.finished(ordinal) && unwanted_(batch.index_of(ordinal))) return recall(worker, 0);
 }
 
-void worker_crew::on_returned(worker_process& worker, std::string_view payload) {
+void supervisor::on_returned(worker_process& worker, std::string_view payload) {
   const auto returned = take_raw<returned_frame>(payload);
   // It cannot have read the recall before all that was sent ahead of it, which would be written from where it is.
   if (!returned || !worker.recalled || worker.unsent_ordinal() != worker.end_ordinal ||

@@ -1,5 +1,5 @@
+#include "process/supervisor/supervisor.hpp"
 #include "process/supervisor/worded.hpp"
-#include "process/supervisor/worker_crew.hpp"
 
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
@@ -32,7 +32,7 @@ std::uint32_t place_in(const handed_batch& batch, std::uint64_t ordinal) {
 
 }  // namespace
 
-void worker_crew::on_results(worker_process& worker, std::string_view payload) {
+void supervisor::on_results(worker_process& worker, std::string_view payload) {
   while (!payload.empty()) {
     const auto results = take_results(payload);
     if (!results) throw error(failure_kind::protocol, "the worker process sent a result that ends too soon");
@@ -43,7 +43,7 @@ void worker_crew::on_results(worker_process& worker, std::string_view payload) {
   finish_when_done();
 }
 
-void worker_crew::on_run(worker_process& worker, const received_results& results) {
+void supervisor::on_run(worker_process& worker, const received_results& results) {
   const results_header& header = results.header;
   handed_batch* const batch = worker.batch_of(header.first_ordinal);
   if (!batch || header.count > batch->end_ordinal() - header.first_ordinal ||
@@ -53,8 +53,8 @@ void worker_crew::on_run(worker_process& worker, const received_results& results
 }
 
 /// Of results for tasks of one batch, those from position `from` up to before `to`.
-void worker_crew::on_part(worker_process& worker, handed_batch& batch, const received_results& results,
-                          std::uint32_t from, std::uint32_t to) {
+void supervisor::on_part(worker_process& worker, handed_batch& batch, const received_results& results,
+                         std::uint32_t from, std::uint32_t to) {
   const results_header& header = results.header;
   const std::uint32_t first_lane = worker.number() * shape_.threads;
   if (header.lane < first_lane || header.lane - first_lane >= shape_.threads)
@@ -69,7 +69,7 @@ void worker_crew::on_part(worker_process& worker, handed_batch& batch, const rec
   facts.started = worker.time_of(header.started_ns);
   facts.finished = std::max(facts.started, worker.time_of(header.finished_ns));
   facts.cpu = std::chrono::nanoseconds(std::clamp<std::int64_t>(header.cpu_ns, -1, most_cpu_ns));
-  const auto run = result_run(facts, results.ends, results.values).part(from, to - from, batch.index_of(first));
+  const auto run = result_batch(facts, results.ends, results.values).part(from, to - from, batch.index_of(first));
   worker.unfinished -= run.count();
   worker.unfinished_bytes -= batch.tasks().inputs.bytes(place_in(batch, first), place_in(batch, first) + run.count());
   while (!worker.batches.empty() && worker.batches.front().unfinished() == 0) worker.batches.pop_front();
@@ -89,7 +89,7 @@ void worker_crew::on_part(worker_process& worker, handed_batch& batch, const rec
 
 /// What a worker had finished and not sent when it died is in the memory it shares. Some of it may have been sent all
 /// the same, and of what it wrote while it went wrong nothing is believed that cannot be.
-void worker_crew::take_finished(worker_process& worker) {
+void supervisor::take_finished(worker_process& worker) {
   if (worker.corrupt() || worker.batches.empty()) return;
   const std::string left = worker.page().unsent().left_behind();
   std::string_view payload = left;
@@ -99,7 +99,7 @@ void worker_crew::take_finished(worker_process& worker) {
   }
 }
 
-void worker_crew::on_left_behind(worker_process& worker, const received_results& results) {
+void supervisor::on_left_behind(worker_process& worker, const received_results& results) {
   const std::uint64_t first = results.header.first_ordinal;
   const std::uint64_t started = worker.started();
   for (std::uint32_t from = 0; from < results.header.count;) {
@@ -115,7 +115,7 @@ void worker_crew::on_left_behind(worker_process& worker, const received_results&
 }
 
 /// The span of the task is made when its result comes, which is next.
-void worker_crew::on_held(worker_process& worker, std::string_view payload) {
+void supervisor::on_held(worker_process& worker, std::string_view payload) {
   const auto told = take_raw<held_frame>(payload);
   auto spans = decode_held(payload);
   handed_batch* const batch = told ? worker.batch_of(told->ordinal) : nullptr;
@@ -124,7 +124,7 @@ void worker_crew::on_held(worker_process& worker, std::string_view payload) {
   control_.keep_held(batch->index_of(told->ordinal), *std::move(spans));
 }
 
-void worker_crew::on_end(worker_process& worker, const worker_end& end) {
+void supervisor::on_end(worker_process& worker, const worker_end& end) {
   const std::uint32_t number = worker.number();
   ended_[number] = std::move(workers_[number]);
   --running_;
@@ -146,7 +146,7 @@ void worker_crew::on_end(worker_process& worker, const worker_end& end) {
 }
 
 /// An end that was not asked for: the worker is replaced, but not for ever.
-void worker_crew::judge_end(const worker_process& worker, const worker_end& end) {
+void supervisor::judge_end(const worker_process& worker, const worker_end& end) {
   ++cost_.restarts;
   ++cost_.workers[worker.number()].restarts;
   if (worker.started() > 0 || (worker.ready && worker.unfinished == 0)) {
@@ -167,8 +167,8 @@ void worker_crew::judge_end(const worker_process& worker, const worker_end& end)
   if (by_others ? clock::now() - first_killed_start_ > killed_starts_limit : in_a_row >= most_failed_starts) {
     control_.break_off(std::make_exception_ptr(
         std::runtime_error(fmt::format("worker processes do not get ready: the last one {}{}{}",
-                                       worker.corrupt() ? "was killed: " + worker.complaint() : end.text(),
-                                       refusal_.empty() ? "" : ", saying: ", refusal_))));
+                                       worker.corrupt() ? "was killed: " + worker.protocol_error() : end.text(),
+                                       startup_error_.empty() ? "" : ", saying: ", startup_error_))));
   } else if (in_a_row > most_failed_starts) {
     start_failed_ = true;
     const int doublings = std::min(in_a_row - most_failed_starts, 8);
@@ -177,7 +177,7 @@ void worker_crew::judge_end(const worker_process& worker, const worker_end& end)
 }
 
 /// What a worker leaves behind: tasks that it had started end with it, the others go to other workers.
-void worker_crew::take_back(worker_process& worker, const worker_end& end) {
+void supervisor::take_back(worker_process& worker, const worker_end& end) {
   const std::uint64_t started = control_.aborted() ? worker.end_ordinal : worker.started();
   bundles not_started;
   std::uint64_t under_way = 0;
@@ -207,7 +207,7 @@ void worker_crew::take_back(worker_process& worker, const worker_end& end) {
 }
 
 /// Whether a task whose worker died at it gets another.
-bool worker_crew::try_again(worker_process& worker, const handed_batch& batch, std::uint64_t ordinal, bool alone) {
+bool supervisor::try_again(worker_process& worker, const handed_batch& batch, std::uint64_t ordinal, bool alone) {
   if (control_.aborted() || (worker.killed_for_time && ordinal >= worker.overdue_from && ordinal < worker.overdue_to))
     return false;
   const std::uint32_t place = place_in(batch, ordinal);
@@ -223,8 +223,8 @@ bool worker_crew::try_again(worker_process& worker, const handed_batch& batch, s
 }
 
 /// The outcome of a task whose worker is gone.
-void worker_crew::settle(worker_process& worker, const worker_end& end, const handed_batch& batch,
-                         std::uint64_t ordinal) {
+void supervisor::settle(worker_process& worker, const worker_end& end, const handed_batch& batch,
+                        std::uint64_t ordinal) {
   outcome_facts facts;
   facts.index = batch.index_of(ordinal);
   facts.lane = worker.number() * shape_.threads;
@@ -246,7 +246,7 @@ void worker_crew::settle(worker_process& worker, const worker_end& end, const ha
     if (worker.killed_for_time) return "its worker process was killed because another of its tasks was over its limit";
     if (worker.closed_its_connection())
       return "its worker process closed its connection to this one (descriptor 3), and was killed";
-    if (worker.corrupt()) return fmt::format("its worker process was killed: {}", worker.complaint());
+    if (worker.corrupt()) return fmt::format("its worker process was killed: {}", worker.protocol_error());
     return fmt::format("its worker process {} in mid-task", end.text());
   });
   if (kind == failure_kind::worker_died) reason.signal = end.signal();
@@ -254,7 +254,7 @@ void worker_crew::settle(worker_process& worker, const worker_end& end, const ha
   job_.deliver_failure(facts, std::move(reason));
 }
 
-void worker_crew::book(const worker_process& worker, const worker_end& end) {
+void supervisor::book(const worker_process& worker, const worker_end& end) {
   cost_.cpu_user += to_duration(end.used.ru_utime);
   cost_.cpu_system += to_duration(end.used.ru_stime);
   cost_.voluntary_switches += static_cast<std::uint64_t>(end.used.ru_nvcsw);
@@ -267,7 +267,7 @@ void worker_crew::book(const worker_process& worker, const worker_end& end) {
   own.bytes_received += worker.bytes_received();
 }
 
-void worker_crew::cancel_returned() {
+void supervisor::cancel_returned() {
   if (const auto left = std::exchange(in_hand_, std::nullopt))
     for (std::uint32_t i = 0; i < left->count(); ++i) end_unstarted(left->first_index + i, not_started());
   returned_.splice(returned_.end(), suspects_);
@@ -276,12 +276,12 @@ void worker_crew::cancel_returned() {
       end_unstarted(returned_.front().first_index + i, not_started());
 }
 
-failure worker_crew::not_started() const {
+failure supervisor::not_started() const {
   return worded(failure_kind::cancelled, [this] { return control_.cancelled().message; });
 }
 
 /// Ends those among tasks without a worker that nobody wants.
-void worker_crew::drop_unwanted(bundles& tasks) {
+void supervisor::drop_unwanted(bundles& tasks) {
   if (!unwanted_) return;
   for (auto each = tasks.begin(); each != tasks.end();) {
     std::uint32_t unwanted = 0;
@@ -292,7 +292,7 @@ void worker_crew::drop_unwanted(bundles& tasks) {
 }
 
 /// Puts what is wanted of `mixed` in front of it, and ends the rest.
-void worker_crew::drop_some(bundles& tasks, bundles::iterator mixed) {
+void supervisor::drop_some(bundles& tasks, bundles::iterator mixed) {
   bundles wanted;
   auto kind = failure_kind::cancelled;
   std::uint32_t from = 0;
@@ -315,7 +315,7 @@ void worker_crew::drop_some(bundles& tasks, bundles::iterator mixed) {
   tasks.splice(mixed, wanted);
 }
 
-void worker_crew::end_unstarted(std::uint64_t index, failure reason) {
+void supervisor::end_unstarted(std::uint64_t index, failure reason) {
   outcome_facts facts;
   facts.index = index;
   facts.finished = facts.started = clock::now();

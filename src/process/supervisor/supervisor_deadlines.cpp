@@ -1,11 +1,11 @@
-#include "process/supervisor/worker_crew.hpp"
+#include "process/supervisor/supervisor.hpp"
 
 #include <algorithm>
 
 namespace fanout::detail {
 
 /// Sees to limits while there are tasks under way that have one.
-void worker_crew::watch_deadlines(std::chrono::nanoseconds limit) {
+void supervisor::watch_deadlines(std::chrono::nanoseconds limit) {
   if (shortest_limit_.count() == 0) {
     shortest_limit_ = limit;
     deadlines_checked_ = clock::now();
@@ -17,12 +17,12 @@ void worker_crew::watch_deadlines(std::chrono::nanoseconds limit) {
 }
 
 /// Between two looks at the workers.
-std::chrono::nanoseconds worker_crew::deadline_pause() const {
+std::chrono::nanoseconds supervisor::deadline_pause() const {
   return std::clamp<std::chrono::nanoseconds>(shortest_limit_ / 8, std::chrono::milliseconds(2),
                                               std::chrono::milliseconds(50));
 }
 
-void worker_crew::check_deadlines() {
+void supervisor::check_deadlines() {
   if (finished_) return;
   const auto now = clock::now();
   // Time in which this loop did nothing, as in a slow sink, is not the workers' fault.
@@ -33,7 +33,7 @@ void worker_crew::check_deadlines() {
   arm_deadlines();
 }
 
-void worker_crew::arm_deadlines() {
+void supervisor::arm_deadlines() {
   deadline_timer_.expires_after(deadline_pause());
   deadline_timer_.async_wait([this](boost::system::error_code cancelled) {
     if (cancelled || finished_) return;
@@ -44,12 +44,12 @@ void worker_crew::arm_deadlines() {
   });
 }
 
-bool worker_crew::anything_under_way() const {
+bool supervisor::anything_under_way() const {
   return std::any_of(workers_.begin(), workers_.end(), [](const auto& each) { return each && each->unfinished > 0; });
 }
 
 /// Whether a lane has been at a blocking task for longer than its limit.
-bool worker_crew::over_limit(worker_process& worker, clock::time_point now) const {
+bool supervisor::over_limit(worker_process& worker, clock::time_point now) const {
   for (std::uint32_t lane = 0; lane < shape_.threads; ++lane) {
     const auto& state = worker.page().lane(lane);
     const auto under_way = state.task.load(std::memory_order_acquire);
@@ -72,7 +72,7 @@ bool worker_crew::over_limit(worker_process& worker, clock::time_point now) cons
 /// loop, which does not run while one of them blocks it, or while the process is stopped. The task at the front is the
 /// oldest one, so it has been under way for as long as it has been at the front; and so has, for longer than its limit,
 /// each one that had been started when that age was no more than the grace.
-bool worker_crew::stuck(worker_process& worker, std::chrono::nanoseconds since_last_check) const {
+bool supervisor::stuck(worker_process& worker, std::chrono::nanoseconds since_last_check) const {
   if (worker.unfinished == 0 || !worker.ready || worker.seen_front != worker.front_ordinal()) {
     worker.seen_front = worker.front_ordinal();
     worker.front_age = {};

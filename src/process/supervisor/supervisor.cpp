@@ -1,4 +1,4 @@
-#include "process/supervisor/worker_crew.hpp"
+#include "process/supervisor/supervisor.hpp"
 
 #include <fanout/core/detail/pipeline.hpp>
 
@@ -27,10 +27,10 @@ worker_runner& worker_runner::instance() {
 
 void worker_runner::run(run_control& control, remote_job& job, const fanout::shape& ran, report& cost) {
   worker_settings::validate(control.options().workers);
-  worker_crew(control, job, ran, cost).run();
+  supervisor(control, job, ran, cost).run();
 }
 
-worker_crew::worker_crew(run_control& control, remote_job& job, const fanout::shape& ran, report& cost)
+supervisor::supervisor(run_control& control, remote_job& job, const fanout::shape& ran, report& cost)
     : control_(control),
       job_(job),
       shape_(ran),
@@ -49,7 +49,7 @@ worker_crew::worker_crew(run_control& control, remote_job& job, const fanout::sh
   for (std::uint32_t number = 0; number < ran.processes; ++number) patience_.emplace_back(loop_);
 }
 
-void worker_crew::run() {
+void supervisor::run() {
   const run_control::observer watch(control_, [this] { asio::post(loop_, [this] { on_change(); }); });
   interrupt_.start();
   deal();
@@ -64,7 +64,7 @@ void worker_crew::run() {
 }
 
 /// Workers are killed here, as well: whoever else was to be told may not have been.
-void worker_crew::break_off(std::exception_ptr why) noexcept {
+void supervisor::break_off(std::exception_ptr why) noexcept {
   try {
     control_.break_off(why);
   } catch (...) {  // NOLINT(bugprone-empty-catch): it is broken off, and not everybody was told
@@ -76,7 +76,7 @@ void worker_crew::break_off(std::exception_ptr why) noexcept {
 }
 
 /// What is left here after a loop that something broke off: each task still has its outcome.
-void worker_crew::settle_all() {
+void supervisor::settle_all() {
   for (const auto* some : {&workers_, &ended_})
     for (const auto& worker : *some)
       if (worker && !worker->batches.empty()) {
@@ -86,11 +86,11 @@ void worker_crew::settle_all() {
   cancel_returned();
 }
 
-void worker_crew::post(std::function<void()> what) {
+void supervisor::post(std::function<void()> what) {
   asio::post(loop_, std::move(what));
 }
 
-void worker_crew::end_tasks(std::function<bool(std::uint64_t)> whose) {
+void supervisor::end_tasks(std::function<bool(std::uint64_t)> whose) {
   unwanted_ = std::move(whose);
   drop_unwanted(returned_);
   drop_unwanted(suspects_);
@@ -113,7 +113,7 @@ void worker_crew::end_tasks(std::function<bool(std::uint64_t)> whose) {
   finish_when_done();
 }
 
-void worker_crew::forget(std::uint32_t function) {
+void supervisor::forget(std::uint32_t function) {
   if (lent_ > 0) forgotten_.push_back(function);  // some may be told when they are back
   for (std::uint32_t number = 0; number < workers_.size(); ++number) {
     if (workers_[number] && workers_[number]->line) continue;
@@ -125,7 +125,7 @@ void worker_crew::forget(std::uint32_t function) {
   flush();
 }
 
-void worker_crew::add_running(report& cost) const {
+void supervisor::add_running(report& cost) const {
   for (const auto& worker : workers_)
     if (worker) {
       auto& own = cost.workers[worker->number()];
@@ -144,7 +144,7 @@ void worker_crew::add_running(report& cost) const {
 
 // Workers -----------------------------------------------------------------------------------------------------------
 
-worker_process* worker_crew::worker_for(std::uint32_t number) {
+worker_process* supervisor::worker_for(std::uint32_t number) {
   if (workers_[number]) return workers_[number].get();
   if (start_failed_) return nullptr;
   try {
@@ -161,7 +161,7 @@ worker_process* worker_crew::worker_for(std::uint32_t number) {
 }
 
 /// The worker is there when all that belongs to it is, or not at all.
-void worker_crew::start(std::uint32_t number) {
+void supervisor::start(std::uint32_t number) {
   auto worker = std::make_unique<worker_process>(loop_, number, shape_.threads, control_.options().workers);
   told_[number].clear();
   try {
@@ -181,7 +181,7 @@ void worker_crew::start(std::uint32_t number) {
 
 /// In a turn of its own. `co_spawn` on the loop's thread runs a coroutine inside the call up to its first wait, and
 /// attending a worker that is dead already has none: its end would be dealt with while it is still being started.
-void worker_crew::begin_attending(worker_process& worker) {
+void supervisor::begin_attending(worker_process& worker) {
   asio::post(loop_, [this, &worker] {
     try {
       asio::co_spawn(loop_, attend(worker), asio::detached);
@@ -192,7 +192,7 @@ void worker_crew::begin_attending(worker_process& worker) {
 }
 
 /// A worker that cannot be attended any more, for want of memory, ends; its tasks have their outcomes.
-void worker_crew::lose(worker_process& worker, std::exception_ptr why) noexcept {
+void supervisor::lose(worker_process& worker, std::exception_ptr why) noexcept {
   if (workers_[worker.number()].get() != &worker) return;
   try {
     worker.kill();
@@ -205,7 +205,7 @@ void worker_crew::lose(worker_process& worker, std::exception_ptr why) noexcept 
   }
 }
 
-void worker_crew::set_up(worker_process& worker) {
+void supervisor::set_up(worker_process& worker) {
   std::string& frames = frames_[worker.number()];
   frame_writer setup(frames, frame_type::setup);
   append_raw(frames, hello_frame{});
@@ -219,7 +219,7 @@ void worker_crew::set_up(worker_process& worker) {
 }
 
 /// A worker that is stopped, or hangs, before it is ready has no task whose limit could tell.
-void worker_crew::watch_start(worker_process& worker) {
+void supervisor::watch_start(worker_process& worker) {
   const auto limit = control_.options().workers.start_timeout;
   if (limit.count() <= 0) return;
   auto& timer = patience_[worker.number()];
@@ -227,13 +227,13 @@ void worker_crew::watch_start(worker_process& worker) {
   timer.async_wait([this, number = worker.number(), pid = worker.pid(), limit](boost::system::error_code cancelled) {
     worker_process* const late = workers_[number].get();
     if (cancelled || !late || late->pid() != pid || late->ready) return;
-    refusal_ = fmt::format("nothing within {:g} s", std::chrono::duration<double>(limit).count());
+    startup_error_ = fmt::format("nothing within {:g} s", std::chrono::duration<double>(limit).count());
     late->kill();
   });
 }
 
 /// What the system refused now may be had a little later.
-void worker_crew::start_later(std::chrono::milliseconds pause) {
+void supervisor::start_later(std::chrono::milliseconds pause) {
   start_again_timer_.expires_after(pause);
   start_again_timer_.async_wait([this](boost::system::error_code cancelled) {
     if (cancelled || finished_) return;
@@ -243,13 +243,13 @@ void worker_crew::start_later(std::chrono::milliseconds pause) {
   });
 }
 
-void worker_crew::let_go(worker_process& worker) {
+void supervisor::let_go(worker_process& worker) {
   worker.finish_sending();
   if (worker.ready) watch_leave(worker);
 }
 
 /// A worker that is stopped while it has nothing to do, or hangs in its finalizer, would keep the run from its end.
-void worker_crew::watch_leave(worker_process& worker) {
+void supervisor::watch_leave(worker_process& worker) {
   const auto& how = control_.options().workers;
   std::chrono::nanoseconds limit = leave_grace;
   if (how.finalizer || (how.start_timeout.count() > 0 && how.start_timeout < limit)) limit = how.start_timeout;
@@ -259,20 +259,20 @@ void worker_crew::watch_leave(worker_process& worker) {
   timer.async_wait([this, number = worker.number(), pid = worker.pid(), limit](boost::system::error_code cancelled) {
     worker_process* const late = workers_[number].get();
     if (cancelled || !late || late->pid() != pid || late->said_bye) return;
-    cost_.workers[number].trouble = fmt::format("it did not end within {:g} s of being told to, and was killed",
+    cost_.workers[number].warning = fmt::format("it did not end within {:g} s of being told to, and was killed",
                                                 std::chrono::duration<double>(limit).count());
     late->kill();
   });
 }
 
-task<void> worker_crew::attend(worker_process& worker) {
+task<void> supervisor::attend(worker_process& worker) {
   // Where there is no memory for a wait, Asio destroys the coroutine, and tells nobody.
   struct attended {
-    worker_crew& crew;
+    supervisor& owner;
     worker_process& worker;
     bool to_its_end = false;
     ~attended() {
-      if (!to_its_end) crew.lose(worker, std::make_exception_ptr(std::bad_alloc()));
+      if (!to_its_end) owner.lose(worker, std::make_exception_ptr(std::bad_alloc()));
     }
   } state{*this, worker};
   auto watching = worker.watch([this, &worker](const frame_reader::frame& frame) { on_frame(worker, frame); });
@@ -285,7 +285,7 @@ task<void> worker_crew::attend(worker_process& worker) {
   }
 }
 
-void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& frame) {
+void supervisor::on_frame(worker_process& worker, const frame_reader::frame& frame) {
   auto payload = frame.payload;
   switch (frame.type) {
     case frame_type::hello: {
@@ -308,13 +308,13 @@ void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& fr
       cost_.peak_rss_bytes += bye->peak_rss_bytes;
       auto& own = cost_.workers[worker.number()];
       own.peak_rss_bytes = std::max(own.peak_rss_bytes, bye->peak_rss_bytes);
-      if (!payload.empty()) own.trouble = payload.substr(0, longest_text);
+      if (!payload.empty()) own.warning = payload.substr(0, longest_text);
       patience_[worker.number()].cancel();
       return;
     }
-    case frame_type::refusal:
-      refusal_ = payload.substr(0, longest_text);
-      cost_.workers[worker.number()].trouble = refusal_;
+    case frame_type::startup_error:
+      startup_error_ = payload.substr(0, longest_text);
+      cost_.workers[worker.number()].warning = startup_error_;
       worker.ready = false;
       return;
     case frame_type::held:
@@ -331,7 +331,7 @@ void worker_crew::on_frame(worker_process& worker, const frame_reader::frame& fr
   throw error(failure_kind::protocol, "the worker process sent a frame that is not a worker's");
 }
 
-void worker_crew::on_change() {
+void supervisor::on_change() {
   if (source_) source_->cancel();
   if (control_.aborted())
     for (const auto& worker : workers_)

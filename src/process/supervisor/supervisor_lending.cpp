@@ -1,5 +1,5 @@
+#include "process/supervisor/supervisor.hpp"
 #include "process/supervisor/worded.hpp"
-#include "process/supervisor/worker_crew.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -9,15 +9,15 @@
 
 namespace fanout::detail {
 
-void worker_crew::lend_to(direct_lines& callers) {
+void supervisor::serve_direct_calls(direct_call_channels& callers) {
   // Where a worker has several lanes, one call at a time would leave them idle; and what is counted or checked for each
-  // task is the crew's to see to.
+  // task is the supervisor's to see to.
   const auto& how = control_.options().workers;
   if (shape_.threads == 1 && !job_.needs_loops() && how.max_tasks == 0) callers_ = &callers;
 }
 
 /// Later, as the worker whose frame is being read may be the one.
-void worker_crew::think_of_lending() {
+void supervisor::think_of_lending() {
   if (!may_lend() || lending_posted_ || !callers_->wanted()) return;
   lending_posted_ = true;
   asio::post(loop_, [this] {
@@ -31,12 +31,12 @@ void worker_crew::think_of_lending() {
   });
 }
 
-bool worker_crew::may_lend() const {
+bool supervisor::may_lend() const {
   return callers_ && waiting_for_source_ && returned_.empty() && suspects_.empty() && control_.pulling() &&
          !control_.aborted() && !quarantine_.any_held();
 }
 
-void worker_crew::lend(worker_process& worker) {
+void supervisor::lend(worker_process& worker) {
   callers_->reserve(workers_.size());
   worker.lend(std::move(told_[worker.number()]), [this](worker_process& gone) {
     try {
@@ -46,20 +46,20 @@ void worker_crew::lend(worker_process& worker) {
     }
   });
   ++lent_;
-  callers_->lend(*worker.line);
+  callers_->offer(*worker.line);
 }
 
 /// When there is anything else to do than calls one by one.
-void worker_crew::reclaim_lent() {
+void supervisor::reclaim_lent() {
   if (lent_ == 0 || may_lend()) return;
   reclaim_idle();
 }
 
-void worker_crew::reclaim_idle() {
-  for (direct_line* const line : callers_->reclaim()) take_in(*workers_[line->worker()], nullptr);
+void supervisor::reclaim_idle() {
+  for (direct_call_channel* const line : callers_->reclaim()) take_in(*workers_[line->worker()], nullptr);
 }
 
-void worker_crew::give_back(direct_line& line, task_bundle* under_way) {
+void supervisor::check_in(direct_call_channel& line, task_bundle* under_way) {
   worker_process& worker = *workers_[line.worker()];
   try {
     take_in(worker, under_way);
@@ -74,8 +74,8 @@ void worker_crew::give_back(direct_line& line, task_bundle* under_way) {
 }
 
 /// Throws `std::bad_alloc` before anything has changed, where there is a task to be noted and no memory for that.
-void worker_crew::take_in(worker_process& worker, task_bundle* under_way) {
-  direct_line& line = *worker.line;
+void supervisor::take_in(worker_process& worker, task_bundle* under_way) {
+  direct_call_channel& line = *worker.line;
   const std::uint32_t count = under_way ? under_way->count() : 0;
   const std::size_t bytes = under_way ? under_way->inputs.bytes() : 0;
   const auto limit = under_way ? under_way->terms.limit : std::chrono::nanoseconds(0);
