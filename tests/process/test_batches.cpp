@@ -3,7 +3,7 @@
 
 #include "process/channel/progress_page.hpp"
 #include "process/channel/wire.hpp"
-#include "process/worker/worker.hpp"
+#include "process/channel/worker_descriptors.hpp"
 #include "support/shared_page.hpp"
 
 #include <gmock/gmock.h>

@@ -5,8 +5,8 @@
 
 #include "process/channel/progress_page.hpp"
 #include "process/channel/wire.hpp"
+#include "process/channel/worker_descriptors.hpp"
 #include "process/supervisor/worker_process.hpp"
-#include "process/worker/worker.hpp"
 #include "support/leaks.hpp"
 #include "support/sanitized.hpp"
 

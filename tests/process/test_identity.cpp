@@ -5,7 +5,7 @@
 
 #include "process/channel/progress_page.hpp"
 #include "process/channel/wire.hpp"
-#include "process/worker/worker.hpp"
+#include "process/channel/worker_descriptors.hpp"
 #include "process/worker/worker_settings.hpp"
 #include "support/leaks.hpp"
 

@@ -10,8 +10,7 @@ namespace fanout::detail {
 
 /// Memory that a worker shares with its parent, so that the parent can tell, after the worker died, which of the tasks
 /// handed to it had been started, and what came of those that were finished; and while it lives, for how long each lane
-/// has been at its task. It holds no lock: the worker stores, the parent loads. A worker without one (on another
-/// machine) is merely judged more coarsely.
+/// has been at its task. It holds no lock: the worker stores, the parent loads.
 class progress_page {
  public:
   struct lane_state {
