@@ -5,6 +5,7 @@
 
 #include "process/channel/progress_page.hpp"
 #include "process/channel/wire.hpp"
+#include "process/channel/worker_channel.hpp"
 #include "process/supervisor/spawn.hpp"
 #include "process/supervisor/worker_process.hpp"
 #include "process/worker/worker_settings.hpp"
@@ -12,9 +13,7 @@
 #include <fmt/format.h>
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
-#include <cerrno>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
@@ -35,10 +34,10 @@ class calling_worker final : public child_process {
     spawned_worker child = spawn_worker(page_.descriptor(), {});
     page_.close_descriptor();
     const pid_t pid = std::exchange(child.pid, -1);
-    socket_ = owned_descriptor(std::exchange(child.socket, -1));
+    channel_.open(owned_descriptor(std::exchange(child.socket, -1)));
     lifeline_ = std::move(child.lifeline);
     adopt(pid, reach::process);
-    watch(socket_.value(), EPOLLIN | EPOLLOUT);
+    watch(channel_.handle(), EPOLLIN | EPOLLOUT);
     // Without a limit it has to be ready in time all the same: a worker that is stopped before would never end.
     if (limit_.count() > 0)
       set_deadline(limit_, deadline::time_limit);
@@ -47,11 +46,11 @@ class calling_worker final : public child_process {
   }
 
   void exchange(bool) override {
-    if (!socket_) return;
+    if (!channel_.is_open()) return;
     send_rest();
     if (receive()) return;
-    unwatch(socket_.value());
-    socket_.reset();
+    unwatch(channel_.handle());
+    channel_.close();
     set_deadline(exit_grace, deadline::exit_grace);  // it ends now, or it closed its socket and goes on
   }
 
@@ -84,61 +83,41 @@ class calling_worker final : public child_process {
   void encode(const process_call& call) {
     const std::string& argument = call.argument.bytes;
     if (argument.size() > max_value_bytes) throw error(too_large_to_send());
-    frame_writer setup(out_, frame_type::setup);
-    append_raw(out_, hello_frame{});
-    append_raw(out_, setup_frame{});
-    worker_settings().encode(out_);
-    setup.close();
-    frame_writer function(out_, frame_type::function);
-    append_raw(out_, function_frame{.name_bytes = static_cast<std::uint32_t>(call.function.size())});
-    out_ += call.function;
-    out_ += call.context;
-    function.close();
-    frame_writer tasks(out_, frame_type::tasks);
-    append_raw(out_, tasks_frame{.count = 1, .each = static_cast<std::uint32_t>(argument.size())});
-    out_ += argument;
+    std::string frames;
+    worker_settings().write_setup(frames, setup_frame{});
+    append_function(frames, 0, {std::string(call.function), call.context}, false);
+    frame_writer tasks(frames, frame_type::tasks);
+    append_raw(frames, tasks_frame{.count = 1, .each = static_cast<std::uint32_t>(argument.size())});
+    frames += argument;
     tasks.close();
+    channel_.add_owned(std::move(frames));
+    channel_.finish_sending();
   }
 
   void send_rest() {
-    if (written_ == out_.size()) return;
-    while (written_ < out_.size()) {
-      const auto sent = send(socket_.value(), out_.data() + written_, out_.size() - written_, MSG_NOSIGNAL);
-      if (sent < 0 && errno == EINTR) continue;
-      if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-      if (sent < 0) break;  // it is gone; its end says the rest
-      written_ += static_cast<std::size_t>(sent);
-    }
-    written_ = out_.size();
-    shutdown(socket_.value(), SHUT_WR);
-    watch_again(socket_.value(), EPOLLIN);
+    if (sent_ || channel_.flush() == worker_channel::sending::blocked) return;
+    sent_ = true;  // or it is gone; its end says the rest
+    watch_again(channel_.handle(), EPOLLIN);
   }
 
   /// Reads what there is. False when there will be no more.
   bool receive() {
-    constexpr std::size_t chunk = 256 * 1024;
     for (;;) {
-      const auto room = reader_.room(chunk);
-      const auto got = recv(socket_.value(), room.data(), room.size(), 0);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return true;
-      if (got <= 0) return false;
-      reader_.added(static_cast<std::size_t>(got));
-      while (const auto frame = reader_.next()) on_frame(*frame);
+      const auto got = channel_.receive();
+      if (got == worker_channel::input::none) return true;
+      if (got == worker_channel::input::ended) return false;
+      while (const auto frame = channel_.frames().next()) on_frame(*frame);
     }
   }
 
   void on_frame(const frame_reader::frame& frame) {
     auto payload = frame.payload;
     switch (frame.type) {
-      case frame_type::hello: {
-        const auto hello = take_raw<hello_frame>(payload);
-        const std::string why = hello ? mismatch(*hello, "worker process") : "the worker process said no hello";
-        if (!why.empty()) throw error(failure_kind::protocol, why);
+      case frame_type::hello:
+        check_hello(payload);
         ready_ = true;
         if (limit_.count() <= 0) set_deadline(std::chrono::nanoseconds::max(), deadline::exit_grace);
         return;
-      }
       case frame_type::results: {
         const auto results = take_results(payload);
         if (!results || results->header.count != 1 || results->header.first_ordinal != 0 || answer_)
@@ -167,11 +146,9 @@ class calling_worker final : public child_process {
   std::chrono::nanoseconds limit_;
   clock::time_point started_ = clock::now();
   progress_page page_;
-  owned_descriptor socket_;
+  worker_channel channel_{owned_descriptor()};
   owned_descriptor lifeline_;
-  std::string out_;
-  std::size_t written_ = 0;  ///< of out_
-  frame_reader reader_;
+  bool sent_ = false;  ///< all there is to send
   std::optional<std::string> answer_;
   bool answered_ok_ = false;
   std::string startup_error_;

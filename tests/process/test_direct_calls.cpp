@@ -3,7 +3,6 @@
 
 #include <fanout/fanout.hpp>
 
-#include "process/channel/direct_call_channel.hpp"
 #include "support/leaks.hpp"
 #include "support/shared_page.hpp"
 
@@ -250,32 +249,6 @@ TEST_F(direct_call, mixes_with_everything_else) {
   }
   EXPECT_GE(deaths, 5);
   EXPECT_EQ(pool.report().restarts, 5u);
-}
-
-// A worker that died while a caller had it: what comes back must not wait among the idle ones for a supervisor that is
-// ending.
-TEST(direct_call_channels, one_that_is_asked_for_while_in_use_does_not_become_idle) {
-  detail::frame_reader reader;
-  detail::direct_call_channel channel(0, -1, reader, 0, {});
-  detail::direct_call_channels channels;
-  channels.reserve(1);
-  channels.offer(channel);
-  ASSERT_EQ(channels.check_out(), &channel);
-  EXPECT_FALSE(channels.reclaim(channel)) << "it is in use";
-  EXPECT_FALSE(channels.check_in(channel)) << "its supervisor wants it";
-  EXPECT_EQ(channels.check_out(), nullptr);
-}
-
-TEST(direct_call_channels, one_that_is_abandoned_can_be_reclaimed) {
-  detail::frame_reader reader;
-  detail::direct_call_channel channel(0, -1, reader, 0, {});
-  detail::direct_call_channels channels;
-  channels.reserve(1);
-  channels.offer(channel);
-  ASSERT_EQ(channels.check_out(), &channel);
-  channels.abandon(channel);
-  EXPECT_TRUE(channels.reclaim(channel));
-  EXPECT_EQ(channels.check_out(), nullptr);
 }
 
 }  // namespace direct_calls

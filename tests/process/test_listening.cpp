@@ -49,7 +49,7 @@ class worker_of_a_test {
     append_raw(bytes, setup_frame{.threads = 1, .in_flight = 1});
     worker_settings().encode(bytes);
     setup.close();
-    append_function(bytes, 1, {std::string(remote<hold>.name()), {}});
+    append_function(bytes, 1, {std::string(remote<hold>.name()), {}}, false);
     say(bytes);
   }
 

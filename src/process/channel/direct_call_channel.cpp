@@ -1,20 +1,18 @@
 #include "process/channel/direct_call_channel.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <new>
 #include <utility>
 
 namespace fanout::detail {
 
-direct_call_channel::direct_call_channel(std::uint32_t worker, int socket, frame_reader& reader,
-                                         std::uint64_t next_ordinal, std::set<std::uint32_t> told)
-    : worker_(worker), socket_(socket), reader_(reader), next_ordinal_(next_ordinal), told_(std::move(told)) {}
+direct_call_channel::direct_call_channel(std::uint32_t worker, worker_channel& channel, std::uint64_t next_ordinal,
+                                         std::set<std::uint32_t> told)
+    : worker_(worker), channel_(channel), next_ordinal_(next_ordinal), told_(std::move(told)) {}
 
 void direct_call_channel::tell_of(std::uint32_t number, const remote_callable& function) {
   append_or_forget([&] {
-    append_function(out_, number, function);
+    append_function(out_, number, function, false);  // of a pool: others are not to suffer
     told_.insert(number);
   });
 }
@@ -42,14 +40,10 @@ direct_call_channel::answer direct_call_channel::call(const task_terms& terms, s
                                  .each = static_cast<std::uint32_t>(argument.size())});
     out_ += argument;
     frame.close();
+    channel_.add(out_);
   });
-  const auto sent = send(socket_, out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent > 0) sent_.fetch_add(static_cast<std::uint64_t>(sent), std::memory_order_relaxed);
-  if (sent != std::ssize(out_)) {
-    written_ = sent > 0 ? static_cast<std::size_t>(sent) : 0;
-    return answer::none;
-  }
   out_.clear();
+  if (channel_.flush() != worker_channel::sending::written) return answer::none;
   try {
     return wait_for_answer(result);
   } catch (const error&) {  // it is no frame: the supervisor reads it again
@@ -59,19 +53,11 @@ direct_call_channel::answer direct_call_channel::call(const task_terms& terms, s
   }
 }
 
-void direct_call_channel::hang_up() noexcept {
-  shutdown(socket_, SHUT_RDWR);
-}
-
 direct_call_channel::answer direct_call_channel::wait_for_answer(std::string& result) {
-  constexpr std::size_t chunk = 64 * 1024;
   for (;;) {
-    if (const auto frame = reader_.peek()) return take_answer(*frame, result);
-    const auto room = reader_.room(chunk);
-    const auto got = recv(socket_, room.data(), room.size(), 0);
-    if (got <= 0) return answer::none;  // over its time, interrupted, or ended
-    reader_.added(static_cast<std::size_t>(got));
-    received_.fetch_add(static_cast<std::uint64_t>(got), std::memory_order_relaxed);
+    if (const auto frame = channel_.frames().peek()) return take_answer(*frame, result);
+    const auto got = channel_.wait_and_receive();
+    if (got == worker_channel::input::none || got == worker_channel::input::ended) return answer::none;
   }
 }
 
@@ -83,7 +69,7 @@ direct_call_channel::answer direct_call_channel::take_answer(const frame_reader:
   if (!results || !payload.empty() || results->header.count != 1 || results->header.first_ordinal != next_ordinal_)
     return answer::none;
   result = results->values[0];
-  reader_.pop();
+  channel_.frames().pop();
   ++next_ordinal_;
   tasks_.fetch_add(1, std::memory_order_relaxed);
   return results->header.ok ? answer::value : answer::failure;
@@ -95,22 +81,22 @@ direct_call_channel* direct_call_channels::check_out() {
     ++misses_;
     return nullptr;
   }
-  direct_call_channel* const line = idle_.back();
+  direct_call_channel* const channel = idle_.back();
   idle_.pop_back();
-  return line;
+  return channel;
 }
 
-bool direct_call_channels::check_in(direct_call_channel& line) {
+bool direct_call_channels::check_in(direct_call_channel& channel) {
   const std::lock_guard lock(mutex_);
-  if (wanted_back_ || line.wanted_back_) return false;
-  idle_.push_back(&line);  // there is room for all
+  if (wanted_back_ || channel.wanted_back_) return false;
+  idle_.push_back(&channel);  // there is room for all
   return true;
 }
 
-void direct_call_channels::abandon(direct_call_channel& line) noexcept {
+void direct_call_channels::abandon(direct_call_channel& channel) noexcept {
   const std::lock_guard lock(mutex_);
-  line.abandoned_ = true;
-  line.hang_up();
+  channel.abandoned_ = true;
+  channel.hang_up();
 }
 
 bool direct_call_channels::wanted() {
@@ -118,16 +104,16 @@ bool direct_call_channels::wanted() {
   return misses_ >= enough_misses;
 }
 
-void direct_call_channels::reserve(std::size_t lines) {
+void direct_call_channels::reserve(std::size_t channels) {
   const std::lock_guard lock(mutex_);
-  idle_.reserve(lines);
+  idle_.reserve(channels);
 }
 
-void direct_call_channels::offer(direct_call_channel& line) {
+void direct_call_channels::offer(direct_call_channel& channel) {
   const std::lock_guard lock(mutex_);
   misses_ = 0;
   wanted_back_ = false;
-  idle_.push_back(&line);
+  idle_.push_back(&channel);
 }
 
 std::vector<direct_call_channel*> direct_call_channels::reclaim() {
@@ -137,10 +123,10 @@ std::vector<direct_call_channel*> direct_call_channels::reclaim() {
   return std::exchange(idle_, {});
 }
 
-bool direct_call_channels::reclaim(direct_call_channel& line) {
+bool direct_call_channels::reclaim(direct_call_channel& channel) {
   const std::lock_guard lock(mutex_);
-  line.wanted_back_ = true;
-  return line.abandoned_ || std::erase(idle_, &line) > 0;
+  channel.wanted_back_ = true;
+  return channel.abandoned_ || std::erase(idle_, &channel) > 0;
 }
 
 }  // namespace fanout::detail

@@ -12,9 +12,17 @@ namespace fanout::detail {
 
 void outgoing::add(std::string_view bytes) {
   if (bytes.empty()) return;
-  if (pieces_.empty() || !pieces_.back().borrowed.empty() || pieces_.back().own.size() >= full_piece)
-    pieces_.push_back({std::exchange(spare_, {}), {}, 0});
-  pieces_.back().own += bytes;
+  if (!empty() && pieces_.back().borrowed.empty() && pieces_.back().own.size() < full_piece) {
+    pieces_.back().own += bytes;
+    return;
+  }
+  std::string own = std::exchange(spare_, {});
+  own += bytes;
+  add_owned(std::move(own));
+}
+
+void outgoing::add_owned(std::string bytes) {
+  if (!bytes.empty()) pieces_.push_back({std::move(bytes), {}, 0});
 }
 
 void outgoing::add_borrowed(std::string_view bytes, std::uint64_t mark) {
@@ -22,27 +30,26 @@ void outgoing::add_borrowed(std::string_view bytes, std::uint64_t mark) {
 }
 
 std::optional<std::uint64_t> outgoing::first_borrowed() const {
-  for (const piece& each : pieces_)
-    if (!each.borrowed.empty()) return each.mark;
+  for (std::size_t i = first_; i < pieces_.size(); ++i)
+    if (!pieces_[i].borrowed.empty()) return pieces_[i].mark;
   return std::nullopt;
 }
 
-outgoing::status outgoing::write_to(int socket, std::uint64_t& count) {
-  while (!pieces_.empty()) {
+outgoing::status outgoing::write_to(int socket, std::uint64_t& count) noexcept {
+  while (!empty()) {
     std::array<iovec, 8> parts;
     msghdr message{};
     message.msg_iov = parts.data();
-    for (std::size_t i = 0; i < std::min(parts.size(), pieces_.size()); ++i) {
-      const std::string_view bytes = pieces_[i].bytes().substr(i == 0 ? written_ : 0);
+    for (std::size_t i = 0; i < std::min(parts.size(), pieces_.size() - first_); ++i) {
+      const std::string_view bytes = pieces_[first_ + i].bytes().substr(i == 0 ? written_ : 0);
       parts[i] = {const_cast<char*>(bytes.data()), bytes.size()};
       ++message.msg_iovlen;
     }
-    const auto sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+    const auto sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return status::blocked;
     if (sent < 0) {
-      pieces_.clear();
-      written_ = 0;
+      forget_all();
       return status::broken;
     }
     count += static_cast<std::uint64_t>(sent);
@@ -51,16 +58,30 @@ outgoing::status outgoing::write_to(int socket, std::uint64_t& count) {
   return status::written;
 }
 
-void outgoing::drop(std::size_t count) {
+void outgoing::drop(std::size_t count) noexcept {
   written_ += count;
-  while (!pieces_.empty() && written_ >= pieces_.front().bytes().size()) {
-    written_ -= pieces_.front().bytes().size();
-    if (pieces_.size() == 1 && pieces_.front().borrowed.empty()) {
-      spare_ = std::move(pieces_.front().own);
+  while (!empty() && written_ >= pieces_[first_].bytes().size()) {
+    piece& done = pieces_[first_];
+    written_ -= done.bytes().size();
+    if (done.borrowed.empty()) {
+      spare_ = std::move(done.own);
       spare_.clear();
     }
-    pieces_.pop_front();
+    done = {};
+    ++first_;
   }
+  if (empty()) {
+    forget_all();
+  } else if (first_ >= pieces_.size() / 2) {
+    pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
+  }
+}
+
+void outgoing::forget_all() noexcept {
+  pieces_.clear();
+  first_ = 0;
+  written_ = 0;
 }
 
 }  // namespace fanout::detail

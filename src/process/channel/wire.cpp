@@ -56,11 +56,11 @@ char* frame_reader::prepare(std::size_t bytes) {
   return buffer_.data() + end_;
 }
 
-void append_function(std::string& bytes, std::uint32_t number, const remote_callable& function) {
+void append_function(std::string& bytes, std::uint32_t number, const remote_callable& function, bool vital) {
   frame_writer told(bytes, frame_type::function);
   append_raw(bytes, function_frame{.number = number,
                                    .name_bytes = static_cast<std::uint32_t>(function.name.size()),
-                                   .vital = number == 0 ? 1U : 0U});
+                                   .vital = vital ? 1U : 0U});
   bytes += function.name;
   bytes += function.context;
   told.close();
@@ -127,6 +127,12 @@ std::string mismatch(const hello_frame& said, std::string_view peer) {
     return fmt::format("the {} is another build of the program: {}, and this one is {}", peer, to_string(said.build),
                        to_string(own_build()));
   return {};
+}
+
+void check_hello(std::string_view payload) {
+  const auto hello = take_raw<hello_frame>(payload);
+  const std::string why = hello ? mismatch(*hello, "worker process") : "the worker process said no hello";
+  if (!why.empty()) throw error(failure_kind::protocol, why);
 }
 
 void encode_held(const std::vector<held_span>& spans, std::string& bytes) {

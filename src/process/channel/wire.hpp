@@ -73,6 +73,8 @@ struct hello_frame {
 
 /// Why the two ends must not work together; empty when they may. `peer` is what this end calls the other.
 std::string mismatch(const hello_frame& said, std::string_view peer);
+/// In the parent, of a worker's hello: throws `fanout::error` of kind `protocol` when the two must not work together.
+void check_hello(std::string_view payload);
 
 /// After a hello; the encoded `worker_settings` follow.
 struct setup_frame {
@@ -186,8 +188,8 @@ class frame_writer {
   frame_type type_;
 };
 
-/// Appends the frame that tells of a function.
-void append_function(std::string& bytes, std::uint32_t number, const remote_callable& function);
+/// Appends the frame that tells of a function; `vital` as in `function_frame`.
+void append_function(std::string& bytes, std::uint32_t number, const remote_callable& function, bool vital);
 
 /// Received bytes, frame by frame.
 class frame_reader {

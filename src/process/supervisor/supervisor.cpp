@@ -116,7 +116,7 @@ void supervisor::end_tasks(std::function<bool(std::uint64_t)> whose) {
 void supervisor::forget(std::uint32_t function) {
   if (lent_ > 0) forgotten_.push_back(function);  // some may be told when they are back
   for (std::uint32_t number = 0; number < workers_.size(); ++number) {
-    if (workers_[number] && workers_[number]->line) continue;
+    if (workers_[number] && workers_[number]->direct) continue;
     if (told_[number].erase(function) == 0 || !workers_[number] || workers_[number]->finishing) continue;
     frame_writer frame(frames_[number], frame_type::forget);
     append_raw(frames_[number], forget_frame{function});
@@ -129,7 +129,7 @@ void supervisor::add_running(report& cost) const {
   for (const auto& worker : workers_)
     if (worker) {
       auto& own = cost.workers[worker->number()];
-      if (worker->line) own.tasks += worker->line->tasks();
+      if (worker->direct) own.tasks += worker->direct->tasks();
       own.bytes_sent += worker->bytes_sent();
       own.bytes_received += worker->bytes_received();
       cost.ipc_bytes += worker->bytes_sent() + worker->bytes_received();
@@ -207,15 +207,12 @@ void supervisor::lose(worker_process& worker, std::exception_ptr why) noexcept {
 
 void supervisor::set_up(worker_process& worker) {
   std::string& frames = frames_[worker.number()];
-  frame_writer setup(frames, frame_type::setup);
-  append_raw(frames, hello_frame{});
-  append_raw(frames, setup_frame{.threads = shape_.threads,
-                                 .in_flight = shape_.in_flight,
-                                 .first_lane = worker.number() * shape_.threads,
-                                 .loops = job_.needs_loops() ? 1U : 0U,
-                                 .timeline = control_.options().timeline ? 1U : 0U});
-  worker_settings::of(control_.options().workers, worker.number()).encode(frames);
-  setup.close();
+  worker_settings::of(control_.options().workers, worker.number())
+      .write_setup(frames, {.threads = shape_.threads,
+                            .in_flight = shape_.in_flight,
+                            .first_lane = worker.number() * shape_.threads,
+                            .loops = job_.needs_loops() ? 1U : 0U,
+                            .timeline = control_.options().timeline ? 1U : 0U});
 }
 
 /// A worker that is stopped, or hangs, before it is ready has no task whose limit could tell.
@@ -289,9 +286,7 @@ void supervisor::on_frame(worker_process& worker, const frame_reader::frame& fra
   auto payload = frame.payload;
   switch (frame.type) {
     case frame_type::hello: {
-      const auto hello = take_raw<hello_frame>(payload);
-      const std::string why = hello ? mismatch(*hello, "worker process") : "the worker process said no hello";
-      if (!why.empty()) throw error(failure_kind::protocol, why);
+      check_hello(payload);
       worker.ready = true;
       patience_[worker.number()].cancel();
       if (worker.finishing) watch_leave(worker);
@@ -335,7 +330,7 @@ void supervisor::on_change() {
   if (source_) source_->cancel();
   if (control_.aborted())
     for (const auto& worker : workers_)
-      if (worker && (worker->unfinished > 0 || worker->line)) worker->kill();
+      if (worker && (worker->unfinished > 0 || worker->direct)) worker->kill();
   if (control_.aborted() && lent_ > 0) reclaim_idle();  // those in use come back by themselves
   if (control_.aborted()) cancel_returned();
   finish_when_done();

@@ -57,7 +57,7 @@ void supervisor::recall(worker_process& worker, std::uint32_t keep) {
 /// Has a worker give back what it has not begun, when there is something among it that nobody wants: the rest is handed
 /// out again.
 void supervisor::call_back_unwanted(worker_process& worker) {
-  if (!unwanted_ || worker.finishing || worker.line || worker.recalled) return;
+  if (!unwanted_ || worker.finishing || worker.direct || worker.recalled) return;
   const std::uint64_t started = worker.started();
   for (const handed_batch& batch : worker.batches)
     for (std::uint64_t ordinal = std::max(started, batch.first_ordinal()); ordinal < batch.end_ordinal(); ++ordinal)

@@ -43,7 +43,7 @@ bool supervisor::deal_one_each() {
 
 /// While tasks are called back from a worker it gets no others: those would have the same ordinals.
 bool supervisor::may_take(const worker_process& worker) const {
-  return !worker.finishing && !worker.doomed() && !worker.line && !worker.recalled && !worker.alone &&
+  return !worker.finishing && !worker.doomed() && !worker.direct && !worker.recalled && !worker.alone &&
          !worker.reserved && !worn(worker);
 }
 
@@ -54,7 +54,7 @@ void supervisor::deal_suspects() {
   for (std::uint32_t number = 0; number < workers_.size() && !suspects_.empty(); ++number) {
     worker_process* const worker = workers_[number].get();
     if (worker) {
-      if (worker->finishing || worker->doomed() || worker->line || worker->recalled || worker->alone || worn(*worker))
+      if (worker->finishing || worker->doomed() || worker->direct || worker->recalled || worker->alone || worn(*worker))
         continue;
       if (worker->unfinished > 0) {
         if (!least || worker->reserved || worker->unfinished < least->unfinished) least = worker;
@@ -162,7 +162,7 @@ void supervisor::tell_of(std::uint32_t function, std::uint32_t number) {
   if (!added) return;
   const std::size_t before = frames_[number].size();
   try {
-    append_function(frames_[number], function, job_.function(function));
+    append_function(frames_[number], function, job_.function(function), function == 0);
   } catch (...) {
     frames_[number].resize(before);
     told_[number].erase(place);
@@ -225,7 +225,7 @@ void supervisor::flush() {
 void supervisor::finish_when_done() {
   if (!returned_.empty() || !suspects_.empty() || (control_.pulling() && !control_.aborted())) return;
   for (const auto& worker : workers_)
-    if (worker && (worker->unfinished > 0 || worker->line)) return;
+    if (worker && (worker->unfinished > 0 || worker->direct)) return;
   finished_ = true;
   for (const auto& worker : workers_)
     if (worker && !worker->finishing) let_go(*worker);

@@ -38,15 +38,15 @@ bool supervisor::may_lend() const {
 
 void supervisor::lend(worker_process& worker) {
   callers_->reserve(workers_.size());
-  worker.lend(std::move(told_[worker.number()]), [this](worker_process& gone) {
+  worker.check_out(std::move(told_[worker.number()]), [this](worker_process& gone) {
     try {
-      if (callers_->reclaim(*gone.line)) take_in(gone, nullptr);
+      if (callers_->reclaim(*gone.direct)) take_in(gone, nullptr);
     } catch (...) {  // of memory
       control_.break_off(std::current_exception());
     }
   });
   ++lent_;
-  callers_->offer(*worker.line);
+  callers_->offer(*worker.direct);
 }
 
 /// When there is anything else to do than calls one by one.
@@ -75,7 +75,7 @@ void supervisor::check_in(direct_call_channel& line, task_bundle* under_way) {
 
 /// Throws `std::bad_alloc` before anything has changed, where there is a task to be noted and no memory for that.
 void supervisor::take_in(worker_process& worker, task_bundle* under_way) {
-  direct_call_channel& line = *worker.line;
+  direct_call_channel& line = *worker.direct;
   const std::uint32_t count = under_way ? under_way->count() : 0;
   const std::size_t bytes = under_way ? under_way->inputs.bytes() : 0;
   const auto limit = under_way ? under_way->terms.limit : std::chrono::nanoseconds(0);
@@ -88,7 +88,7 @@ void supervisor::take_in(worker_process& worker, task_bundle* under_way) {
   worker.unfinished += count;
   worker.unfinished_bytes += bytes;
   worker.end_ordinal += count;
-  worker.take_in();
+  worker.check_in();
   try {
     if (limit.count() > 0) watch_deadlines(limit);
     for (const std::uint32_t function : std::exchange(forgotten_, {})) forget(function);

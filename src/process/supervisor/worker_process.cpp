@@ -58,7 +58,8 @@ worker_process::worker_process(asio::io_context& loop, std::uint32_t number, std
       number_(number),
       page_(progress_page::create(lanes)),
       output_(loop, how, number),
-      socket_(loop),
+      channel_(owned_descriptor()),
+      watched_(loop),
       exit_(loop),
       grace_(loop, asio::steady_timer::time_point::max()),
       exit_poll_(loop) {
@@ -67,8 +68,10 @@ worker_process::worker_process(asio::io_context& loop, std::uint32_t number, std
                                                            .output = output_.output(),
                                                            .error = output_.error()});
   page_.close_descriptor();
-  socket_.assign(asio::local::stream_protocol(), child.socket);
-  child.socket = -1;
+  channel_.open(owned_descriptor(std::exchange(child.socket, -1)));
+  boost::system::error_code failed;
+  watched_.begin(channel_.handle(), failed);
+  if (failed) throw boost::system::system_error(failed, "assign");
   if (child.pidfd >= 0) {
     exit_.assign(child.pidfd);
     child.pidfd = -1;
@@ -101,52 +104,45 @@ std::chrono::steady_clock::time_point worker_process::time_of(std::int64_t ns) c
 }
 
 void worker_process::send(std::string_view frames) {
-  out_.add(frames);
+  channel_.add(frames);
   if (!writing_) start_writing();
 }
 
 // A batch that was not wholly sent stays: no result of its tasks is taken, and none of them comes back.
 void worker_process::send_inputs_of_last() {
-  out_.add_borrowed(batches.back().tasks().inputs.all(), batches.back().first_ordinal());
+  channel_.add_borrowed(batches.back().tasks().inputs.all(), batches.back().first_ordinal());
   if (!writing_) start_writing();
 }
 
 void worker_process::finish_sending() {
   finishing = true;
-  close_after_writing_ = true;
+  channel_.finish_sending();
   if (!writing_) start_writing();
 }
 
-// A caller waits in recv(), without asking anybody else; so the socket blocks, for as long as a caller has patience. In
-// the loop it never does, whatever it is asked.
-void worker_process::lend(std::set<std::uint32_t> told, std::function<void(worker_process&)> when_gone) {
-  lent_socket_ = socket_.release();
-  const int flags = fcntl(lent_socket_, F_GETFL);
-  fcntl(lent_socket_, F_SETFL, flags & ~O_NONBLOCK);
-  timeval patience{};
-  patience.tv_usec = std::chrono::microseconds(direct_call_channel::patience).count();
-  setsockopt(lent_socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+// A caller waits in the call that receives, without asking anybody else; so the socket blocks, for as long as a caller
+// has patience. In the loop it never does, whatever it is asked.
+void worker_process::check_out(std::set<std::uint32_t> told, std::function<void(worker_process&)> when_gone) {
+  watched_.end();
+  channel_.set_blocking(direct_call_channel::patience);
   when_gone_ = std::move(when_gone);
-  line.emplace(number_, lent_socket_, reader_, end_ordinal, std::move(told));
+  direct.emplace(number_, channel_, end_ordinal, std::move(told));
 }
 
-void worker_process::take_in() {
-  sent_ += line->bytes_sent();
-  received_ += line->bytes_received();
-  std::string unsent = line->take_unsent();
-  line.reset();
-  const int flags = fcntl(lent_socket_, F_GETFL);
-  fcntl(lent_socket_, F_SETFL, flags | O_NONBLOCK);
-  owned_descriptor back(std::exchange(lent_socket_, -1));
+void worker_process::check_in() {
+  std::string unsent = direct->take_unsent();
+  direct.reset();
+  channel_.set_nonblocking();
   boost::system::error_code failed;
-  socket_.assign(asio::local::stream_protocol(), back.value(), failed);
+  watched_.begin(channel_.handle(), failed);
   if (failed) {  // the loop cannot watch it: it ends, as any worker that hangs up
+    channel_.close();
     protocol_error_ = fmt::format("its socket cannot be watched any more: {}", failed.message());
     kill();
   } else {
-    back.release();
     try {
-      if (!unsent.empty()) send(unsent);
+      channel_.add_owned(std::move(unsent));
+      if (!channel_.all_sent()) start_writing();
     } catch (const std::bad_alloc&) {  // half a frame is of no use
       kill();
     }
@@ -154,9 +150,9 @@ void worker_process::take_in() {
   grace_.cancel();
 }
 
-task<void> worker_process::wait_while_lent() {
+task<void> worker_process::wait_while_checked_out() {
   boost::system::error_code ignored;
-  while (line) {
+  while (direct) {
     grace_.expires_at(asio::steady_timer::time_point::max());
     auto wait = grace_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     co_await std::move(wait);
@@ -166,19 +162,15 @@ task<void> worker_process::wait_while_lent() {
 // A worker takes tasks nearly always at once, so writing is tried before waiting.
 void worker_process::start_writing() {
   const auto begun = std::chrono::steady_clock::now();
-  const auto written = out_.write_to(socket_.native_handle(), sent_);
+  const auto written = channel_.flush();  // where it is broken, the worker's end says the rest
   moving_ += std::chrono::steady_clock::now() - begun;
-  if (written == outgoing::status::blocked) {
-    if (writing_) return;
-    writing_ = true;
-    try {
-      asio::co_spawn(loop_, write_rest(), asio::detached);
-    } catch (...) {
-      writing_ = false;
-      throw;
-    }
-  } else if (close_after_writing_) {  // or it is gone; then its end says the rest
-    ::shutdown(socket_.native_handle(), SHUT_WR);
+  if (written != worker_channel::sending::blocked || writing_) return;
+  writing_ = true;
+  try {
+    asio::co_spawn(loop_, write_rest(), asio::detached);
+  } catch (...) {
+    writing_ = false;
+    throw;
   }
 }
 
@@ -189,36 +181,32 @@ task<void> worker_process::write_rest() {
     grace_.cancel();
   });
   boost::system::error_code failed;
-  while (!out_.empty() && !failed) {
-    auto wait = socket_.async_wait(asio::socket_base::wait_write, asio::redirect_error(asio::use_awaitable, failed));
+  while (!channel_.all_sent() && !failed) {
+    auto wait = watched_->async_wait(asio::socket_base::wait_write, asio::redirect_error(asio::use_awaitable, failed));
     co_await std::move(wait);
     if (!failed) start_writing();
   }
 }
 
-worker_process::input worker_process::read_frames(const std::function<void(const frame_reader::frame&)>& on_frame) {
-  constexpr std::size_t chunk = 256 * 1024;
+worker_process::input worker_process::read_frames(const frame_handler& on_frame) {
   received_more_ = false;
-  if (!reader_.empty() && !hand_frames(on_frame)) return input::closed;  // what came while it was lent
-  for (int turn = 0; turn < 4; ++turn) {                                 // then it is the other workers' turn
-    std::span<char> room;
+  // What came while it was checked out.
+  if (!channel_.frames().empty() && !hand_frames(on_frame)) return input::closed;
+  for (int turn = 0; turn < 4; ++turn) {  // then it is the other workers' turn
+    worker_channel::input got;
+    const auto begun = std::chrono::steady_clock::now();
     try {
-      room = reader_.room(chunk);
+      got = channel_.receive();
     } catch (const std::bad_alloc&) {
       no_memory_for_it();
       return input::closed;
     }
-    const auto begun = std::chrono::steady_clock::now();
-    const auto got = ::recv(socket_.native_handle(), room.data(), room.size(), 0);
     moving_ += std::chrono::steady_clock::now() - begun;
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return input::waiting;
-    if (got <= 0) return input::closed;
-    reader_.added(static_cast<std::size_t>(got));
-    received_ += static_cast<std::uint64_t>(got);
+    if (got == worker_channel::input::none) return input::waiting;
+    if (got == worker_channel::input::ended) return input::closed;
     received_more_ = true;
     if (!hand_frames(on_frame)) return input::closed;
-    if (static_cast<std::size_t>(got) < room.size()) return input::waiting;  // that was all
+    if (got == worker_channel::input::all) return input::waiting;
   }
   return input::waiting;
 }
@@ -229,9 +217,9 @@ bool worker_process::no_memory_for_it() {
   return false;
 }
 
-bool worker_process::hand_frames(const std::function<void(const frame_reader::frame&)>& on_frame) {
+bool worker_process::hand_frames(const frame_handler& on_frame) {
   try {
-    while (const auto frame = reader_.next()) on_frame(*frame);
+    while (const auto frame = channel_.frames().next()) on_frame(*frame);
     return true;
   } catch (const error& what) {
     protocol_error_ = what.what();
@@ -275,9 +263,9 @@ void worker_process::exited() {
   if (!has_ended()) kill();  // it cannot be watched, so it must end now
   exited_ = true;
   boost::system::error_code ignored;
-  socket_.cancel(ignored);
+  watched_->cancel(ignored);
   grace_.cancel();
-  if (line) when_gone_(*this);
+  if (direct) when_gone_(*this);
 }
 
 /// Until it has ended, or until then.
@@ -296,10 +284,10 @@ task<worker_end> worker_process::watch(std::function<void(const frame_reader::fr
   asio::co_spawn(loop_, watch_exit(), asio::detached);
   boost::system::error_code ignored;
   while (!exited_ && read_frames(on_frame) == input::waiting && !exited_ && !said_bye) {
-    auto wait = socket_.async_wait(asio::socket_base::wait_read, asio::redirect_error(asio::use_awaitable, ignored));
+    auto wait = watched_->async_wait(asio::socket_base::wait_read, asio::redirect_error(asio::use_awaitable, ignored));
     co_await std::move(wait);
-    auto lent = wait_while_lent();
-    co_await std::move(lent);
+    auto away = wait_while_checked_out();
+    co_await std::move(away);
   }
   hung_up_ = true;
   if (!exited_ && !corrupt()) {
@@ -322,7 +310,8 @@ task<worker_end> worker_process::watch(std::function<void(const frame_reader::fr
   }
   reaped_ = true;
   output_.finish();
-  socket_.close(ignored);
+  watched_.end();
+  channel_.close();
   while (writing_) {  // write_rest() has to end before this object may
     grace_.expires_at(time_point::max());
     auto wait = grace_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));

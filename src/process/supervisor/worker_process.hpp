@@ -5,9 +5,9 @@
 #include <fanout/core/detail/remote_job.hpp>
 
 #include "process/channel/direct_call_channel.hpp"
-#include "process/channel/outgoing.hpp"
 #include "process/channel/progress_page.hpp"
 #include "process/channel/wire.hpp"
+#include "process/channel/worker_channel.hpp"
 #include "process/supervisor/spawn.hpp"
 #include "process/supervisor/worker_output.hpp"
 
@@ -93,6 +93,28 @@ struct worker_end {
   std::string text() const;     ///< "was killed by SIGKILL (9)", "exited with status 3"
 };
 
+/// The wait of a loop for a socket that is somebody else's, who has to outlive it.
+class watched_socket {
+ public:
+  explicit watched_socket(asio::io_context& loop) : socket_(loop) {}
+  watched_socket(const watched_socket&) = delete;
+  watched_socket& operator=(const watched_socket&) = delete;
+  ~watched_socket() { end(); }
+
+  void begin(int socket, boost::system::error_code& failed) {
+    socket_.assign(asio::local::stream_protocol(), socket, failed);
+  }
+  /// Whoever waits is told so.
+  void end() noexcept {
+    if (socket_.is_open()) socket_.release();
+  }
+  asio::local::stream_protocol::socket& operator*() noexcept { return socket_; }
+  asio::local::stream_protocol::socket* operator->() noexcept { return &socket_; }
+
+ private:
+  asio::local::stream_protocol::socket socket_;
+};
+
 /// One worker process seen from its parent: the socket to it, what was handed to it, and its end.
 ///
 /// Thread safety: none; it belongs to the loop it was made for. Destroying it kills and reaps a child that still runs.
@@ -112,23 +134,23 @@ class worker_process {
   /// The same for the inputs of the last batch, the end of a frame, which are written from where they are.
   void send_inputs_of_last();
   /// The first task whose inputs are not wholly sent.
-  std::uint64_t unsent_ordinal() const { return out_.first_borrowed().value_or(end_ordinal); }
+  std::uint64_t unsent_ordinal() const { return channel_.first_borrowed().value_or(end_ordinal); }
   /// No more will be sent; the worker ends after the tasks it has.
   void finish_sending();
   void kill();
-  /// Whether it has ended, has closed its connection, or was killed: nothing may be handed to it or lent of it any
-  /// more.
+  /// Whether it has ended, has closed its connection, or was killed: nothing may be handed to it any more, and it
+  /// is not checked out.
   bool doomed() const noexcept { return exited_ || hung_up_ || killed_; }
   /// Whether it closed its connection and went on, so that it had to be killed.
   bool closed_its_connection() const noexcept { return closed_its_connection_; }
   bool killed() const noexcept { return killed_; }
 
-  /// Takes the socket out of the loop, and makes `line` of it. Not while a frame of this worker is being read, and only
-  /// when all was sent. `when_gone` is called when the process ends while it is lent.
-  void lend(std::set<std::uint32_t> told, std::function<void(worker_process&)> when_gone);
+  /// Takes the socket out of the loop, and makes a channel for `direct` calls of it. Not while a frame of this worker
+  /// is being read, and only when all was sent. `when_gone` is called when the process ends while it is checked out.
+  void check_out(std::set<std::uint32_t> told, std::function<void(worker_process&)> when_gone);
   /// The opposite; frames that came meanwhile are read now. Throws nothing: what fails ends the worker.
-  void take_in();
-  bool sent_all() const noexcept { return out_.empty() && !writing_; }
+  void check_in();
+  bool sent_all() const noexcept { return channel_.all_sent() && !writing_; }
 
   /// Runs until the process has ended and been reaped, and nothing of this object waits on the loop any more. It may
   /// end before its first wait: a worker can be dead when it is first looked at. So it is started by a post of its own,
@@ -138,9 +160,9 @@ class worker_process {
   bool corrupt() const noexcept { return !protocol_error_.empty(); }
   const std::string& protocol_error() const noexcept { return protocol_error_; }
 
-  std::uint64_t bytes_sent() const noexcept { return sent_ + (line ? line->bytes_sent() : 0); }
-  std::uint64_t bytes_received() const noexcept { return received_ + (line ? line->bytes_received() : 0); }
-  /// In system calls that write and read, while it was not lent.
+  std::uint64_t bytes_sent() const noexcept { return channel_.bytes_sent(); }
+  std::uint64_t bytes_received() const noexcept { return channel_.bytes_received(); }
+  /// In system calls that write and read, while it was not checked out.
   std::chrono::nanoseconds time_moving() const noexcept { return moving_; }
 
   // Booked by the run: what was handed over, in that order, without what is finished at the front. A task's ordinal is
@@ -165,12 +187,12 @@ class worker_process {
   std::chrono::steady_clock::time_point time_of(std::int64_t ns) const noexcept;
   std::uint32_t unfinished = 0;
   std::size_t unfinished_bytes = 0;
-  bool listens = false;                     ///< reads what is sent to it while it is at tasks: the last ones said so
-  bool recalled = false;                    ///< it was asked to give tasks back, and has not answered
-  bool alone = false;                       ///< its task may have killed another worker
-  std::optional<direct_call_channel> line;  ///< while it is lent to callers
-  bool reserved = false;                    ///< it gets nothing more, and such a task when it is done
-  bool ready = false;                       ///< said hello
+  bool listens = false;                       ///< reads what is sent to it while it is at tasks: the last ones said so
+  bool recalled = false;                      ///< it was asked to give tasks back, and has not answered
+  bool alone = false;                         ///< its task may have killed another worker
+  std::optional<direct_call_channel> direct;  ///< while it is checked out
+  bool reserved = false;                      ///< it gets nothing more, and such a task when it is done
+  bool ready = false;                         ///< said hello
   bool said_bye = false;
   bool finishing = false;                 ///< its sending side is closed
   bool killed_for_time = false;           ///< some of its tasks are over their limit
@@ -186,13 +208,14 @@ class worker_process {
   static constexpr std::chrono::milliseconds hang_up_grace{500};
   /// How often to look for its end where the system has no descriptor for that.
   static constexpr std::chrono::milliseconds exit_poll{5};
+  using frame_handler = std::function<void(const frame_reader::frame&)>;
   enum class input { waiting, closed };
-  input read_frames(const std::function<void(const frame_reader::frame&)>& on_frame);
-  bool hand_frames(const std::function<void(const frame_reader::frame&)>& on_frame);
+  input read_frames(const frame_handler& on_frame);
+  bool hand_frames(const frame_handler& on_frame);
   bool no_memory_for_it();
   void start_writing();
   task<void> write_rest();
-  task<void> wait_while_lent();
+  task<void> wait_while_checked_out();
   bool has_ended() const;
   task<void> wait_for_exit();
   task<void> watch_exit();
@@ -206,25 +229,20 @@ class worker_process {
   worker_output_reader output_;
   pid_t pid_ = -1;
   owned_descriptor lifeline_;
-  asio::local::stream_protocol::socket socket_;
+  worker_channel channel_;
+  watched_socket watched_;
   asio::posix::stream_descriptor exit_;
   asio::steady_timer grace_;      ///< what watch() waits for once nothing more is read
   asio::steady_timer exit_poll_;  ///< used where there is no pidfd
-  frame_reader reader_;
-  int lent_socket_ = -1;
   std::function<void(worker_process&)> when_gone_;
   bool received_more_ = false;  ///< by the last read_frames()
-  outgoing out_;
-  bool writing_ = false;  ///< write_rest() runs
-  bool hung_up_ = false;  ///< its end of the connection is closed
+  bool writing_ = false;        ///< write_rest() runs
+  bool hung_up_ = false;        ///< its end of the connection is closed
   bool killed_ = false;
   bool closed_its_connection_ = false;
-  bool close_after_writing_ = false;
   std::string protocol_error_;  ///< about what the worker sent
   bool exited_ = false;
   bool reaped_ = false;
-  std::uint64_t sent_ = 0;
-  std::uint64_t received_ = 0;
   std::chrono::nanoseconds moving_{0};
 };
 

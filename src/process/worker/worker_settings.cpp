@@ -101,6 +101,14 @@ void worker_settings::encode(std::string& bytes) const {
   archive(memory_bytes, cpu_seconds, niceness, core, initializer, finalizer);
 }
 
+void worker_settings::write_setup(std::string& bytes, const setup_frame& setup) const {
+  frame_writer frame(bytes, frame_type::setup);
+  append_raw(bytes, hello_frame{});
+  append_raw(bytes, setup);
+  encode(bytes);
+  frame.close();
+}
+
 worker_settings worker_settings::decode(std::string_view bytes) {
   worker_settings own;
   wire_input archive(bytes);

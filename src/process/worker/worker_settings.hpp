@@ -2,6 +2,8 @@
 
 #include <fanout/core/worker_options.hpp>
 
+#include "process/channel/wire.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,6 +24,8 @@ struct worker_settings {
   static void validate(const worker_options& how);
   static worker_settings of(const worker_options& how, std::uint32_t worker);
   void encode(std::string& bytes) const;
+  /// Appends the frame that a worker is sent first: the set-up, with these settings.
+  void write_setup(std::string& bytes, const setup_frame& setup) const;
   /// Throws `fanout::error` of kind `protocol`.
   static worker_settings decode(std::string_view bytes);
 
