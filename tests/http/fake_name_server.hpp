@@ -17,7 +17,7 @@ namespace fanout_test {
 
 /// Answers DNS queries on 127.0.0.1, by UDP. Names it was not told have no address (NXDOMAIN); names that begin with
 /// "silent" get no answer at all, with "mute4" or "mute6" none about that family. Who has no address of a family gets
-/// an empty answer.
+/// an empty answer. Other names that begin with "servfail" or "refused" are answered with that code.
 class fake_name_server {
  public:
   struct record {
@@ -78,7 +78,9 @@ class fake_name_server {
       const auto found = known_.find(name);
       const bool has_answer = found != known_.end() && !(wants_v4 ? found->second.address : found->second.v6).empty();
       answer[2] = static_cast<char>(0x85);
-      answer[3] = static_cast<char>(found == known_.end() ? 0x83 : 0x80);
+      const bool known = found != known_.end();
+      const int code = known ? 0 : name.starts_with("servfail") ? 2 : name.starts_with("refused") ? 5 : 3;
+      answer[3] = static_cast<char>(0x80 | code);
       answer[7] = has_answer;
       answer[9] = answer[11] = 0;
       answer[8] = answer[10] = 0;

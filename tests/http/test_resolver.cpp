@@ -134,6 +134,66 @@ TEST_F(dns, a_host_that_does_not_exist) {
   EXPECT_THAT(failed.message, HasSubstr("there is no host 'nosuch.test'"));
 }
 
+// The server was reached, and it is not the caller's /etc/resolv.conf that is wrong.
+TEST_F(dns, what_a_name_server_answers_instead_of_addresses_is_told) {
+  fake_name_server names({});
+  asio::io_context loop(1);
+  use(loop, names);
+  const auto failed = failure_of([&] { get_on(loop, client(options_), "http://servfail.test/"); });
+  EXPECT_EQ(failed.kind, failure_kind::dns);
+  EXPECT_THAT(failed.message, HasSubstr("the name server failed to look up 'servfail.test' (it answered SERVFAIL)"));
+  EXPECT_THAT(failure_of([&] { get_on(loop, client(options_), "http://refused.test/"); }).message,
+              HasSubstr("the name server refuses to look up 'refused.test' (it answered REFUSED)"));
+  const int before = names.queries();
+  EXPECT_EQ(failure_of([&] { get_on(loop, client(options_), "http://servfail.test/"); }).kind, failure_kind::dns);
+  EXPECT_GT(names.queries(), before) << "it may be over, so it is not kept";
+}
+
+// Another server may know: what one of them answers is passed over.
+TEST_F(dns, a_server_that_refuses_is_passed_over) {
+  scripted_server server(always(ok("x")));
+  fake_name_server refuses({}), knows({{"refused.test", {"127.0.0.1", 300}}});
+  asio::io_context loop(1);
+  fanout::http::loop_state::of(loop.get_executor()).names().use_servers(refuses.address() + "," + knows.address());
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "refused.test")).body, "x");
+}
+
+TEST_F(dns, the_options_of_resolv_conf_are_heeded) {
+  scripted_server server(always(ok("x")));
+  temporary_directory directory;
+  fake_name_server names({{"host.inner.test", {"127.0.0.1", 300}}, {"a.host.inner.test", {"127.0.0.1", 300}}});
+  asio::io_context loop(1);
+  fanout::http::loop_state::of(loop.get_executor())
+      .names()
+      .use_settings_file(directory.write(
+          "resolv.conf", "nameserver 127.0.0.1\nsearch inner.test\noptions timeout:1 attempts:1 ndots:2\n"));
+  use(loop, names);
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "host")).body, "x");
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "a.host")).body, "x");
+  EXPECT_THAT(failure_of([&] { get_on(loop, client(options_), "http://host./"); }).message,
+              HasSubstr("no host 'host.'"));
+  const auto begin = std::chrono::steady_clock::now();
+  const auto failed = failure_of([&] { get_on(loop, client(options_), "http://silent.for.good.test/"); });
+  EXPECT_EQ(failed.kind, failure_kind::dns);
+  EXPECT_THAT(failed.message, HasSubstr("no name server answered the look-up of 'silent.for.good.test'"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 4s) << "5 seconds, four times, without the options";
+}
+
+TEST_F(dns, rotation_asks_all_servers) {
+  temporary_directory directory;
+  for (const bool rotates : {false, true}) {
+    fake_name_server one({}), other({});
+    asio::io_context loop(1);
+    auto& names = fanout::http::loop_state::of(loop.get_executor()).names();
+    names.use_settings_file(directory.write("resolv.conf", rotates ? "options rotate\n" : "nameserver 127.0.0.1\n"));
+    names.use_servers(one.address() + "," + other.address());
+    for (int i = 0; i < 8; ++i)
+      failure_of([&] { get_on(loop, client(options_), "http://nosuch" + std::to_string(i) + ".test/"); });
+    EXPECT_EQ(other.queries() > 0, rotates);
+    EXPECT_EQ(one.queries() + other.queries(), 8);
+  }
+}
+
 TEST_F(dns, no_name_server_there) {
   std::string address;
   {
@@ -208,9 +268,12 @@ TEST_F(dns, localhost_and_addresses_need_no_name_server) {
   EXPECT_EQ(get_on(loop, client(options_), server.url("/", "localhost")).body, "x");
   EXPECT_EQ(get_on(loop, client(options_), server.url("/", "LocalHost.")).body, "x");
   EXPECT_EQ(get_on(loop, client(options_), server.url("/", "a.b.localhost")).body, "x");
+  for (const char* const other : {"http://notlocalhost/", "http://localhost.test/"})
+    EXPECT_EQ(failure_of([&] { get_on(loop, client(options_), other); }).kind, failure_kind::dns) << other;
+  EXPECT_EQ(names.queries(), 2);
   EXPECT_EQ(get_on(loop, client(options_), server.url("/", "127.0.0.1")).body, "x");
   EXPECT_EQ(failure_of([&] { get_on(loop, client(options_), "http://[::1]:1/"); }).kind, failure_kind::connect);
-  EXPECT_EQ(names.queries(), 0);
+  EXPECT_EQ(names.queries(), 2);
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include "http/dns/resolver.hpp"
 
 #include <fanout/base/failure.hpp>
+#include <fanout/http/detail/text.hpp>
 
 #include "http/dns/hosts_file.hpp"
+#include "http/dns/resolv_conf.hpp"
 
 #include <ares.h>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
@@ -14,7 +16,9 @@
 #include <cstring>
 #include <deque>
 #include <limits>
+#include <memory>
 #include <unordered_map>
+#include <utility>
 
 namespace fanout::http {
 namespace {
@@ -54,17 +58,22 @@ std::string describe(const std::string& host, int status) {
       return fmt::format("the host '{}' has no address", host);
     case ARES_ETIMEOUT:
       return fmt::format("no name server answered the look-up of '{}'", host);
+    // The server was reached, and this is what it says.
+    case ARES_ESERVFAIL:
+      return fmt::format("the name server failed to look up '{}' (it answered SERVFAIL)", host);
+    case ARES_EREFUSED:
+      return fmt::format("the name server refuses to look up '{}' (it answered REFUSED)", host);
+    case ARES_ENOTIMP:
+      return fmt::format("the name server cannot look up '{}' (it answered NOTIMP)", host);
+    case ARES_EFORMERR:
+      return fmt::format("the name server did not understand the look-up of '{}' (it answered FORMERR)", host);
+    case ARES_EBADNAME:
+      return fmt::format("'{}' is no name that a name server can be asked for", printable(host));
     case ARES_ECONNREFUSED:
       return fmt::format("no name server could be reached to look up '{}'; check /etc/resolv.conf", host);
     default:
       return fmt::format("the look-up of '{}' failed: {}", host, ares_strerror(status));
   }
-}
-
-/// Whether the name is this machine's by definition, whatever /etc/hosts and name servers say (RFC 6761 section 6.3).
-bool is_localhost(std::string_view host) {
-  if (host.ends_with('.')) host.remove_suffix(1);
-  return host == "localhost" || host.ends_with(".localhost");
 }
 
 /// The addresses that need no look-up; none for a name that does.
@@ -78,20 +87,31 @@ address_list known_addresses(const std::string& host) {
 
 }  // namespace
 
+bool is_localhost(std::string_view host) noexcept {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  constexpr std::string_view name = "localhost";
+  if (host.size() < name.size() || !equal_ignoring_case(host.substr(host.size() - name.size()), name)) return false;
+  return host.size() == name.size() || host[host.size() - name.size() - 1] == '.';
+}
+
 /// One query under way, and who waits for it.
 struct dns_query {
   std::string host;
   family kind;
   resolver::impl* owner;
   std::vector<lookup*> waiting;
+  bool asked_for_reason = false;
 };
 
 struct resolver::impl final : deadline_entry {
   using descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
 
+  struct asker;
+
   /// A socket of c-ares while c-ares wants to know about it. The library opens and closes it; Asio only watches.
   struct watched {
-    watched(asio::io_context& loop, int fd) : socket(loop.get_executor(), fd) {}
+    watched(asio::io_context& loop, asker& of, int fd) : owner(of), socket(loop.get_executor(), fd) {}
+    asker& owner;
     descriptor socket;
     bool want_read = false, want_write = false;
     bool reading = false, writing = false;
@@ -104,24 +124,56 @@ struct resolver::impl final : deadline_entry {
     impl& owner;
   };
 
-  impl(asio::io_context& used_loop, deadline_list& used_deadlines) : loop(used_loop), deadlines(used_deadlines) {
-    ares_options options{};
-    options.sock_state_cb = [](void* self, ares_socket_t fd, int readable, int writable) {
-      static_cast<impl*>(self)->watch(fd, readable != 0, writable != 0);
-    };
-    options.sock_state_cb_data = this;
-    options.socket_receive_buffer_size = 1024 * 1024;  // the system grants what it allows
-    char only_servers[] = "b";                         // the hosts file is ours: c-ares would read it for every query
-    options.lookups = only_servers;
-    const int status =
-        ares_init_options(&channel, &options, ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_RCVBUF);
-    if (status != ARES_SUCCESS)
-      throw error(failure_kind::dns, fmt::format("name look-up cannot be set up: {}", ares_strerror(status)));
-  }
+  /// A channel of c-ares and its sockets.
+  struct asker {
+    asker(impl& of, bool tells_refusals) : owner(of) {
+      ares_options options{};
+      options.sock_state_cb = [](void* self, ares_socket_t fd, int readable, int writable) {
+        auto& asking = *static_cast<asker*>(self);
+        asking.owner.watch(asking, fd, readable != 0, writable != 0);
+      };
+      options.sock_state_cb_data = this;
+      options.socket_receive_buffer_size = 1024 * 1024;  // the system grants what it allows
+      char only_servers[] = "b";                         // the hosts file is ours: c-ares would read it for every query
+      options.lookups = only_servers;
+      int given = ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_RCVBUF;
+      std::string path = of.settings_file;
+      if (!path.empty()) {
+        options.resolvconf_path = path.data();
+        given |= ARES_OPT_RESOLVCONF;
+      }
+      if (const auto patience = read_patience(path.empty() ? "/etc/resolv.conf" : path)) {
+        options.timeout = static_cast<int>(std::chrono::milliseconds(patience->timeout).count());
+        options.tries = patience->attempts;
+        given |= ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
+      }
+      if (tells_refusals) {
+        options.flags = ARES_FLAG_NOCHECKRESP;
+        options.tries = 1;
+        given |= ARES_OPT_FLAGS | ARES_OPT_TRIES;
+      }
+      const int status = ares_init_options(&channel, &options, given);
+      if (status != ARES_SUCCESS)
+        throw error(failure_kind::dns, fmt::format("name look-up cannot be set up: {}", ares_strerror(status)));
+      if (!of.servers.empty()) use(of.servers);
+    }
+    asker(const asker&) = delete;
+    ~asker() { ares_destroy(channel); }  // ends every query: answered() with ARES_EDESTRUCTION
+
+    int use(const std::string& list) { return ares_set_servers_ports_csv(channel, list.c_str()); }
+
+    impl& owner;
+    ares_channel channel = nullptr;
+  };
+
+  impl(asio::io_context& used_loop, deadline_list& used_deadlines, std::string settings)
+      : loop(used_loop), deadlines(used_deadlines), settings_file(std::move(settings)), first(*this, false) {}
 
   ~impl() override {
-    ares_destroy(channel);  // ends every query: answered() with ARES_EDESTRUCTION
+    ares_cancel(first.channel);
+    if (second) ares_cancel(second->channel);
     for (auto& [fd, entry] : sockets) forget(*entry);
+    sockets.clear();
   }
 
   /// Fills one family of a look-up, or lets it wait for a query.
@@ -155,16 +207,20 @@ struct resolver::impl final : deadline_entry {
       return;
     }
     --credit;
+    send(query, first);
+  }
+
+  void send(const std::shared_ptr<dns_query>& query, asker& by) {
     ares_addrinfo_hints hints{};
     hints.ai_flags = ARES_AI_NOSORT;  // connections are raced; what c-ares would do opens a socket for each address
     hints.ai_family = query->kind == family::v4 ? AF_INET : AF_INET6;
     hints.ai_socktype = SOCK_STREAM;
     auto* const argument = new std::shared_ptr<dns_query>(query);
     ares_getaddrinfo(
-        channel, query->host.c_str(), nullptr, &hints,
+        by.channel, query->host.c_str(), nullptr, &hints,
         [](void* data, int status, int, ares_addrinfo* found) {
           const std::unique_ptr<std::shared_ptr<dns_query>> of(static_cast<std::shared_ptr<dns_query>*>(data));
-          (*of)->owner->answered(**of, status, found);
+          (*of)->owner->answered(*of, status, found);
         },
         argument);
     // Finding the earliest timeout is a walk over all queries. A new one is never the earliest while others wait.
@@ -177,7 +233,19 @@ struct resolver::impl final : deadline_entry {
     if (credit < burst) deadlines.arm(pace, clock::now() + tick);
   }
 
-  void answered(dns_query& query, int status, ares_addrinfo* found) {
+  // c-ares passes over a server that answers SERVFAIL or REFUSED, as it should, and when all have been passed over says
+  // that none could be reached. A second channel, which takes such an answer for one, is asked for the reason.
+  bool ask_for_reason(const std::shared_ptr<dns_query>& query, int status) {
+    if (status != ARES_ECONNREFUSED || query->waiting.empty() || std::exchange(query->asked_for_reason, true))
+      return false;
+    if (!second) second = std::make_unique<asker>(*this, true);
+    send(query, *second);
+    return true;
+  }
+
+  void answered(const std::shared_ptr<dns_query>& of, int status, ares_addrinfo* found) {
+    if (ask_for_reason(of, status)) return;
+    dns_query& query = *of;
     auto answer = std::make_shared<dns_answer>();
     int ttl = std::numeric_limits<int>::max();
     for (const auto* node = found ? found->nodes : nullptr; node; node = node->ai_next) {
@@ -207,7 +275,7 @@ struct resolver::impl final : deadline_entry {
   }
 
   // Called by c-ares whenever what it waits for on one of its sockets changes; with neither, it closes the socket next.
-  void watch(int fd, bool readable, bool writable) {
+  void watch(asker& by, int fd, bool readable, bool writable) {
     auto found = sockets.find(fd);
     if (!readable && !writable) {
       if (found == sockets.end()) return;
@@ -215,7 +283,7 @@ struct resolver::impl final : deadline_entry {
       sockets.erase(found);
       return;
     }
-    if (found == sockets.end()) found = sockets.emplace(fd, std::make_shared<watched>(loop, fd)).first;
+    if (found == sockets.end()) found = sockets.emplace(fd, std::make_shared<watched>(loop, by, fd)).first;
     found->second->want_read = readable;
     found->second->want_write = writable;
     wait_on(found->second, fd);
@@ -245,7 +313,7 @@ struct resolver::impl final : deadline_entry {
   }
 
   void process(const std::shared_ptr<watched>& entry, int fd, int readable, int writable) {
-    ares_process_fd(channel, readable, writable);
+    ares_process_fd(entry->owner.channel, readable, writable);
     if (!entry->gone) wait_on(entry, fd);
     rest();
   }
@@ -259,13 +327,20 @@ struct resolver::impl final : deadline_entry {
   }
 
   void set_timeout() {
-    timeval left;
-    if (!ares_timeout(channel, nullptr, &left)) return deadlines.disarm(*this);
-    deadlines.arm(*this, clock::now() + std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec));
+    auto earliest = clock::time_point::max();
+    for (const asker* const each : {&first, second.get()}) {
+      timeval left;
+      if (each && ares_timeout(each->channel, nullptr, &left))
+        earliest = std::min(earliest,
+                            clock::now() + std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec));
+    }
+    if (earliest == clock::time_point::max()) return deadlines.disarm(*this);
+    deadlines.arm(*this, earliest);
   }
 
   void on_deadline() override {
-    ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    ares_process_fd(first.channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    if (second) ares_process_fd(second->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     set_timeout();
     rest();
   }
@@ -274,14 +349,16 @@ struct resolver::impl final : deadline_entry {
     waiters -= std::erase(query.waiting, &gone);
     if (waiters != 0) return;
     held_back.clear();
-    ares_cancel(channel);
+    ares_cancel(first.channel);
+    if (second) ares_cancel(second->channel);
     queries.clear();
     rest();
   }
 
   asio::io_context& loop;
   deadline_list& deadlines;
-  ares_channel channel = nullptr;
+  std::string settings_file;  ///< instead of /etc/resolv.conf, unless empty
+  std::string servers;        ///< instead of its name servers, unless empty
   hosts_file hosts;
   std::size_t waiters = 0;  ///< look-ups waiting, over all queries
   std::unordered_map<int, std::shared_ptr<watched>> sockets;
@@ -290,6 +367,8 @@ struct resolver::impl final : deadline_entry {
   int credit = burst;  ///< queries that may leave before the next tick
   pacer pace{*this};
   dns_cache cache;
+  asker first;                    ///< last of all: its end ends queries
+  std::unique_ptr<asker> second;  ///< made when it is needed
 };
 
 lookup::lookup(resolver& names, const std::string& host, notifier& wake) : names_(names), host_(host), wake_(wake) {
@@ -340,15 +419,20 @@ std::string lookup::failure() const {
 resolver::resolver(asio::io_context& loop, deadline_list& deadlines) : loop_(loop), deadlines_(deadlines) {}
 resolver::~resolver() = default;
 resolver::impl& resolver::channel() {
-  if (!impl_) impl_ = std::make_unique<impl>(loop_, deadlines_);
+  if (!impl_) impl_ = std::make_unique<impl>(loop_, deadlines_, std::string{});
   return *impl_;
 }
 
 void resolver::use_servers(const std::string& servers) {
-  const int status = ares_set_servers_ports_csv(channel().channel, servers.c_str());
+  const int status = channel().first.use(servers);
   if (status != ARES_SUCCESS)
     throw error(failure_kind::dns,
                 fmt::format("the name servers '{}' cannot be used: {}", servers, ares_strerror(status)));
+  channel().servers = servers;
+}
+
+void resolver::use_settings_file(const std::string& path) {
+  impl_ = std::make_unique<impl>(loop_, deadlines_, path);
 }
 
 void resolver::use_hosts_file(const std::string& path) {

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 /// \file
 /// Host names to addresses, by c-ares on the event loop: no thread is ever started.
@@ -16,6 +17,10 @@ namespace fanout::http {
 
 class resolver;
 struct dns_query;
+
+/// Whether a name is this machine's by definition, whatever /etc/hosts and name servers say: "localhost" and what is
+/// below it (RFC 6761 section 6.3).
+bool is_localhost(std::string_view host) noexcept;
 
 /// One exchange's wait for the addresses of a host. Both families are asked at once, and answer on their own: whoever
 /// waits is woken by each answer. Destroying it gives up: when nobody waits for any look-up the channel is stopped, so
@@ -70,6 +75,8 @@ class resolver {
   /// Asks these name servers, "address:port" separated by commas, instead of those of /etc/resolv.conf.
   /// Throws a `fanout::error` of kind `dns` when the list cannot be used.
   void use_servers(const std::string& servers);
+  /// Reads this file instead of /etc/resolv.conf. To be called first: all else that was set is forgotten.
+  void use_settings_file(const std::string& path);
   /// Reads names from this file instead of /etc/hosts.
   void use_hosts_file(const std::string& path);
   /// Look-ups that somebody waits for.
