@@ -108,6 +108,13 @@ TEST_F(cookies, are_parsed_as_servers_write_them) {
 
 TEST_F(cookies, replace_their_equals_and_keep_their_place) {
   set("http://h.example/", "a=1");
+TEST_F(cookies, of_an_address_in_a_zone_are_none) {
+  EXPECT_TRUE(set("http://[fe80::1]/", "a=1"));
+  EXPECT_FALSE(set("http://[fe80::1%25eth0]/", "a=2"));
+  EXPECT_EQ(sent("http://[fe80::1%25eth1]/"), "") << "it is another machine";
+  EXPECT_EQ(sent("http://[fe80::1]/"), "a=1");
+}
+
   set("http://h.example/", "b=1");
   set("http://h.example/", "a=2");
   set("http://h.example/", "a=other path; Path=/x");

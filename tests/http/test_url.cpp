@@ -44,13 +44,13 @@ INSTANTIATE_TEST_SUITE_P(
         parsed{"http://h/a b?c d", "http://h/a%20b?c%20d", "h", 80, "/a%20b?c%20d"},
         parsed{"  http://h/a  ", "http://h/a", "h", 80, "/a"},
         parsed{"http://h/\xC3\xBC", "http://h/%C3%BC", "h", 80, "/%C3%BC"},
-        parsed{"http://h/%41%zz%", "http://h/%41%25zz%25", "h", 80, "/%41%25zz%25"},
-        parsed{"http://h/{a}|\"<b>\"", "http://h/%7Ba%7D%7C%22%3Cb%3E%22", "h", 80, "/%7Ba%7D%7C%22%3Cb%3E%22"},
+        parsed{"http://h/%41%zz%", "http://h/%41%zz%", "h", 80, "/%41%zz%"},
+        parsed{"http://h/{a}|\"<b>\"", "http://h/%7Ba%7D|%22%3Cb%3E%22", "h", 80, "/%7Ba%7D|%22%3Cb%3E%22"},
         parsed{"http://h/a/../b/./c", "http://h/b/c", "h", 80, "/b/c"},
         parsed{"http://h\\@evil/", "http://h/@evil/", "h", 80, "/@evil/"},
-        parsed{"http://h/a\\..\\b?c\\d", "http://h/b?c%5Cd", "h", 80, "/b?c%5Cd"},
+        parsed{"http://h/a\\..\\b?c\\d", "http://h/b?c\\d", "h", 80, "/b?c\\d"},
         parsed{"http://h/a/%2E%2e/b/%2e/.%2E", "http://h/", "h", 80, "/"},
-        parsed{"http://h/%2x/%2efoo", "http://h/%252x/%2efoo", "h", 80, "/%252x/%2efoo"},
+        parsed{"http://h/%2x/%2efoo", "http://h/%2x/%2efoo", "h", 80, "/%2x/%2efoo"},
         parsed{"http://h/a/b/..", "http://h/a/", "h", 80, "/a/"}, parsed{"http://h/.", "http://h/", "h", 80, "/"},
         parsed{"http://h/a/...", "http://h/a/...", "h", 80, "/a/..."},
         parsed{"http://h/a/./?q=/../", "http://h/a/?q=/../", "h", 80, "/a/?q=/../"},
@@ -65,6 +65,59 @@ INSTANTIATE_TEST_SUITE_P(
         parsed{"http://h.example./", "http://h.example./", "h.example.", 80, "/"},
         parsed{"http://[0:0:0:0:0:0:0:1]/", "http://[::1]/", "::1", 80, "/"},
         parsed{"http://h:65535/x@y:1", "http://h:65535/x@y:1", "h", 65535, "/x@y:1"}));
+
+// The WHATWG URL standard, rule by rule: what is dropped, what is percent-encoded where, how many slashes there may be.
+INSTANTIATE_TEST_SUITE_P(
+    whatwg, urls,
+    testing::Values(
+        // Section 4.4, steps 1 to 3: outer controls and spaces, tabs and ends of line.
+        parsed{"\x01 http://h/a \x1f\n", "http://h/a", "h", 80, "/a"},
+        parsed{"ht\ttp:/\n/ex\tample.org:\r8\n0/a\tb?c\td", "http://example.org/ab?cd", "example.org", 80, "/ab?cd"},
+        parsed{"http://h/\r\nX: y", "http://h/X:%20y", "h", 80, "/X:%20y"},
+        parsed{"http://h/p#\n", "http://h/p", "h", 80, "/p"},
+        // Special authority ignore slashes state.
+        parsed{"http:h/x", "http://h/x", "h", 80, "/x"}, parsed{"http:/h/x", "http://h/x", "h", 80, "/x"},
+        parsed{"http:///h/x", "http://h/x", "h", 80, "/x"}, parsed{"http:\\\\h\\x", "http://h/x", "h", 80, "/x"},
+        parsed{"https:////\\//h", "https://h/", "h", 443, "/"},
+        // Path percent-encode set; a '%' that encodes nothing stays.
+        parsed{"http://h/ \"#", "http://h/%20%22", "h", 80, "/%20%22"},
+        parsed{"http://h/<>^`{}", "http://h/%3C%3E%5E%60%7B%7D", "h", 80, "/%3C%3E%5E%60%7B%7D"},
+        parsed{"http://h/[]|~!$&'()*+,;=:@%", "http://h/[]|~!$&'()*+,;=:@%", "h", 80, "/[]|~!$&'()*+,;=:@%"},
+        parsed{"http://h/\x01\x7f\xff", "http://h/%01%7F%FF", "h", 80, "/%01%7F%FF"},
+        // Special-query percent-encode set.
+        parsed{"http://h/? \"'<>", "http://h/?%20%22%27%3C%3E", "h", 80, "/?%20%22%27%3C%3E"},
+        parsed{"http://h/?^`{}|\\[]%zz?/", "http://h/?^`{}|\\[]%zz?/", "h", 80, "/?^`{}|\\[]%zz?/"},
+        parsed{"http://h/?\x01\xC3\xBC", "http://h/?%01%C3%BC", "h", 80, "/?%01%C3%BC"},
+        parsed{"http://h?", "http://h/?", "h", 80, "/?"}, parsed{"http://h?a#b", "http://h/?a", "h", 80, "/?a"},
+        // Users: the last '@' counts, and an empty one is none.
+        parsed{"http://a@b@h/", "http://h/", "h", 80, "/"}, parsed{"http://@h/", "http://h/", "h", 80, "/"},
+        parsed{"http://h/@x", "http://h/@x", "h", 80, "/@x"},
+        // Hosts: IPv6 serializer, in hexadecimal, the first of the longest runs of zeros shortened.
+        parsed{"http://[1:0:0:2:0:0:0:3]/", "http://[1:0:0:2::3]/", "1:0:0:2::3", 80, "/"},
+        parsed{"http://[0:0:1:1:1:1:0:0]/", "http://[::1:1:1:1:0:0]/", "::1:1:1:1:0:0", 80, "/"},
+        parsed{"http://[1:0:2:3:4:5:6:7]/", "http://[1:0:2:3:4:5:6:7]/", "1:0:2:3:4:5:6:7", 80, "/"},
+        parsed{"http://[::1.2.3.4]/", "http://[::102:304]/", "::102:304", 80, "/"},
+        parsed{"http://[::]/", "http://[::]/", "::", 80, "/"}, parsed{"http://[1::]/", "http://[1::]/", "1::", 80, "/"},
+        // Hyphens anywhere, and labels of any length: CheckHyphens and VerifyDnsLength are false.
+        parsed{"http://r3---sn.-a-.h-/", "http://r3---sn.-a-.h-/", "r3---sn.-a-.h-", 80, "/"}));
+
+// Symbols, which UTS 46 takes and IDNA 2008 alone does not.
+INSTANTIATE_TEST_SUITE_P(
+    symbols, urls,
+    testing::Values(parsed{"http://i\u2764.ws/", "http://xn--i-7iq.ws/", "xn--i-7iq.ws", 80, "/"},
+                    parsed{"http://xn--i-7iq.ws/", "http://xn--i-7iq.ws/", "xn--i-7iq.ws", 80, "/"},
+                    parsed{"http://\U0001f4a9.la/", "http://xn--ls8h.la/", "xn--ls8h.la", 80, "/"},
+                    parsed{"http://\u2603\u3002net/", "http://xn--n3h.net/", "xn--n3h.net", 80, "/"},
+                    parsed{"http://fa\u00df.\u2603.de/", "http://xn--fa-hia.xn--n3h.de/", "xn--fa-hia.xn--n3h.de", 80,
+                           "/"},
+                    parsed{"http://\u2764\ufe0f.x/", "http://xn--qei.x/", "xn--qei.x", 80, "/"}));
+
+// RFC 6874, and as curl takes it. The zone is part of the origin, of no name.
+INSTANTIATE_TEST_SUITE_P(
+    zones, urls,
+    testing::Values(parsed{"http://[fe80::1%25eth0]/x", "http://[fe80::1%25eth0]/x", "fe80::1", 80, "/x"},
+                    parsed{"http://[fe80::1%eth0]:81/x", "http://[fe80::1%25eth0]:81/x", "fe80::1", 81, "/x"},
+                    parsed{"http://[FE80:0::1%251]", "http://[fe80::1%251]/", "fe80::1", 80, "/"}));
 
 // The hosts that browsers show in two scripts, and addresses in all their spellings: what they mean is not to be missed
 // by a check of addresses.
@@ -93,8 +146,8 @@ INSTANTIATE_TEST_SUITE_P(
         parsed{"http://169.254.43518/", "http://169.254.169.254/", "169.254.169.254", 80, "/"},
         parsed{"http://192.168.1.256.example/", "http://192.168.1.256.example/", "192.168.1.256.example", 80, "/"},
         parsed{"http://1.2.3.4a/", "http://1.2.3.4a/", "1.2.3.4a", 80, "/"},
-        parsed{"http://[::ffff:127.0.0.1]/", "http://[::ffff:127.0.0.1]/", "::ffff:127.0.0.1", 80, "/"},
-        parsed{"http://[::FFFF:7f00:1]/", "http://[::ffff:127.0.0.1]/", "::ffff:127.0.0.1", 80, "/"}));
+        parsed{"http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/", "::ffff:7f00:1", 80, "/"},
+        parsed{"http://[::FFFF:7f00:1]/", "http://[::ffff:7f00:1]/", "::ffff:7f00:1", 80, "/"}));
 
 struct refused {
   std::string text;
@@ -114,27 +167,49 @@ TEST_P(bad_urls, are_refused_with_the_reason) {
 
 INSTANTIATE_TEST_SUITE_P(
     http, bad_urls,
-    testing::Values(refused{"", "empty"}, refused{"   ", "empty"}, refused{"example.org", "no scheme"},
-                    refused{"localhost:8080/x", "no scheme"}, refused{"/path", "no scheme"},
-                    refused{"ftp://h/", "scheme 'ftp' is not supported"}, refused{"file:///etc/passwd", "'file'"},
-                    refused{"http:/h/", "'//' is missing"}, refused{"http:///x", "no host"},
-                    refused{"http://:80/", "no host"}, refused{"http://h:0/", "port '0'"},
-                    refused{"http://h:65536/", "port '65536'"}, refused{"http://h:8a/", "port '8a'"},
-                    refused{"http://h:-1/", "port '-1'"}, refused{"http://a b/", "contains ' '"},
-                    refused{"http://a%20b/", "contains ' '"}, refused{"http://a%00b/", "contains '\\x00'"},
-                    refused{"http://a%zz/", "contains '%'"}, refused{"http://h%2Fevil/", "contains '/'"},
-                    refused{"http://h%40evil/", "contains '@'"}, refused{"http://\xC3\x28/", "cannot be written"},
-                    refused{"http://\xE2\x84\x80.example/", "contains '/'"},  // a/c in one character
-                    refused{"http://256.1.1.1/", "not an IPv4 address"}, refused{"http://1.2.3.4.5/", "IPv4"},
-                    refused{"http://1.2..4/", "IPv4"}, refused{"http://4294967296/", "IPv4"},
-                    refused{"http://09.1/", "IPv4"}, refused{"http://1.0x1g.2/", "IPv4"},
-                    refused{"http://a.1/", "IPv4"}, refused{"http://[::1%25lo]/", "not an IPv6 address"},
-                    refused{"http://[::1/", "']'"}, refused{"http://[::g]/", "not an IPv6 address"},
-                    refused{"http://[::1]x/", "after its host"}, refused{"http://h/\r\nX: y", "control character"},
-                    refused{"http://h/\tx", "control character"}, refused{std::string("http://h/\0x", 11), "control"},
-                    refused{"http://h/#\n", "control character"}, refused{"http://h/\x7f", "control character"},
-                    refused{"http://u%0d%0a:p@h/", "control character"},
-                    refused{"http://" + std::string(300, 'a') + "/", "253"}));
+    testing::Values(
+        refused{"", "empty"}, refused{"   ", "empty"}, refused{"example.org", "no scheme"},
+        refused{"localhost:8080/x", "no scheme"}, refused{"/path", "no scheme"},
+        refused{"ftp://h/", "scheme 'ftp' is not supported"}, refused{"file:///etc/passwd", "'file'"},
+        refused{"http:", "no host"}, refused{"http:///", "no host"}, refused{"http://?x", "no host"},
+        refused{"http://:80/", "no host"}, refused{"http://h:0/", "port '0'"},
+        refused{"http://h:65536/", "port '65536'"}, refused{"http://h:8a/", "port '8a'"},
+        refused{"http://h:-1/", "port '-1'"}, refused{"http://a b/", "contains ' '"},
+        refused{"http://a%20b/", "contains ' '"}, refused{"http://a%00b/", "contains '\\x00'"},
+        refused{"http://a%zz/", "contains '%'"}, refused{"http://h%2Fevil/", "contains '/'"},
+        refused{"http://h%40evil/", "contains '@'"}, refused{"http://\xC3\x28/", "cannot be written"},
+        refused{"http://\xE2\x84\x80.example/", "contains '/'"},  // a/c in one character
+        refused{"http://256.1.1.1/", "not an IPv4 address"}, refused{"http://1.2.3.4.5/", "IPv4"},
+        refused{"http://1.2..4/", "IPv4"}, refused{"http://4294967296/", "IPv4"}, refused{"http://09.1/", "IPv4"},
+        refused{"http://1.0x1g.2/", "IPv4"}, refused{"http://a.1/", "IPv4"}, refused{"http://[::1%]/", "zone ''"},
+        refused{"http://[::1%25a%2fb]/", "zone 'a%2fb'"}, refused{"http://[::1%25sixteen-letters-]/", "zone"},
+        refused{"http://[::1%25a b]/", "zone"}, refused{"http://1.2.3.4%25lo/", "contains '%'"},
+        refused{"http://fa\u00df\u2764.de/", "cannot be written in ASCII"}, refused{"http://[::1/", "']'"},
+        refused{"http://[::g]/", "not an IPv6 address"}, refused{"http://[::1]x/", "after its host"},
+        refused{std::string("http://h\0x/", 11), "contains '\\x00'"}, refused{"http://h\x01/", "contains '\\x01'"},
+        refused{"http://h\x7f/", "contains '\\x7F'"}, refused{"http://u%0d%0a:p@h/", "control character"},
+        refused{"http://u\x01@h/", "control character"}, refused{"http://a*b/", "contains '*'"},
+        refused{"http://a,b/", "contains ','"}));
+
+TEST(url, what_it_sends_has_no_controls_and_no_spaces) {
+  for (int byte = 0; byte < 256; ++byte) {
+    const std::string text =
+        std::string("http://h/a") + static_cast<char>(byte) + "b?c" + static_cast<char>(byte) + "d";
+    const std::string sent(url(text).target());
+    EXPECT_TRUE(std::all_of(sent.begin(), sent.end(), [](char c) { return c > ' ' && c < '\x7f'; })) << byte;
+  }
+}
+
+TEST(url, a_zone_is_for_connections_and_in_no_header) {
+  const url value("http://[fe80::1%25eth0]:8080/x");
+  EXPECT_EQ(value.zone(), "eth0");
+  EXPECT_EQ(value.host_header(), "[fe80::1]:8080");
+  EXPECT_EQ(value.authority(), "[fe80::1%25eth0]:8080");
+  EXPECT_NE(value.origin(), url("http://[fe80::1%25eth1]:8080/x").origin());
+  EXPECT_EQ(value.resolve("/y").str(), "http://[fe80::1%25eth0]:8080/y");
+  EXPECT_EQ(url("http://h/").zone(), "");
+  EXPECT_EQ(url("http://h:81/").host_header(), "h:81");
+}
 
 TEST(url, userinfo_is_decoded_and_kept_apart) {
   const url value("https://us%40er:p%3Ass@h/x");
@@ -146,7 +221,9 @@ TEST(url, userinfo_is_decoded_and_kept_apart) {
 TEST(url, failures_name_no_password) {
   for (const char* const wrong :
        {"https://me:secret@h:99999/", "me:secret@h/", "https://me:secret@h o/", "http://me:secret@/",
-        "https://m\x01:secret@h/", "https://m%0ae:secret@h/", "ftp://me:secret@h/a@b", "http://me:se@secret@h:x/"}) {
+        "https://m\x01:secret@h/", "https://m%0ae:secret@h/", "ftp://me:secret@h/a@b", "http://me:se@secret@h:x/",
+        "http:me:secret@h:x/", "http:/me:secret@h:x/", "http:///me:secret@h:x/", "ht\ttp://me:secret@h:x/",
+        "http:\\\\me:secret@h:x/"}) {
     try {
       const url refused(wrong);
       ADD_FAILURE() << wrong;
@@ -155,7 +232,6 @@ TEST(url, failures_name_no_password) {
       EXPECT_NE(std::string_view(failed.what()).find("***@"), std::string_view::npos) << failed.what();
     }
   }
-  EXPECT_THROW(url("http:///a@b"), fanout::error);
 }
 
 TEST(url, authority_is_the_host_header) {
@@ -189,7 +265,24 @@ TEST(url, references_resolve_as_rfc_3986_section_5_4_says) {
                                                         {".g", "http://a/b/c/.g"},
                                                         {"g;x=1/../y", "http://a/b/c/y"},
                                                         {"https://other:8443/z", "https://other:8443/z"},
-                                                        {"a b", "http://a/b/c/a%20b"}})
+                                                        {"a b", "http://a/b/c/a%20b"},
+                                                        {"http:g", "http://a/b/c/g"},
+                                                        {"http:/g", "http://a/g"},
+                                                        {"http:?y", "http://a/b/c/d;p?y"},
+                                                        {"http:", "http://a/b/c/d;p?q"},
+                                                        {"http://g", "http://g/"},
+                                                        {"HTTP:\\\\g", "http://g/"},
+                                                        {"https:/g", "https://g/"},
+                                                        {"https:g", "https://g/"},
+                                                        {"///g/x", "http://g/x"},
+                                                        {"/\\g/x", "http://g/x"},
+                                                        {"\\g", "http://a/g"},
+                                                        {"g\\..\\y", "http://a/b/c/y"},
+                                                        {" /g\t\n", "http://a/g"},
+                                                        {"/\t/g", "http://g/"},
+                                                        {"ht\ttp://g/", "http://g/"},
+                                                        {"g?a\\b{c}'d", "http://a/b/c/g?a\\b{c}%27d"},
+                                                        {"[x]/%/{y}", "http://a/b/c/[x]/%/%7By%7D"}})
     EXPECT_EQ(base.resolve(reference).str(), expected) << reference;
 }
 

@@ -33,8 +33,9 @@ struct cookie_limits {
 /// What is refused: cookies for other domains, for public suffixes ("co.uk", "github.io") and their subdomains' sake,
 /// `Secure` from plain http, names that begin with `__Secure-` or `__Host-` without what these promise, control
 /// characters, and what exceeds the limits. A plain http page cannot replace a cookie set over https. An address has
-/// host-only cookies. A cookie lives for 400 days at most. SameSite says which of a browser's pages may cause a
-/// request; here the caller causes all of them, so it is ignored.
+/// host-only cookies, and one with a zone has none: it is another machine in another zone. A cookie lives for 400 days
+/// at most. SameSite says which of a browser's pages may cause a request; here the caller causes all of them, so it is
+/// ignored.
 ///
 /// Thread safety: all members may be called from any thread; one jar may serve clients on many loops.
 class cookie_jar {

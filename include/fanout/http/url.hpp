@@ -10,12 +10,14 @@ namespace fanout::http {
 
 /// An http(s) URL as a value: parsed once, then only read.
 ///
-/// Parsing repairs what browsers repair: outer spaces are dropped, spaces, non-ASCII bytes and other characters that
-/// RFC 3986 does not allow are percent-encoded, dot segments are removed, scheme and host become lower case, a default
-/// port and the fragment are dropped, an empty path becomes "/", a backslash in a path is a slash. A host in another
-/// script becomes ASCII (UTS 46, non-transitional), and one that ends in a number is an IPv4 address in any of the
-/// spellings the WHATWG URL standard knows: "http://0x7f.1/" is "http://127.0.0.1/". Controls, other schemes, a missing
-/// host or a bad port are refused with a `fanout::error` of kind `invalid_request` that says what is wrong.
+/// A URL is parsed and written as the WHATWG URL standard says, which is what browsers do: outer spaces and controls,
+/// tabs and ends of line are dropped, spaces, non-ASCII bytes, and what else the standard names are percent-encoded,
+/// dot segments are removed, scheme and host become lower case, a default port and the fragment are dropped, an empty
+/// path becomes "/", a backslash before the query is a slash. A host in another script becomes ASCII (UTS 46,
+/// non-transitional), and one that ends in a number is an IPv4 address in any of the spellings the standard knows:
+/// "http://0x7f.1/" is "http://127.0.0.1/". Other schemes, a missing host or a bad port are refused with a
+/// `fanout::error` of kind `invalid_request` that says what is wrong. docs/http-client.md lists what differs from the
+/// standard.
 ///
 /// ```cpp
 /// http::url page("HTTP://Example.org:80/a b?q=ü#top");
@@ -37,8 +39,16 @@ class url {
   /// Lower case and ASCII; an IPv6 address without its brackets.
   std::string_view host() const noexcept { return std::string_view(text_).substr(host_begin_, host_size_); }
   std::uint16_t port() const noexcept { return port_; }
-  /// Host and, unless it is the scheme's default, port: the Host header, IPv6 in brackets.
+  /// The zone of an IPv6 address, "eth0" of "http://[fe80::1%25eth0]/" (RFC 6874); else empty. It says which of this
+  /// machine's networks the address is on: connections need it, and no header has it.
+  std::string_view zone() const noexcept {
+    return zone_size_ == 0 ? std::string_view{}
+                           : std::string_view(text_).substr(host_begin_ + host_size_ + zone_mark.size(), zone_size_);
+  }
+  /// Host and, unless it is the scheme's default, port; IPv6 in brackets, with its zone.
   std::string_view authority() const noexcept;
+  /// The same without a zone: the Host header.
+  std::string host_header() const;
   /// The same with the port in any case, for messages.
   std::string host_and_port() const;
   /// Scheme, host and port: what a connection is made to.
@@ -50,7 +60,7 @@ class url {
   /// "user:password" with percent-encoding removed; empty when the URL names no user.
   const std::string& userinfo() const noexcept { return userinfo_; }
 
-  /// The URL that `reference` (a Location header, a link) means when found on this page (RFC 3986 section 5).
+  /// The URL that `reference` (a Location header, a link) means when found on this page.
   /// Errors as for the constructor.
   url resolve(std::string_view reference) const;
 
@@ -59,6 +69,8 @@ class url {
   }
 
  private:
+  static constexpr std::string_view zone_mark = "%25";
+
   bool parse_plain(std::string_view text);
   void parse_general(std::string_view text);
 
@@ -68,6 +80,7 @@ class url {
   std::uint32_t target_begin_ = 0;
   std::uint16_t port_ = 0;
   std::uint8_t host_begin_ = 0;
+  std::uint8_t zone_size_ = 0;
   bool secure_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include "http/connect/dial.hpp"
 
 #include <fanout/base/failure.hpp>
+#include <fanout/http/detail/text.hpp>
 
 #include "http/connect/connection_race.hpp"
 #include "http/dns/address_order.hpp"
@@ -9,10 +10,12 @@
 
 #include <fmt/format.h>
 
+#include <net/if.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -52,7 +55,7 @@ std::string whom(const connect_context& context) {
 
 address_list addresses_of(const lookup& names, std::string_view host) {
   // This machine's own name means IPv4 first: few servers on it listen on both.
-  if (host.ends_with("localhost") || host.ends_with("localhost.")) {
+  if (is_localhost(host)) {
     address_list both = names.addresses(family::v4);
     both.insert(both.end(), names.addresses(family::v6).begin(), names.addresses(family::v6).end());
     return both;
@@ -64,6 +67,18 @@ address_list addresses_of(const lookup& names, std::string_view host) {
 
 std::string connect_context::peer() const {
   return target.host_and_port();
+}
+
+std::string host_to_dial(const url& target) {
+  std::string host(target.host());
+  if (target.zone().empty()) return host;
+  const std::string zone(target.zone());
+  const bool is_number = std::all_of(zone.begin(), zone.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const unsigned index = ::if_nametoindex(zone.c_str());
+  if (index == 0 && !is_number)
+    throw error(failure_kind::connect, fmt::format("no connection to {}: this machine has no network interface '{}'",
+                                                   target.authority(), printable(zone)));
+  return host.append("%").append(index == 0 ? zone : std::to_string(index));
 }
 
 void connect_context::resumed(boost::system::error_code waited) const {

@@ -34,6 +34,10 @@ struct connect_context {
   void resumed(boost::system::error_code waited) const;
 };
 
+/// The host of `target` as `dial` takes it: an IPv6 address with the number of its zone. Throws a `fanout::error` of
+/// kind `connect` when this machine has no network interface of the zone's name.
+std::string host_to_dial(const url& target);
+
 /// Looks `host` up and connects to whichever of its addresses answers first (RFC 8305). `wake` is
 /// notified of deadlines, too. Throws a `fanout::error` of kind `dns`, `connect`, `timeout`, and
 /// `refused_by_policy` when `checked` and no address is a public one.

@@ -160,7 +160,7 @@ cookie_jar::~cookie_jar() = default;
 
 bool cookie_jar::store(const url& from, std::string_view header) {
   auto parsed = parse_set_cookie(header, state_->now(), state_->limits.cookie_bytes);
-  if (!parsed || from.empty() || (parsed->secure && !from.secure())) return false;
+  if (!parsed || from.empty() || !from.zone().empty() || (parsed->secure && !from.secure())) return false;
   cookie made;
   made.domain = from.host();
   if (!parsed->domain.empty()) {
@@ -187,6 +187,7 @@ std::string cookie_jar::header_for(const url& to) {
   const std::string host(to.host());
   const std::string_view path = path_of(to);
   std::string header;
+  if (!to.zone().empty()) return header;
   const std::lock_guard guard(state_->lock);
   const auto site = state_->sites.find(registrable_domain(host));
   if (site == state_->sites.end()) return header;

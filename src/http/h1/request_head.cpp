@@ -90,12 +90,14 @@ void write_head(std::string& out, const request& what, std::string_view user_age
   // The URL was freed of controls and spaces when it was parsed.
   out.append(method).append(" ").append(what.url.target()).append(" HTTP/1.1\r\n");
   const std::size_t host_at = out.size();
+  const std::string without_zone = what.url.zone().empty() ? std::string{} : what.url.host_header();
+  const std::string_view host = without_zone.empty() ? what.url.authority() : without_zone;
   given_fields given;
   if (what.headers.empty()) {
-    add_field(out, "Host", what.url.authority());
+    add_field(out, "Host", host);
   } else {
     given = add_given(out, what, body);
-    if (!given.host) out.insert(host_at, fmt::format("Host: {}\r\n", what.url.authority()));
+    if (!given.host) out.insert(host_at, fmt::format("Host: {}\r\n", host));
   }
   for (const std::string& name : what.without) leave_out(name, given);
   if (!given.user_agent) add_field(out, "User-Agent", user_agent);

@@ -8,13 +8,12 @@
 #include <idn2.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <memory>
 
 namespace fanout::http {
 namespace {
-
-constexpr std::size_t longest_name = 253;  // RFC 1035 section 2.3.4, written as text
 
 bool is_digit(char c) noexcept {
   return c >= '0' && c <= '9';
@@ -76,14 +75,55 @@ bool ends_in_number(std::string_view host) {
   return last.size() >= 2 && last[0] == '0' && lower(last[1]) == 'x' && parse_part(last).has_value();
 }
 
-parsed_host to_ascii(const std::string& name) {
+int convert(const std::string& name, int flags, std::string& into) {
   char* converted = nullptr;
-  const int result = idn2_to_ascii_8z(name.c_str(), &converted, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
+  const int result = idn2_to_ascii_8z(name.c_str(), &converted, flags | IDN2_NFC_INPUT);
   const std::unique_ptr<char, void (*)(void*)> owned(converted, idn2_free);
+  if (result == IDN2_OK) into = converted;
+  return result;
+}
+
+// What transitional processing would write differently: sharp s, final sigma, the zero-width joiners.
+bool has_deviation(std::string_view label) noexcept {
+  for (const std::string_view each : {"\u00df", "\u1e9e", "\u03c2", "\u200c", "\u200d"})
+    if (label.find(each) != label.npos) return true;
+  return false;
+}
+
+// The library takes symbols, which browsers take and IDNA 2008 does not, in transitional processing only. So whoever
+// has a symbol is converted label by label, and only a label that means the same in both ways by the second one.
+int convert_labels(const std::string& name, std::string& into) {
+  std::string whole;
+  // Full stops in other scripts are full stops (UTS 46).
+  constexpr std::string_view stops[] = {".", "\u3002", "\uff0e", "\uff61"};
+  for (std::string_view rest = name;;) {
+    std::size_t end = rest.npos, stop = 0;
+    for (const std::string_view each : stops)
+      if (const std::size_t found = rest.find(each); found < end) end = found, stop = each.size();
+    const std::string label(rest.substr(0, end));
+    std::string converted = label;
+    if (!is_ascii(label)) {
+      int result = convert(label, IDN2_NONTRANSITIONAL, converted);
+      if (result == IDN2_DISALLOWED && !has_deviation(label)) result = convert(label, IDN2_TRANSITIONAL, converted);
+      if (result != IDN2_OK) return result;
+    }
+    whole += converted;
+    if (end == rest.npos) break;
+    whole += '.';
+    rest.remove_prefix(end + stop);
+  }
+  into = std::move(whole);
+  return IDN2_OK;
+}
+
+parsed_host to_ascii(const std::string& name) {
+  std::string converted;
+  int result = convert(name, IDN2_NONTRANSITIONAL, converted);
+  if (result == IDN2_DISALLOWED) result = convert_labels(name, converted);
   if (result != IDN2_OK)
     return {.error = fmt::format("its host name '{}' cannot be written in ASCII ({})", printable(name),
                                  idn2_strerror(result))};
-  return {.text = converted};
+  return {.text = std::move(converted)};
 }
 
 }  // namespace
@@ -126,10 +166,29 @@ bool is_dotted_decimal(std::string_view host) noexcept {
 
 std::string parse_ipv6(std::string_view written) {
   in6_addr address{};
-  char shortest[INET6_ADDRSTRLEN];
-  if (::inet_pton(AF_INET6, std::string(written).c_str(), &address) != 1) return {};
   if (written.find('\0') != written.npos) return {};
-  return ::inet_ntop(AF_INET6, &address, shortest, sizeof shortest);
+  if (::inet_pton(AF_INET6, std::string(written).c_str(), &address) != 1) return {};
+  std::array<unsigned, 8> pieces;
+  for (std::size_t i = 0; i < pieces.size(); ++i)
+    pieces[i] = static_cast<unsigned>(address.s6_addr[2 * i]) << 8 | address.s6_addr[2 * i + 1];
+  // The first of the longest runs of zeros that are two or more becomes "::".
+  std::size_t longest = 0, longest_at = 0;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    std::size_t run = 0;
+    while (i + run < pieces.size() && pieces[i + run] == 0) ++run;
+    if (run > longest) longest = run, longest_at = i;
+  }
+  std::string text;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (longest > 1 && i == longest_at) {
+      text += "::";
+      i += longest - 1;
+      continue;
+    }
+    if (!text.empty() && text.back() != ':') text += ':';
+    text += fmt::format("{:x}", pieces[i]);
+  }
+  return text;
 }
 
 parsed_host parse_host(std::string_view written) {
@@ -142,7 +201,6 @@ parsed_host parse_host(std::string_view written) {
   }
   for (char& c : name) c = lower(c);
   if (name.empty()) return {.error = "it names no host"};
-  if (name.size() > longest_name) return {.error = "its host name is longer than 253 characters"};
   for (const char c : name) {
     const bool allowed = (c >= 'a' && c <= 'z') || is_digit(c) || c == '.' || c == '-' || c == '_';
     if (!allowed) return {.error = fmt::format("its host name contains '{}'", printable({&c, 1}))};

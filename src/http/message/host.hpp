@@ -16,7 +16,8 @@ struct parsed_host {
   std::string error = {};  ///< not empty: what is wrong, to follow "the URL cannot be fetched: "
 };
 
-/// Percent-decoded, and in other scripts than ASCII by UTS 46, non-transitional (so that "straße" stays what it is).
+/// Percent-decoded, and in other scripts than ASCII by UTS 46, non-transitional (so that "straße" stays what it is),
+/// symbols included (so that "☃.net" is "xn--n3h.net"). How long a name may be is for name servers to say.
 /// What ends in a number is an IPv4 address: "0x7f.1", "2130706433" and "017700000001" are all 127.0.0.1, and one that
 /// is no address is refused.
 parsed_host parse_host(std::string_view written);
@@ -31,7 +32,8 @@ bool may_be_ipv4(std::string_view host) noexcept;
 /// Whether `host` is an IPv4 address in dotted decimal, as `parse_host` writes it.
 bool is_dotted_decimal(std::string_view host) noexcept;
 
-/// An IPv6 address in its shortest form (RFC 5952); empty when `written`, without brackets, is none.
+/// An IPv6 address as the WHATWG URL standard writes it, in its shortest form and in hexadecimal; empty when `written`,
+/// without brackets, is none.
 std::string parse_ipv6(std::string_view written);
 
 }  // namespace fanout::http

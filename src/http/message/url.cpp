@@ -4,8 +4,6 @@
 
 #include "http/message/host.hpp"
 
-#include <boost/url.hpp>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -13,12 +11,12 @@
 namespace fanout::http {
 namespace {
 
-namespace urls = boost::urls;
-
 // What each byte is to the parser of plain URLs and to the repair of others.
 enum : std::uint8_t {
-  in_host = 1,    // lower-case letters, digits, '.', '-', '_': a host name as it is sent
-  in_target = 2,  // allowed in a path or query as it stands (RFC 3986), '%' excluded
+  in_host = 1,      // lower-case letters, digits, '.', '-', '_': a host name as it is sent
+  in_target = 2,    // stands for itself in a path and in a query, and means nothing to the parser
+  coded_path = 4,   // percent-encoded in a path (WHATWG URL, "path percent-encode set")
+  coded_query = 8,  // percent-encoded in a query ("special-query percent-encode set")
 };
 
 constexpr auto byte_classes = [] {
@@ -28,7 +26,11 @@ constexpr auto byte_classes = [] {
   };
   mark("abcdefghijklmnopqrstuvwxyz0123456789.-_", in_host | in_target);
   mark("ABCDEFGHIJKLMNOPQRSTUVWXYZ", in_target);
-  mark("~!$&'()*+,;=:@/?", in_target);
+  mark("~!$&()*+,;=:@/?", in_target);
+  mark("\"#<>?`{}^", coded_path);
+  mark("\"#<>'", coded_query);
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    if (i <= ' ' || i >= 0x7f) classes[i] = coded_path | coded_query;
   return classes;
 }();
 
@@ -40,10 +42,26 @@ bool is_hex(char c) noexcept {
   return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'f');
 }
 
+bool is_slash(char c) noexcept {
+  return c == '/' || c == '\\';
+}
+
+// The scheme, or empty when `text` does not begin with one (RFC 3986 section 3.1).
+std::string_view scheme_of(std::string_view text) noexcept {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == ':') return text.substr(0, i);
+    const bool letter = lower(c) >= 'a' && lower(c) <= 'z';
+    if (!letter && (i == 0 || ((c < '0' || c > '9') && c != '+' && c != '-' && c != '.'))) break;
+  }
+  return {};
+}
+
 // User names and passwords stay out of messages.
 std::string without_user(std::string_view text) {
-  const std::size_t slashes = text.find("//");
-  const std::size_t begin = slashes == text.npos ? 0 : slashes + 2;
+  const std::string_view scheme = scheme_of(text);
+  std::size_t begin = scheme.empty() ? 0 : scheme.size() + 1;
+  while (begin < text.size() && is_slash(text[begin])) ++begin;
   const std::size_t at = text.substr(0, text.find_first_of("/?#\\", begin)).rfind('@');
   if (at == text.npos || at < begin) return std::string(text);
   return std::string(text.substr(0, begin)).append("***").append(text.substr(at));
@@ -54,31 +72,41 @@ std::string without_user(std::string_view text) {
               "the URL '" + printable(without_user(text)) + "' cannot be fetched: " + why);
 }
 
-std::string_view trim_spaces(std::string_view text) noexcept {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
+constexpr std::string_view dropped_anywhere = "\t\n\r";
+
+// What browsers drop: spaces and controls around a URL, tabs and ends of line in it. `storage` holds what is left of
+// one that had any.
+std::string_view cleaned(std::string_view text, std::string& storage) {
+  const auto is_outer = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
+  while (!text.empty() && is_outer(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_outer(text.back())) text.remove_suffix(1);
+  if (text.find_first_of(dropped_anywhere) == text.npos) return text;
+  storage.assign(text);
+  std::erase_if(storage, [](char c) { return dropped_anywhere.find(c) != dropped_anywhere.npos; });
+  return storage;
 }
 
-void refuse_controls(std::string_view text) {
-  for (const char c : text)
-    if (is_control(c)) refuse(text, "it contains a control character");
-}
-
-// Percent-encodes what RFC 3986 does not allow, as a browser does, and leaves what is encoded already.
-std::string repair(std::string_view text) {
+void percent_encode(std::string& onto, std::string_view text, std::uint8_t which) {
   constexpr std::string_view digits = "0123456789ABCDEF";
-  std::string result;
-  result.reserve(text.size() + 16);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const bool encoded = c == '%' && i + 2 < text.size() && is_hex(text[i + 1]) && is_hex(text[i + 2]);
-    if (encoded || is(c, in_target)) {
-      result += c;
+  for (const char c : text) {
+    if (!is(c, which)) {
+      onto += c;
     } else {
       const auto byte = static_cast<unsigned char>(c);
-      result.append("%").append({digits[byte >> 4], digits[byte & 15]});
+      onto.append("%").append({digits[byte >> 4], digits[byte & 15]});
     }
+  }
+}
+
+// A '%' that encodes nothing stands for itself, in a URL as in a user name.
+std::string decoded(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool encoded = text[i] == '%' && i + 2 < text.size() && is_hex(text[i + 1]) && is_hex(text[i + 2]);
+    unsigned byte = 0;
+    if (encoded) std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16);
+    result += encoded ? static_cast<char>(byte) : text[i];
+    if (encoded) i += 2;
   }
   return result;
 }
@@ -103,6 +131,20 @@ std::string checked_host(std::string_view whole, std::string_view host, bool bra
   return std::move(parsed.text);
 }
 
+// Cuts the zone off the text of an IPv6 address. It is written "%25eth0" (RFC 6874), and by many "%eth0".
+std::string_view cut_zone(std::string_view whole, std::string_view& address) {
+  const std::size_t mark = address.find('%');
+  if (mark == address.npos) return {};
+  std::string_view zone = address.substr(mark + 1);
+  address = address.substr(0, mark);
+  if (zone.size() > 2 && zone.starts_with("25")) zone.remove_prefix(2);
+  const auto allowed = [](char c) { return is(lower(c), in_host) || c == '~'; };
+  // The system's names of interfaces have at most 15 bytes (IFNAMSIZ).
+  if (zone.empty() || zone.size() > 15 || !std::all_of(zone.begin(), zone.end(), allowed))
+    refuse(whole, "the zone '" + printable(zone) + "' of its IPv6 address is no name of a network interface");
+  return zone;
+}
+
 // A segment of dots, also where they are percent-encoded, as browsers see it; 0 for any other.
 int dots_in(std::string_view segment) noexcept {
   int dots = 0;
@@ -118,12 +160,19 @@ int dots_in(std::string_view segment) noexcept {
   return segment.empty() ? dots : 0;
 }
 
-// A backslash in a path is a slash to browsers: what comes after one must not look like a host to us and like a path
-// to them, or the reverse.
-std::string with_slashes(std::string_view text) {
-  std::string result(text);
-  const auto end = result.begin() + static_cast<std::ptrdiff_t>(std::min(result.find_first_of("?#"), result.size()));
-  std::replace(result.begin(), end, '\\', '/');
+// Path and query as they are sent, of what follows the authority of a URL. A backslash in a path is a slash to
+// browsers: what comes after one must not look like a host to us and like a path to them, or the reverse.
+std::string written_target(std::string_view text) {
+  const std::size_t mark = std::min(text.find('?'), text.size());
+  std::string path(text.substr(0, mark));
+  std::replace(path.begin(), path.end(), '\\', '/');
+  std::string result;
+  result.reserve(text.size() + 16);
+  if (!path.starts_with('/')) result += '/';
+  percent_encode(result, path, coded_path);
+  if (mark == text.size()) return result;
+  result += '?';
+  percent_encode(result, text.substr(mark + 1), coded_query);
   return result;
 }
 
@@ -146,22 +195,6 @@ std::string without_dot_segments(std::string_view target) {
   return result.append(target.substr(path_size));
 }
 
-// The scheme, or empty when `text` does not begin with one (RFC 3986 section 3.1).
-std::string_view scheme_of(std::string_view text) noexcept {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == ':') return text.substr(0, i);
-    const bool letter = lower(c) >= 'a' && lower(c) <= 'z';
-    if (!letter && (i == 0 || ((c < '0' || c > '9') && c != '+' && c != '-' && c != '.'))) break;
-  }
-  return {};
-}
-
-std::string decoded(std::string_view text) {
-  urls::pct_string_view view(text);
-  return view.decode();
-}
-
 }  // namespace
 
 url::url(std::string_view text) {
@@ -171,6 +204,12 @@ url::url(std::string_view text) {
 std::string_view url::authority() const noexcept {
   const std::size_t begin = secure_ ? 8 : 7;
   return text_.empty() ? std::string_view{} : std::string_view(text_).substr(begin, target_begin_ - begin);
+}
+
+std::string url::host_header() const {
+  std::string result(authority());
+  if (zone_size_ > 0) result.erase(1 + host_size_, zone_mark.size() + zone_size_);
+  return result;
 }
 
 std::string url::host_and_port() const {
@@ -211,8 +250,6 @@ bool url::parse_plain(std::string_view text) {
     if (text[i] != '%' || i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return false;
     if (text[i - 1] == '/' && text[i + 1] == '2') return false;
   }
-  for (std::size_t k = i; k < text.size(); ++k)
-    if (is_control(text[k])) return false;
   text_.assign(text.substr(0, i));
   host_begin_ = static_cast<std::uint8_t>(begin);
   host_size_ = static_cast<std::uint32_t>(host_size);
@@ -222,43 +259,45 @@ bool url::parse_plain(std::string_view text) {
   return true;
 }
 
-void url::parse_general(std::string_view whole) {
-  const std::string_view text = trim_spaces(whole);
-  if (text.empty()) refuse(whole, "it is empty");
-  if (text.size() > 1024 * 1024) refuse(whole, "it is longer than 1 MiB");
-  refuse_controls(whole);
-  const std::string_view scheme = scheme_of(text);
+void url::parse_general(std::string_view given) {
+  std::string storage;
+  const std::string_view whole = cleaned(given, storage);
+  if (whole.empty()) refuse(whole, "it is empty");
+  if (whole.size() > 1024 * 1024) refuse(whole, "it is longer than 1 MiB");
+  const std::string_view scheme = scheme_of(whole);
   const bool secure = equal_ignoring_case(scheme, "https");
   if (!secure && !equal_ignoring_case(scheme, "http")) {
-    if (scheme.empty() || !text.substr(scheme.size()).starts_with("://"))
+    if (scheme.empty() || !whole.substr(scheme.size()).starts_with("://"))
       refuse(whole, "it has no scheme; write http:// or https:// before it");
     refuse(whole, "the scheme '" + printable(scheme) + "' is not supported, only http and https are");
   }
-  std::string_view rest = text.substr(scheme.size() + 1);
-  if (!rest.starts_with("//")) refuse(whole, "'//' is missing after the scheme");
-  rest.remove_prefix(2);
+  // However many slashes there are: browsers find the host behind them.
+  std::string_view rest = whole.substr(scheme.size() + 1);
+  while (!rest.empty() && is_slash(rest.front())) rest.remove_prefix(1);
   rest = rest.substr(0, rest.find('#'));
   const std::size_t authority_size = std::min(rest.find_first_of("/?\\"), rest.size());
   std::string_view authority = rest.substr(0, authority_size);
-  std::string target = repair(with_slashes(rest.substr(authority_size)));
-  if (target.empty() || target.front() != '/') target.insert(target.begin(), '/');
+  std::string target = written_target(rest.substr(authority_size));
   if (target.find("/.") != std::string::npos || target.find("/%2") != std::string::npos)
     target = without_dot_segments(target);
 
   const std::size_t at = authority.rfind('@');
+  std::string userinfo;
   if (at != std::string_view::npos) {
-    std::string user = repair(authority.substr(0, at));
+    userinfo = decoded(authority.substr(0, at));
+    if (authority.substr(0, at).find(':') == std::string_view::npos) userinfo += ':';
     authority.remove_prefix(at + 1);
-    if (user.find(':') == std::string::npos) user += ':';
-    userinfo_ = decoded(user);
-    if (std::any_of(userinfo_.begin(), userinfo_.end(), is_control))
+    if (std::any_of(userinfo.begin(), userinfo.end(), is_control))
       refuse(whole, "its user name or password contains a control character");
+    if (userinfo == ":") userinfo.clear();
   }
   const bool bracketed = authority.starts_with('[');
   std::size_t host_end = bracketed ? authority.find(']') : authority.find(':');
   if (bracketed && host_end == std::string_view::npos) refuse(whole, "the ']' after its IPv6 address is missing");
   host_end = std::min(host_end, authority.size());
-  const std::string host = checked_host(whole, authority.substr(bracketed, host_end - bracketed), bracketed);
+  std::string_view written = authority.substr(bracketed, host_end - bracketed);
+  const std::string_view zone = bracketed ? cut_zone(whole, written) : std::string_view{};
+  const std::string host = checked_host(whole, written, bracketed);
   std::string_view port = authority.substr(host_end + bracketed);
   if (!port.empty() && port.front() != ':') refuse(whole, "there is '" + printable(port) + "' after its host");
   if (!port.empty()) port.remove_prefix(1);
@@ -266,26 +305,31 @@ void url::parse_general(std::string_view whole) {
 
   port_ = port.empty() ? default_port : checked_port(whole, port);
   secure_ = secure;
+  userinfo_ = std::move(userinfo);
   text_ = secure ? "https://" : "http://";
   host_begin_ = static_cast<std::uint8_t>(text_.size() + bracketed);
   host_size_ = static_cast<std::uint32_t>(host.size());
-  text_ += bracketed ? "[" + host + "]" : host;
+  zone_size_ = static_cast<std::uint8_t>(zone.size());
+  text_.append(bracketed ? "[" : "").append(host);
+  if (!zone.empty()) text_.append(zone_mark).append(zone);
+  if (bracketed) text_ += ']';
   if (port_ != default_port) text_ += ":" + std::to_string(port_);
   target_begin_ = static_cast<std::uint32_t>(text_.size());
   text_ += target;
-
-  // Boost.URL has the last word on the syntax.
-  if (const auto parsed = urls::parse_uri(text_); !parsed)
-    refuse(whole, "it is malformed: " + parsed.error().message());
 }
 
 url url::resolve(std::string_view reference) const {
-  refuse_controls(reference);
-  const std::string repaired = with_slashes(trim_spaces(reference));
-  const std::string_view text = repaired;
-  if (!scheme_of(text).empty()) return url(text);
-  if (text.starts_with("//")) return url(std::string(scheme()).append(":").append(text));
-  if (text.starts_with('/')) return url(std::string(origin()).append(text));
+  std::string storage;
+  std::string_view text = cleaned(reference, storage);
+  if (const std::string_view named = scheme_of(text); !named.empty()) {
+    // A scheme of its own makes a reference absolute, unless it is the page's and no "//" follows.
+    const std::string_view rest = text.substr(named.size() + 1);
+    if (!equal_ignoring_case(named, scheme()) || rest.starts_with("//")) return url(text);
+    text = rest;
+  }
+  const bool from_root = !text.empty() && is_slash(text.front());
+  if (from_root && text.size() > 1 && is_slash(text[1])) return url(std::string(scheme()).append(":").append(text));
+  if (from_root) return url(std::string(origin()).append(text));
   std::string_view base = target();
   base = base.substr(0, base.find('?'));
   std::string result(origin());

@@ -92,6 +92,7 @@ proxy_server parse_proxy(std::string_view text) {
   const std::string_view after_user = rest.substr(rest.rfind('@') + 1);
   const bool port_given = after_user.find(':', after_user.starts_with('[') ? after_user.find(']') : 0) != rest.npos &&
                           !after_user.ends_with(':');
+  if (!parsed.zone().empty()) refuse(text, "an address with a zone is for servers alone");
   result.host = parsed.host();
   result.port = port_given ? parsed.port() : result.kind == proxy_kind::https ? 443 : 1080;
   if (const std::string& both = parsed.userinfo(); !both.empty()) {
@@ -163,7 +164,7 @@ proxy_rules make_proxy_rules(const std::string& proxy, const std::string& no_pro
 }
 
 void rewrite_for_proxy(std::string& head, const request& what, const proxy_server& proxy) {
-  head.insert(what.method.size() + 1, what.url.origin());
+  head.insert(what.method.size() + 1, fmt::format("{}://{}", what.url.scheme(), what.url.host_header()));
   if (proxy.authorization.empty() || what.headers.contains("proxy-authorization")) return;
   head.insert(head.find("\r\n") + 2, fmt::format("Proxy-Authorization: {}\r\n", proxy.authorization));
 }
