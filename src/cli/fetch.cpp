@@ -151,7 +151,12 @@ class fetch_sink {
 /// The cookies of a run that keeps them; what is wrong with their file is known before the first request.
 std::shared_ptr<http::cookie_jar> jar_of(const fetch::settings& how) {
   try {
-    return fetch::cookie_jar_of(how);
+    http::skipped_lines skipped;
+    auto jar = fetch::cookie_jar_of(how, &skipped);
+    if (skipped.count > 0)
+      tell(fmt::format("fanout fetch: {}: skipped {} line{} that cannot be read; the first: {}\n", how.cookie_file,
+                       skipped.count, skipped.count == 1 ? "" : "s", skipped.first));
+    return jar;
   } catch (const std::runtime_error& refused) {
     throw usage_error(fmt::format("--cookie: {}", refused.what()));
   }

@@ -95,7 +95,7 @@ void take_response(const settings& how, http::response&& response, record& resul
 
 }  // namespace
 
-std::shared_ptr<http::cookie_jar> cookie_jar_of(const settings& how) {
+std::shared_ptr<http::cookie_jar> cookie_jar_of(const settings& how, http::skipped_lines* skipped) {
   if (!how.use_cookies) return nullptr;
   static std::mutex lock;
   static std::map<std::string, std::shared_ptr<http::cookie_jar>> jars;
@@ -103,7 +103,7 @@ std::shared_ptr<http::cookie_jar> cookie_jar_of(const settings& how) {
   auto& jar = jars[how.cookie_file];
   if (!jar) {
     auto made = std::make_shared<http::cookie_jar>();
-    if (!how.cookie_file.empty()) made->load(how.cookie_file);
+    if (!how.cookie_file.empty()) made->load(how.cookie_file, skipped);
     jar = std::move(made);
   }
   return jar;

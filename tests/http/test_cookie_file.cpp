@@ -79,8 +79,40 @@ TEST_F(cookie_file, with_what_no_server_may_set_is_read_without_it) {
   EXPECT_EQ(jar_.header_for(url("http://h.example/")), "good=1");
 }
 
+// As extensions of browsers, Python and people write them.
+TEST_F(cookie_file, in_its_dialects_is_read) {
+  const std::string path = directory_.write("dialects",
+                                            "\xef\xbb\xbfh.example\tFALSE\t/\tFALSE\t1700000060.987654\tfraction\t1\n"
+                                            "h.example\tFALSE\t/\tFALSE\t0\tempty\n"
+                                            "h.example\tFALSE\t/\tFALSE\t\tsession\t2\n"
+                                            " \t\n"
+                                            "Set-Cookie: header=3; Domain=.h.example; Path=/; Max-Age=60\n"
+                                            "set-cookie:lower=4;\tdomain=h.example; HttpOnly\r\n");
+  fanout::http::skipped_lines skipped;
+  EXPECT_EQ(jar_.load(path, &skipped), 5u);
+  EXPECT_EQ(skipped.count, 0u);
+  EXPECT_EQ(jar_.header_for(url("http://h.example/")), "fraction=1; empty=; session=2; header=3; lower=4");
+  EXPECT_EQ(jar_.header_for(url("http://below.h.example/")), "header=3; lower=4");
+  now_ += seconds(60);
+  EXPECT_EQ(jar_.header_for(url("http://h.example/")), "empty=; session=2; lower=4");
+}
+
+TEST_F(cookie_file, lines_that_are_no_cookies_are_counted_and_the_rest_is_read) {
+  const std::string path = directory_.write("mixed",
+                                            "# comment\n<html>\x1b[31m\nh.example\tFALSE\t/\tFALSE\t0\ta\t1\n"
+                                            "h.example\tFALSE\t/\tFALSE\t12.x\tb\t1\n"
+                                            "Set-Cookie: whose=1\nSet-Cookie: d=1; Domain=co.uk\n"
+                                            "h.example\tFALSE\t/\tFALSE\t0\tc\t1\n");
+  fanout::http::skipped_lines skipped;
+  EXPECT_EQ(jar_.load(path, &skipped), 2u) << "nobody may set one for co.uk";
+  EXPECT_EQ(skipped.count, 3u);
+  EXPECT_THAT(skipped.first, testing::StartsWith("line 2 is not in the Netscape format"));
+  EXPECT_EQ(skipped.first.find('\x1b'), std::string::npos);
+  EXPECT_EQ(jar_.header_for(url("http://h.example/")), "a=1; c=1");
+}
+
 TEST_F(cookie_file, of_another_format_is_refused_with_its_line) {
-  for (const char* line : {"a=b", "h\tFALSE\t/\tFALSE\t0\ta", "h\tFALSE\t/\tFALSE\t0\ta\t1\t2",
+  for (const char* line : {"a=b", "h\tFALSE\t/\tFALSE\t0", "h\tFALSE\t/\tFALSE\t0\ta\t1\t2",
                            "h\tyes\t/\tFALSE\t0\ta\t1", "h\tFALSE\t/\tFALSE\tsoon\ta\t1", "<html>\x1b[31m"}) {
     const std::string path = directory_.write("bad", std::string("# comment\n") + line + "\n");
     EXPECT_THAT(failure(path), testing::AllOf(HasSubstr(path + ": line 2"), HasSubstr("seven fields")));

@@ -40,6 +40,19 @@ TEST(cookie_parser, attributes_in_any_case_of_which_the_last_counts) {
   EXPECT_EQ(parsed("a=b; Path=relative")->path, "");
 }
 
+// RFC 6265bis section 5.6 takes the tab out of the controls that make it ignore a header.
+TEST(cookie_parser, a_tab_between_attributes_is_a_blank) {
+  const auto all = parsed("\ta\t=\tb\t;\tPath=/x\t;\tSecure\t");
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->name, "a");
+  EXPECT_EQ(all->value, "b");
+  EXPECT_EQ(all->path, "/x");
+  EXPECT_TRUE(all->secure);
+  EXPECT_FALSE(parsed("a\tb=c")) << "two fields of a file";
+  EXPECT_FALSE(parsed("a=b\tc"));
+  EXPECT_EQ(parsed("a=b; Path=/x\ty")->path, "");
+}
+
 TEST(cookie_parser, an_age_goes_before_a_date_and_neither_beyond_400_days) {
   EXPECT_EQ(parsed("a=b; Max-Age=60; Expires=Thu, 01 Jan 2099 00:00:00 GMT")->expires, now + 60s);
   EXPECT_EQ(parsed("a=b; Max-Age=99999999999999")->expires, now + longest_cookie_life);

@@ -15,7 +15,8 @@
 /// The task of a bulk fetch: one URL in, one record out, in any process.
 namespace fanout::http {
 class cookie_jar;
-}
+struct skipped_lines;
+}  // namespace fanout::http
 
 namespace fanout::fetch {
 
@@ -118,7 +119,7 @@ struct record {
 
 /// The jar of exchanges with these settings in this process; null when they use no cookies. Settings that begin with
 /// the same file share one. Throws `std::runtime_error` when the file cannot be read.
-std::shared_ptr<http::cookie_jar> cookie_jar_of(const settings& how);
+std::shared_ptr<http::cookie_jar> cookie_jar_of(const settings& how, http::skipped_lines* skipped = nullptr);
 
 /// Throws the `fanout::error` of every exchange with these settings that no exchange is needed to find: a proxy, an
 /// address of `resolve`, a file of certificates or a key that cannot be read.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,12 @@ struct cookie {
   bool secure = false;     ///< sent over https only
   bool http_only = false;  ///< means something to scripts; kept for the file
   std::optional<std::chrono::sys_seconds> expires = {};  ///< empty: when the jar is destroyed
+};
+
+/// The lines of a cookie file that are no cookies.
+struct skipped_lines {
+  std::size_t count = 0;
+  std::string first = {};  ///< where the first one is, and what is wrong with it
 };
 
 }  // namespace fanout::http

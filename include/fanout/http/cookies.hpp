@@ -60,10 +60,11 @@ class cookie_jar {
   std::size_t size() const;
   void clear();
 
-  /// Adds the cookies of a file in the Netscape format, which curl and wget read and write. Returns how many it took:
-  /// expired ones, and those that no server could have set, are left out. Throws `std::runtime_error` that names the
-  /// file, and the line that is not in that format.
-  std::size_t load(const std::string& path);
+  /// Adds the cookies of a file in the Netscape format, which curl and wget read and write; lines "Set-Cookie: ..."
+  /// with a Domain are read, too. Returns how many it took: expired ones, and those that no server could have set, are
+  /// left out. Lines that are neither are passed over and told in `skipped`. Throws `std::runtime_error` that names the
+  /// file when it cannot be read, or has no line that can.
+  std::size_t load(const std::string& path, skipped_lines* skipped = nullptr);
   /// Writes all cookies, those without an expiry as well, as such a file. It replaces the old one in one step, readable
   /// by its owner alone; a device or a pipe is written to. Throws `std::runtime_error` that names the file.
   void save(const std::string& path) const;

@@ -2,6 +2,8 @@
 
 #include <fanout/http/detail/text.hpp>
 
+#include "http/cookies/cookie_parser.hpp"
+
 #include <fmt/format.h>
 
 #include <fcntl.h>
@@ -16,12 +18,14 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <stdexcept>
 
 namespace fanout::http {
 namespace {
 
 constexpr std::string_view http_only_mark = "#HttpOnly_";
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 [[noreturn]] void fail(const std::string& path, const std::string& why) {
   throw std::runtime_error(fmt::format("the cookie file {}: {}", path, why));
@@ -32,21 +36,51 @@ bool take_flag(std::string_view text, bool& into) noexcept {
   return into || equal_ignoring_case(text, "FALSE");
 }
 
+// Seconds since 1970. Extensions of browsers write fractions, and some nothing where there is no expiry.
+bool take_expiry(std::string_view text, std::int64_t& into) noexcept {
+  if (text.empty()) return true;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), into);
+  std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  if (rest.starts_with('.')) {
+    rest.remove_prefix(1);
+    while (!rest.empty() && rest.front() >= '0' && rest.front() <= '9') rest.remove_prefix(1);
+  }
+  return failed == std::errc{} && rest.empty();
+}
+
+// A header as servers send it. No page says whose it is, so it must name its domain.
+bool parse_header(std::string_view value, std::chrono::sys_seconds now, cookie& into) {
+  auto parsed = parse_set_cookie(value, now, std::numeric_limits<std::size_t>::max());
+  if (!parsed || parsed->domain.empty()) return false;
+  into.name = std::move(parsed->name);
+  into.value = std::move(parsed->value);
+  into.domain = std::move(parsed->domain);
+  into.host_only = false;
+  if (!parsed->path.empty()) into.path = std::move(parsed->path);
+  into.secure = parsed->secure;
+  into.http_only = parsed->http_only;
+  into.expires = parsed->expires;
+  return true;
+}
+
 // False when the line is not in the format.
-bool parse_line(std::string_view line, cookie& into) {
+bool parse_line(std::string_view line, std::chrono::sys_seconds now, cookie& into) {
+  constexpr std::string_view header_name = "set-cookie:";
+  if (equal_ignoring_case(line.substr(0, header_name.size()), header_name))
+    return parse_header(line.substr(header_name.size()), now, into);
   into.http_only = line.starts_with(http_only_mark);
   if (into.http_only) line.remove_prefix(http_only_mark.size());
   std::array<std::string_view, 7> fields;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const std::size_t end = line.find('\t');
-    if ((end == line.npos) != (i + 1 == fields.size())) return false;
     fields[i] = line.substr(0, end);
+    if (end == line.npos && i + 2 == fields.size()) break;  // without the tab, an empty value
+    if ((end == line.npos) != (i + 1 == fields.size())) return false;
     if (end != line.npos) line.remove_prefix(end + 1);
   }
   bool for_hosts_below = false;
   std::int64_t expires = 0;
-  const auto [end, failed] = std::from_chars(fields[4].data(), fields[4].data() + fields[4].size(), expires);
-  if (failed != std::errc{} || end != fields[4].data() + fields[4].size()) return false;
+  if (!take_expiry(fields[4], expires)) return false;
   if (!take_flag(fields[1], for_hosts_below) || !take_flag(fields[3], into.secure)) return false;
   if (fields[0].starts_with('.')) fields[0].remove_prefix(1);
   into.domain = fields[0];
@@ -91,22 +125,29 @@ void write_in_place(const std::string& path, std::string_view text) {
 
 }  // namespace
 
-std::vector<cookie> read_cookie_file(const std::string& path) {
+std::vector<cookie> read_cookie_file(const std::string& path, std::chrono::sys_seconds now, skipped_lines* skipped) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file) fail(path, std::strerror(errno));
   std::vector<cookie> cookies;
+  skipped_lines bad;
   std::string line;
   for (std::size_t number = 1; std::getline(file, line); ++number) {
+    if (number == 1 && line.starts_with(byte_order_mark)) line.erase(0, byte_order_mark.size());
     if (line.ends_with('\r')) line.pop_back();
-    if (line.empty() || (line.starts_with('#') && !line.starts_with(http_only_mark))) continue;
+    if (line.find_first_not_of(" \t") == line.npos || (line.starts_with('#') && !line.starts_with(http_only_mark)))
+      continue;
     cookie parsed;
-    if (!parse_line(line, parsed))
-      fail(path, fmt::format("line {} is not in the Netscape format (seven fields with tabs between them): {}", number,
-                             printable(line)));
-    cookies.push_back(std::move(parsed));
+    if (parse_line(line, now, parsed)) {
+      cookies.push_back(std::move(parsed));
+    } else if (++bad.count == 1) {
+      bad.first = fmt::format("line {} is not in the Netscape format (seven fields with tabs between them): {}", number,
+                              printable(line));
+    }
   }
   if (!file.eof()) fail(path, errno == 0 ? "cannot be read" : std::strerror(errno));
+  if (cookies.empty() && bad.count > 0) fail(path, bad.first);  // something else altogether
+  if (skipped) *skipped = std::move(bad);
   return cookies;
 }
 

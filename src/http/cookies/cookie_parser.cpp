@@ -17,9 +17,13 @@ bool is_digit(char c) noexcept {
   return c >= '0' && c <= '9';
 }
 
+bool is_blank(char c) noexcept {
+  return c == ' ' || c == '\t';
+}
+
 std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
 }
 
@@ -121,7 +125,7 @@ void take_attributes(std::string_view rest, sys_seconds now, set_cookie& into) {
       if (value.starts_with('.')) value.remove_prefix(1);
       into.domain = value;
     } else if (equal_ignoring_case(name, "path")) {
-      into.path = value.starts_with('/') ? value : std::string_view{};
+      into.path = value.starts_with('/') && value.find('\t') == value.npos ? value : std::string_view{};
     } else if (equal_ignoring_case(name, "secure")) {
       into.secure = true;
     } else if (equal_ignoring_case(name, "httponly")) {
@@ -134,11 +138,14 @@ void take_attributes(std::string_view rest, sys_seconds now, set_cookie& into) {
 }  // namespace
 
 std::optional<set_cookie> parse_set_cookie(std::string_view header, sys_seconds now, std::size_t most_bytes) {
-  if (std::any_of(header.begin(), header.end(), is_control)) return std::nullopt;
+  // All controls but the tab (RFC 6265bis section 5.6).
+  if (std::any_of(header.begin(), header.end(), [](char c) { return is_control(c) && c != '\t'; })) return std::nullopt;
   std::string_view value = cut(header, ';');
   std::string_view name;
   if (value.find('=') != value.npos) name = trimmed(cut(value, '='));
   value = trimmed(value);
+  // A tab between attributes is a blank. Within a name or a value it would be two fields of a cookie file.
+  if (name.find('\t') != name.npos || value.find('\t') != value.npos) return std::nullopt;
   if ((name.empty() && value.empty()) || name.size() + value.size() > most_bytes) return std::nullopt;
   set_cookie parsed;
   parsed.name = name;

@@ -24,8 +24,8 @@ struct set_cookie {
 /// A cookie lives no longer than this.
 inline constexpr std::chrono::days longest_cookie_life{400};
 
-/// Empty when the header is to be ignored: control characters (a tab too, which a file could not hold), neither a name
-/// nor a value, or more than `most_bytes` of them.
+/// Empty when the header is to be ignored: control characters, a tab within name or value (which a file could not hold;
+/// between attributes it is a blank), neither a name nor a value, or more than `most_bytes` of them.
 std::optional<set_cookie> parse_set_cookie(std::string_view header, std::chrono::sys_seconds now,
                                            std::size_t most_bytes);
 

@@ -251,9 +251,9 @@ void cookie_jar::clear() {
   state_->count = 0;
 }
 
-std::size_t cookie_jar::load(const std::string& path) {
+std::size_t cookie_jar::load(const std::string& path, skipped_lines* skipped) {
   std::size_t taken = 0;
-  for (cookie& each : read_cookie_file(path)) taken += add(std::move(each));
+  for (cookie& each : read_cookie_file(path, state_->now(), skipped)) taken += add(std::move(each));
   return taken;
 }
 
