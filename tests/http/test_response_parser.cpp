@@ -186,12 +186,12 @@ TEST_F(broken_responses, a_reset) {
 }
 
 TEST_F(broken_responses, limits) {
-  const std::string big(100'000, 'x');
+  const std::string big(300'000, 'x');
   const std::vector<std::string> headers_too_large{"HTTP/1.1 200 OK\r\nX: " + big,
                                                    "HTTP/1.1 200 OK\r\n" +
                                                        [] {
                                                          std::string many;
-                                                         for (int i = 0; i < 300; ++i) many += "a: b\r\n";
+                                                         for (int i = 0; i < 1100; ++i) many += "a: b\r\n";
                                                          return many;
                                                        }() +
                                                        "\r\n",
@@ -224,3 +224,14 @@ TEST_F(broken_responses, exactly_at_the_limit_is_allowed) {
 }
 
 }  // namespace
+// What harmless pages have: hundreds of fields, more than 64 KiB of them.
+TEST_F(broken_responses, a_large_header_is_taken) {
+  std::string many;
+  for (int i = 0; i < 900; ++i) many += "Set-Cookie: name" + std::to_string(i) + "=" + std::string(200, 'x') + "\r\n";
+  scripted_server server(always("HTTP/1.1 200 OK\r\n" + many + "Content-Length: 2\r\n\r\nhi"));
+  EXPECT_EQ(fetch(server.url()).headers.size(), 901u);
+  client_options smaller;
+  smaller.max_header_count = 900;
+  EXPECT_THAT(failure_of([&] { fetch(server.url(), smaller); }).message, HasSubstr("900 fields"));
+}
+

@@ -3,8 +3,6 @@
 namespace fanout::http {
 namespace {
 
-constexpr std::uint64_t ratio_holds_from = 1024 * 1024;
-
 std::string codings_of(const headers& header) {
   std::string all;
   for (const auto value : header.get_all("content-encoding")) all.append(all.empty() ? "" : ",").append(value);
@@ -18,7 +16,8 @@ body_decoder::body_decoder(const client_options& options, const headers& header)
 
 body_decoder::verdict body_decoder::check_limits() const noexcept {
   if (decoded_ > options_.max_body_bytes) return verdict::too_many_bytes;
-  if (decoded_ > ratio_holds_from && options_.max_decoding_ratio > 0 && decoded_ / options_.max_decoding_ratio > coded_)
+  if (decoded_ > options_.decoding_ratio_floor && options_.max_decoding_ratio > 0 &&
+      decoded_ / options_.max_decoding_ratio > coded_)
     return verdict::too_high_a_ratio;
   return verdict::ok;
 }

@@ -18,7 +18,8 @@ namespace fanout::http {
 ///
 /// Three limits stop a decompression bomb: `max_body_bytes` holds for the decoded bytes too, `max_content_codings` for
 /// the stack, and `max_decoding_ratio` for decoded over coded bytes. The last is what stops a thousand bombs at once,
-/// each far below the first limit. It holds from 1 MiB on: below that, blank pages pack well and harm nobody.
+/// each far below the first limit. It holds beyond `decoding_ratio_floor`: below that, tables and blank pages pack well
+/// and harm nobody.
 ///
 /// Thread safety: none.
 class body_decoder {
