@@ -25,6 +25,7 @@ http::client_options small_limits() {
   options.max_header_bytes = 512;
   options.max_header_count = 8;
   options.max_body_bytes = 256;
+  options.max_redirects = 0;  // the body of a redirect that is followed would not be read to its end
   return options;
 }
 
@@ -78,7 +79,7 @@ std::optional<outcome> read(bool head, bool keep, Next next) {
   return result;
 }
 
-/// What we take must not mean anything else to another reader.
+/// What we take must not mean anything else to another reader. One that refuses it is not misled.
 void compare_with_beast(std::string_view bytes, bool head, const outcome& ours) {
   namespace beast = boost::beast::http;
   std::string_view left = bytes.substr(0, ours.used);
@@ -90,9 +91,7 @@ void compare_with_beast(std::string_view bytes, bool head, const outcome& ours) 
     theirs.skip(head);
     boost::system::error_code failed;
     left.remove_prefix(theirs.put(boost::asio::const_buffer(left.data(), left.size()), failed));
-    // Beast has an opinion of what Connection and the extensions of chunks may hold, which is nothing to us.
-    if (failed == beast::error::bad_value || failed == beast::error::bad_chunk_extension) return;
-    check(!failed, "another reader takes it too");
+    if (failed && failed != beast::error::need_more) return;
     if (theirs.get().result_int() / 100 == 1) continue;
     if (!theirs.is_done()) theirs.put_eof(failed);
     check(!failed && theirs.is_done() && left.empty(), "and finds the same end");

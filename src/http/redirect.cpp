@@ -4,17 +4,13 @@
 #include <fanout/http/cookies.hpp>
 #include <fanout/http/detail/text.hpp>
 
+#include "http/message/location.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
 namespace fanout::http {
-
-bool is_redirect(const response& answer) noexcept {
-  const int status = answer.status;
-  return (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) &&
-         answer.headers.contains("location");
-}
 
 void follow_redirect(request& what, const response& answer) {
   const auto places = answer.headers.get_all("location");
@@ -68,7 +64,7 @@ bool redirect_chain::follow(response& answer) {
   if (options_.cookies)
     for (const auto each : answer.headers)
       if (equal_ignoring_case(each.name, "set-cookie")) options_.cookies->store(what_.url, each.value);
-  if (options_.max_redirects <= 0 || !is_redirect(answer)) return false;
+  if (options_.max_redirects <= 0 || redirect_place(answer).empty()) return false;
   if (followed() >= options_.max_redirects)
     throw error(failure_kind::refused_by_policy,
                 fmt::format("more than {} redirects, the last one from {}", options_.max_redirects, what_.url.str()));

@@ -38,6 +38,16 @@ TEST(headers, set_replaces_all_of_a_name) {
   EXPECT_EQ(text(all), "b=2;a=2;");
 }
 
+TEST(headers, the_last_field_is_continued_after_a_blank) {
+  headers all{{"a", "1"}, {"b", ""}};
+  all.continue_last("2");
+  EXPECT_EQ(text(all), "a=1;b=2;");
+  all.continue_last("");
+  all.continue_last(all["a"]);
+  all.add("c", "3");
+  EXPECT_EQ(text(all), "a=1;b=2 1;c=3;");
+}
+
 TEST(headers, remove_counts) {
   headers all{{"a", "1"}, {"b", "2"}, {"A", "3"}};
   EXPECT_EQ(all.remove("a"), 2u);

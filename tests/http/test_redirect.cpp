@@ -143,6 +143,88 @@ TEST_F(redirects, without_a_place_to_go_are_answers) {
   EXPECT_EQ(fetch(choices.url()).status, 300);
 }
 
+TEST_F(redirects, with_an_empty_place_are_answers) {
+  scripted_server server(always("HTTP/1.1 302 Found\r\nLocation: \r\nContent-Length: 4\r\n\r\nhere"));
+  const auto answer = fetch(server.url());
+  EXPECT_EQ(answer.status, 302);
+  EXPECT_EQ(answer.body, "here");
+  EXPECT_TRUE(answer.history.empty());
+}
+
+// Nobody wants the body of a redirect: what is wrong with it costs the connection, and nothing else.
+TEST_F(redirects, whose_body_is_broken_are_followed) {
+  struct body {
+    const char* label;
+    std::string framing_and_bytes;
+    bool closes = true;  ///< the server does, after it
+  };
+  const std::string large(200'000, 'x');
+  for (const auto& [label, bytes, closes] : {
+           body{"not gzip", "Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nmove"},
+           body{"too many codings", "Content-Encoding: gzip, br, zstd, gzip, br\r\nContent-Length: 4\r\n\r\nmove"},
+           body{"cut", "Content-Length: 100\r\n\r\nmove"},
+           body{"cut before its first byte", "Content-Length: 100\r\n\r\n"},
+           body{"no chunks", "Transfer-Encoding: chunked\r\n\r\n<html>\r\n"},
+           body{"cut in its chunks", "Transfer-Encoding: chunked\r\n\r\n9\r\nmove"},
+           body{"malformed trailers", "Transfer-Encoding: chunked\r\n\r\n0\r\nno colon\r\n\r\n"},
+           body{"two lengths", "Content-Length: 4\r\nContent-Length: 5\r\n\r\nmove"},
+           body{"length and chunks", "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\nmove"},
+           body{"unknown coding", "Transfer-Encoding: zip\r\n\r\nmove"},
+           body{"over the limit", "Content-Length: 99999999999\r\n\r\nmove", false},
+           body{"never sent", "Content-Length: 100000\r\n\r\n", false},
+           body{"without end", "\r\nmove", false},
+           body{"over what is read", "Transfer-Encoding: chunked\r\n\r\n" + chunk(large), false},
+           body{"longer than its length", "Content-Length: 2\r\n\r\nmove", false},
+       }) {
+    for (const bool streamed : {false, true}) {
+      SCOPED_TRACE(std::string(label) + (streamed ? ", streamed" : ""));
+      scripted_server server([&](peer& client, int) {
+        for (auto received = client.read_request(); !received.empty(); received = client.read_request()) {
+          if (!received.starts_with("GET /go ")) {
+            client.send(ok("there"));
+            continue;
+          }
+          client.send("HTTP/1.1 302 Found\r\nLocation: /there\r\n" + bytes);
+          if (closes) return;
+        }
+      });
+      asio::io_context loop(1);
+      const client through;
+      if (streamed) {
+        const auto read = [](client from, request what) -> fanout::task<std::string> {
+          auto opening = from.open(std::move(what));
+          auto stream = co_await std::move(opening);
+          auto reading = stream.read_all();
+          co_return co_await std::move(reading);
+        };
+        EXPECT_EQ(run_on(loop, read(through, {.url = url(server.url("/go"))})), "there");
+      } else {
+        const auto answer = get_on(loop, through, server.url("/go"));
+        EXPECT_EQ(answer.body, "there");
+        EXPECT_EQ(answer.history.size(), 1u);
+      }
+      EXPECT_EQ(server.connections(), 2) << "what may follow is not the next response";
+    }
+  }
+}
+
+TEST_F(redirects, whose_body_is_reset_are_followed) {
+  scripted_server server([](peer& client, int) {
+    if (!client.read_request().starts_with("GET /go ")) return static_cast<void>(client.send(ok("there")));
+    client.send("HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 100\r\n\r\nmove");
+    client.reset();
+  });
+  EXPECT_EQ(fetch(server.url("/go")).body, "there");
+}
+
+TEST_F(redirects, that_are_not_followed_have_a_body_that_counts) {
+  scripted_server server(
+      always("HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nmove"));
+  client_options options;
+  options.max_redirects = 0;
+  EXPECT_EQ(failure_of([&] { fetch(server.url(), options); }).kind, failure_kind::protocol);
+}
+
 TEST_F(redirects, to_two_places_at_once_are_refused) {
   const auto answer = [](const std::string& second) {
     return "HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: " + second + "\r\nContent-Length: 0\r\n\r\n";
@@ -156,7 +238,7 @@ TEST_F(redirects, to_two_places_at_once_are_refused) {
 }
 
 TEST_F(redirects, lead_to_http_and_https_only) {
-  for (const char* place : {"file:///etc/passwd", "ftp://h/", "gopher://h/", "http://", "http://h:99999/"}) {
+  for (const char* place : {"file:///etc/passwd", "ftp://h/", "gopher://h/", "https://", "http://h:99999/"}) {
     scripted_server server(always(redirect(302, place)));
     const auto failed = failure_of([&] { fetch(server.url()); });
     EXPECT_EQ(failed.kind, failure_kind::refused_by_policy) << place;

@@ -39,6 +39,39 @@ const std::vector<message>& messages() {
        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
        200, "hi"},
       {"no_content", "HTTP/1.1 204 No Content\r\n\r\n", 204, ""},
+      {"no_content_of_no_length", "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", 204, ""},
+      {"no_content_with_length", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", 204, "", false, false},
+      {"no_content_chunked", "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", 204, "", false, false},
+      {"no_content_with_bad_length", "HTTP/1.1 204 No Content\r\nContent-Length: x\r\n\r\n", 204, "", false, false},
+      {"not_modified_chunked", "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", 304, ""},
+      {"not_modified_with_both", "HTTP/1.1 304 Not Modified\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+       304, "", false, false},
+      {"interim_with_length",
+       "HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", 200, "hi",
+       false, false},
+      {"interim_chunked",
+       "HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", 200,
+       "hi", false, false},
+      {"head_with_conflict", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", 200, "", false, false,
+       true},
+      {"head_in_unknown_coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: zip\r\n\r\n", 200, "", false, false, true},
+      {"equal_lengths", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\nContent-Length: 5\r\n\r\nhello", 200, "hello"},
+      {"list_of_lengths", "HTTP/1.1 200 OK\r\nContent-Length: 5, 5 ,05\r\n\r\nhello", 200, "hello"},
+      {"identity", "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nuntil the end", 200, "until the end", true,
+       false},
+      {"identity_with_length", "HTTP/1.1 200 OK\r\nTransfer-Encoding: Identity\r\nContent-Length: 2\r\n\r\nhi", 200,
+       "hi", false, false},
+      {"identity_and_chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity, chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+       200, "hi", false, false},
+      {"blanks_after_chunk_sizes",
+       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2  \r\nhi\r\n4\t ;x\r\n you\r\n0 \r\n\r\n", 200, "hi you"},
+      {"obs_fold", "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\t \tc \r\nContent-Length: 2\r\n\r\nhi", 200, "hi"},
+      {"obs_fold_in_connection", "HTTP/1.1 200 OK\r\nConnection: keep-alive,\r\n close\r\nContent-Length: 0\r\n\r\n",
+       200, "", false, false},
+      {"bare_lines", "HTTP/1.1 200 OK\nX: y\nContent-Length: 2\n\nhi", 200, "hi", false, false},
+      {"bare_status_line", "HTTP/1.0 200 OK\nX: y\r\n\r\nuntil the end", 200, "until the end", true, false},
+      {"bare_lines_before_chunks", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\r\nhi\r\n0\r\n\r\n", 200, "hi",
+       false, false},
       {"not_modified", "HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n", 304, ""},
       {"head", "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", 200, "", false, true, true},
       {"head_chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, "", false, true, true},
@@ -97,11 +130,11 @@ TEST_P(framing, a_message_cut_at_any_byte_is_not_taken_for_whole) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(http, framing, testing::Range<std::size_t>(0, 15),
+INSTANTIATE_TEST_SUITE_P(http, framing, testing::Range<std::size_t>(0, 36),
                          [](const auto& which) { return messages()[which.param].name; });
 
 TEST(framing_suite, covers_every_message) {
-  EXPECT_EQ(messages().size(), 15u);
+  EXPECT_EQ(messages().size(), 36u);
 }
 
 // As it comes from a server that writes byte by byte; beyond two pieces, the parser meets its own leftovers again.
@@ -134,6 +167,58 @@ TEST(parser, a_status_below_100_is_none) {
     }
     EXPECT_TRUE(made.failed) << "split at " << split;
     EXPECT_FALSE(parser.complete());
+  }
+}
+
+std::string folded(const std::string& fields) {
+  const client_options options;
+  response_parser parser(options, false, true);
+  parser.put("HTTP/1.1 200 OK\r\n" + fields + "Content-Length: 0\r\n\r\n");
+  EXPECT_TRUE(parser.complete()) << fields;
+  std::string all;
+  for (const auto& [name, value] : parser.take().headers) all.append(name).append("=").append(value).append("|");
+  return all;
+}
+
+// RFC 9112 section 5.2: a user agent must put blanks instead.
+TEST(parser, a_folded_field_has_blanks_instead) {
+  EXPECT_EQ(folded("X: a\r\n b\r\n\tc \r\nY: d\r\n"), "X=a b c|Y=d|Content-Length=0|");
+  EXPECT_EQ(folded("X:\r\n a\r\n"), "X=a|Content-Length=0|") << "the first line may be empty";
+  EXPECT_EQ(folded("X: a\r\n \t \r\n"), "X=a|Content-Length=0|") << "and so may the others";
+  EXPECT_EQ(folded("Set-Cookie: a=b;\r\n Path=/\r\n"), "Set-Cookie=a=b; Path=/|Content-Length=0|");
+  const client_options options;
+  response_parser trailer(options, false, true);
+  trailer.put("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nT: a\r\n b\r\n\r\n");
+  EXPECT_EQ(trailer.take().trailers["t"], "a b");
+}
+
+TEST(parser, a_folded_field_counts_as_any_other) {
+  client_options options;
+  options.max_header_bytes = 100;
+  response_parser parser(options, false, true);
+  std::string lines = "HTTP/1.1 200 OK\r\nX: a\r\n";
+  for (int i = 0; i < 20; ++i) lines += " 0123456789\r\n";
+  EXPECT_TRUE(parser.put(lines).failed);
+  EXPECT_EQ(failure_of([&] { parser.raise("a server"); }).kind, failure_kind::too_large);
+}
+
+// What we cannot undo is not the body, and is not handed over as if it were.
+TEST(parser, an_unsupported_transfer_coding_is_named) {
+  for (const auto& [value, named] :
+       std::vector<std::pair<std::string, std::string>>{{"gzip, chunked", "'gzip'"},
+                                                        {"gzip", "'gzip'"},
+                                                        {"chunked, gzip", "'gzip'"},
+                                                        {"chunked, identity", "'identity'"},
+                                                        {"xchunked", "'xchunked'"},
+                                                        {"\"chunked\"", "'\"chunked\"'"},
+                                                        {"chunked;q=1", "'chunked;q=1'"},
+                                                        {"chunked gzip", "'chunked gzip'"}}) {
+    const client_options options;
+    response_parser parser(options, false, true);
+    EXPECT_TRUE(parser.put("HTTP/1.1 200 OK\r\nTransfer-Encoding: " + value + "\r\n\r\n").failed) << value;
+    const auto failed = failure_of([&] { parser.raise("a server"); });
+    EXPECT_EQ(failed.kind, failure_kind::protocol);
+    EXPECT_THAT(failed.message, HasSubstr("unsupported coding: the transfer coding " + named)) << value;
   }
 }
 
@@ -209,6 +294,17 @@ TEST_F(broken_responses, limits) {
   }
 }
 
+// What harmless pages have: hundreds of fields, more than 64 KiB of them.
+TEST_F(broken_responses, a_large_header_is_taken) {
+  std::string many;
+  for (int i = 0; i < 900; ++i) many += "Set-Cookie: name" + std::to_string(i) + "=" + std::string(200, 'x') + "\r\n";
+  scripted_server server(always("HTTP/1.1 200 OK\r\n" + many + "Content-Length: 2\r\n\r\nhi"));
+  EXPECT_EQ(fetch(server.url()).headers.size(), 901u);
+  client_options smaller;
+  smaller.max_header_count = 900;
+  EXPECT_THAT(failure_of([&] { fetch(server.url(), smaller); }).message, HasSubstr("900 fields"));
+}
+
 TEST_F(broken_responses, an_endless_row_of_interim_responses) {
   std::string bytes;
   for (int i = 0; i < 20; ++i) bytes += "HTTP/1.1 102 Processing\r\n\r\n";
@@ -224,14 +320,3 @@ TEST_F(broken_responses, exactly_at_the_limit_is_allowed) {
 }
 
 }  // namespace
-// What harmless pages have: hundreds of fields, more than 64 KiB of them.
-TEST_F(broken_responses, a_large_header_is_taken) {
-  std::string many;
-  for (int i = 0; i < 900; ++i) many += "Set-Cookie: name" + std::to_string(i) + "=" + std::string(200, 'x') + "\r\n";
-  scripted_server server(always("HTTP/1.1 200 OK\r\n" + many + "Content-Length: 2\r\n\r\nhi"));
-  EXPECT_EQ(fetch(server.url()).headers.size(), 901u);
-  client_options smaller;
-  smaller.max_header_count = 900;
-  EXPECT_THAT(failure_of([&] { fetch(server.url(), smaller); }).message, HasSubstr("900 fields"));
-}
-

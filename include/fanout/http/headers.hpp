@@ -58,6 +58,9 @@ class headers {
 
   /// Appends a field; equal names stay separate fields.
   void add(std::string_view name, std::string_view value);
+  /// Adds a blank and `more` to the value of the last field, which there must be, as a line that folds it does (RFC
+  /// 9112 section 5.2).
+  void continue_last(std::string_view more);
   /// Replaces every field of this name by one.
   void set(std::string_view name, std::string_view value);
   /// Removes every field of this name; returns how many there were.

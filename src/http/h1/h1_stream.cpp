@@ -158,6 +158,7 @@ step h1_stream::read_some() {
     if (result.state == io_state::want_read) return step::want_read;
     if (result.state == io_state::want_write) return step::want_write;
     if (result.state == io_state::failed) {
+      if (parser_->forgo_body()) return step::complete;
       lost_ = result;
       return step::lost;
     }

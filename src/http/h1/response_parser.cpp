@@ -3,6 +3,8 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/http/detail/text.hpp>
 
+#include "http/message/location.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,6 +20,8 @@ namespace {
 constexpr int most_interim = 16;
 // A length is only a claim: no more than this is set aside before the bytes arrive.
 constexpr std::uint64_t most_reserved = 1024 * 1024;
+// Of a body that nobody wants. To read more would cost more than another connection does.
+constexpr std::uint64_t most_unwanted = 64 * 1024;
 
 // What the bytes of a header may be (RFC 9110 sections 5.5 and 5.6.2).
 enum : unsigned char { in_name = 1, in_value = 2 };
@@ -57,10 +61,18 @@ response_parser::response_parser(const client_options& options, bool head_reques
     : options_(options), head_request_(head_request), keep_body_(keep_body) {}
 
 bool response_parser::fail(parse_error what, const char* why) noexcept {
+  if (forgo_body()) return false;
   error_ = what;
   why_ = why;
   state_ = state::broken;
   return false;
+}
+
+bool response_parser::forgo_body() noexcept {
+  if (!unwanted_) return false;
+  no_reuse_ = no_reuse_ || !complete();
+  state_ = state::complete;
+  return true;
 }
 
 response_parser::progress response_parser::put(std::string_view bytes) {
@@ -96,14 +108,26 @@ response_parser::progress response_parser::put(std::string_view bytes) {
     scanned_ = 0;
     const auto length = static_cast<std::size_t>(end - rest.data());
     used += length + 1;
-    // A reader that takes a bare LF for an end of line and one that does not see different messages.
     if (length == 0 || rest[length - 1] != '\r') {
-      fail(parse_error::malformed, "a line that does not end in CR LF (RFC 9112 section 2.2)");
+      if (!read_bare_line(rest.substr(0, length))) break;
+    } else if (!read_line(rest.substr(0, length - 1))) {
       break;
     }
-    if (!read_line(rest.substr(0, length - 1))) break;
   }
   return {used, state_ == state::broken};
+}
+
+// A reader that takes a bare LF for an end of line and one that does not see different messages: a field that somebody
+// put into another one's value, a chunk within a chunk. So a line ends as the status line did. A header that uses LF
+// all through, as small servers and scripts write it, is the same to both, and after it the connection is not used
+// again.
+bool response_parser::read_bare_line(std::string_view line) {
+  const bool first = state_ == state::status_line;
+  if (!first && (!bare_lines_ || state_ != state::fields))
+    return fail(parse_error::malformed, "a line that does not end in CR LF (RFC 9112 section 2.2)");
+  if (!read_line(line)) return false;
+  if (first) bare_lines_ = no_reuse_ = true;
+  return true;
 }
 
 bool response_parser::read_line(std::string_view line) {
@@ -135,6 +159,7 @@ bool response_parser::read_status_line(std::string_view line) {
   result_.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
   if (result_.status < 100) return fail(parse_error::malformed, "a status below 100 (RFC 9110 section 15)");
   old_version_ = line[7] == '0';
+  bare_lines_ = false;
   result_.reason.assign(reason);
   result_.headers.clear();
   result_.headers.reserve(12, 320);
@@ -143,7 +168,7 @@ bool response_parser::read_status_line(std::string_view line) {
 }
 
 bool response_parser::read_field(std::string_view line) {
-  if (is_space(line.front())) return fail(parse_error::malformed, "a folded header line (RFC 9112 section 5.2)");
+  if (is_space(line.front())) return read_folded(line);
   const auto colon = line.find(':');
   if (colon == line.npos) return fail(parse_error::malformed, "a header line without a colon (RFC 9112 section 5)");
   const auto name = line.substr(0, colon);
@@ -160,47 +185,93 @@ bool response_parser::read_field(std::string_view line) {
   fields.add(name, value);
   if (fields.bytes() > options_.max_header_bytes || fields.size() > options_.max_header_count)
     return fail(parse_error::header_limit);
-  if (state_ != state::trailers) return read_framing_field(name, value);
+  if (state_ != state::trailers) {
+    read_framing_field(name, value);
+    return true;
+  }
   if (equal_ignoring_case(name, "content-length") || equal_ignoring_case(name, "transfer-encoding"))
     return fail(parse_error::malformed, "a length in the trailer (RFC 9110 section 6.5.1)");
   return true;
 }
 
-bool response_parser::read_framing_field(std::string_view name, std::string_view value) {
+// Blanks instead of the fold, as a user agent must (RFC 9112 section 5.2). Other readers take the first line for the
+// whole field, or the second for a field of its own, so a folded length is refused.
+bool response_parser::read_folded(std::string_view line) {
+  auto& fields = state_ == state::trailers ? result_.trailers : result_.headers;
+  if (fields.empty())
+    return fail(parse_error::malformed, "a folded line before the first field (RFC 9112 section 2.2)");
+  const auto name = fields.at(fields.size() - 1).name;
+  if (equal_ignoring_case(name, "content-length") || equal_ignoring_case(name, "transfer-encoding"))
+    return fail(parse_error::malformed, "a folded length (RFC 9112 section 5.2)");
+  const auto more = trimmed(line);
+  if (!is_all(more, in_value))
+    return fail(parse_error::malformed, "a control character in a header (RFC 9110 section 5.5)");
+  no_reuse_ = no_reuse_ || equal_ignoring_case(name, "connection");
+  fields.continue_last(more);
+  return fields.bytes() <= options_.max_header_bytes || fail(parse_error::header_limit);
+}
+
+void response_parser::read_framing_field(std::string_view name, std::string_view value) {
   switch (name.size()) {
     case 10:
       if (equal_ignoring_case(name, "connection")) read_connection(value);
-      return true;
+      break;
     case 14:
-      return !equal_ignoring_case(name, "content-length") || read_content_length(value);
+      if (equal_ignoring_case(name, "content-length")) read_content_length(value);
+      break;
     case 16:
       names_coding_ = names_coding_ || equal_ignoring_case(name, "content-encoding");
-      return true;
+      break;
     case 17:
-      if (!equal_ignoring_case(name, "transfer-encoding")) return true;
-      if (chunked_) return fail(parse_error::malformed, "two transfer codings (RFC 9112 section 6.1)");
-      // Only codings we asked for may be applied besides, and we ask for none.
-      if (!equal_ignoring_case(value, "chunked"))
-        return fail(parse_error::malformed, "a transfer coding other than 'chunked' (RFC 9112 section 6.1)");
-      chunked_ = true;
-      return true;
+      if (equal_ignoring_case(name, "transfer-encoding")) read_transfer_coding(value);
+      break;
     default:
-      return true;
+      break;
   }
 }
 
-bool response_parser::read_content_length(std::string_view value) {
-  if (has_length_) return fail(parse_error::malformed, "more than one Content-Length (RFC 9112 section 6.3)");
-  has_length_ = true;
-  std::uint64_t length = 0;
-  for (const char c : value) {
-    if (!is_digit(c) || length > (std::numeric_limits<std::uint64_t>::max() - 9) / 10)
-      return fail(parse_error::malformed, "a Content-Length that is no number (RFC 9110 section 8.6)");
-    length = length * 10 + static_cast<std::uint64_t>(c - '0');
+// Equal lengths, in one field or several, are one length (RFC 9110 section 8.6).
+void response_parser::read_content_length(std::string_view value) {
+  for (;;) {
+    const std::size_t comma = value.find(',');
+    const auto digits = trimmed(value.substr(0, comma));
+    std::uint64_t length = 0;
+    for (const char c : digits) {
+      if (!is_digit(c) || length > (std::numeric_limits<std::uint64_t>::max() - 9) / 10) {
+        framing_error_ = "a Content-Length that is no number (RFC 9110 section 8.6)";
+        return;
+      }
+      length = length * 10 + static_cast<std::uint64_t>(c - '0');
+    }
+    if (digits.empty())
+      framing_error_ = "an empty Content-Length (RFC 9110 section 8.6)";
+    else if (has_length_ && length != expected_bytes_)
+      framing_error_ = "more than one Content-Length (RFC 9112 section 6.3)";
+    has_length_ = true;
+    expected_bytes_ = length;
+    if (comma == value.npos) return;
+    value.remove_prefix(comma + 1);
   }
-  if (value.empty()) return fail(parse_error::malformed, "an empty Content-Length (RFC 9110 section 8.6)");
-  expected_bytes_ = length;
-  return true;
+}
+
+// "identity" was a name for none (RFC 2616 section 3.6). We ask for no coding but chunked, so no other may be applied
+// besides (RFC 9112 section 7.4): what we cannot undo is not handed over as if it were the body.
+void response_parser::read_transfer_coding(std::string_view value) {
+  if (value.empty()) framing_error_ = "an empty Transfer-Encoding (RFC 9112 section 6.1)";
+  while (!value.empty()) {
+    const auto coding = trimmed(value.substr(0, value.find(',')));
+    value.remove_prefix(std::min(value.size(), value.substr(0, value.find(',')).size() + 1));
+    if (equal_ignoring_case(coding, "chunked")) {
+      if (chunked_) framing_error_ = "two transfer codings (RFC 9112 section 6.1)";
+      chunked_ = true;
+    } else {
+      // What is applied to chunks hides where they end.
+      no_reuse_ = true;
+      if (equal_ignoring_case(coding, "identity") && !chunked_) continue;
+      if (!other_coding_) coding_error_ = coding;
+      other_coding_ = true;
+    }
+  }
 }
 
 void response_parser::read_connection(std::string_view value) {
@@ -215,24 +286,22 @@ void response_parser::read_connection(std::string_view value) {
 // The length of the message's body (RFC 9112 section 6.3).
 bool response_parser::end_header() {
   const int status = result_.status;
+  if (status < 200) return end_interim();
+  if (head_request_ || status == 204 || status == 304) {
+    // The header may say how long the body of an answer to GET would be, but not of a 204.
+    no_reuse_ = no_reuse_ || framing_error_ || (chunked_ && has_length_) ||
+                (status == 204 && (chunked_ || (has_length_ && expected_bytes_ != 0)));
+    state_ = state::complete;
+    return true;
+  }
+  unwanted_ = status >= 300 && status < 400 && options_.max_redirects > 0 && !redirect_place(result_).empty();
+  if (framing_error_) return fail(parse_error::malformed, framing_error_);
+  if (other_coding_) return fail(parse_error::transfer_coding);
   if (chunked_ && has_length_)
     return fail(parse_error::malformed, "both Content-Length and Transfer-Encoding (RFC 9112 section 6.3)");
   if (chunked_ && old_version_)
     return fail(parse_error::malformed, "a transfer coding in a message of HTTP/1.0 (RFC 9112 section 6.1)");
-  if ((status < 200 || status == 204) && (chunked_ || (has_length_ && expected_bytes_ != 0)))
-    return fail(parse_error::malformed, "a body where the status allows none (RFC 9112 section 6.3)");
-  if (status == 101) return fail(parse_error::switched);
-  if (status < 200) {
-    continued_ = continued_ || status == 100;
-    if (++interim_ > most_interim) return fail(parse_error::interim_limit);
-    has_length_ = says_close_ = says_keep_alive_ = names_coding_ = false;
-    state_ = state::status_line;
-    return true;
-  }
-  if (head_request_ || status == 204 || status == 304) {
-    state_ = state::complete;
-    return true;
-  }
+  if (unwanted_) return begin_unwanted_body();
   if (chunked_) {
     state_ = state::chunk_size;
   } else if (has_length_) {
@@ -245,6 +314,32 @@ bool response_parser::end_header() {
     state_ = state::body_until_close;
   }
   return !names_coding_ || begin_decoding();
+}
+
+// Of what an interim response says only that it came counts: it has no body, whatever its header announces.
+bool response_parser::end_interim() {
+  if (result_.status == 101) return fail(parse_error::switched);
+  continued_ = continued_ || result_.status == 100;
+  if (++interim_ > most_interim) return fail(parse_error::interim_limit);
+  no_reuse_ = no_reuse_ || chunked_ || framing_error_ || (has_length_ && expected_bytes_ != 0);
+  has_length_ = chunked_ = other_coding_ = says_close_ = says_keep_alive_ = names_coding_ = false;
+  framing_error_ = nullptr;
+  state_ = state::status_line;
+  return true;
+}
+
+// It is read only as far as the connection is worth it.
+bool response_parser::begin_unwanted_body() {
+  keep_body_ = false;
+  if (!chunked_ && has_length_) {
+    length_known_ = true;
+    left_ = expected_bytes_;
+    state_ = left_ == 0 ? state::complete : state::body_of_length;
+  } else {
+    state_ = chunked_ ? state::chunk_size : state::body_until_close;
+  }
+  if (state_ == state::body_until_close || !keep_alive() || left_ > most_unwanted) forgo_body();
+  return true;
 }
 
 bool response_parser::begin_decoding() {
@@ -260,7 +355,8 @@ bool response_parser::begin_decoding() {
   return true;
 }
 
-// "1a2b;extension". Extensions are read past, as nobody uses them, but not without end.
+// "1a2b;extension". Extensions are read past, as nobody uses them, but not without end. Servers that write sizes into a
+// field of fixed width put blanks behind them.
 bool response_parser::read_chunk_size(std::string_view line) {
   std::uint64_t size = 0;
   std::size_t digits = 0;
@@ -272,7 +368,8 @@ bool response_parser::read_chunk_size(std::string_view line) {
     size = size << 4 | static_cast<std::uint64_t>(digit);
   }
   const auto extension = line.substr(digits);
-  if (digits == 0 || !(extension.empty() || trimmed(extension).starts_with(';')))
+  const auto named = trimmed(extension);
+  if (digits == 0 || !(named.empty() || named.starts_with(';')))
     return fail(parse_error::malformed, "a chunk size that is no number (RFC 9112 section 7.1)");
   if (!is_all(extension, in_value))
     return fail(parse_error::malformed, "a control character in a chunk's extension (RFC 9112 section 7.1.1)");
@@ -286,7 +383,7 @@ bool response_parser::read_chunk_size(std::string_view line) {
 
 bool response_parser::store_body(std::string_view body) {
   result_.coded_bytes += body.size();
-  if (result_.coded_bytes > options_.max_body_bytes) return fail(parse_error::body_limit);
+  if (result_.coded_bytes > (unwanted_ ? most_unwanted : options_.max_body_bytes)) return fail(parse_error::body_limit);
   if (decoder_) return decode_body(body);
   result_.body_bytes = result_.coded_bytes;
   if (keep_body_) result_.body.append(body);
@@ -342,13 +439,13 @@ bool response_parser::end_body() {
 }
 
 bool response_parser::put_end() {
-  if (state_ != state::body_until_close) return false;
+  if (state_ != state::body_until_close) return forgo_body();
   ended_by_close_ = true;
   return end_body();
 }
 
 bool response_parser::keep_alive() const noexcept {
-  return !ended_by_close_ && !says_close_ && (!old_version_ || says_keep_alive_);
+  return !ended_by_close_ && !says_close_ && !no_reuse_ && (!old_version_ || says_keep_alive_);
 }
 
 std::string response_parser::how_far() const {
@@ -374,6 +471,11 @@ void response_parser::raise(const std::string& from) const {
       throw error(failure_kind::protocol,
                   fmt::format("{} sent a body that cannot be decoded: {} (RFC 9110 section 8.4)", from,
                               printable(coding_error_)));
+    case parse_error::transfer_coding:
+      throw error(
+          failure_kind::protocol,
+          fmt::format("{} sent a body in an unsupported coding: the transfer coding '{}' (RFC 9112 section 6.1)", from,
+                      printable(coding_error_)));
     case parse_error::ratio_limit:
       throw error(failure_kind::too_large,
                   fmt::format("the body from {} is over the limit of {} decoded bytes for each coded one", from,

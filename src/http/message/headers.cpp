@@ -13,6 +13,15 @@ void headers::add(std::string_view name, std::string_view value) {
   fields_.push_back({begin, static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size())});
 }
 
+void headers::continue_last(std::string_view more) {
+  if (more.empty()) return;
+  const std::string kept_more(more);  // the view may point into text_
+  extent& last = fields_.back();
+  const std::size_t before = text_.size();
+  text_.append(last.value_size == 0 ? "" : " ").append(kept_more);
+  last.value_size += static_cast<std::uint32_t>(text_.size() - before);
+}
+
 void headers::set(std::string_view name, std::string_view value) {
   const std::string kept_name(name), kept_value(value);  // the views may point into text_
   remove(kept_name);
