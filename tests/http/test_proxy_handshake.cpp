@@ -68,6 +68,19 @@ TEST(connect, asks_and_is_granted) {
               HasSubstr("Proxy-Authorization: Basic dTpw\r\n"));
 }
 
+// What follows the header is no HTTP, so nobody can read it as more of it: a proxy that writes LF alone is understood.
+TEST(connect, takes_lines_that_end_in_lf_alone) {
+  EXPECT_TRUE(connect_through("HTTP/1.1 200 OK\nServer: x\n\n").done);
+  EXPECT_TRUE(connect_through("HTTP/1.1 200\n\n").done);
+  EXPECT_TRUE(connect_through("HTTP/1.1 200 OK\r\nServer: x\n\r\n").done);
+  EXPECT_TRUE(connect_through("HTTP/1.1 100 Continue\n\nHTTP/1.1 200 OK\n\n").done);
+  EXPECT_THAT(connect_through("HTTP/1.1 403 Forbidden\nX: y\n\n").failed, HasSubstr("(403 Forbidden)"));
+  EXPECT_THAT(connect_through("HTTP/1.1 200 OK\n\nX: y\n\n").failed, HasSubstr("nobody asked for"));
+  const auto proxy = parse_proxy("proxy.test");
+  for (const char* const unfinished : {"HTTP/1.1 200 OK\n", "HTTP/1.1 200 OK\nX: y\n", "HTTP/1.1 200 OK\n\r"})
+    EXPECT_FALSE(talk(*make_http_connect_handshake(proxy, "a.test:443"), unfinished, 1).done) << unfinished;
+}
+
 TEST(connect, is_refused_in_words) {
   EXPECT_THAT(connect_through("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").failed,
               HasSubstr("wants a user name and password"));

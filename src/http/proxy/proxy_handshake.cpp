@@ -29,23 +29,33 @@ class http_connect_handshake final : public proxy_handshake {
   void put(std::string_view bytes) override {
     while (!bytes.empty()) {
       if (done_) fail(proxy_, "sent bytes that nobody asked for after its answer to CONNECT");
-      // The end of the header is looked for in what is new, and the three bytes before it.
+      // The end of the header is looked for in what is new, and the two bytes before it.
       const std::size_t before = header_.size();
       header_.append(bytes.substr(0, most_header_bytes - before));
       check_start();
-      const std::size_t end = header_.find("\r\n\r\n", before < 3 ? 0 : before - 3);
+      const std::size_t end = end_of_header(before < 2 ? 0 : before - 2);
       if (end == std::string::npos) {
         if (header_.size() >= most_header_bytes)
           fail(proxy_, fmt::format("sent {} bytes of header in answer to CONNECT, and no end", most_header_bytes));
         return;
       }
-      bytes.remove_prefix(end + 4 - before);
-      header_.resize(end + 4);
+      bytes.remove_prefix(end - before);
+      header_.resize(end);
       conclude();
     }
   }
 
  private:
+  // Behind the empty line. A line may end in LF alone: what follows is not HTTP, so nobody can read it as more of it.
+  std::size_t end_of_header(std::size_t from) const noexcept {
+    for (std::size_t lf = header_.find('\n', from); lf != std::string::npos; lf = header_.find('\n', lf + 1)) {
+      const std::string_view next = std::string_view(header_).substr(lf + 1, 2);
+      if (next.starts_with('\n')) return lf + 2;
+      if (next == "\r\n") return lf + 3;
+    }
+    return std::string::npos;
+  }
+
   // "HTTP/1.x NNN": what is no HTTP is refused at once, not after its 16 KiB.
   void check_start() const {
     constexpr std::string_view pattern = "HTTP/1.d ddd";
@@ -57,7 +67,8 @@ class http_connect_handshake final : public proxy_handshake {
 
   void conclude() {
     const int status = (header_[9] - '0') * 100 + (header_[10] - '0') * 10 + (header_[11] - '0');
-    if (header_[12] != ' ' && header_[12] != '\r') fail(proxy_, "sent a malformed status line in answer to CONNECT");
+    if (std::string_view(" \r\n").find(header_[12]) == std::string_view::npos)
+      fail(proxy_, "sent a malformed status line in answer to CONNECT");
     if (status >= 200 && status < 300) {
       done_ = true;  // a length is ignored: there is no body (RFC 9110 section 9.3.6)
       return;
@@ -67,7 +78,7 @@ class http_connect_handshake final : public proxy_handshake {
       header_.clear();
       return;
     }
-    const std::string line = printable(header_.substr(9, header_.find('\r') - 9));
+    const std::string line = printable(header_.substr(9, header_.find_first_of("\r\n") - 9));
     if (status == 407)
       fail(proxy_, fmt::format("wants {} user name and password to connect to {} ({})",
                                proxy_.has_user ? "another" : "a", target_, line));
