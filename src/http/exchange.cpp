@@ -41,10 +41,14 @@ void exchange::prepare_stream() {
 bool exchange::take_open() {
   if (sent_before_) return false;
   granted_ = loop_.pool().take(via_.key, timer_.limits().last_moved(), options_->idle_connection_lifetime,
-                               !is_idempotent(request_->method) || !body_.can_be_sent_again());
+                               how_to_reuse(), limits_of_pool());
   if (!granted_) return false;
   opened();
   return true;
+}
+
+reuse exchange::how_to_reuse() const noexcept {
+  return is_idempotent(request_->method) && body_.can_be_sent_again() ? reuse::as_it_is : reuse::looked_at;
 }
 
 void exchange::use(stream_grant granted) {
@@ -62,7 +66,7 @@ void exchange::opened() {
 }
 
 connect_context exchange::connecting() noexcept {
-  return {loop_, timer_, request_->url, via_, limits_of_pool(), sent_before_};
+  return {loop_, timer_, request_->url, via_, limits_of_pool(), sent_before_, how_to_reuse()};
 }
 
 // The body is held back until the server asks for it, or has said nothing for a while.

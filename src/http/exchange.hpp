@@ -106,6 +106,7 @@ class exchange {
   step advance_asking();
   step lost();
   [[noreturn]] void raise_expired(expiry which) const;
+  reuse how_to_reuse() const noexcept;
   bool was_stale() const noexcept;
   bool may_send_again() const noexcept;
   const char* why_not_again() const noexcept;

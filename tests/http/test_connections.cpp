@@ -105,11 +105,14 @@ class dies_on_reuse : public http_test {
       to.wait_until_closed();
     });
     asio::io_context loop(1);
-    get_on(loop, client::shared(), server.url());
+    client_options options;
+    options.max_connections_per_host = 1;  // so that whoever can send only once takes the old one, too
+    const client through(options);
+    get_on(loop, through, server.url());
     request what;
     what.method = method;
     what.url = url(server.url());
-    auto answer = run_on(loop, client::shared().send(std::move(what)));
+    auto answer = run_on(loop, through.send(std::move(what)));
     connections_ = server.connections();
     return answer;
   }
@@ -129,6 +132,34 @@ TEST_F(dies_on_reuse, any_other_request_is_not) {
   const auto failed = failure_of([&] { second_request("POST", false); });
   EXPECT_EQ(failed.kind, failure_kind::protocol);
   EXPECT_EQ(failed.attempts, 1);
+}
+
+fanout::http::response post_on(asio::io_context& loop, const client& through, const std::string& to) {
+  request what;
+  what.method = "POST";
+  what.url = url(to);
+  what.body = "x";
+  return run_on(loop, through.send(std::move(what)));
+}
+
+// Servers that close after each response without saying so: the end may be under way when the next request is sent.
+TEST_F(connections, that_are_about_to_be_closed_are_not_for_those_who_cannot_send_twice) {
+  scripted_server server([](peer& to, int) {
+    to.read_request();
+    to.send(ok("x"));
+  });
+  asio::io_context loop(1);
+  const client through;
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(post_on(loop, through, server.url()).body, "x");
+}
+
+TEST_F(connections, that_are_known_to_stay_open_are_for_everybody) {
+  scripted_server server(always(ok("x")));
+  asio::io_context loop(1);
+  const client through;
+  for (int i = 0; i < 2; ++i) get_on(loop, through, server.url());
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(post_on(loop, through, server.url()).measured.connection_reused);
+  EXPECT_EQ(server.connections(), 1);
 }
 
 TEST_F(connections, a_fresh_one_that_dies_is_no_reason_to_try_again) {

@@ -41,7 +41,7 @@ class session_pool_test : public testing::Test {
     return permit.fill(opened(most_streams));
   }
 
-  stream_grant take(pool_key_view key = here) { return pool_.take(key, now_, 60s, false); }
+  stream_grant take(pool_key_view key = here) { return pool_.take(key, now_, 60s, reuse::as_it_is); }
   void put(stream_grant back) { pool_.put(std::move(back), now_, limits_); }
   bool peer_sees_the_end() const {
     char byte;
@@ -167,6 +167,47 @@ TEST_F(session_pool_test, of_too_many_idle_sessions_the_one_unused_for_longest_g
   EXPECT_EQ(::recv(its_peer.value(), &byte, 1, MSG_DONTWAIT), 0);
   auto taken = take();
   EXPECT_EQ(&*taken, known);
+}
+
+// The end of a connection may be under way behind the last response, where no look at the socket sees it.
+TEST_F(session_pool_test, who_cannot_send_twice_waits_for_proof_that_sessions_stay_open) {
+  const auto take_surely = [&] { return pool_.take(here, now_, 60s, reuse::looked_at, limits_); };
+  put(granted(here));
+  EXPECT_FALSE(take_surely()) << "it has answered once, just now";
+  EXPECT_EQ(pool_.idle(), 1u) << "it stays for others";
+  now_ += 30ms;
+  auto quiet = take_surely();
+  ASSERT_TRUE(quiet) << "it has stayed open for a while";
+  put(std::move(quiet));
+  auto again = take_surely();
+  EXPECT_TRUE(again) << "and is known to";
+  again.reset();
+  put(granted(here));
+  EXPECT_FALSE(take_surely()) << "until a session of its peer was lost";
+  put(take());
+  EXPECT_TRUE(take_surely()) << "one that carries a second exchange is proof, too";
+}
+
+TEST_F(session_pool_test, who_cannot_send_twice_takes_what_there_is_where_no_more_may_be_opened) {
+  limits_.open_per_group = 1;
+  put(granted(here));
+  EXPECT_TRUE(pool_.take(here, now_, 60s, reuse::looked_at, limits_));
+  limits_.open_per_group = 0;
+  limits_.open = 1;
+  put(granted(here));
+  EXPECT_TRUE(pool_.take(here, now_, 60s, reuse::looked_at, limits_));
+}
+
+TEST_F(session_pool_test, who_cannot_send_twice_is_handed_no_session_that_was_closed) {
+  limits_.open_per_group = 1;
+  for (const reuse how : {reuse::as_it_is, reuse::looked_at}) {
+    auto busy = granted(here);
+    connection_permit waiting(pool_, here, limits_, false, wake_, how);
+    peer_ = {};
+    put(std::move(busy));
+    EXPECT_TRUE(waiting.granted());
+    EXPECT_EQ(static_cast<bool>(waiting.take_handed()), how == reuse::as_it_is);
+  }
 }
 
 TEST_F(session_pool_test, a_peer_that_has_closed_is_found_out_after_a_while) {

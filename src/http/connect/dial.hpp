@@ -27,6 +27,7 @@ struct connect_context {
   const route& via;
   pool_limits limits;
   bool only_new;  ///< one that others have used is no use
+  reuse how = reuse::as_it_is;
 
   /// "host:port" of the target, for messages.
   std::string peer() const;

@@ -108,7 +108,7 @@ task<std::unique_ptr<session>> through_proxy(const connect_context& context, not
 task<stream_grant> open_connection(connect_context context) {
   const route& via = context.via;
   notifier wake(context.loop.context());
-  connection_permit mine(context.loop.pool(), via.key, context.limits, context.only_new, wake);
+  connection_permit mine(context.loop.pool(), via.key, context.limits, context.only_new, wake, context.how);
   while (!mine.granted()) {
     context.timer.enter(phase::queued, request_timer::wait_handle(wake));
     auto woken = wake.wait();

@@ -12,6 +12,9 @@ namespace {
 // A connection returned this recently is taken without asking the system whether it still stands: the question costs
 // a system call for each request, and its answer is no more certain than the server's last response.
 constexpr std::chrono::milliseconds surely_alive{1};
+// Servers that close after each response without saying so do it right behind the response. Who is quiet for this long
+// keeps connections open.
+constexpr std::chrono::milliseconds proves_to_stay{20};
 // Between two scans for what has expired.
 constexpr std::chrono::milliseconds least_between_scans{10};
 
@@ -29,18 +32,35 @@ inline stream_grant session_pool::grant_stream(session& of) noexcept {
   return stream_grant(of);
 }
 
-stream_grant session_pool::take(pool_key_view key, clock::time_point now, std::chrono::milliseconds lifetime,
-                                bool check_always) {
+// The end of a connection may be under way while the last response is still being read, and a look at the socket does
+// not see it yet. So whoever cannot send twice waits for proof that this peer keeps sessions open.
+bool session_pool::may_be_closing(session_group& group, clock::time_point now) noexcept {
+  if (group.keeps_open) return false;
+  session& oldest = group.with_room.back();
+  group.keeps_open = oldest.streams == 0 && now - oldest.idle_since >= proves_to_stay && oldest.wire.is_quiet();
+  return !group.keeps_open;
+}
+
+bool session_pool::has_room(const session_group& group, const pool_limits& limits) const noexcept {
+  return waiting_ == 0 && (limits.open == 0 || open_ < limits.open) &&
+         (limits.open_per_group == 0 || group.open < limits.open_per_group);
+}
+
+stream_grant session_pool::take(pool_key_view key, clock::time_point now, std::chrono::milliseconds lifetime, reuse how,
+                                const pool_limits& limits) {
   for (;;) {
     // Looked up again each time: closing the last session of a group removes the group.
     const auto found = groups_.find(key);
     if (found == groups_.end() || found->second.with_room.empty()) return {};
-    session& latest = found->second.with_room.front();
+    session_group& group = found->second;
+    session& latest = group.with_room.front();
     const auto age = now - latest.idle_since;
-    if (latest.streams > 0 ||
-        (now < detail::after(latest.idle_since, lifetime) &&
-         ((age < surely_alive && !check_always && !latest.wire.socket.ended()) || latest.wire.is_quiet())))
-      return grant_stream(latest);
+    if (latest.streams > 0) return grant_stream(latest);
+    const bool alive =
+        now < detail::after(latest.idle_since, lifetime) &&
+        ((age < surely_alive && how == reuse::as_it_is && !latest.wire.socket.ended()) || latest.wire.is_quiet());
+    if (alive && how == reuse::looked_at && may_be_closing(group, now) && has_room(group, limits)) return {};
+    if (alive) return grant_stream(latest);
     close_idle(latest);
   }
 }
@@ -49,6 +69,7 @@ void session_pool::put(stream_grant&& back, clock::time_point now, const pool_li
   session& returned = *back;
   if (returned.most_streams == 0) return back.reset();  // another stream has retired it
   returned.idle_since = now;
+  returned.group->keeps_open |= returned.used;
   returned.used = true;
   if (waiting_ != 0 && hand_over(back)) return;
   session_group& group = *returned.group;
@@ -74,6 +95,7 @@ void session_pool::put(stream_grant&& back, clock::time_point now, const pool_li
 void session_pool::retire(session& of) noexcept {
   session_group& group = *of.group;
   if (of.in_group.is_linked()) group.with_room.erase(group.with_room.iterator_to(of));
+  if (of.used) group.keeps_open = false;
   of.most_streams = 0;
   if (--of.streams == 0) close(of);
 }
@@ -199,7 +221,9 @@ bool session_pool::hand_over(stream_grant& back) {
   connection_permit* const any = waiting_for_any_.empty() ? nullptr : &waiting_for_any_.front();
   connection_permit* const first = !here ? any : !any || here->ticket_ < any->ticket_ ? here : any;
   if (!first) return false;
-  if (first->group_ != &group || first->only_new_) {
+  const bool is_of_use =
+      first->group_ == &group && !first->only_new_ && (first->how_ == reuse::as_it_is || back->wire.is_quiet());
+  if (!is_of_use) {
     if (back->streams > 1) return false;  // others are using it
     back.reset();
     return true;
@@ -244,13 +268,14 @@ void session_pool::serve_any() noexcept {
 }
 
 connection_permit::connection_permit(session_pool& pool, pool_key_view key, const pool_limits& limits, bool only_new,
-                                     notifier& wake)
+                                     notifier& wake, reuse how)
     : pool_(pool),
       group_(&pool.group_of(key)),
       limits_(limits),
       wake_(wake),
       ticket_(pool.tickets_++),
-      only_new_(only_new) {
+      only_new_(only_new),
+      how_(how) {
   pool.join(*this);
 }
 

@@ -74,6 +74,12 @@ class stream_grant {
   session* session_ = nullptr;
 };
 
+/// How much an exchange that can be sent only once relies on a session that others have used.
+enum class reuse {
+  as_it_is,   ///< a session that turns out closed costs another one
+  looked_at,  ///< the request is lost with it
+};
+
 /// What two exchanges must have in common to use the same session: everything that decides who the peer is, and who
 /// the peer believes us to be.
 struct pool_key_view {
@@ -106,8 +112,9 @@ using permit_queue =
 /// nobody.
 class connection_permit : public boost::intrusive::list_base_hook<> {
  public:
-  /// `only_new`: a session that others have used is no use.
-  connection_permit(session_pool& pool, pool_key_view key, const pool_limits& limits, bool only_new, notifier& wake);
+  /// `only_new`: a session that others have used is no use. `how`: whether one that is handed over is looked at first.
+  connection_permit(session_pool& pool, pool_key_view key, const pool_limits& limits, bool only_new, notifier& wake,
+                    reuse how = reuse::as_it_is);
   connection_permit(const connection_permit&) = delete;
   connection_permit& operator=(const connection_permit&) = delete;
   ~connection_permit();
@@ -135,6 +142,7 @@ class connection_permit : public boost::intrusive::list_base_hook<> {
   std::uint64_t ticket_;
   state state_ = state::spent;
   bool only_new_;
+  reuse how_;
 };
 
 /// The sessions of one pool key. It lives while it has any, or somebody waits for one.
@@ -143,6 +151,8 @@ struct session_group {
   const pool_key* key = nullptr;
   sessions_with_room with_room;
   std::size_t idle = 0;  ///< of those
+  /// The peer was seen to keep a session open after a response: it carried another exchange, or was quiet for a while.
+  bool keeps_open = false;
   std::size_t open = 0;  ///< full ones and granted permits included
   permit_queue waiting;
 };
@@ -162,9 +172,12 @@ class session_pool {
   session_pool& operator=(const session_pool&) = delete;
   ~session_pool() { clear(); }
 
-  /// A stream of a session with room for one; empty when there is none. `check_always`: ask the system about an idle
-  /// session even when it has been idle for a moment only, as an exchange that cannot be repeated must.
-  stream_grant take(pool_key_view key, clock::time_point now, std::chrono::milliseconds lifetime, bool check_always);
+  /// A stream of a session with room for one; empty when there is none. `reuse::looked_at`, for an exchange that cannot
+  /// be repeated: ask the system about an idle session even when it has been idle for a moment only, and take none
+  /// whose peer may be about to close it, as one that has not been seen to keep sessions open may be. Where `limits`
+  /// allow no other connection, it is taken all the same.
+  stream_grant take(pool_key_view key, clock::time_point now, std::chrono::milliseconds lifetime, reuse how,
+                    const pool_limits& limits = {});
   /// Takes back a stream of a session that can carry another exchange, and hands it to whoever waits for one like it.
   /// `back` is empty afterwards.
   void put(stream_grant&& back, clock::time_point now, const pool_limits& allowed);
@@ -197,6 +210,8 @@ class session_pool {
     }
   };
 
+  bool may_be_closing(session_group& group, clock::time_point now) noexcept;
+  bool has_room(const session_group& group, const pool_limits& limits) const noexcept;
   session_group& group_of(pool_key_view key);
   stream_grant grant_stream(session& of) noexcept;
   void retire(session& of) noexcept;
