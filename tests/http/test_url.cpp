@@ -110,7 +110,11 @@ INSTANTIATE_TEST_SUITE_P(
                     parsed{"http://\u2603\u3002net/", "http://xn--n3h.net/", "xn--n3h.net", 80, "/"},
                     parsed{"http://fa\u00df.\u2603.de/", "http://xn--fa-hia.xn--n3h.de/", "xn--fa-hia.xn--n3h.de", 80,
                            "/"},
-                    parsed{"http://\u2764\ufe0f.x/", "http://xn--qei.x/", "xn--qei.x", 80, "/"}));
+                    parsed{"http://\u2764\ufe0f.x/", "http://xn--qei.x/", "xn--qei.x", 80, "/"},
+                    // CheckHyphens is false: what is between them is mapped all the same.
+                    parsed{"http://R3---S\u00dc.x/", "http://xn--r3---s-8ya.x/", "xn--r3---s-8ya.x", 80, "/"},
+                    parsed{"http://-\u2764-.x/", "http://xn-----ony.x/", "xn-----ony.x", 80, "/"},
+                    parsed{"http://-\uff11-/", "http://-1-/", "-1-", 80, "/"}));
 
 // RFC 6874, and as curl takes it. The zone is part of the origin, of no name.
 INSTANTIATE_TEST_SUITE_P(

@@ -2,6 +2,8 @@
 
 #include <fanout/http/detail/text.hpp>
 
+#include "http/message/punycode.hpp"
+
 #include <fmt/format.h>
 
 #include <arpa/inet.h>
@@ -10,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
 #include <memory>
 
 namespace fanout::http {
@@ -90,8 +93,44 @@ bool has_deviation(std::string_view label) noexcept {
   return false;
 }
 
-// The library takes symbols, which browsers take and IDNA 2008 does not, in transitional processing only. So whoever
-// has a symbol is converted label by label, and only a label that means the same in both ways by the second one.
+// The library takes symbols, which browsers take and IDNA 2008 does not, in transitional processing only. So a label
+// that it refuses is converted by that, if it means the same in both.
+int convert_label(const std::string& label, std::string& into) {
+  const int result = convert(label, IDN2_NONTRANSITIONAL, into);
+  return result == IDN2_DISALLOWED && !has_deviation(label) ? convert(label, IDN2_TRANSITIONAL, into) : result;
+}
+
+bool append_decoded(const std::string& ascii, std::u32string& onto) {
+  std::uint32_t* decoded = nullptr;
+  if (idn2_to_unicode_8z4z(ascii.c_str(), &decoded, 0) != IDN2_OK) return false;
+  const std::unique_ptr<std::uint32_t, void (*)(void*)> owned(decoded, idn2_free);
+  for (const auto* c = decoded; *c != 0; ++c) onto += static_cast<char32_t>(*c);
+  return true;
+}
+
+// The library refuses hyphens at the ends of a label and in its third and fourth place, which browsers take. So what is
+// between the hyphens is mapped, and the whole is encoded here.
+int convert_around_hyphens(const std::string& label, std::string& into) {
+  if (equal_ignoring_case(std::string_view(label).substr(0, 4), "xn--")) return IDN2_PUNYCODE_BAD_INPUT;
+  std::u32string mapped;
+  for (std::string_view rest = label;;) {
+    const std::size_t end = rest.find('-');
+    std::string part(rest.substr(0, end));
+    if (!is_ascii(part)) {
+      if (const int result = convert_label(std::string(part), part); result != IDN2_OK) return result;
+      if (part.find('.') != part.npos) return IDN2_DOT_IN_LABEL;
+    }
+    for (char& c : part) c = lower(c);
+    if (!append_decoded(part, mapped)) return IDN2_PUNYCODE_BAD_INPUT;
+    if (end == rest.npos) break;
+    mapped += U'-';
+    rest.remove_prefix(end + 1);
+  }
+  const bool ascii = std::all_of(mapped.begin(), mapped.end(), [](char32_t c) { return c < 0x80; });
+  into = ascii ? std::string(mapped.begin(), mapped.end()) : "xn--" + punycode(mapped);
+  return IDN2_OK;
+}
+
 int convert_labels(const std::string& name, std::string& into) {
   std::string whole;
   // Full stops in other scripts are full stops (UTS 46).
@@ -103,8 +142,8 @@ int convert_labels(const std::string& name, std::string& into) {
     const std::string label(rest.substr(0, end));
     std::string converted = label;
     if (!is_ascii(label)) {
-      int result = convert(label, IDN2_NONTRANSITIONAL, converted);
-      if (result == IDN2_DISALLOWED && !has_deviation(label)) result = convert(label, IDN2_TRANSITIONAL, converted);
+      int result = convert_label(label, converted);
+      if (result == IDN2_HYPHEN_STARTEND || result == IDN2_2HYPHEN) result = convert_around_hyphens(label, converted);
       if (result != IDN2_OK) return result;
     }
     whole += converted;
@@ -119,7 +158,8 @@ int convert_labels(const std::string& name, std::string& into) {
 parsed_host to_ascii(const std::string& name) {
   std::string converted;
   int result = convert(name, IDN2_NONTRANSITIONAL, converted);
-  if (result == IDN2_DISALLOWED) result = convert_labels(name, converted);
+  if (result == IDN2_DISALLOWED || result == IDN2_HYPHEN_STARTEND || result == IDN2_2HYPHEN)
+    result = convert_labels(name, converted);
   if (result != IDN2_OK)
     return {.error = fmt::format("its host name '{}' cannot be written in ASCII ({})", printable(name),
                                  idn2_strerror(result))};
