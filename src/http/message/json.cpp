@@ -13,7 +13,7 @@ boost::json::value json(const response& answer) {
   boost::json::stream_parser parser;
   boost::system::error_code failed;
   const std::size_t read = parser.write_some(text, failed);
-  if (!failed) parser.finish(failed);
+  if (!failed && read == text.size()) parser.finish(failed);
   if (!failed && read == text.size()) return parser.release();
   throw error(failure_kind::protocol, fmt::format("the body from {} is no JSON: {} at byte {}", answer.url.str(),
                                                   failed ? failed.message() : "more than one value", read));
