@@ -6,14 +6,15 @@
 #include <fanout/compare/present.hpp>
 #include <fanout/core/interrupt.hpp>
 #include <fanout/core/shape.hpp>
+#include <fanout/fetch/output.hpp>
 
 #include "cli/command.hpp"
 #include "cli/compare_output.hpp"
 #include "cli/compare_python.hpp"
 #include "cli/compare_workloads.hpp"
 #include "cli/ctrl_c.hpp"
+#include "cli/messages.hpp"
 #include "cli/origin_process.hpp"
-#include "cli/output.hpp"
 #include "cli/units.hpp"
 
 #include <boost/json/array.hpp>
@@ -81,10 +82,10 @@ std::vector<shape> parse_shapes(std::string_view list) {
   return shapes;
 }
 
-/// Throws `output_error`.
+/// Throws `fetch::output_error`.
 void write(const std::string& text) {
   if (std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0) return;
-  throw output_error(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
+  throw fetch::output_error(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
 }
 
 void complain(const comparison& of) {
@@ -168,7 +169,7 @@ int run_compare(const compare_arguments& with) {
   const interrupt& stop = catch_ctrl_c(first_ctrl_c::aborts);
   try {
     return measure(with, stop);
-  } catch (const output_error& failed) {
+  } catch (const fetch::output_error& failed) {
     if (stop.level() > 0) return interrupted;  // a write to a pipe that nobody reads ends no other way
     tell(fmt::format("fanout compare: {}\n", failed.what()));
     return output_failed;

@@ -2,8 +2,9 @@
 
 #include <fanout/async/program.hpp>
 #include <fanout/compare/present.hpp>
+#include <fanout/fetch/output.hpp>
 
-#include "cli/output.hpp"
+#include "cli/messages.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -150,7 +151,7 @@ void replaced_file::name_it() {
 }
 
 void replaced_file::fail(int why) const {
-  throw output_error(fmt::format("cannot write to {}: {}", path_, std::strerror(why)));
+  throw fetch::output_error(fmt::format("cannot write to {}: {}", path_, std::strerror(why)));
 }
 
 void add_compare_output(CLI::App& command, compare_output& into) {

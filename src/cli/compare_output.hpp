@@ -14,8 +14,8 @@ namespace fanout::cli {
 
 /// A file that is replaced as a whole or not at all. Made when its place is still to be checked, minutes before there
 /// is anything to put into it; until then it has no name, where the file system can do that, so that nothing is left
-/// whatever ends this process. A device or pipe is written to itself. Errors throw `output_error`, and so does `stop`
-/// when nobody reads the pipe.
+/// whatever ends this process. A device or pipe is written to itself. Errors throw `fetch::output_error`, and so does
+/// `stop` when nobody reads the pipe.
 class replaced_file {
  public:
   replaced_file(const std::string& path, const interrupt& stop);

@@ -2,7 +2,7 @@
 
 #include <fanout/base/saturated_time.hpp>
 
-#include "cli/output.hpp"
+#include "cli/messages.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>

@@ -1,9 +1,14 @@
 // fanout fetch: the main job. source -> lane -> exchange -> record -> file.
 
 #include <fanout/core/run.hpp>
+#include <fanout/fetch/body_directory.hpp>
+#include <fanout/fetch/cookies.hpp>
+#include <fanout/fetch/descriptor_limit.hpp>
 #include <fanout/fetch/exchange.hpp>
+#include <fanout/fetch/output.hpp>
 #include <fanout/fetch/record_text.hpp>
 #include <fanout/fetch/request_source.hpp>
+#include <fanout/fetch/summary.hpp>
 #include <fanout/http/cookies.hpp>
 #include <fanout/process/remote.hpp>
 
@@ -12,47 +17,19 @@
 #include "cli/fetch_options.hpp"
 #include "cli/fetch_request.hpp"
 #include "cli/fetch_settings.hpp"
-#include "cli/fetch_summary.hpp"
-#include "cli/output.hpp"
+#include "cli/fetch_text.hpp"
+#include "cli/messages.hpp"
 
 #include <fmt/format.h>
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <memory>
 #include <optional>
 
 namespace fanout::cli {
 namespace {
-
-/// As much of `asked` as the limit of open files allows: every task in flight is a connection, and every lane has a
-/// loop and what it watches.
-shape fitted(const shape& asked) {
-  constexpr std::uint64_t for_the_process = 64;
-  constexpr std::uint64_t for_a_lane = 8;
-  rlimit limit{};
-  if (asked.tasks == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return asked;
-  const std::uint64_t room = limit.rlim_cur - std::min<std::uint64_t>(for_the_process, limit.rlim_cur / 2);
-  const std::uint64_t lanes = asked.threads;
-  if (lanes * for_a_lane + asked.tasks / asked.processes <= room) return asked;
-
-  std::uint64_t fewer = 0;
-  if (asked.model == model::threads)
-    fewer = room / (for_a_lane + 1);
-  else if (room > lanes * for_a_lane)
-    fewer = (room - lanes * for_a_lane) / lanes * lanes * asked.processes;
-  if (fewer == 0)
-    throw usage_error(fmt::format("-s: {} does not fit the limit of {} open files; raise it (ulimit -n)",
-                                  to_string(asked), limit.rlim_cur));
-  tell(fmt::format("fanout fetch: {} tasks in flight, not {}: that is what the limit of {} open files allows\n", fewer,
-                   asked.tasks, limit.rlim_cur));
-  return with_tasks(asked, static_cast<std::uint32_t>(fewer));
-}
 
 /// What `make` returns; if it refuses, the message gets the option's name.
 template <class Make>
@@ -62,6 +39,15 @@ shape named(std::string_view option, Make make) {
   } catch (const std::invalid_argument& refused) {
     throw usage_error(fmt::format("{}: {}", option, refused.what()));
   }
+}
+
+/// As much of it as the limit of open files allows.
+shape fitted(const shape& asked) {
+  const shape fits = named("-s", [&] { return fetch::fitted(asked); });
+  if (fits.tasks != asked.tasks)
+    tell(fmt::format("fanout fetch: {} tasks in flight, not {}: that is what the limit of {} open files allows\n",
+                     fits.tasks, asked.tasks, fetch::descriptor_limit()));
+  return fits;
 }
 
 shape shape_of(const fetch_options& given) {
@@ -90,7 +76,7 @@ class fetch_sink {
         bodies_in_records_(given.with_bodies),
         out_(open_output(given)) {
     if (!given.destination.empty() && names_directory(given.destination))
-      directory_ = std::make_unique<body_directory>(given.destination);
+      directory_ = std::make_unique<fetch::body_directory>(given.destination);
     readable_ = out_.is_terminal() && !bodies_in_records_;
   }
 
@@ -114,16 +100,16 @@ class fetch_sink {
   }
 
   void close() { out_.close(); }
-  const fetch_counts& counts() const noexcept { return counts_; }
+  const fetch::counts& counts() const noexcept { return counts_; }
 
  private:
   static std::string_view body_of(const fetch::record& result) {
     return result.body ? std::string_view(*result.body) : std::string_view();
   }
 
-  static output open_output(const fetch_options& given) {
+  static fetch::output open_output(const fetch_options& given) {
     const bool to_file = !given.destination.empty() && !names_directory(given.destination);
-    return to_file ? output::create(given.destination) : output::standard();
+    return to_file ? fetch::output::create(given.destination) : fetch::output::standard();
   }
 
   /// One URL: its body is the output, as with curl, or after HEAD its header; what went wrong is a message.
@@ -142,9 +128,9 @@ class fetch_sink {
   bool headers_in_records_;
   bool bodies_in_records_;
   bool readable_ = false;
-  output out_;
-  std::unique_ptr<body_directory> directory_;
-  fetch_counts counts_;
+  fetch::output out_;
+  std::unique_ptr<fetch::body_directory> directory_;
+  fetch::counts counts_;
   std::string line_;
 };
 
@@ -159,26 +145,6 @@ std::shared_ptr<http::cookie_jar> jar_of(const fetch::settings& how) {
     return jar;
   } catch (const std::runtime_error& refused) {
     throw usage_error(fmt::format("--cookie: {}", refused.what()));
-  }
-}
-
-/// After a long run it is late to learn that they cannot be saved.
-void check_cookie_jar(const std::string& file) {
-  struct stat status{};
-  const bool there = stat(file.c_str(), &status) == 0;
-  const bool in_place = there && !S_ISREG(status.st_mode);
-  const std::size_t slash = file.rfind('/');
-  const std::string directory = slash == file.npos ? "." : file.substr(0, slash + 1);
-  int why = there && S_ISDIR(status.st_mode) ? EISDIR : 0;
-  if (why == 0 && access((in_place ? file : directory).c_str(), W_OK) != 0) why = errno;
-  if (why != 0) throw output_error(fmt::format("--cookie-jar: cannot write {}: {}", file, std::strerror(why)));
-}
-
-void save_cookies(const http::cookie_jar& jar, const std::string& file) {
-  try {
-    jar.save(file);
-  } catch (const std::runtime_error& failed) {
-    throw output_error(fmt::format("--cookie-jar: {}", failed.what()));
   }
 }
 
@@ -204,9 +170,9 @@ int run_fetch(const fetch_options& given) {
   const fetch::settings settings = settings_of(given, common, how.shape, sink.wants_bodies());
   const auto jar = jar_of(settings);
   const std::string jar_file = given.cookie_jar == "-" ? "/dev/stdout" : given.cookie_jar;
-  if (!jar_file.empty()) check_cookie_jar(jar_file);
-  std::optional<output> summary;  // opened now: after a long run it is late to learn that it cannot be
-  if (!given.summary_file.empty()) summary.emplace(output::create(given.summary_file));
+  if (!jar_file.empty()) fetch::check_cookie_file(jar_file);
+  std::optional<fetch::output> summary;  // opened now: after a long run it is late to learn that it cannot be
+  if (!given.summary_file.empty()) summary.emplace(fetch::output::create(given.summary_file));
 
   how.interrupt = &catch_ctrl_c(first_ctrl_c::drains);
   const bool live = !given.quiet && !one_page && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) != 1;
@@ -215,10 +181,10 @@ int run_fetch(const fetch_options& given) {
   const report cost = run(how, task, source, sink);
   if (live) clear_progress();
   sink.close();
-  if (!jar_file.empty()) save_cookies(*jar, jar_file);
+  if (!jar_file.empty()) fetch::save_cookies(*jar, jar_file);
 
   if (summary) {
-    summary->write(summary_json(cost, sink.counts()));
+    summary->write(fetch::summary_json(cost, sink.counts()));
     summary->close();
   }
   if (!given.quiet && !one_page) tell(summary_text(cost, sink.counts()));
@@ -229,7 +195,10 @@ int run_fetch(const fetch_options& given) {
 int guarded(const fetch_options& given) {
   try {
     return run_fetch(given);
-  } catch (const output_error& why) {
+  } catch (const fetch::cookie_file_error& why) {
+    tell(fmt::format("fanout fetch: --cookie-jar: {}\n", why.what()));
+    return output_failed;
+  } catch (const fetch::output_error& why) {
     tell(fmt::format("fanout fetch: {}\n", why.what()));
     return output_failed;
   } catch (const std::exception& why) {

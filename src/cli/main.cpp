@@ -1,7 +1,7 @@
 #include <fanout/process/init.hpp>
 
 #include "cli/command.hpp"
-#include "cli/output.hpp"
+#include "cli/messages.hpp"
 #include "cli/usage.hpp"
 
 #include <fmt/format.h>

@@ -1,14 +1,12 @@
+#include <fanout/fetch/cookies.hpp>
 #include <fanout/fetch/exchange.hpp>
 #include <fanout/http/client.hpp>
-#include <fanout/http/cookies.hpp>
 
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <utility>
 
 namespace fanout::fetch {
@@ -94,20 +92,6 @@ void take_response(const settings& how, http::response&& response, record& resul
 }
 
 }  // namespace
-
-std::shared_ptr<http::cookie_jar> cookie_jar_of(const settings& how, http::skipped_lines* skipped) {
-  if (!how.use_cookies) return nullptr;
-  static std::mutex lock;
-  static std::map<std::string, std::shared_ptr<http::cookie_jar>> jars;
-  const std::lock_guard guard(lock);
-  auto& jar = jars[how.cookie_file];
-  if (!jar) {
-    auto made = std::make_shared<http::cookie_jar>();
-    if (!how.cookie_file.empty()) made->load(how.cookie_file, skipped);
-    jar = std::move(made);
-  }
-  return jar;
-}
 
 void check(const settings& how) {
   settings without_cookies = how;  // what is wrong with their file is another's to say

@@ -1,18 +1,12 @@
-#include "cli/fetch_summary.hpp"
-
-#include <fanout/fetch/record_text.hpp>
-
-#include "cli/output.hpp"
+#include <fanout/fetch/summary.hpp>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <fmt/format.h>
 
 #include <chrono>
-#include <iterator>
 
-namespace fanout::cli {
+namespace fanout::fetch {
 namespace {
 
 double seconds(std::chrono::nanoseconds duration) {
@@ -37,7 +31,7 @@ boost::json::object of_worker(const worker_report& each) {
 
 }  // namespace
 
-void fetch_counts::add(const fetch::record& result) {
+void counts::add(const record& result) {
   bytes += result.bytes;
   if (!result.error) {
     ++succeeded;
@@ -47,18 +41,18 @@ void fetch_counts::add(const fetch::record& result) {
   ++by_kind[*result.error];
 }
 
-std::string summary_json(const report& cost, const fetch_counts& counts) {
+std::string summary_json(const report& cost, const counts& of) {
   boost::json::object failures;
-  for (const auto& [kind, count] : counts.by_kind) failures[to_string(kind)] = count;
+  for (const auto& [kind, count] : of.by_kind) failures[to_string(kind)] = count;
   boost::json::array workers;
   for (const worker_report& each : cost.workers) workers.push_back(of_worker(each));
   const boost::json::object all{
       {"tasks", cost.tasks},
-      {"succeeded", counts.succeeded},
-      {"failed", counts.failed},
+      {"succeeded", of.succeeded},
+      {"failed", of.failed},
       {"failures", failures},
       {"stopped", cost.stopped},
-      {"bytes", counts.bytes},
+      {"bytes", of.bytes},
       {"wall_s", seconds(cost.wall)},
       {"per_s", rate(cost.tasks, cost.wall)},
       {"shape", to_string(cost.shape)},
@@ -78,26 +72,4 @@ std::string summary_json(const report& cost, const fetch_counts& counts) {
   return boost::json::serialize(all) + "\n";
 }
 
-std::string summary_text(const report& cost, const fetch_counts& counts) {
-  std::string failures;
-  for (const auto& [kind, count] : counts.by_kind)
-    fmt::format_to(std::back_inserter(failures), "{}{} {}", failures.empty() ? " (" : ", ", count, to_string(kind));
-  if (!failures.empty()) failures += ')';
-  std::string text = fmt::format(
-      "{} fetched, {} failed{}, {} in {:.2f} s: {:.0f} a second, {} ({:.2f} cores, {} peak)\n", counts.succeeded,
-      counts.failed, failures, fetch::readable_bytes(counts.bytes), seconds(cost.wall), rate(cost.tasks, cost.wall),
-      to_string(cost.shape), cost.cores_used(), fetch::readable_bytes(cost.peak_rss_bytes));
-  if (!cost.choice.empty()) text += fmt::format("auto: {}\n", cost.choice);
-  return text;
-}
-
-void show_progress(const progress& now, const fetch_counts& counts) {
-  tell(fmt::format("\r\x1b[K{} done, {} failed, {:.0f} a second", now.finished, counts.failed,
-                   rate(now.finished, now.elapsed)));
-}
-
-void clear_progress() {
-  tell("\r\x1b[K");
-}
-
-}  // namespace fanout::cli
+}  // namespace fanout::fetch

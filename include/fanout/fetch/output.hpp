@@ -1,25 +1,22 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
-namespace fanout::cli {
+/// \file
+/// Files that results are written to.
+namespace fanout::fetch {
 
-/// Results could not be written; ends the command with exit status 3.
+/// Results could not be written. The message names the file and the reason.
 class output_error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// Makes a reader that has gone, and a limit on the size of files, an error of the write instead of a signal that ends
-/// the process.
-void turn_write_signals_into_errors();
-
-/// Writes to standard error, for a person. Nobody may be there: it never fails.
-void tell(std::string_view message);
+/// Writes all bytes, and waits where the descriptor is not ready. Returns 0, or the errno that says why not.
+int write_all(int descriptor, std::string_view bytes);
 
 /// A file or standard output, written to in whole records.
 ///
@@ -52,20 +49,4 @@ class output {
   std::string pending_;
 };
 
-/// A directory for bodies, one file for each input, named by the input's index alone: a server cannot choose a name.
-class body_directory {
- public:
-  explicit body_directory(const std::string& path);  ///< made if it does not exist
-  body_directory(const body_directory&) = delete;
-  body_directory& operator=(const body_directory&) = delete;
-  ~body_directory();
-
-  /// Writes a new file and returns its name within the directory. An existing file is an error, not replaced.
-  std::string store(std::uint64_t index, std::string_view body);
-
- private:
-  std::string path_;
-  int descriptor_ = -1;
-};
-
-}  // namespace fanout::cli
+}  // namespace fanout::fetch

@@ -1,4 +1,4 @@
-#include "cli/fetch_summary.hpp"
+#include <fanout/fetch/summary.hpp>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -10,12 +10,12 @@ namespace {
 using namespace fanout;
 namespace json = boost::json;
 
-TEST(fetch_summary, has_what_each_worker_cost_and_its_trouble_if_any) {
+TEST(summary, has_what_each_worker_cost_and_its_warning_if_any) {
   report cost;
   cost.workers.resize(2);
   cost.workers[0].tasks = 3;
   cost.workers[1].warning = "it did not end";
-  const json::array workers = json::parse(cli::summary_json(cost, {})).at("workers").as_array();
+  const json::array workers = json::parse(fetch::summary_json(cost, {})).at("workers").as_array();
   ASSERT_EQ(workers.size(), 2u);
   EXPECT_EQ(workers[0].at("tasks").to_number<int>(), 3);
   EXPECT_FALSE(workers[0].as_object().contains("warning"));

@@ -1,4 +1,4 @@
-#include "cli/output.hpp"
+#include <fanout/fetch/output.hpp>
 
 #include <fmt/format.h>
 
@@ -8,16 +8,16 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <utility>
 
-namespace fanout::cli {
+namespace fanout::fetch {
 namespace {
 
 constexpr std::size_t file_hold = 64 * 1024;
 
-/// 0, or why not.
+}  // namespace
+
 int write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
     const auto written = ::write(descriptor, bytes.data(), bytes.size());
@@ -31,17 +31,6 @@ int write_all(int descriptor, std::string_view bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return 0;
-}
-
-}  // namespace
-
-void turn_write_signals_into_errors() {
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);
-}
-
-void tell(std::string_view message) {
-  write_all(STDERR_FILENO, message);
 }
 
 output::output(int descriptor, std::string name, bool owned)
@@ -98,31 +87,4 @@ void output::fail(int why) const {
   throw output_error(fmt::format("cannot write to {}: {}", name_, std::strerror(why)));
 }
 
-body_directory::body_directory(const std::string& path) : path_(path) {
-  if (mkdir(path.c_str(), 0777) != 0 && errno != EEXIST)
-    throw output_error(fmt::format("cannot make the directory {}: {}", path, std::strerror(errno)));
-  while (path_.size() > 1 && path_.ends_with('/')) path_.pop_back();
-  descriptor_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor_ < 0) throw output_error(fmt::format("cannot write into {}: {}", path, std::strerror(errno)));
-}
-
-body_directory::~body_directory() {
-  ::close(descriptor_);
-}
-
-std::string body_directory::store(std::uint64_t index, std::string_view body) {
-  std::string name = fmt::format("{:08}", index);
-  const int file = openat(descriptor_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-  if (file < 0)
-    throw output_error(fmt::format("cannot write {}/{}: {}{}", path_, name, std::strerror(errno),
-                                   errno == EEXIST ? "; fetch into an empty directory" : ""));
-  int failed = write_all(file, body);
-  if (::close(file) != 0 && !failed) failed = errno;
-  if (failed) {
-    unlinkat(descriptor_, name.c_str(), 0);  // half a body is none
-    throw output_error(fmt::format("cannot write {}/{}: {}", path_, name, std::strerror(failed)));
-  }
-  return name;
-}
-
-}  // namespace fanout::cli
+}  // namespace fanout::fetch

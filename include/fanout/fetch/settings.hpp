@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+/// \file
+/// The settings of a bulk fetch.
+namespace fanout::fetch {
+
+/// What all exchanges of one fetch have in common; sent once to each worker process.
+struct settings {
+  std::int64_t timeout_ms = 300'000;          ///< the whole exchange with its redirects
+  std::int64_t connect_timeout_ms = 30'000;   ///< look-up, connection and TLS handshake
+  std::uint64_t max_body_bytes = 1ULL << 30;  ///< of one response
+  std::int64_t idle_timeout_ms = 60'000;      ///< between two moments at which bytes moved
+  std::int32_t max_redirects = 10;            ///< 0: the redirect itself is the response
+  bool decode_content = true;                 ///< ask for compression and undo it
+  bool verify_tls = true;
+  std::string ca_file;                       ///< PEM file of the issuers to trust instead of the system's
+  std::string certificate_file;              ///< PEM chain of the client certificate
+  std::string key_file;                      ///< its key; empty: it is in the same file
+  std::string authorization;                 ///< value of Authorization, for the origin of each URL
+  bool use_cookies = false;                  ///< keep cookies and send them back; every process has a jar of its own
+  std::string cookie_file;                   ///< which the jar begins with; empty: it begins empty
+  std::string body_file;                     ///< sent where a request has no body of its own
+  bool public_only = false;                  ///< refuse addresses that are not public
+  std::vector<std::string> resolve;          ///< "host:port:address[,address]"
+  std::string proxy;                         ///< "[scheme://][user:password@]host[:port]"
+  std::string no_proxy;                      ///< hosts reached without it, as curl's --noproxy
+  bool proxy_from_environment = false;       ///< of the process that sends
+  bool verify_proxy_tls = true;              ///< of an https proxy
+  std::string proxy_ca_file;                 ///< PEM file of the issuers to trust for it
+  bool least_tls_1_3 = false;                ///< otherwise TLS 1.2
+  std::vector<std::string> without_headers;  ///< which the client would send by itself
+  bool keep_body = false;                    ///< otherwise bytes are counted and dropped
+  bool keep_headers = false;                 ///< of the response
+  bool keep_timings = false;                 ///< and bytes on the wire
+
+  bool operator==(const settings&) const = default;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(timeout_ms, connect_timeout_ms, max_body_bytes, idle_timeout_ms, max_redirects, decode_content, verify_tls,
+            ca_file, certificate_file, key_file, authorization, use_cookies, cookie_file, body_file, public_only,
+            resolve, proxy, no_proxy, proxy_from_environment, verify_proxy_tls, proxy_ca_file, least_tls_1_3,
+            without_headers, keep_body, keep_headers, keep_timings);
+  }
+};
+
+}  // namespace fanout::fetch

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <fanout/core/report.hpp>
+#include <fanout/fetch/exchange.hpp>
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+/// \file
+/// What a fetch came to.
+namespace fanout::fetch {
+
+/// What became of the URLs of one fetch.
+struct counts {
+  std::uint64_t succeeded = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t bytes = 0;
+  std::map<failure_kind, std::uint64_t> by_kind;
+
+  void add(const record& result);
+};
+
+/// Counts and costs of a fetch as one JSON object, with a line end.
+std::string summary_json(const report& cost, const counts& of);
+
+}  // namespace fanout::fetch

@@ -1,0 +1,47 @@
+#include "cli/fetch_text.hpp"
+
+#include <fanout/fetch/record_text.hpp>
+
+#include "cli/messages.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <iterator>
+
+namespace fanout::cli {
+namespace {
+
+double seconds(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+double rate(std::uint64_t count, std::chrono::nanoseconds duration) {
+  return duration.count() > 0 ? static_cast<double>(count) / seconds(duration) : 0;
+}
+
+}  // namespace
+
+std::string summary_text(const report& cost, const fetch::counts& counts) {
+  std::string failures;
+  for (const auto& [kind, count] : counts.by_kind)
+    fmt::format_to(std::back_inserter(failures), "{}{} {}", failures.empty() ? " (" : ", ", count, to_string(kind));
+  if (!failures.empty()) failures += ')';
+  std::string text = fmt::format(
+      "{} fetched, {} failed{}, {} in {:.2f} s: {:.0f} a second, {} ({:.2f} cores, {} peak)\n", counts.succeeded,
+      counts.failed, failures, fetch::readable_bytes(counts.bytes), seconds(cost.wall), rate(cost.tasks, cost.wall),
+      to_string(cost.shape), cost.cores_used(), fetch::readable_bytes(cost.peak_rss_bytes));
+  if (!cost.choice.empty()) text += fmt::format("auto: {}\n", cost.choice);
+  return text;
+}
+
+void show_progress(const progress& now, const fetch::counts& counts) {
+  tell(fmt::format("\r\x1b[K{} done, {} failed, {:.0f} a second", now.finished, counts.failed,
+                   rate(now.finished, now.elapsed)));
+}
+
+void clear_progress() {
+  tell("\r\x1b[K");
+}
+
+}  // namespace fanout::cli

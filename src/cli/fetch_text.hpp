@@ -1,0 +1,20 @@
+#pragma once
+
+#include <fanout/core/options.hpp>
+#include <fanout/core/report.hpp>
+#include <fanout/fetch/summary.hpp>
+
+#include <string>
+
+/// \file
+/// What `fanout fetch` tells a person at a terminal.
+namespace fanout::cli {
+
+/// A line or two.
+std::string summary_text(const report& cost, const fetch::counts& counts);
+
+/// The progress line on standard error, redrawn in place.
+void show_progress(const progress& now, const fetch::counts& counts);
+void clear_progress();
+
+}  // namespace fanout::cli

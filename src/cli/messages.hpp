@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string_view>
+
+/// \file
+/// What a command says to a person.
+namespace fanout::cli {
+
+/// Makes a reader that has gone, and a limit on the size of files, an error of the write instead of a signal that ends
+/// the process.
+void turn_write_signals_into_errors();
+
+/// Writes to standard error, for a person. Nobody may be there: it never fails.
+void tell(std::string_view message);
+
+}  // namespace fanout::cli
