@@ -1,10 +1,10 @@
 #pragma once
 
 #include <fanout/core/source.hpp>
+#include <fanout/core/source_gate.hpp>
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -20,33 +20,27 @@ namespace fanout::detail {
 class order_window {
  public:
   /// `source` is the descriptor of the source; negative where it never waits. Throws `std::system_error`.
-  order_window(std::uint64_t most, int source);
-  order_window(const order_window&) = delete;
-  order_window& operator=(const order_window&) = delete;
-  ~order_window();
+  order_window(std::uint64_t most, int source) : most_(most), gate_(source) {}
 
-  /// If not, `handle` becomes readable when that changes. Acquire: what was handed over is gone.
-  bool may_pull() { return pulled_ - handed_over_.load(std::memory_order_acquire) < most_ || wait_for_room(); }
+  /// If not, `handle` becomes readable when that changes. What was handed over is gone then.
+  bool may_pull() {
+    return gate_.may_pull([this] { return pulled_ - handed_over_.load() < most_; });
+  }
   void pulled() noexcept { ++pulled_; }
   /// The source itself is not ready: `handle` is readable when it may be.
-  void source_waits() noexcept;
-  void handed_over(std::uint64_t outcomes);
+  void source_waits() noexcept { gate_.source_waits(); }
+  void handed_over(std::uint64_t outcomes) {
+    handed_over_.store(handed_over_.load(std::memory_order_relaxed) + outcomes);
+    gate_.room_made();
+  }
 
-  int handle() const noexcept { return handle_; }
+  int handle() const noexcept { return gate_.handle(); }
 
  private:
-  bool wait_for_room();
-  void take_signal() noexcept;
-  void watch_source(bool watched) noexcept;
-
   const std::uint64_t most_;
-  const int source_;
-  int handle_ = -1;  ///< an epoll instance: `room_`, and the source while there is room
-  int room_ = -1;    ///< an event descriptor
+  source_gate gate_;
   std::uint64_t pulled_ = 0;
   std::atomic<std::uint64_t> handed_over_{0};
-  std::atomic<bool> full_{false};  ///< somebody waits, or is about to
-  std::mutex mutex_;               ///< guards the way from full to not full
 };
 
 /// A source that does not get further ahead than its window.
