@@ -1,16 +1,13 @@
-// fanout fetch: the main job. source -> lane -> exchange -> record -> file.
+// fanout fetch: the main job. What it runs is fetch/job.
 
-#include <fanout/core/run.hpp>
-#include <fanout/fetch/body_directory.hpp>
 #include <fanout/fetch/cookies.hpp>
 #include <fanout/fetch/descriptor_limit.hpp>
-#include <fanout/fetch/exchange.hpp>
+#include <fanout/fetch/job.hpp>
 #include <fanout/fetch/output.hpp>
 #include <fanout/fetch/record_text.hpp>
 #include <fanout/fetch/request_source.hpp>
+#include <fanout/fetch/sinks.hpp>
 #include <fanout/fetch/summary.hpp>
-#include <fanout/http/cookies.hpp>
-#include <fanout/process/remote.hpp>
 
 #include "cli/command.hpp"
 #include "cli/ctrl_c.hpp"
@@ -27,6 +24,9 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace fanout::cli {
 namespace {
@@ -66,83 +66,55 @@ bool names_directory(const std::string& path) {
   return path.ends_with('/') || (stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode));
 }
 
-/// Where records and bodies go.
-class fetch_sink {
+/// Where records and bodies go. One URL: its body is the output, as with curl, or after HEAD its header; what went
+/// wrong is a message.
+class fetch_sinks {
  public:
-  fetch_sink(const fetch_options& given, bool one_page)
-      : one_page_(one_page),
-        heads_(given.head),
-        headers_in_records_(given.with_headers),
-        bodies_in_records_(given.with_bodies),
-        out_(open_output(given)) {
-    if (!given.destination.empty() && names_directory(given.destination))
-      directory_ = std::make_unique<fetch::body_directory>(given.destination);
-    readable_ = out_.is_terminal() && !bodies_in_records_;
+  fetch_sinks(const fetch_options& given, bool one_page) {
+    const bool to_directory = !given.destination.empty() && names_directory(given.destination);
+    const bool to_file = !given.destination.empty() && !to_directory;
+    fetch::output out = to_file ? fetch::output::create(given.destination) : fetch::output::standard();
+    if (to_directory) add<fetch::body_files>(given.destination);
+    if (!one_page && out.is_terminal() && !given.with_bodies)
+      add<fetch::readable_lines>(std::move(out));
+    else if (!one_page)
+      add<fetch::json_lines>(std::move(out), fetch::json_fields{given.with_headers, given.with_bodies});
+    else if (given.head && !to_directory)
+      add<fetch::head_output>(std::move(out));
+    else if (!to_directory)
+      add<fetch::body_output>(std::move(out));
+    if (one_page) add<fetch::record_callback>(tell_error);
   }
 
-  bool wants_bodies() const noexcept { return one_page_ || bodies_in_records_ || directory_; }
-
-  void operator()(outcome<fetch::record> out, const fetch::request& asked) {
-    const std::uint64_t index = out.index;
-    fetch::record result = out.ok() ? std::move(out).value() : fetch::record_of(out.error());
-    counts_.add(result);
-    std::string file;
-    if (directory_ && result.status != 0) file = directory_->store(index, body_of(result));
-    if (one_page_) return write_page(asked, result);
-    if (!bodies_in_records_) result.body.reset();
-    if (!headers_in_records_) result.headers.clear();
-    line_.clear();
-    if (readable_)
-      fetch::append_readable(line_, asked, result);
-    else
-      fetch::append_json(line_, index, asked, result, file);
-    out_.write(line_);
+  std::vector<fetch::sink*> all() const {
+    std::vector<fetch::sink*> made;
+    for (const auto& each : sinks_) made.push_back(each.get());
+    return made;
   }
-
-  void close() { out_.close(); }
-  const fetch::counts& counts() const noexcept { return counts_; }
 
  private:
-  static std::string_view body_of(const fetch::record& result) {
-    return result.body ? std::string_view(*result.body) : std::string_view();
+  template <class Sink, class... Arguments>
+  void add(Arguments&&... arguments) {
+    sinks_.push_back(std::make_unique<Sink>(std::forward<Arguments>(arguments)...));
+  }
+  static void tell_error(fetch::finished& each, fetch::writer&) {
+    if (!each.result.error) return;
+    std::string line = "fanout fetch: ";
+    fetch::append_readable(line, each.asked, each.result);
+    tell(line);
   }
 
-  static fetch::output open_output(const fetch_options& given) {
-    const bool to_file = !given.destination.empty() && !names_directory(given.destination);
-    return to_file ? fetch::output::create(given.destination) : fetch::output::standard();
-  }
-
-  /// One URL: its body is the output, as with curl, or after HEAD its header; what went wrong is a message.
-  void write_page(const fetch::request& asked, const fetch::record& result) {
-    line_.clear();
-    if (heads_ && result.status != 0) fetch::append_head(line_, result);
-    if (!directory_) out_.write(heads_ ? std::string_view(line_) : body_of(result));
-    if (!result.error) return;
-    line_.clear();
-    fetch::append_readable(line_, asked, result);
-    tell("fanout fetch: " + line_);
-  }
-
-  bool one_page_;
-  bool heads_;
-  bool headers_in_records_;
-  bool bodies_in_records_;
-  bool readable_ = false;
-  fetch::output out_;
-  std::unique_ptr<fetch::body_directory> directory_;
-  fetch::counts counts_;
-  std::string line_;
+  std::vector<std::unique_ptr<fetch::sink>> sinks_;
 };
 
-/// The cookies of a run that keeps them; what is wrong with their file is known before the first request.
-std::shared_ptr<http::cookie_jar> jar_of(const fetch::settings& how) {
+/// What is wrong with the file of cookies is known before the first request.
+void read_cookies(const fetch::settings& how) {
   try {
     http::skipped_lines skipped;
-    auto jar = fetch::cookie_jar_of(how, &skipped);
+    fetch::cookie_jar_of(how, &skipped);
     if (skipped.count > 0)
       tell(fmt::format("fanout fetch: {}: skipped {} line{} that cannot be read; the first: {}\n", how.cookie_file,
                        skipped.count, skipped.count == 1 ? "" : "s", skipped.first));
-    return jar;
   } catch (const std::runtime_error& refused) {
     throw usage_error(fmt::format("--cookie: {}", refused.what()));
   }
@@ -150,8 +122,8 @@ std::shared_ptr<http::cookie_jar> jar_of(const fetch::settings& how) {
 
 int run_fetch(const fetch_options& given) {
   turn_write_signals_into_errors();
-  options how(shape_of(given));
-  how.on_error = on_error::collect;
+  fetch::job job;
+  job.how.shape = shape_of(given);
 
   std::string list = given.list;
   if (given.urls.empty() && list.empty()) {
@@ -166,30 +138,28 @@ int run_fetch(const fetch_options& given) {
   const common_request common = request_of(given);
   fetch::request_source source(given.urls, list);
   source.set_defaults(common.method, common.headers, common.body, common.content_type);
-  fetch_sink sink(given, one_page);
-  const fetch::settings settings = settings_of(given, common, how.shape, sink.wants_bodies());
-  const auto jar = jar_of(settings);
-  const std::string jar_file = given.cookie_jar == "-" ? "/dev/stdout" : given.cookie_jar;
-  if (!jar_file.empty()) fetch::check_cookie_file(jar_file);
+  const fetch_sinks sinks(given, one_page);
+  job.sinks = sinks.all();
+  job.settings = settings_of(given, common, job.how.shape);
+  read_cookies(job.settings);
+  job.save_cookies = given.cookie_jar == "-" ? "/dev/stdout" : given.cookie_jar;
+  if (!job.save_cookies.empty()) fetch::check_cookie_file(job.save_cookies);
   std::optional<fetch::output> summary;  // opened now: after a long run it is late to learn that it cannot be
   if (!given.summary_file.empty()) summary.emplace(fetch::output::create(given.summary_file));
 
-  how.interrupt = &catch_ctrl_c(first_ctrl_c::drains);
+  job.how.interrupt = &catch_ctrl_c(first_ctrl_c::drains);
   const bool live = !given.quiet && !one_page && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) != 1;
-  if (live) how.on_progress = [&sink](const progress& now) { show_progress(now, sink.counts()); };
-  const auto task = remote<fetch::exchange>.with(settings);
-  const report cost = run(how, task, source, sink);
+  if (live) job.on_progress = show_progress;
+  const auto [cost, counts] = job.run(source);
   if (live) clear_progress();
-  sink.close();
-  if (!jar_file.empty()) fetch::save_cookies(*jar, jar_file);
 
   if (summary) {
-    summary->write(fetch::summary_json(cost, sink.counts()));
+    summary->write(fetch::summary_json(cost, counts));
     summary->close();
   }
-  if (!given.quiet && !one_page) tell(summary_text(cost, sink.counts()));
-  if (how.interrupt->level() > 0) return interrupted;
-  return sink.counts().failed == 0 ? ok : some_failed;
+  if (!given.quiet && !one_page) tell(summary_text(cost, counts));
+  if (job.how.interrupt->level() > 0) return interrupted;
+  return counts.failed == 0 ? ok : some_failed;
 }
 
 int guarded(const fetch_options& given) {

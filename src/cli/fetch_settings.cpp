@@ -74,8 +74,7 @@ void set_cookies(const fetch_options& given, const shape& how, fetch::settings& 
 
 }  // namespace
 
-fetch::settings settings_of(const fetch_options& given, const common_request& common, const shape& how,
-                            bool keep_body) {
+fetch::settings settings_of(const fetch_options& given, const common_request& common, const shape& how) {
   check_limits(given);
   check_readable("--cacert", given.ca_file);
   check_readable("--cert", given.certificate);
@@ -107,8 +106,6 @@ fetch::settings settings_of(const fetch_options& given, const common_request& co
   made.proxy_ca_file = given.proxy_ca_file;
   made.least_tls_1_3 = given.tls_1_3;
   made.without_headers = common.without;
-  made.keep_body = keep_body;
-  made.keep_headers = given.with_headers || given.head;
   made.keep_timings = given.timings;
   check_client(made);
   return made;

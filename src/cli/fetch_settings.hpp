@@ -12,6 +12,6 @@ namespace fanout::cli {
 
 /// The exchange's settings. `common` is what `request_of` made of the same options. Throws `usage_error` that names the
 /// option, the value, and what is accepted.
-fetch::settings settings_of(const fetch_options& given, const common_request& common, const shape& how, bool keep_body);
+fetch::settings settings_of(const fetch_options& given, const common_request& common, const shape& how);
 
 }  // namespace fanout::cli

@@ -24,8 +24,12 @@ body_directory::~body_directory() {
   ::close(descriptor_);
 }
 
+std::string body_directory::name_of(std::uint64_t index) {
+  return fmt::format("{:08}", index);
+}
+
 std::string body_directory::store(std::uint64_t index, std::string_view body) {
-  std::string name = fmt::format("{:08}", index);
+  std::string name = name_of(index);
   const int file = openat(descriptor_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (file < 0)
     throw output_error(fmt::format("cannot write {}/{}: {}{}", path_, name, std::strerror(errno),

@@ -67,6 +67,10 @@ output::~output() {
 }
 
 void output::write(std::string_view record) {
+  if (pending_.empty() && record.size() > hold_) {
+    if (const int failed = write_all(descriptor_, record)) fail(failed);
+    return;
+  }
   pending_ += record;
   if (pending_.size() > hold_) flush();
 }

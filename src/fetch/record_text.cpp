@@ -122,7 +122,7 @@ void append_json_string(std::string& text, std::string_view value) {
 }
 
 void append_json(std::string& text, std::uint64_t index, const request& asked, const record& result,
-                 std::string_view file) {
+                 std::string_view file, json_fields with) {
   const auto into = std::back_inserter(text);
   fmt::format_to(into, FMT_COMPILE("{{\"index\":{}"), index);
   if (!asked.id.empty()) {
@@ -155,7 +155,7 @@ void append_json(std::string& text, std::uint64_t index, const request& asked, c
     text += ",\"file\":";
     append_json_string(text, file);
   }
-  if (!result.headers.empty()) {
+  if (with.headers && !result.headers.empty()) {
     char separator = '[';
     text += ",\"headers\":";
     for (const auto& [name, value] : result.headers) {
@@ -170,7 +170,7 @@ void append_json(std::string& text, std::uint64_t index, const request& asked, c
     text += ']';
   }
   if (result.measured) append_timings(text, *result.measured);
-  if (result.body) append_body(text, *result.body);
+  if (with.body && result.body) append_body(text, *result.body);
   text += "}\n";
 }
 

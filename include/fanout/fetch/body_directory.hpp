@@ -16,6 +16,8 @@ class body_directory {
   body_directory& operator=(const body_directory&) = delete;
   ~body_directory();
 
+  /// The name of the file for this index.
+  static std::string name_of(std::uint64_t index);
   /// Writes a new file and returns its name within the directory. An existing file is an error, not replaced.
   std::string store(std::uint64_t index, std::string_view body);
 

@@ -35,6 +35,8 @@ class output {
   void write(std::string_view record);
   void close();
   bool is_terminal() const noexcept { return terminal_; }
+  /// Whether somebody may be reading along.
+  bool prompt() const noexcept { return hold_ == 0; }
 
  private:
   output(int descriptor, std::string name, bool owned);

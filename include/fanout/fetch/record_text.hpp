@@ -10,6 +10,12 @@
 /// Records as text.
 namespace fanout::fetch {
 
+/// What of a record may be left out of its text, although it is there.
+struct json_fields {
+  bool headers = true;
+  bool body = true;
+};
+
 /// Appends the record as one JSON object on a line of its own:
 ///
 ///     {"index":0,"url":"http://…","status":200,"bytes":5,"elapsed_ms":1.234,"attempts":1,"error":null,
@@ -20,7 +26,7 @@ namespace fanout::fetch {
 /// `timings` an object of what the phases took, and a kept body is `body`, or `body_base64` where it is no UTF-8. Bytes
 /// that are no UTF-8 elsewhere become U+FFFD.
 void append_json(std::string& text, std::uint64_t index, const request& asked, const record& result,
-                 std::string_view file = {});
+                 std::string_view file = {}, json_fields with = {});
 
 /// Appends the record as a line for a person at a terminal. Control characters, which a server might have sent to
 /// drive the terminal, are shown as `\x1b`.

@@ -19,6 +19,22 @@ namespace fanout::fetch {
 /// into `request::problem`; nothing is thrown.
 request parse_request(std::string_view line);
 
+/// A source of requests whose type is known only where it is made: what a job takes. See core/source.hpp.
+class request_input {
+ public:
+  virtual ~request_input() = default;
+  virtual std::optional<request> next() = 0;
+  virtual bool ready() { return true; }
+  virtual int handle() { return -1; }
+
+ protected:
+  request_input() = default;
+  request_input(const request_input&) = default;
+  request_input(request_input&&) = default;
+  request_input& operator=(const request_input&) = default;
+  request_input& operator=(request_input&&) = default;
+};
+
 /// Requests from URLs given one by one, then from a list: a file or standard input, plain, gzip or zstd (told by its
 /// first bytes), one request a line. Blank lines are passed over. Read as far as it is asked for, so a list may be
 /// longer than memory, or still being written at its other end.
@@ -27,7 +43,7 @@ request parse_request(std::string_view line);
 ///
 /// Throws `std::runtime_error` that names the list when it cannot be opened, read or unpacked, or has a line longer
 /// than `max_line_bytes`. Thread safety: one thread at a time.
-class request_source {
+class request_source final : public request_input {
  public:
   static constexpr std::size_t max_line_bytes = 16U << 20;
 
@@ -35,15 +51,15 @@ class request_source {
   request_source(std::vector<std::string> urls, const std::string& list);
   request_source(request_source&&) noexcept;
   request_source& operator=(request_source&&) noexcept;
-  ~request_source();
+  ~request_source() override;
 
   /// What every request gets that does not say otherwise. Without a method anywhere it is GET, or POST with a body.
   /// `content_type` is for this body alone.
   void set_defaults(std::string method, header_list headers, std::string body, std::string content_type = {});
 
-  std::optional<request> next();
-  bool ready();
-  int handle();
+  std::optional<request> next() override;
+  bool ready() override;
+  int handle() override;
 
  private:
   class line_reader;

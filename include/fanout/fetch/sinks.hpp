@@ -1,0 +1,127 @@
+#pragma once
+
+#include <fanout/fetch/body_directory.hpp>
+#include <fanout/fetch/exchange.hpp>
+#include <fanout/fetch/output.hpp>
+#include <fanout/fetch/record_text.hpp>
+#include <fanout/fetch/writer.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+/// \file
+/// Where the records and bodies of a job go.
+namespace fanout::fetch {
+
+/// One request that has ended, as the sinks of a job see it, one after the other.
+struct finished {
+  std::uint64_t index;  ///< of the request in its source
+  const request& asked;
+  record& result;               ///< for the last sink that wants bodies, the body is there to be moved away
+  bool last_with_body = false;  ///< that sink is this one
+  std::string file = {};        ///< where the body was stored, once a sink did so
+};
+
+/// Takes the records of a job, in the order in which they complete.
+///
+/// Thread safety: a job calls a sink from one thread at a time, with the memory of the calls before.
+class sink {
+ public:
+  sink() = default;
+  sink(const sink&) = delete;
+  sink& operator=(const sink&) = delete;
+  virtual ~sink() = default;
+
+  /// Whether it needs what is otherwise counted and dropped.
+  virtual bool wants_bodies() const { return false; }
+  virtual bool wants_headers() const { return false; }
+
+  /// Called on the lane that completed the request, whose event loop stands still meanwhile: so this turns the record
+  /// into bytes, and what waits for a disk or a reader is handed to the writer. An exception stops the job.
+  virtual void take(finished& each, writer& to) = 0;
+  /// Called once, after the writer has done all that it was handed. Not called when the job fails.
+  virtual void close() {}
+};
+
+/// Each record as a line of JSON (record_text.hpp).
+class json_lines final : public sink {
+ public:
+  explicit json_lines(output to, json_fields with = {.headers = false, .body = false})
+      : to_(std::move(to)), with_(with) {}
+
+  bool wants_bodies() const override { return with_.body; }
+  bool wants_headers() const override { return with_.headers; }
+  void take(finished& each, writer& to) override;
+  void close() override { to_.close(); }
+
+ private:
+  output to_;
+  const json_fields with_;
+};
+
+/// Each record as a line for a person at a terminal.
+class readable_lines final : public sink {
+ public:
+  explicit readable_lines(output to) : to_(std::move(to)) {}
+  void take(finished& each, writer& to) override;
+  void close() override { to_.close(); }
+
+ private:
+  output to_;
+};
+
+/// The body of each response, and nothing else: for a job of one request.
+class body_output final : public sink {
+ public:
+  explicit body_output(output to) : to_(std::move(to)) {}
+  bool wants_bodies() const override { return true; }
+  void take(finished& each, writer& to) override;
+  void close() override { to_.close(); }
+
+ private:
+  output to_;
+};
+
+/// The status and header of each response, as text.
+class head_output final : public sink {
+ public:
+  explicit head_output(output to) : to_(std::move(to)) {}
+  bool wants_headers() const override { return true; }
+  void take(finished& each, writer& to) override;
+  void close() override { to_.close(); }
+
+ private:
+  output to_;
+};
+
+/// The body of each response as a file of a directory. Records of it that come after name that file.
+class body_files final : public sink {
+ public:
+  explicit body_files(const std::string& path) : files_(path) {}
+  bool wants_bodies() const override { return true; }
+  void take(finished& each, writer& to) override;
+
+ private:
+  body_directory files_;
+};
+
+/// Calls a function with each record, on the lane that completed it: it has to be quick. A function that is not hands
+/// its work to the writer.
+class record_callback final : public sink {
+ public:
+  using function = std::function<void(finished& each, writer& to)>;
+  explicit record_callback(function call, json_fields with = {.headers = false, .body = false})
+      : call_(std::move(call)), with_(with) {}
+  bool wants_bodies() const override { return with_.body; }
+  bool wants_headers() const override { return with_.headers; }
+  void take(finished& each, writer& to) override { call_(each, to); }
+
+ private:
+  const function call_;
+  const json_fields with_;
+};
+
+}  // namespace fanout::fetch

@@ -1,0 +1,41 @@
+#include <fanout/fetch/sinks.hpp>
+
+#include <memory>
+
+namespace fanout::fetch {
+namespace {
+
+/// Moved, where no sink after this one wants it.
+std::string body_of(finished& each) {
+  if (!each.result.body) return {};
+  if (each.last_with_body) return std::move(*each.result.body);
+  return *each.result.body;
+}
+
+}  // namespace
+
+void json_lines::take(finished& each, writer& to) {
+  to.append(to_, [&](std::string& text) { append_json(text, each.index, each.asked, each.result, each.file, with_); });
+}
+
+void readable_lines::take(finished& each, writer& to) {
+  to.append(to_, [&](std::string& text) { append_readable(text, each.asked, each.result); });
+}
+
+void body_output::take(finished& each, writer& to) {
+  to.write(to_, body_of(each));
+}
+
+void head_output::take(finished& each, writer& to) {
+  if (each.result.status == 0) return;
+  to.append(to_, [&](std::string& text) { append_head(text, each.result); });
+}
+
+void body_files::take(finished& each, writer& to) {
+  if (each.result.status == 0) return;
+  each.file = body_directory::name_of(each.index);
+  const auto body = std::make_shared<const std::string>(body_of(each));  // std::function copies what it holds
+  to.add(body->size(), [this, index = each.index, body] { files_.store(index, *body); });
+}
+
+}  // namespace fanout::fetch
