@@ -37,17 +37,6 @@ http::client make_client(const settings& how) {
   return http::client(std::move(options));
 }
 
-/// The client for these settings. All exchanges of a fetch have the same, so each thread remembers the last one.
-const http::client& client_for(const settings& how) {
-  struct remembered {
-    settings made_for;
-    http::client client;
-  };
-  thread_local std::unique_ptr<remembered> last;
-  if (!last || last->made_for != how) last = std::make_unique<remembered>(remembered{how, make_client(how)});
-  return last->client;
-}
-
 http::request make_request(const settings& how, const request& what) {
   http::request made;
   made.method = what.method;
@@ -108,16 +97,20 @@ record record_of(const failure& lost) {
   return result;
 }
 
-task<record> exchange(const settings& how, const request& what) {
+const http::client& exchanger::client() const {
+  std::call_once(once_, [this] { client_ = std::make_shared<const http::client>(make_client(settings_)); });
+  return *client_;
+}
+
+task<record> exchange(const exchanger& with, const request& what) {
   record result;
   const auto started = std::chrono::steady_clock::now();
   try {
     if (!what.problem.empty()) throw error(failure_kind::invalid_request, what.problem);
-    const http::client client = client_for(how);
-    http::request message = make_request(how, what);
-    task<http::response> sending = client.send(std::move(message));
+    http::request message = make_request(with.settings(), what);
+    task<http::response> sending = with.client().send(std::move(message));
     http::response response = co_await std::move(sending);
-    take_response(how, std::move(response), result);
+    take_response(with.settings(), std::move(response), result);
   } catch (const error& failed) {
     if (failed.kind() == failure_kind::cancelled) throw;
     result.error = failed.kind();

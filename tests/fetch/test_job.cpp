@@ -70,7 +70,7 @@ TEST_P(job_under, a_slow_writer_holds_up_the_source) {
   std::promise<void> may_write;
   const std::shared_future<void> ready = may_write.get_future().share();
   std::atomic<std::uint64_t> pulled{0};
-  constexpr std::uint64_t urls = 500;
+  constexpr std::uint64_t urls = 2000;
   constexpr std::uint64_t room = 10;
   const auto next = [&]() -> std::optional<std::string> {
     if (pulled == urls) return std::nullopt;
@@ -96,7 +96,8 @@ TEST_P(job_under, a_slow_writer_holds_up_the_source) {
   EXPECT_EQ(fetching.run(next).cost.tasks, urls);
   EXPECT_EQ(written, urls);
   EXPECT_GE(most_ahead, room);
-  EXPECT_LE(most_ahead, room + 4 * 3 + 64);  // tasks in flight, and those that wait at worker processes
+  // What is under way comes on top; at a worker process that is some milliseconds of work.
+  EXPECT_LE(most_ahead, room + (shape().uses_workers() ? 1000 : 8));
 }
 
 TEST_P(job_under, what_cannot_be_written_stops_it) {

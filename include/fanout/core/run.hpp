@@ -3,6 +3,7 @@
 #include <fanout/core/detail/pipeline.hpp>
 #include <fanout/core/options.hpp>
 #include <fanout/core/outcome.hpp>
+#include <fanout/core/per_lane.hpp>
 #include <fanout/core/report.hpp>
 #include <fanout/core/source.hpp>
 #include <fanout/core/traits.hpp>
@@ -22,7 +23,8 @@ namespace fanout {
 ///
 /// - `function`: blocking (`R f(Input)`) or a coroutine (`task<R> f(Input)`); either may take a `std::stop_token` after
 ///   its input. A function that cannot take the input as it is, a pair, tuple or array, takes its elements:
-///   `R f(First, Second)`. Called from all lanes at once. A task that leaves its process must be a `remote<f>`.
+///   `R f(First, Second)`. Called from all lanes at once; `per_lane(f)` is copied for each. A task that leaves its
+///   process must be a `remote<f>`.
 /// - `source`: see source.hpp. Pulled lazily, one input for each free place, so that nothing waits in a queue inside.
 /// - `sink`: called with `outcome<R>`, or with `outcome<R>` and `const Input&`; by one thread at a time, on whichever
 ///   lane completed the task. While it runs no other outcome is handed over, so a slow sink slows the source.

@@ -110,6 +110,16 @@ inline constexpr bool is_coroutine_task = detail::awaited<detail::invoked_t<F, I
 template <class F, class Item>
 using task_result_t = std::remove_cvref_t<typename detail::awaited<detail::invoked_t<F, Item>>::type>;
 
+/// Whether each lane of a run calls a copy of its own of the task: its class says so with
+/// `static constexpr bool per_lane = true`, or it was wrapped by `per_lane`.
+template <class F>
+inline constexpr bool is_per_lane_task = [] {
+  if constexpr (requires { std::remove_cv_t<F>::per_lane; })
+    return bool(std::remove_cv_t<F>::per_lane);
+  else
+    return false;
+}();
+
 /// A task that can leave its process: it has a name under which another process of the same program finds it, and
 /// turns inputs into bytes and bytes into results. `remote<f>` is one.
 template <class F, class Item>

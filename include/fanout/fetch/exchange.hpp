@@ -5,6 +5,8 @@
 #include <fanout/fetch/settings.hpp>
 
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +14,10 @@
 
 /// \file
 /// The task of a bulk fetch: one URL in, one record out, in any process.
+namespace fanout::http {
+class client;
+}
+
 namespace fanout::fetch {
 
 using header_list = std::vector<std::pair<std::string, std::string>>;
@@ -71,6 +77,35 @@ struct record {
   }
 };
 
+/// What the exchanges of a lane share: their settings, and the client that the first of them makes. `per_lane`: each
+/// lane of a run, here or in a worker process, has one of its own.
+///
+/// Thread safety: all members may be called from any thread.
+class exchanger {
+ public:
+  static constexpr bool per_lane = true;
+
+  exchanger() = default;
+  exchanger(fetch::settings how) : settings_(std::move(how)) {}  // NOLINT(google-explicit-constructor): what a user has
+  exchanger(const exchanger& other) : settings_(other.settings_) {}  // it has no client yet
+  exchanger& operator=(const exchanger&) = delete;
+  ~exchanger() = default;
+
+  const fetch::settings& settings() const noexcept { return settings_; }
+  /// Throws what is wrong with the settings: a `fanout::error`, or what `cookie_jar_of` throws.
+  const http::client& client() const;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(settings_);
+  }
+
+ private:
+  fetch::settings settings_;
+  mutable std::once_flag once_;
+  mutable std::shared_ptr<const http::client> client_;
+};
+
 /// Throws the `fanout::error` of every exchange with these settings that no exchange is needed to find: a proxy, an
 /// address of `resolve`, a file of certificates or a key that cannot be read.
 void check(const settings& how);
@@ -80,7 +115,8 @@ record record_of(const failure& lost);
 
 /// Fetches one URL. Never throws for what a server or a network does: that is in the record. A cancellation throws, as
 /// everywhere. Needs a coroutine on an `io_context` (every lane has one). `remote<exchange>.with(settings)` is the task
-/// of a bulk fetch. `how` and `what` must outlive the task.
-task<record> exchange(const settings& how, const request& what);
+/// of a bulk fetch. `with` and `what` must outlive the task: to name settings here would make an exchanger that does
+/// not.
+task<record> exchange(const exchanger& with, const request& what);
 
 }  // namespace fanout::fetch

@@ -36,6 +36,9 @@
 ///     page fetch(const settings& how, const std::string& url);
 ///     fanout::map(fanout::processes(5), fanout::remote<fetch>.with(my_settings), urls);
 ///
+/// Each lane of a worker has a first parameter of its own where its class says `static constexpr bool per_lane = true`:
+/// for a client or a buffer that its tasks share (core/per_lane.hpp).
+///
 /// The object of a member function is its first parameter: `fanout::remote<&account::balance>`.
 namespace fanout {
 
@@ -68,6 +71,15 @@ struct no_context {};
 template <auto F>
 inline constexpr bool can_be_bound = !is_borrowed<context_of<F>> && takes_shared<typename remote_traits<F>::first>;
 
+/// Whether each lane has a first parameter of its own, once it is bound.
+template <auto F, bool Bound>
+inline constexpr bool bound_per_lane = [] {
+  if constexpr (Bound)
+    return is_per_lane_task<context_of<F>>;
+  else
+    return false;
+}();
+
 /// Says what is wrong with a first parameter that is to be bound to such a value; false then.
 template <auto F, class Context>
 consteval bool check_binding() {
@@ -99,11 +111,10 @@ class remote_callee<F, Bound, Type, type_list<P...>> final : public remote_insta
   using arguments = std::tuple<std::remove_cvref_t<P>...>;
 
  public:
-  explicit remote_callee([[maybe_unused]] std::string_view context) {
-    if constexpr (Bound) context_ = decode_value<context_of<F>>(context);
-  }
+  explicit remote_callee(std::string_view context) : context_(decode_context(context)) {}
 
   bool coroutine() const noexcept override { return traits::coroutine; }
+  bool per_lane() const noexcept override { return bound_per_lane<F, Bound>; }
 
   void call(std::string_view argument, std::string& encoded) override {
     if constexpr (!traits::coroutine) {
@@ -130,6 +141,13 @@ class remote_callee<F, Bound, Type, type_list<P...>> final : public remote_insta
   }
 
  private:
+  static auto decode_context([[maybe_unused]] std::string_view context) {
+    if constexpr (Bound)
+      return decode_value<context_of<F>>(context);
+    else
+      return no_context{};
+  }
+
   decltype(auto) invoke(arguments& held) {
     return std::apply(
         [&](auto&... values) -> decltype(auto) {
@@ -141,8 +159,7 @@ class remote_callee<F, Bound, Type, type_list<P...>> final : public remote_insta
         held);
   }
 
-  typename std::conditional_t<Bound, std::type_identity<context_of<F>>, std::type_identity<no_context>>::type
-      context_{};
+  typename std::conditional_t<Bound, std::type_identity<context_of<F>>, std::type_identity<no_context>>::type context_;
 };
 
 /// Makes F known in every process of this program, before `main`.
@@ -193,6 +210,7 @@ class remote_base : public call_with_options<remote_base<F, Bound, Type, Values.
   using result_type = typename traits::result;
   using input_type = std::tuple_element_t<0, std::tuple<Values..., no_context>>;  ///< of the first parameter
   static constexpr bool coroutine = traits::coroutine;
+  static constexpr bool per_lane = bound_per_lane<F, Bound>;
   /// Whether all inputs, or results, are the bytes of a number or its like.
   static constexpr bool plain_input = sizeof...(Values) == 1 && trivially_serialized<input_type>;
   static constexpr bool plain_result = trivially_serialized<result_type>;

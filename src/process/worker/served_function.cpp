@@ -31,16 +31,16 @@ const remote_entry& served_function::entry() {
 }
 
 // Acquire, release: who sees the instance made sees all of it.
-remote_instance& served_function::instance() {
-  if (remote_instance* const made = made_.load(std::memory_order_acquire)) return *made;
+remote_instance& served_function::instance(std::uint32_t lane) {
+  if (remote_instance* const made = of_lane_[lane].load(std::memory_order_acquire)) return *made;
   const std::lock_guard lock(mutex_);
-  if (!owned_) owned_ = entry().make(context_);
-  made_.store(owned_.get(), std::memory_order_release);
-  return *owned_;
+  if (made_.empty() || made_.front()->per_lane()) made_.push_back(entry().make(context_));
+  of_lane_[lane].store(made_.back().get(), std::memory_order_release);
+  return *made_.back();
 }
 
-void served_function::call(std::string_view argument, std::string& result) {
-  remote_instance& function = instance();
+void served_function::call(std::uint32_t lane, std::string_view argument, std::string& result) {
+  remote_instance& function = instance(lane);
   if (function.coroutine())
     run_on_own_loop(function.call_async(argument, result));
   else

@@ -148,11 +148,11 @@ void task_queue::learn(std::string_view payload) {
   const auto told = take_raw<function_frame>(payload);
   const auto name = told ? take_bytes(payload, told->name_bytes) : std::nullopt;
   if (!name) refuse("the parent told of a function in too few bytes");
-  const auto [place, added] = functions_.try_emplace(told->number, *name, payload);
+  const auto [place, added] = functions_.try_emplace(told->number, *name, payload, lanes_);
   if (!added) refuse("the parent told of a function twice");
   if (!told->vital) return;
   page_.set_preparing(true);
-  place->second.instance();
+  place->second.instance(0);
   page_.set_preparing(false);
 }
 

@@ -49,8 +49,14 @@ struct claimed_task {
 class task_queue {
  public:
   task_queue(parent_link& parent, const progress_page& page, frame_reader& reader, run_control& control,
-             result_sender& results, bool one_lane)
-      : parent_(parent), page_(page), reader_(reader), control_(control), results_(results), one_lane_(one_lane) {}
+             result_sender& results, std::uint32_t lanes, bool one_lane)
+      : parent_(parent),
+        page_(page),
+        reader_(reader),
+        control_(control),
+        results_(results),
+        lanes_(lanes),
+        one_lane_(one_lane) {}
 
   /// Claims a task, after reading what the parent has sent if there is none. The one lane that takes all tasks waits
   /// here; others are told `not_ready`.
@@ -86,6 +92,7 @@ class task_queue {
   frame_reader& reader_;
   run_control& control_;
   result_sender& results_;
+  const std::uint32_t lanes_;
   const bool one_lane_;
   bool waited_ = false;  ///< that lane, for the last task it did not find here
 

@@ -28,7 +28,7 @@ worker_run::worker_run(parent_link& parent, const setup_frame& setup, frame_read
       control_(options_),
       page_(std::move(page)),
       results_(parent, page_.unsent()),
-      queue_(parent, page_, reader, control_, results_, one_lane_),
+      queue_(parent, page_, reader, control_, results_, setup.threads, one_lane_),
       io_thread_(parent, control_, queue_, results_) {}
 
 void worker_run::run() {
@@ -72,7 +72,7 @@ void worker_run::run_batch(claimed_task& taken, std::uint32_t lane, cpu_stopwatc
     value.clear();
     failed.reset();
     try {
-      taken.batch->function->call(taken.argument(), value);
+      taken.batch->function->call(lane, taken.argument(), value);
     } catch (...) {
       failed = current_failure();
     }
@@ -126,7 +126,7 @@ task<void> worker_run::run_slot(slot& place) {
     std::string value;
     std::optional<failure> failed;
     try {
-      task<void> work = taken.batch->function->instance().call_async(taken.argument(), value);
+      task<void> work = taken.batch->function->instance(place.lane_number()).call_async(taken.argument(), value);
       co_await std::move(work);
     } catch (...) {
       failed = current_failure();

@@ -40,7 +40,7 @@ void limit(int resource, std::uint64_t soft, std::uint64_t hard, const char* wha
 std::string error_of(const worker_call& what) {
   try {
     std::string ignored;
-    served_function(what.function, what.context).call(what.argument, ignored);
+    served_function(what.function, what.context).call(0, what.argument, ignored);
     return {};
   } catch (...) {
     const failure thrown = current_failure();

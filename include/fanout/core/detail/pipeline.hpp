@@ -7,6 +7,7 @@
 #include <fanout/core/detail/serialization_timer.hpp>
 #include <fanout/core/detail/slot.hpp>
 #include <fanout/core/detail/usage.hpp>
+#include <fanout/core/lane_tasks.hpp>
 #include <fanout/core/source.hpp>
 #include <fanout/core/traits.hpp>
 
@@ -64,7 +65,12 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
 
  public:
   pipeline(const options& how, Task& function, Source&& source, Sink& sink)
-      : how_(how), control_(how_), source_(make_puller(std::forward<Source>(source))), task_(function), sink_(sink) {
+      : how_(how),
+        control_(how_),
+        source_(make_puller(std::forward<Source>(source))),
+        task_(function),
+        lane_tasks_(function),
+        sink_(sink) {
     validate(how_.shape);
     check_shape(how_.shape, coroutine, remote);
   }
@@ -96,6 +102,7 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
     if constexpr (coroutine) {
       throw std::logic_error("a coroutine task needs an event loop");
     } else {
+      Task& function = lane_tasks_.of(lane_number);
       std::optional<item> input;
       outcome_type out;
       if (const auto status = pull(input, out.index); status != pull_status::item) return status;
@@ -105,10 +112,10 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
       cpu.start(out.started);
       try {
         if constexpr (std::is_void_v<result>) {
-          invoke_task(task_, argument(*input), control_.stop_token());
+          invoke_task(function, argument(*input), control_.stop_token());
           outcome_access::succeed(out);
         } else {
-          outcome_access::succeed(out, invoke_task(task_, argument(*input), control_.stop_token()));
+          outcome_access::succeed(out, invoke_task(function, argument(*input), control_.stop_token()));
         }
       } catch (...) {
         outcome_access::fail(out, current_failure());
@@ -129,6 +136,7 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
   /// headers.
   template <class Place>
   task<dependent<Place, void>> run_tasks(Place& place) {
+    Task& function = lane_tasks_.of(place.lane_number());
     while (!place.is_surplus()) {
       if (place.cancelled()) {
         co_await coroutine_operations<dependent<Place, void>>::reset_cancellation_state();
@@ -149,7 +157,7 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
       out.started = outcome_facts::clock::now();
       place.begin_task(out.started, how_.task_timeout);
       try {
-        auto work = invoke_task(task_, argument(*input), control_.stop_token());
+        auto work = invoke_task(function, argument(*input), control_.stop_token());
         if constexpr (std::is_void_v<result>) {
           co_await std::move(work);
           outcome_access::succeed(out);
@@ -434,6 +442,7 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
   std::mutex sink_mutex_;
   puller source_;
   Task& task_;
+  lane_tasks<Task> lane_tasks_;
   Sink& sink_;
   std::uint64_t next_index_ = 0;
   std::chrono::nanoseconds encoded_in_{0};                    ///< with source_mutex_ held

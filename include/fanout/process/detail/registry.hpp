@@ -16,8 +16,10 @@ class remote_instance {
  public:
   virtual ~remote_instance() = default;
   virtual bool coroutine() const noexcept = 0;
+  /// Whether each lane of a worker is to have an instance of its own.
+  virtual bool per_lane() const noexcept = 0;
   /// Appends the encoded result to `result`. Throws what the function throws. The one that fits the function's kind is
-  /// called, from all lanes at once.
+  /// called, from all lanes at once unless each has its own.
   virtual void call(std::string_view argument, std::string& result) = 0;
   virtual task<void> call_async(std::string_view argument, std::string& result) = 0;
 };
