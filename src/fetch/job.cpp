@@ -97,7 +97,7 @@ job_report job::run(request_input& source) const {
   own.on_error = on_error::collect;
   own.stop = stopping.get_token();
   if (on_progress) own.on_progress = [&](const progress& now) { on_progress(now, done.counts); };
-  done.cost = fanout::run(own, *held, remote<exchange>.with(with), all_sinks(sinks, to, done.counts));
+  done.cost = fanout::run(own, remote<exchange>.with(with), *held, all_sinks(sinks, to, done.counts));
   to.finish();
   for (sink* each : sinks) each->close();
   if (jar) fetch::save_cookies(*jar, save_cookies);

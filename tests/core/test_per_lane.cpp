@@ -94,7 +94,7 @@ TEST(per_lane, a_copy_that_fails_ends_the_run_before_an_input_is_taken) {
   const auto next = [&]() -> std::optional<int> { return ++pulled; };
   auto refusing = per_lane(cannot_be_copied());
   for (const shape& how : {fanout::sync(), fanout::threads(3)})
-    EXPECT_THROW(run(how, next, refusing, [](const outcome<int>&) {}), std::runtime_error);
+    EXPECT_THROW(run(how, refusing, next, [](const outcome<int>&) {}), std::runtime_error);
   EXPECT_EQ(pulled, 0);
 }
 

@@ -62,7 +62,7 @@ TEST_F(fork_of_a_program, with_a_pool_is_refused_its_use) {
   const auto future = pool.submit(remote<twice>, 4);
   EXPECT_EQ(future.get(), 8);
   const std::vector<std::function<void()>> uses{
-      [&] { pool.submit(remote<twice>, 1); },
+      [&] { static_cast<void>(pool.submit(remote<twice>, 1)); },
       [&] { pool.call(remote<twice>, 1); },
       [&] { pool.map(remote<twice>, std::views::iota(0, 3)); },
       [&] { static_cast<void>(pool.report()); },

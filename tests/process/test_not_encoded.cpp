@@ -285,7 +285,7 @@ TEST_F(not_encoded_numbers, and_results_fail_alike) {
 /// Carries tasks nowhere: pulls all there are, on another thread, and gives each the outcome of one that was cancelled.
 class nowhere final : public detail::worker_backend {
  public:
-  void run(detail::run_control& control, const shape&, detail::remote_job& job, report&) override {
+  void run(detail::run_control& control, detail::remote_job& job, const shape&, report&) override {
     std::thread([&] {
       for (;;) {
         std::uint64_t first = 0;

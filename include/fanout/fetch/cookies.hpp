@@ -16,7 +16,8 @@ struct skipped_lines;
 namespace fanout::fetch {
 
 /// The jar of exchanges with these settings in this process; null when they use no cookies. Settings that begin with
-/// the same file share one. Counts in `skipped` what it could not read. Throws `std::runtime_error` when the file cannot be read.
+/// the same file share one. Counts in `skipped` what it could not read. Throws `std::runtime_error` when the file
+/// cannot be read.
 std::shared_ptr<http::cookie_jar> cookie_jar_of(const settings& how, http::skipped_lines* skipped = nullptr);
 
 /// Cookies cannot be saved.

@@ -127,7 +127,7 @@ class [[nodiscard]] process_future {
   bool valid() const noexcept { return call_ != nullptr; }
   bool ready() const noexcept { return call_ && call_->done(); }
   /// False when the time is over first.
-  [[nodiscard]] bool wait_for(any_duration<std::chrono::nanoseconds> limit) const {
+  bool wait_for(any_duration<std::chrono::nanoseconds> limit) const {
     return call().wait_until(detail::after(std::chrono::steady_clock::now(), limit));
   }
 

@@ -114,7 +114,7 @@ class coroutine_puller final : public coroutine_loop {
 
  private:
   task<dependent<T, void>> pump() override {
-    dependent<T, coroutine_loop>& ahead = *this;
+    dependent<T, coroutine_puller>& ahead = *this;
     for (;;) {
       auto asked = generator_.next();
       std::optional<T> value = co_await std::move(asked);

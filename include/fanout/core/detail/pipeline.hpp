@@ -1,13 +1,13 @@
 #pragma once
 
 #include <fanout/core/detail/control.hpp>
+#include <fanout/core/detail/lane_tasks.hpp>
 #include <fanout/core/detail/lanes.hpp>
 #include <fanout/core/detail/remote_job.hpp>
 #include <fanout/core/detail/serialization_sampler.hpp>
 #include <fanout/core/detail/serialization_timer.hpp>
 #include <fanout/core/detail/slot.hpp>
 #include <fanout/core/detail/usage.hpp>
-#include <fanout/core/lane_tasks.hpp>
 #include <fanout/core/source.hpp>
 #include <fanout/core/traits.hpp>
 
@@ -81,7 +81,8 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
     std::string choice;
     report cost;
     if (ran.uses_workers()) {
-      if constexpr (remote) (how_.backend ? *how_.backend.workers() : installed_worker_backend()).run(control_, *this, ran, cost);
+      if constexpr (remote)
+        (how_.backend ? *how_.backend.workers() : installed_worker_backend()).run(control_, *this, ran, cost);
     } else {
       std::optional<fanout::shape> next;
       ran = run_lanes(control_, *this, ran, coroutine, choice, &next);
