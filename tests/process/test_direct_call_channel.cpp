@@ -35,12 +35,18 @@ std::string result_of(std::uint64_t ordinal, std::string_view value, bool ok = t
 
 class direct_channel : public test::leak_checked {
  protected:
-  direct_channel() {
+  void SetUp() override {
+    leak_checked::SetUp();
     std::array<int, 2> pair{};
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) std::abort();
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
     wire.open(owned_descriptor(pair[0]));
     wire.set_blocking(direct_call_channel::patience);
     theirs = owned_descriptor(pair[1]);
+  }
+  void TearDown() override {
+    wire.close();
+    theirs.reset();
+    leak_checked::TearDown();
   }
   void peer_sends(std::string_view bytes) {
     ASSERT_EQ(send(theirs.value(), bytes.data(), bytes.size(), MSG_NOSIGNAL), std::ssize(bytes));

@@ -40,11 +40,17 @@ std::string many_bytes(std::size_t size) {
 
 class channel : public test::leak_checked {
  protected:
-  channel() {
+  void SetUp() override {
+    leak_checked::SetUp();
     std::array<int, 2> pair{};
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair.data()) != 0) std::abort();
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair.data()), 0);
     ours.open(owned_descriptor(pair[0]));
     theirs = owned_descriptor(pair[1]);
+  }
+  void TearDown() override {
+    ours.close();
+    theirs.reset();
+    leak_checked::TearDown();
   }
   void peer_sends(std::string_view bytes) {
     ASSERT_EQ(send(theirs.value(), bytes.data(), bytes.size(), MSG_NOSIGNAL), std::ssize(bytes));
