@@ -5,7 +5,7 @@
 #include <fanout/process/codec.hpp>
 
 #include "check.hpp"
-#include "process/supervisor/worker_process.hpp"
+#include "process/supervisor/task_ledger.hpp"
 #include "process/worker/worker_settings.hpp"
 
 #include <algorithm>

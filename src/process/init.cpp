@@ -1,7 +1,7 @@
 #include <fanout/process/init.hpp>
 
 #include "process/supervisor/spawn.hpp"
-#include "process/supervisor/worker_runner.hpp"
+#include "process/supervisor/supervisor.hpp"
 #include "process/worker/worker.hpp"
 
 #include <cstdlib>

@@ -6,7 +6,6 @@
 #include "process/channel/progress_page.hpp"
 #include "process/channel/wire.hpp"
 #include "process/channel/worker_descriptors.hpp"
-#include "process/supervisor/worker_process.hpp"
 #include "support/leaks.hpp"
 #include "support/sanitized.hpp"
 
@@ -105,27 +104,6 @@ TEST_P(babbling, cost_their_tasks_and_nothing_else) {
   EXPECT_THAT(seen, testing::Each(1));
   EXPECT_GE(died, count / 8);
   EXPECT_GE(cost.restarts, static_cast<std::uint32_t>(count) / 8);
-}
-
-// What was finished out of order cannot be given back, and nothing of it is lost from sight when the rest is.
-TEST(handed_tasks, are_finished_or_given_back_and_never_both) {
-  encoded_values inputs;
-  for (int i = 0; i < 10; ++i) {
-    inputs.open() += "abcd";
-    inputs.close();
-  }
-  handed_batch batch(100, {.first_index = 0, .terms = {}, .inputs = std::move(inputs), .deaths = 0});
-  EXPECT_EQ(batch.untouched_ordinal(), 100u);
-  EXPECT_TRUE(batch.finish(100, 102));
-  EXPECT_EQ(batch.untouched_ordinal(), 102u);
-  EXPECT_TRUE(batch.finish(104, 106));
-  EXPECT_EQ(batch.untouched_ordinal(), 106u);
-  EXPECT_FALSE(batch.finish(105, 106));
-  EXPECT_EQ(batch.cut(106).count(), 4u);
-  EXPECT_EQ(batch.unfinished(), 2u);
-  EXPECT_TRUE(batch.finish(102, 104));
-  EXPECT_EQ(batch.unfinished(), 0u);
-  EXPECT_EQ(batch.untouched_ordinal(), 106u);
 }
 
 }  // namespace garbage

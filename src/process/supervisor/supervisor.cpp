@@ -1,22 +1,16 @@
 #include "process/supervisor/supervisor.hpp"
 
+#include <fanout/base/detail/wait_handle.hpp>
 #include <fanout/core/detail/pipeline.hpp>
 
-#include "process/supervisor/worker_runner.hpp"
-#include "process/supervisor/worker_usage.hpp"
+#include "process/supervisor/worded.hpp"
 #include "process/worker/worker_settings.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <fmt/format.h>
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <new>
-#include <stdexcept>
-#include <system_error>
+#include <utility>
 
 namespace fanout::detail {
 
@@ -35,24 +29,20 @@ supervisor::supervisor(run_control& control, remote_job& job, const fanout::shap
       job_(job),
       shape_(ran),
       cost_(cost),
-      workers_(ran.processes),
-      ended_(ran.processes),
-      frames_(ran.processes),
-      told_(ran.processes),
-      quarantine_(control.options().workers.quarantine_after),
-      start_again_timer_(loop_),
+      rules_(ran, control.options().workers.max_tasks),
+      deadlines_(ran.threads),
+      retries_(control.options().workers),
+      pending_([this](std::uint64_t index, failure reason) { completion_.end_unstarted(index, std::move(reason)); }),
+      completion_(control, job, cost, ran.threads, pending_, retries_, restarts_, rules_.time()),
+      workers_(loop_, control, ran, job.needs_loops(), cost, restarts_, *this),
       deadline_timer_(loop_),
-      balance_timer_(loop_),
-      interrupt_(loop_, control) {
-  cost_.processes = 0;
-  cost_.workers.resize(ran.processes);
-  for (std::uint32_t number = 0; number < ran.processes; ++number) patience_.emplace_back(loop_);
-}
+      rebalance_timer_(loop_),
+      interrupt_(loop_, control) {}
 
 void supervisor::run() {
   const run_control::observer watch(control_, [this] { asio::post(loop_, [this] { on_change(); }); });
   interrupt_.start();
-  deal();
+  dispatch();
   finish_when_done();
   for (;;) try {
       loop_.run();
@@ -61,6 +51,409 @@ void supervisor::run() {
       break_off(std::current_exception());
     }
   settle_all();
+}
+
+void supervisor::post(std::function<void()> what) {
+  asio::post(loop_, std::move(what));
+}
+
+void supervisor::end_tasks(std::function<bool(std::uint64_t)> whose) {
+  pending_.refuse(std::move(whose));
+  for (const auto& worker : workers_) {
+    if (!worker) continue;
+    const std::uint64_t started = worker->started();
+    bool some = false;
+    bool others = false;
+    for (const handed_batch& batch : worker->tasks.batches()) {
+      const std::uint64_t end = std::min(started, batch.end_ordinal());
+      for (std::uint64_t ordinal = batch.front_ordinal(); ordinal < end; ++ordinal)
+        if (!batch.finished(ordinal)) (pending_.refuses(batch.index_of(ordinal)) ? some : others) = true;
+    }
+    if (some && !others)
+      worker->kill();
+    else
+      recall_unwanted(*worker);
+  }
+  dispatch();
+  finish_when_done();
+}
+
+void supervisor::forget(std::uint32_t function) {
+  if (checked_out_ > 0) forgotten_.push_back(function);  // some may be told when they are back
+  for (const auto& worker : workers_)
+    if (worker && !worker->checked_out()) worker->outbox.forget(function, !worker->leaving());
+  flush();
+}
+
+// What workers tell
+// ----------------------------------------------------------------------------------------------------
+
+std::function<void(const frame_reader::frame&)> supervisor::frames_of(worker_process& worker) {
+  return [this, &worker](const frame_reader::frame& frame) { on_frame(worker, frame); };
+}
+
+void supervisor::on_frame(worker_process& worker, const frame_reader::frame& frame) {
+  switch (frame.type) {
+    case frame_type::hello:
+      return workers_.on_hello(worker, frame.payload);
+    case frame_type::results:
+      completion_.on_results(worker, worker.unsent_ordinal(), frame.payload);
+      retire_worn();
+      dispatch();
+      return finish_when_done();
+    case frame_type::returned:
+      completion_.on_returned(worker, worker.unsent_ordinal(), frame.payload);
+      recall_unwanted(worker);  // what was handed over meanwhile
+      retire_worn();
+      dispatch();
+      return finish_when_done();
+    case frame_type::held:
+      return completion_.on_held(worker, frame.payload);
+    case frame_type::bye:
+      return workers_.on_goodbye(worker, frame.payload);
+    case frame_type::startup_error:
+      return workers_.on_startup_error(worker, frame.payload);
+    case frame_type::setup:
+    case frame_type::recall:
+    case frame_type::tasks:
+    case frame_type::function:
+    case frame_type::forget:
+      break;
+  }
+  throw error(failure_kind::protocol, "the worker process sent a frame that is not a worker's");
+}
+
+void supervisor::ended(worker_process& worker, const worker_end& end) {
+  try {
+    if (!(worker.leaving() && worker.tasks.unfinished() == 0) && !control_.aborted()) workers_.judge_end(worker, end);
+    completion_.take_finished(worker);
+    completion_.take_back(worker, end);
+    worker.tasks.clear();
+    if (control_.aborted()) cancel_pending();
+  } catch (...) {  // of memory
+    control_.break_off(std::current_exception());
+  }
+  try {
+    may_start_again();
+  } catch (...) {
+    break_off(std::current_exception());
+  }
+}
+
+void supervisor::may_start_again() {
+  dispatch();
+  finish_when_done();
+}
+
+// Dispatch -----------------------------------------------------------------------------------------------------------
+
+void supervisor::dispatch() {
+  if (control_.aborted()) return;
+  try {
+    dispatch_tasks();
+  } catch (...) {  // the workers there are still have to be watched to their end
+    control_.break_off(std::current_exception());
+  }
+}
+
+void supervisor::dispatch_tasks() {
+  if (checked_out_ > 0 && !may_offer()) reclaim_idle();  // there is anything else to do than calls one by one
+  if (pending_.any_suspects()) dispatch_suspects();
+  while (dispatch_one_each()) {
+  }
+  for (const auto& worker : workers_)
+    if (worker) fill_up(*worker);
+  flush();
+  rebalance_tasks();
+  consider_offer();
+}
+
+/// One round: a task for each worker that has a free place, so that a short source is shared out evenly.
+bool supervisor::dispatch_one_each() {
+  bool given = false;
+  for (std::uint32_t number = 0; number < workers_.size(); ++number) {
+    worker_process* const worker = workers_.at(number);
+    if (worker ? !rules_.has_place(*worker) : !workers_.may_start()) continue;
+    if (!give(number, 1)) return false;
+    given = true;
+  }
+  return given;
+}
+
+/// A task that may have killed its worker is tried again by itself: so it takes no other along, and if it does it
+/// again, there is no doubt that it was it. When no worker is idle, one gets nothing more until it is.
+void supervisor::dispatch_suspects() {
+  worker_process* least = nullptr;
+  for (std::uint32_t number = 0; number < workers_.size() && pending_.any_suspects(); ++number) {
+    worker_process* const worker = workers_.at(number);
+    if (!worker && !workers_.may_start()) continue;
+    const auto place = worker ? rules_.place_for_suspect(*worker) : dispatch_rules::suspect_place::now;
+    if (place == dispatch_rules::suspect_place::when_idle && dispatch_rules::sooner_idle(*worker, least))
+      least = worker;
+    if (place != dispatch_rules::suspect_place::now) continue;
+    if (worker) worker->share = task_share::open;
+    if (!hand_over(number, pending_.next_suspect())) continue;  // it is back, for a worker that runs
+    workers_.at(number)->share = task_share::alone;
+  }
+  if (pending_.any_suspects() && least) least->share = task_share::reserved;
+}
+
+void supervisor::fill_up(worker_process& worker) {
+  const std::uint32_t level = rules_.fill_level(worker);
+  while (rules_.may_have_more(worker, level))
+    if (!give(worker.number(), level - worker.tasks.unfinished())) return;
+}
+
+/// At most so many tasks, starting the worker if need be; false when there are none.
+bool supervisor::give(std::uint32_t number, std::uint32_t most) {
+  most = rules_.within_life(workers_.at(number), most);
+  if (most == 0) return false;
+  auto tasks = next_tasks(most);
+  return tasks && hand_over(number, *std::move(tasks));
+}
+
+std::optional<task_bundle> supervisor::next_tasks(std::uint32_t most) {
+  if (pending_.any_returned()) return pending_.next(most, workers_.running());
+  if (waiting_for_source_) return std::nullopt;
+  task_bundle tasks;
+  switch (pull(tasks, most)) {
+    case pull_status::item:
+      return tasks;
+    case pull_status::end:
+      break;
+    case pull_status::not_ready:
+      wait_for_source();
+  }
+  return std::nullopt;
+}
+
+/// What is in quarantine goes no further.
+pull_status supervisor::pull(task_bundle& tasks, std::uint32_t most) {
+  for (;;) {
+    if (retries_.any_held()) most = 1;
+    const auto status =
+        job_.pull_encoded(tasks.first_index, tasks.inputs, tasks.terms, most, dispatch_rules::most_bytes_ahead);
+    if (status != pull_status::item || !retries_.any_held() || tasks.count() != 1 ||
+        !retries_.holds(tasks.terms.function, tasks.inputs[0]))
+      return status;
+    completion_.end_unstarted(tasks.first_index, {.kind = failure_kind::refused_by_policy,
+                                                  .message = "the input is in quarantine: workers have died of it"});
+    tasks = {};
+  }
+}
+
+/// Whatever there is no memory for on the way, the tasks are in exactly one place: pending, or the worker's.
+bool supervisor::hand_over(std::uint32_t number, task_bundle handed) {
+  task_bundle& tasks = pending_.hold(std::move(handed));
+  worker_process* const worker = workers_.obtain(number);
+  if (!worker) {
+    pending_.put_back();
+    return workers_.running() > 0 && workers_.may_start();
+  }
+  if (tasks.terms.limit.count() > 0) watch_deadlines(tasks.terms.limit);
+  worker->listens = rules_.places_ahead() > 0;
+  const bool large = tasks.inputs.bytes() >= large_inputs;
+  worker_outbox& out = worker->outbox;
+  out.tell_of(tasks.terms.function, job_);
+  const std::size_t before = out.mark();
+  try {
+    out.write_tasks(worker->tasks.end_ordinal(), worker->listens, tasks, large);
+    worker->tasks.add(std::move(tasks));
+  } catch (...) {
+    out.take_back_to(before);
+    throw;
+  }
+  pending_.let_go();
+  if (!large) return true;
+  worker->send_outbox();
+  worker->send_inputs_of_last();
+  return true;
+}
+
+void supervisor::flush() {
+  for (const auto& worker : workers_)
+    if (worker && !worker->outbox.empty()) worker->send_outbox();
+}
+
+void supervisor::wait_for_source() {
+  if (!source_) open_wait_handle(source_, loop_, job_.source_handle());
+  waiting_for_source_ = true;
+  source_->async_wait(asio::posix::descriptor_base::wait_read, [this](boost::system::error_code) {
+    control_.end_wait();
+    waiting_for_source_ = false;
+    dispatch();
+    finish_when_done();
+  });
+}
+
+/// Lets workers go that are done with as many tasks as they may have.
+void supervisor::retire_worn() {
+  for (const auto& worker : workers_) {
+    if (!worker || worker->tasks.unfinished() > 0) continue;
+    if (worker->share == task_share::alone || !pending_.any_suspects()) worker->share = task_share::open;
+    if (rules_.worn(*worker) && !worker->leaving() && !worker->recall_pending) workers_.let_go(*worker);
+  }
+}
+
+void supervisor::rebalance_tasks() {
+  if (control_.aborted() || pending_.any_returned()) return;
+  const auto choice = rebalance::among(workers_.records(), workers_.may_start(), rules_);
+  if (choice.from) return recall(*workers_.at(choice.from->number()), choice.keep);
+  if (!choice.ask_again) return;
+  rebalance_timer_.expires_after(dispatch_rules::long_task);
+  rebalance_timer_.async_wait([this](boost::system::error_code cancelled) {
+    if (!cancelled) rebalance_tasks();
+  });
+}
+
+void supervisor::recall(worker_process& worker, std::uint32_t keep) {
+  worker.recall_pending = true;
+  worker.outbox.write_recall(keep);
+  worker.send_outbox();
+}
+
+/// Has a worker give back what it has not begun, when there is something among it that nobody wants: the rest is handed
+/// out again.
+void supervisor::recall_unwanted(worker_process& worker) {
+  if (!pending_.refuses_any() || worker.leaving() || worker.checked_out() || worker.recall_pending) return;
+  const std::uint64_t started = worker.started();
+  for (const handed_batch& batch : worker.tasks.batches())
+    for (std::uint64_t ordinal = std::max(started, batch.first_ordinal()); ordinal < batch.end_ordinal(); ++ordinal)
+      if (!batch.finished(ordinal) && pending_.refuses(batch.index_of(ordinal))) return recall(worker, 0);
+}
+
+// Time limits --------------------------------------------------------------------------------------------------------
+
+/// Sees to limits while there are tasks under way that have one.
+void supervisor::watch_deadlines(std::chrono::nanoseconds limit) {
+  if (deadlines_.cover(limit)) return;
+  deadlines_.note(limit, clock::now());
+  arm_deadlines();
+}
+
+void supervisor::arm_deadlines() {
+  deadline_timer_.expires_after(deadlines_.pause());
+  deadline_timer_.async_wait([this](boost::system::error_code cancelled) {
+    if (cancelled || finished_) return;
+    const bool under_way = std::any_of(workers_.begin(), workers_.end(),
+                                       [](const auto& each) { return each && each->tasks.unfinished() > 0; });
+    if (under_way)
+      check_deadlines();
+    else
+      deadlines_.rest();
+  });
+}
+
+void supervisor::check_deadlines() {
+  deadlines_.begin_check(clock::now());
+  for (const auto& worker : workers_)
+    if (worker && deadlines_.over(*worker)) worker->kill();
+  arm_deadlines();
+}
+
+// Direct calls -------------------------------------------------------------------------------------------------------
+
+void supervisor::serve_direct_calls(direct_call_channels& callers) {
+  // Where a worker has several lanes, one call at a time would leave them idle; and what is counted or checked for each
+  // task is the supervisor's to see to.
+  const auto& how = control_.options().workers;
+  if (shape_.threads == 1 && !job_.needs_loops() && how.max_tasks == 0) callers_ = &callers;
+}
+
+/// Later, as the worker whose frame is being read may be the one.
+void supervisor::consider_offer() {
+  if (!may_offer() || offer_posted_ || !callers_->wanted()) return;
+  offer_posted_ = true;
+  asio::post(loop_, [this] {
+    offer_posted_ = false;
+    if (!may_offer()) return;
+    const auto idle = std::find_if(workers_.begin(), workers_.end(), [&](const auto& worker) {
+      return worker && worker->ready() && worker->tasks.unfinished() == 0 && worker->sent_all() &&
+             rules_.may_take(*worker);
+    });
+    if (idle != workers_.end()) offer(**idle);
+  });
+}
+
+bool supervisor::may_offer() const {
+  return callers_ && waiting_for_source_ && pending_.empty() && control_.pulling() && !control_.aborted() &&
+         !retries_.any_held();
+}
+
+void supervisor::offer(worker_process& worker) {
+  callers_->reserve(workers_.size());
+  worker.check_out([this](worker_process& gone) {
+    try {
+      if (callers_->reclaim(*gone.direct)) take_channel_back(gone, nullptr);
+    } catch (...) {  // of memory
+      control_.break_off(std::current_exception());
+    }
+  });
+  ++checked_out_;
+  callers_->offer(*worker.direct);
+}
+
+void supervisor::reclaim_idle() {
+  for (direct_call_channel* const channel : callers_->reclaim())
+    take_channel_back(*workers_.at(channel->worker()), nullptr);
+}
+
+void supervisor::check_in(direct_call_channel& channel, task_bundle* under_way) {
+  worker_process& worker = *workers_.at(channel.worker());
+  try {
+    take_channel_back(worker, under_way);
+  } catch (const std::bad_alloc&) {  // to note the call: it ends here, and with it the worker that is at it
+    worker.kill();
+    completion_.end_unstarted(under_way->first_index,
+                              worded(failure_kind::too_large, [] { return "there is no memory to wait for it"; }));
+    take_channel_back(worker, nullptr);
+  }
+  dispatch();
+  finish_when_done();
+}
+
+/// Throws `std::bad_alloc` before anything has changed, where there is a task to be noted and no memory for that.
+void supervisor::take_channel_back(worker_process& worker, task_bundle* under_way) {
+  const auto limit = under_way ? under_way->terms.limit : std::chrono::nanoseconds(0);
+  worker.tasks.skip_to(worker.direct->next_ordinal());
+  if (under_way) worker.tasks.add(std::move(*under_way));
+  --checked_out_;
+  cost_.workers[worker.number()].tasks += worker.direct->tasks();
+  worker.listens = false;
+  worker.check_in();
+  try {
+    if (limit.count() > 0) watch_deadlines(limit);
+    for (const std::uint32_t function : std::exchange(forgotten_, {})) forget(function);
+  } catch (const std::bad_alloc&) {  // what it was not told of would come twice
+    worker.kill();
+  }
+  if (control_.aborted()) worker.kill();
+}
+
+// The end of the run -------------------------------------------------------------------------------------------------
+
+void supervisor::on_change() {
+  if (source_) source_->cancel();
+  if (control_.aborted())
+    for (const auto& worker : workers_)
+      if (worker && (worker->tasks.unfinished() > 0 || worker->checked_out())) worker->kill();
+  if (control_.aborted() && checked_out_ > 0) reclaim_idle();  // those in use come back by themselves
+  if (control_.aborted()) cancel_pending();
+  finish_when_done();
+}
+
+/// Workers end together, when nothing can be left for any of them: until then one that dies may leave tasks behind.
+void supervisor::finish_when_done() {
+  if (!pending_.empty() || (control_.pulling() && !control_.aborted())) return;
+  for (const auto& worker : workers_)
+    if (worker && (worker->tasks.unfinished() > 0 || worker->checked_out())) return;
+  finished_ = true;
+  workers_.stop();
+  for (const auto& worker : workers_)
+    if (worker && !worker->leaving()) workers_.let_go(*worker);
+  deadline_timer_.cancel();
+  rebalance_timer_.cancel();
+  interrupt_.stop();
 }
 
 /// Workers are killed here, as well: whoever else was to be told may not have been.
@@ -77,263 +470,20 @@ void supervisor::break_off(std::exception_ptr why) noexcept {
 
 /// What is left here after a loop that something broke off: each task still has its outcome.
 void supervisor::settle_all() {
-  for (const auto* some : {&workers_, &ended_})
-    for (const auto& worker : *some)
-      if (worker && !worker->batches.empty()) {
+  const auto settle = [this](const auto& workers) {
+    for (const auto& worker : workers)
+      if (worker && !worker->tasks.empty()) {
         worker->kill();
-        take_back(*worker, {.known = false});
+        completion_.take_back(*worker, {.known = false});
       }
-  cancel_returned();
+  };
+  settle(workers_);
+  settle(workers_.ended());
+  cancel_pending();
 }
 
-void supervisor::post(std::function<void()> what) {
-  asio::post(loop_, std::move(what));
-}
-
-void supervisor::end_tasks(std::function<bool(std::uint64_t)> whose) {
-  unwanted_ = std::move(whose);
-  drop_unwanted(returned_);
-  drop_unwanted(suspects_);
-  for (const auto& worker : workers_) {
-    if (!worker) continue;
-    const std::uint64_t started = worker->started();
-    bool some = false;
-    bool others = false;
-    for (const handed_batch& batch : worker->batches) {
-      const std::uint64_t end = std::min(started, batch.end_ordinal());
-      for (std::uint64_t ordinal = batch.front_ordinal(); ordinal < end; ++ordinal)
-        if (!batch.finished(ordinal)) (unwanted_(batch.index_of(ordinal)) ? some : others) = true;
-    }
-    if (some && !others)
-      worker->kill();
-    else
-      call_back_unwanted(*worker);
-  }
-  deal();
-  finish_when_done();
-}
-
-void supervisor::forget(std::uint32_t function) {
-  if (lent_ > 0) forgotten_.push_back(function);  // some may be told when they are back
-  for (std::uint32_t number = 0; number < workers_.size(); ++number) {
-    if (workers_[number] && workers_[number]->direct) continue;
-    if (told_[number].erase(function) == 0 || !workers_[number] || workers_[number]->finishing) continue;
-    frame_writer frame(frames_[number], frame_type::forget);
-    append_raw(frames_[number], forget_frame{function});
-    frame.close();
-  }
-  flush();
-}
-
-void supervisor::add_running(report& cost) const {
-  for (const auto& worker : workers_)
-    if (worker) {
-      auto& own = cost.workers[worker->number()];
-      if (worker->direct) own.tasks += worker->direct->tasks();
-      own.bytes_sent += worker->bytes_sent();
-      own.bytes_received += worker->bytes_received();
-      cost.ipc_bytes += worker->bytes_sent() + worker->bytes_received();
-      cost.ipc_time += worker->time_moving();
-      const auto [cpu, peak] = usage_of(worker->pid());
-      own.cpu += cpu;
-      cost.cpu_user += cpu;
-      own.peak_rss_bytes = std::max(own.peak_rss_bytes, peak);
-      cost.peak_rss_bytes += peak;
-    }
-}
-
-// Workers -----------------------------------------------------------------------------------------------------------
-
-worker_process* supervisor::worker_for(std::uint32_t number) {
-  if (workers_[number]) return workers_[number].get();
-  if (start_failed_) return nullptr;
-  try {
-    start(number);
-    return workers_[number].get();
-  } catch (const std::exception&) {  // what the system refuses: std::system_error, Boost's, std::bad_alloc
-    start_failed_ = true;            // the workers there are will have to do, for a while
-    if (running_ == 0)
-      control_.break_off(std::current_exception());
-    else
-      start_later(start_again);
-    return nullptr;
-  }
-}
-
-/// The worker is there when all that belongs to it is, or not at all.
-void supervisor::start(std::uint32_t number) {
-  auto worker = std::make_unique<worker_process>(loop_, number, shape_.threads, control_.options().workers);
-  told_[number].clear();
-  try {
-    set_up(*worker);
-    watch_start(*worker);
-    begin_attending(*worker);
-  } catch (...) {
-    frames_[number].clear();
-    patience_[number].cancel();
-    throw;
-  }
-  workers_[number] = std::move(worker);
-  ++running_;
-  cost_.processes = std::max(cost_.processes, running_);
-  ++cost_.workers[number].starts;
-}
-
-/// In a turn of its own. `co_spawn` on the loop's thread runs a coroutine inside the call up to its first wait, and
-/// attending a worker that is dead already has none: its end would be dealt with while it is still being started.
-void supervisor::begin_attending(worker_process& worker) {
-  asio::post(loop_, [this, &worker] {
-    try {
-      asio::co_spawn(loop_, attend(worker), asio::detached);
-    } catch (...) {
-      lose(worker, std::current_exception());
-    }
-  });
-}
-
-/// A worker that cannot be attended any more, for want of memory, ends; its tasks have their outcomes.
-void supervisor::lose(worker_process& worker, std::exception_ptr why) noexcept {
-  if (workers_[worker.number()].get() != &worker) return;
-  try {
-    worker.kill();
-    control_.break_off(why);
-  } catch (...) {  // NOLINT(bugprone-empty-catch): the run is over all the same
-  }
-  try {
-    on_end(worker, {.known = false});
-  } catch (...) {  // NOLINT(bugprone-empty-catch): what is left is settled in the end
-  }
-}
-
-void supervisor::set_up(worker_process& worker) {
-  std::string& frames = frames_[worker.number()];
-  worker_settings::of(control_.options().workers, worker.number())
-      .write_setup(frames, {.threads = shape_.threads,
-                            .in_flight = shape_.in_flight,
-                            .first_lane = worker.number() * shape_.threads,
-                            .loops = job_.needs_loops() ? 1U : 0U,
-                            .timeline = control_.options().timeline ? 1U : 0U});
-}
-
-/// A worker that is stopped, or hangs, before it is ready has no task whose limit could tell.
-void supervisor::watch_start(worker_process& worker) {
-  const auto limit = control_.options().workers.start_timeout;
-  if (limit.count() <= 0) return;
-  auto& timer = patience_[worker.number()];
-  timer.expires_after(limit);
-  timer.async_wait([this, number = worker.number(), pid = worker.pid(), limit](boost::system::error_code cancelled) {
-    worker_process* const late = workers_[number].get();
-    if (cancelled || !late || late->pid() != pid || late->ready) return;
-    startup_error_ = fmt::format("nothing within {:g} s", std::chrono::duration<double>(limit).count());
-    late->kill();
-  });
-}
-
-/// What the system refused now may be had a little later.
-void supervisor::start_later(std::chrono::milliseconds pause) {
-  start_again_timer_.expires_after(pause);
-  start_again_timer_.async_wait([this](boost::system::error_code cancelled) {
-    if (cancelled || finished_) return;
-    start_failed_ = false;
-    deal();
-    finish_when_done();
-  });
-}
-
-void supervisor::let_go(worker_process& worker) {
-  worker.finish_sending();
-  if (worker.ready) watch_leave(worker);
-}
-
-/// A worker that is stopped while it has nothing to do, or hangs in its finalizer, would keep the run from its end.
-void supervisor::watch_leave(worker_process& worker) {
-  const auto& how = control_.options().workers;
-  std::chrono::nanoseconds limit = leave_grace;
-  if (how.finalizer || (how.start_timeout.count() > 0 && how.start_timeout < limit)) limit = how.start_timeout;
-  if (limit.count() <= 0) return;
-  auto& timer = patience_[worker.number()];
-  timer.expires_after(limit);
-  timer.async_wait([this, number = worker.number(), pid = worker.pid(), limit](boost::system::error_code cancelled) {
-    worker_process* const late = workers_[number].get();
-    if (cancelled || !late || late->pid() != pid || late->said_bye) return;
-    cost_.workers[number].warning = fmt::format("it did not end within {:g} s of being told to, and was killed",
-                                                std::chrono::duration<double>(limit).count());
-    late->kill();
-  });
-}
-
-task<void> supervisor::attend(worker_process& worker) {
-  // Where there is no memory for a wait, Asio destroys the coroutine, and tells nobody.
-  struct attended {
-    supervisor& owner;
-    worker_process& worker;
-    bool to_its_end = false;
-    ~attended() {
-      if (!to_its_end) owner.lose(worker, std::make_exception_ptr(std::bad_alloc()));
-    }
-  } state{*this, worker};
-  auto watching = worker.watch([this, &worker](const frame_reader::frame& frame) { on_frame(worker, frame); });
-  const worker_end end = co_await std::move(watching);
-  state.to_its_end = true;
-  try {
-    on_end(worker, end);
-  } catch (...) {
-    break_off(std::current_exception());
-  }
-}
-
-void supervisor::on_frame(worker_process& worker, const frame_reader::frame& frame) {
-  auto payload = frame.payload;
-  switch (frame.type) {
-    case frame_type::hello: {
-      check_hello(payload);
-      worker.ready = true;
-      patience_[worker.number()].cancel();
-      if (worker.finishing) watch_leave(worker);
-      return;
-    }
-    case frame_type::results:
-      return on_results(worker, payload);
-    case frame_type::bye: {
-      const auto bye = take_raw<bye_frame>(payload);
-      if (!bye) throw error(failure_kind::protocol, "the worker process took its leave in too few bytes");
-      if (!worker.finishing || worker.unfinished > 0)
-        throw error(failure_kind::protocol, "the worker process took its leave before it was told to");
-      worker.said_bye = true;
-      cost_.peak_rss_bytes += bye->peak_rss_bytes;
-      auto& own = cost_.workers[worker.number()];
-      own.peak_rss_bytes = std::max(own.peak_rss_bytes, bye->peak_rss_bytes);
-      if (!payload.empty()) own.warning = payload.substr(0, longest_text);
-      patience_[worker.number()].cancel();
-      return;
-    }
-    case frame_type::startup_error:
-      startup_error_ = payload.substr(0, longest_text);
-      cost_.workers[worker.number()].warning = startup_error_;
-      worker.ready = false;
-      return;
-    case frame_type::held:
-      return on_held(worker, payload);
-    case frame_type::returned:
-      return on_returned(worker, payload);
-    case frame_type::setup:
-    case frame_type::recall:
-    case frame_type::tasks:
-    case frame_type::function:
-    case frame_type::forget:
-      break;
-  }
-  throw error(failure_kind::protocol, "the worker process sent a frame that is not a worker's");
-}
-
-void supervisor::on_change() {
-  if (source_) source_->cancel();
-  if (control_.aborted())
-    for (const auto& worker : workers_)
-      if (worker && (worker->unfinished > 0 || worker->direct)) worker->kill();
-  if (control_.aborted() && lent_ > 0) reclaim_idle();  // those in use come back by themselves
-  if (control_.aborted()) cancel_returned();
-  finish_when_done();
+void supervisor::cancel_pending() {
+  pending_.end_all([this] { return worded(failure_kind::cancelled, [this] { return control_.cancelled().message; }); });
 }
 
 }  // namespace fanout::detail

@@ -6,17 +6,16 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
-#include <fcntl.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
 #include <new>
-#include <span>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -38,25 +37,11 @@ class at_end {
 
 }  // namespace
 
-bool worker_end::by_signal() const noexcept {
-  return known && WIFSIGNALED(status);
-}
-int worker_end::signal() const noexcept {
-  return by_signal() ? WTERMSIG(status) : 0;
-}
-
-std::string worker_end::text() const {
-  if (!known) return "ended, and how is not known: something else in this program reaped it (SIGCHLD is ignored?)";
-  if (!by_signal()) return fmt::format("exited with status {}", WEXITSTATUS(status));
-  const char* const name = sigabbrev_np(signal());
-  return fmt::format("was killed by SIG{} ({})", name ? name : "?", signal());
-}
-
 worker_process::worker_process(asio::io_context& loop, std::uint32_t number, std::uint32_t lanes,
                                const worker_options& how)
-    : loop_(loop),
-      number_(number),
-      page_(progress_page::create(lanes)),
+    : worker_record(number, lanes),
+      patience(loop),
+      loop_(loop),
       output_(loop, how, number),
       channel_(owned_descriptor()),
       watched_(loop),
@@ -82,15 +67,15 @@ worker_process::worker_process(asio::io_context& loop, std::uint32_t number, std
 }
 
 worker_process::~worker_process() {
-  if (reaped_) return;
+  if (process() == process_state::reaped) return;
   kill();
   while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
 
 void worker_process::kill() {
-  if (reaped_) return;
-  killed_ = true;
+  if (process() == process_state::reaped) return;
+  was_killed();
   // By descriptor: where the program has its children reaped, the number may be another process's by now.
   if (exit_.is_open())
     syscall(SYS_pidfd_send_signal, exit_.native_handle(), SIGKILL, nullptr, 0);
@@ -98,46 +83,64 @@ void worker_process::kill() {
     ::kill(pid_, SIGKILL);
 }
 
-std::chrono::steady_clock::time_point worker_process::time_of(std::int64_t ns) const noexcept {
-  using clock = std::chrono::steady_clock;
-  return std::clamp(clock::time_point(std::chrono::nanoseconds(ns)), begun_, std::max(begun_, clock::now()));
+process_usage worker_process::usage() const {
+  process_usage used;
+  clockid_t cpu_clock{};
+  timespec time{};
+  if (clock_getcpuclockid(pid_, &cpu_clock) == 0 && clock_gettime(cpu_clock, &time) == 0)
+    used.cpu = std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  std::ifstream status(fmt::format("/proc/{}/status", pid_));
+  std::string word;
+  while (status >> word)
+    if (word == "VmHWM:") {
+      std::uint64_t kibibytes = 0;
+      status >> kibibytes;
+      used.peak_rss_bytes = kibibytes * 1024;
+      break;
+    }
+  return used;
 }
 
-void worker_process::send(std::string_view frames) {
-  channel_.add(frames);
+void worker_process::send_outbox() {
+  channel_.add(outbox.frames());
+  outbox.clear();
   if (!writing_) start_writing();
 }
 
 // A batch that was not wholly sent stays: no result of its tasks is taken, and none of them comes back.
 void worker_process::send_inputs_of_last() {
-  channel_.add_borrowed(batches.back().tasks().inputs.all(), batches.back().first_ordinal());
+  const handed_batch& last = tasks.batches().back();
+  channel_.add_borrowed(last.tasks().inputs.all(), last.first_ordinal());
   if (!writing_) start_writing();
 }
 
 void worker_process::finish_sending() {
-  finishing = true;
+  told_to_leave();
   channel_.finish_sending();
   if (!writing_) start_writing();
 }
 
 // A caller waits in the call that receives, without asking anybody else; so the socket blocks, for as long as a caller
 // has patience. In the loop it never does, whatever it is asked.
-void worker_process::check_out(std::set<std::uint32_t> told, std::function<void(worker_process&)> when_gone) {
+void worker_process::check_out(std::function<void(worker_process&)> when_gone) {
   watched_.end();
   channel_.set_blocking(direct_call_channel::patience);
   when_gone_ = std::move(when_gone);
-  direct.emplace(number_, channel_, end_ordinal, std::move(told));
+  direct.emplace(number_, channel_, tasks.end_ordinal(), outbox.take_told());
+  went_to_caller();
 }
 
 void worker_process::check_in() {
   std::string unsent = direct->take_unsent();
+  outbox.set_told(std::move(direct->told()));
   direct.reset();
+  came_back();
   channel_.set_nonblocking();
   boost::system::error_code failed;
   watched_.begin(channel_.handle(), failed);
   if (failed) {  // the loop cannot watch it: it ends, as any worker that hangs up
     channel_.close();
-    protocol_error_ = fmt::format("its socket cannot be watched any more: {}", failed.message());
+    protocol_error = fmt::format("its socket cannot be watched any more: {}", failed.message());
     kill();
   } else {
     try {
@@ -213,7 +216,7 @@ worker_process::input worker_process::read_frames(const frame_handler& on_frame)
 
 /// Nothing more can be understood of a worker then: it is killed, and its tasks have their outcomes like those of any.
 bool worker_process::no_memory_for_it() {
-  protocol_error_ = "there is no memory for what it sent";
+  protocol_error = "there is no memory for what it sent";
   return false;
 }
 
@@ -222,7 +225,7 @@ bool worker_process::hand_frames(const frame_handler& on_frame) {
     while (const auto frame = channel_.frames().next()) on_frame(*frame);
     return true;
   } catch (const error& what) {
-    protocol_error_ = what.what();
+    protocol_error = what.what();
     return false;
   } catch (const std::bad_alloc&) {
     return no_memory_for_it();
@@ -230,7 +233,7 @@ bool worker_process::hand_frames(const frame_handler& on_frame) {
 }
 
 /// Whether it has ended, and can be reaped without waiting.
-bool worker_process::has_ended() const {
+bool worker_process::can_be_reaped() const {
   siginfo_t ended{};
   if (waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) != 0) return errno == ECHILD;
   return ended.si_pid == pid_;
@@ -240,7 +243,7 @@ bool worker_process::has_ended() const {
 // handed to whoever registered next. So what it says is a hint.
 task<void> worker_process::wait_for_exit() {
   boost::system::error_code failed;
-  while (!failed && !has_ended()) {
+  while (!failed && !can_be_reaped()) {
     if (exit_.is_open()) {
       auto wait =
           exit_.async_wait(asio::posix::descriptor_base::wait_read, asio::redirect_error(asio::use_awaitable, failed));
@@ -260,8 +263,8 @@ task<void> worker_process::watch_exit() {
 }
 
 void worker_process::exited() {
-  if (!has_ended()) kill();  // it cannot be watched, so it must end now
-  exited_ = true;
+  if (!can_be_reaped()) kill();  // it cannot be watched, so it must end now
+  process_is(process_state::exited);
   boost::system::error_code ignored;
   watched_->cancel(ignored);
   grace_.cancel();
@@ -271,7 +274,7 @@ void worker_process::exited() {
 /// Until it has ended, or until then.
 task<void> worker_process::wait_for_end(asio::steady_timer::time_point until) {
   boost::system::error_code ignored;
-  while (!exited_ && std::chrono::steady_clock::now() < until) {
+  while (!has_exited() && std::chrono::steady_clock::now() < until) {
     grace_.expires_at(until);
     auto wait = grace_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     co_await std::move(wait);
@@ -283,21 +286,21 @@ task<worker_end> worker_process::watch(std::function<void(const frame_reader::fr
   using time_point = asio::steady_timer::time_point;
   asio::co_spawn(loop_, watch_exit(), asio::detached);
   boost::system::error_code ignored;
-  while (!exited_ && read_frames(on_frame) == input::waiting && !exited_ && !said_bye) {
+  while (!has_exited() && read_frames(on_frame) == input::waiting && !has_exited() && state() != worker_state::left) {
     auto wait = watched_->async_wait(asio::socket_base::wait_read, asio::redirect_error(asio::use_awaitable, ignored));
     co_await std::move(wait);
     auto away = wait_while_checked_out();
     co_await std::move(away);
   }
-  hung_up_ = true;
-  if (!exited_ && !corrupt()) {
+  process_is(process_state::hung_up);
+  if (!has_exited() && !corrupt()) {
     // After a bye it still runs what the program does at exit. Without one it is about to end, or it closed its socket.
-    const std::chrono::milliseconds grace = said_bye ? exit_grace : hang_up_grace;
+    const std::chrono::milliseconds grace = state() == worker_state::left ? exit_grace : hang_up_grace;
     auto end = wait_for_end(std::chrono::steady_clock::now() + grace);
     co_await std::move(end);
-    closed_its_connection_ = !exited_ && !said_bye && !killed_;
+    closed_its_connection = !has_exited() && state() != worker_state::left && !killed();
   }
-  if (!exited_) kill();
+  if (!has_exited()) kill();
   auto end_of_it = wait_for_end(time_point::max());
   co_await std::move(end_of_it);
   while (!corrupt() && read_frames(on_frame) == input::waiting && received_more_) {
@@ -308,7 +311,7 @@ task<worker_end> worker_process::watch(std::function<void(const frame_reader::fr
     end.known = false;
     break;
   }
-  reaped_ = true;
+  process_is(process_state::reaped);
   output_.finish();
   watched_.end();
   channel_.close();
