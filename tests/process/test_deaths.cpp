@@ -1,7 +1,7 @@
-// Workers that die while they are started, spoken to, lent to a caller and taken back: one at each system call that
-// their parent makes, and many at any age. Each input has exactly one outcome and the right one, nothing hangs, and
-// nothing is left behind. With FANOUT_TEST_WHOLE_STORM in the environment each call has its turn, and 5,000 workers die
-// over a million tasks.
+// Workers that die while they are started, spoken to, checked out by a caller and checked in: one at each system call
+// that their parent makes, and many at any age. Each input has exactly one outcome and the right one, nothing hangs,
+// and nothing is left behind. With FANOUT_TEST_WHOLE_STORM in the environment each call has its turn, and 5,000 workers
+// die over a million tasks.
 
 #include <fanout/fanout.hpp>
 
@@ -148,7 +148,7 @@ void pool_of_two() {
   EXPECT_LE(died + static_cast<int>(book.failed().size()), 1);
   pool.close();
 }
-/// So many that workers are lent to the callers.
+/// So many that callers check workers out.
 void calls_of_two_threads() {
   process_pool pool({.processes = 2});
   std::atomic<int> died = 0;

@@ -1,5 +1,5 @@
-// Calls that are made on the calling thread, to a worker that is lent out for them, and what becomes of those that are
-// not over at once.
+// Calls that are made on the calling thread, to a worker that is checked out for them, and what becomes of those that
+// are not over at once.
 
 #include <fanout/fanout.hpp>
 
@@ -68,7 +68,7 @@ int garble(int) {
   return send(3, garbage.data(), garbage.size(), MSG_NOSIGNAL) < 0 ? 1 : 0;
 }
 
-/// Until the pool has lent its worker: then calls cause no switch to another thread of this process.
+/// Until the worker is checked out: then calls cause no switch to another thread of this process.
 void warm_up(process_pool& pool) {
   for (int x = 0; x < 50; ++x) ASSERT_EQ(pool.call(remote<square>, x), x * x);
 }
@@ -90,13 +90,13 @@ TEST_F(direct_call, has_the_result_and_keeps_the_worker) {
   EXPECT_EQ(pool.call(remote<pid_of>, 0), worker);
   EXPECT_EQ(pool.call(remote<square_async>, 5), 25) << "a coroutine";
   EXPECT_EQ(pool.call(remote<repeat>.with(std::string("ab")), 3), "ababab");
-  EXPECT_EQ(pool.call(remote<length>, std::string(40'000, 'x')), 40'000u) << "too large for a line";
+  EXPECT_EQ(pool.call(remote<length>, std::string(40'000, 'x')), 40'000u) << "too large for a direct call";
   EXPECT_EQ(pool.call(remote<length>, std::string(20'000, 'x')), 20'000u);
   EXPECT_EQ(pool.submit(remote<pid_of>, 0).get(), worker) << "the supervisor has it back";
   EXPECT_EQ(pool.report().workers[0].tasks, 57u);
 }
 
-// Without lending each call wakes the supervisor's thread, which costs a second switch of this thread's.
+// Without a check-out each call wakes the supervisor's thread, which costs a second switch of this thread's.
 TEST_F(direct_call, wakes_nobody_else) {
   process_pool pool({.processes = 1});
   warm_up(pool);

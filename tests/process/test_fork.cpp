@@ -58,7 +58,7 @@ bool is_refused(const std::function<void()>& use) {
 TEST_F(fork_of_a_program, with_a_pool_is_refused_its_use) {
   process_pool pool({.processes = 2});
   EXPECT_EQ(pool.map(remote<twice>, std::views::iota(0, 3)), (std::vector{0, 2, 4}));
-  for (int x = 0; x < 50; ++x) pool.call(remote<twice>, x);  // workers are lent
+  for (int x = 0; x < 50; ++x) pool.call(remote<twice>, x);  // workers are checked out
   const auto future = pool.submit(remote<twice>, 4);
   EXPECT_EQ(future.get(), 8);
   const std::vector<std::function<void()>> uses{

@@ -7,6 +7,8 @@
 #include <array>
 #include <string_view>
 
+#if defined(__x86_64__)
+
 namespace fanout::detail {
 namespace {
 
@@ -25,7 +27,6 @@ bool system_trusts_counter() noexcept {
 tsc_clock::clock::time_point tsc_clock::anchored_now() noexcept {
   const auto now = clock::now();
   const std::int64_t ns = now.time_since_epoch().count();
-#if defined(__x86_64__)
   const std::uint64_t ticks = __builtin_ia32_rdtsc();
   if (first_ns_ == 0) {
     first_ticks_ = ticks;
@@ -34,7 +35,6 @@ tsc_clock::clock::time_point tsc_clock::anchored_now() noexcept {
     measure_rate(ticks - first_ticks_, ns - first_ns_);
   }
   anchor_ticks_ = ticks;
-#endif
   anchor_ns_ = last_ns_ = std::max(ns, last_ns_);
   return clock::time_point(std::chrono::nanoseconds(last_ns_));
 }
@@ -51,3 +51,5 @@ void tsc_clock::measure_rate(std::uint64_t ticks, std::int64_t ns) noexcept {
 }
 
 }  // namespace fanout::detail
+
+#endif

@@ -5,9 +5,12 @@
 
 namespace fanout::detail {
 
-/// The steady clock at half the price, for a thread that reads it between tiny tasks: the processor's counter, tied to
-/// the clock anew every millisecond. Where the system does not trust the counter, and until its rate is known, every
-/// reading is one of the clock. It never runs backwards, and is off by less than a microsecond.
+#if defined(__x86_64__)
+
+/// The steady clock at half the price (docs/notes/2026-11-29-tsc-clock.md), for a thread that reads it between tiny
+/// tasks: the processor's time-stamp counter, tied to the clock anew every millisecond. Where the system does not trust
+/// the counter, and until its rate is known, every reading is one of the clock. It never runs backwards, and is off by
+/// less than a microsecond.
 ///
 /// Thread safety: none.
 class tsc_clock {
@@ -15,7 +18,6 @@ class tsc_clock {
   using clock = std::chrono::steady_clock;
 
   clock::time_point now() noexcept {
-#if defined(__x86_64__)
     if (trusted_) {
       const std::uint64_t since = __builtin_ia32_rdtsc() - anchor_ticks_;
       if (since < ticks_per_anchor_) {
@@ -23,7 +25,6 @@ class tsc_clock {
         return clock::time_point(std::chrono::nanoseconds(last_ns_));
       }
     }
-#endif
     return anchored_now();
   }
 
@@ -43,5 +44,16 @@ class tsc_clock {
   std::uint64_t first_ticks_ = 0;
   std::int64_t first_ns_ = 0;
 };
+
+#else
+
+/// On other processors: the steady clock.
+class tsc_clock {
+ public:
+  using clock = std::chrono::steady_clock;
+  clock::time_point now() noexcept { return clock::now(); }
+};
+
+#endif
 
 }  // namespace fanout::detail
