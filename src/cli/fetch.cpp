@@ -2,6 +2,7 @@
 
 #include <fanout/fetch/cookies.hpp>
 #include <fanout/fetch/descriptor_limit.hpp>
+#include <fanout/fetch/http_options.hpp>
 #include <fanout/fetch/job.hpp>
 #include <fanout/fetch/output.hpp>
 #include <fanout/fetch/record_text.hpp>
@@ -12,8 +13,6 @@
 #include "cli/command.hpp"
 #include "cli/ctrl_c.hpp"
 #include "cli/fetch_options.hpp"
-#include "cli/fetch_request.hpp"
-#include "cli/fetch_settings.hpp"
 #include "cli/fetch_text.hpp"
 #include "cli/messages.hpp"
 
@@ -75,11 +74,12 @@ class fetch_sinks {
     const bool to_file = !given.destination.empty() && !to_directory;
     fetch::output out = to_file ? fetch::output::create(given.destination) : fetch::output::standard();
     if (to_directory) add<fetch::body_files>(given.destination);
-    if (!one_page && out.is_terminal() && !given.with_bodies)
+    if (!one_page && out.is_terminal() && !given.http.settings.keep_body)
       add<fetch::readable_lines>(std::move(out));
     else if (!one_page)
-      add<fetch::json_lines>(std::move(out), fetch::json_fields{given.with_headers, given.with_bodies});
-    else if (given.head && !to_directory)
+      add<fetch::json_lines>(std::move(out),
+                             fetch::json_fields{given.http.settings.keep_headers, given.http.settings.keep_body});
+    else if (given.http.head && !to_directory)
       add<fetch::head_output>(std::move(out));
     else if (!to_directory)
       add<fetch::body_output>(std::move(out));
@@ -131,18 +131,23 @@ int run_fetch(const fetch_options& given) {
       throw usage_error("no URL; give URLs, or a list of them with -i FILE, or on standard input");
     list = "-";
   }
-  if (list == "-" && reads_standard_input(given))
+  if (list == "-" && fetch::reads_standard_input(given.http))
     throw usage_error("@-: standard input is the list of URLs already; give the URLs as arguments, or the list by -i");
-  const bool one_page =
-      given.urls.size() == 1 && list.empty() && !given.with_bodies && !given.with_headers && !given.timings;
-  const common_request common = request_of(given);
+  const bool one_page = given.urls.size() == 1 && list.empty() && !given.http.settings.keep_body &&
+                        !given.http.settings.keep_headers && !given.http.settings.keep_timings;
+  const fetch::common_request common = fetch::request_of(given.http);
   fetch::request_source source(given.urls, list);
   source.set_defaults(common.method, common.headers, common.body, common.content_type);
   const fetch_sinks sinks(given, one_page);
   job.sinks = sinks.all();
-  job.settings = settings_of(given, common, job.how.shape);
+  if (!given.http.cookie_jar.empty() && job.how.shape.uses_workers())
+    throw usage_error(
+        fmt::format("--cookie-jar: -s {} runs in worker processes, each with cookies of its own, which end with it; "
+                    "use sync, threads:N, async:N, hybrid:N or auto",
+                    given.shape));
+  job.settings = fetch::settings_of(given.http, common);
   read_cookies(job.settings);
-  job.save_cookies = given.cookie_jar == "-" ? "/dev/stdout" : given.cookie_jar;
+  job.save_cookies = given.http.cookie_jar == "-" ? "/dev/stdout" : given.http.cookie_jar;
   if (!job.save_cookies.empty()) fetch::check_cookie_file(job.save_cookies);
   std::optional<fetch::output> summary;  // opened now: after a long run it is late to learn that it cannot be
   if (!given.summary_file.empty()) summary.emplace(fetch::output::create(given.summary_file));

@@ -5,24 +5,10 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 /// \file
-/// Durations, sizes and counts as people write them on a command line.
+/// Options that are durations, sizes and counts (fetch/units.hpp).
 namespace fanout::cli {
-
-/// `400ms`, `2s`, `1.5m`, `1h`; `0` needs no unit. To the millisecond. What is beyond 30 years counts as 30 years.
-/// Throws `std::invalid_argument` that quotes `text` and says what is accepted.
-std::chrono::milliseconds parse_duration(std::string_view text);
-
-/// Bytes: `512`, `512B`, `64KiB`, `1.5MiB` (powers of 1024), `10kB`, `10MB` (powers of 1000), and `k`, `M`, `G`, `T`,
-/// which are powers of 1024 as curl reads them. Letters in either case.
-/// Throws `std::invalid_argument` that quotes `text` and says what is accepted.
-std::uint64_t parse_size(std::string_view text);
-
-/// A whole number from `least` to `most`.
-/// Throws `std::invalid_argument` that quotes `text` and says what is accepted.
-std::uint64_t parse_count(std::string_view text, std::uint64_t least, std::uint64_t most);
 
 /// Options of these types. A value that is not accepted ends the parsing with a message that names the option:
 /// "--latency: '4x' is not a duration; use a number with ms, s, m or h, such as 400ms".

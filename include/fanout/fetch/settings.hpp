@@ -2,13 +2,15 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// \file
 /// The settings of a bulk fetch.
 namespace fanout::fetch {
 
-/// What all exchanges of one fetch have in common; sent once to each worker process.
+/// What all exchanges of one fetch have in common; sent once to each worker process. Each member has a row in the table
+/// of options (src/fetch/http_option_table.cpp).
 struct settings {
   std::int64_t timeout_ms = 300'000;          ///< the whole exchange with its redirects
   std::int64_t connect_timeout_ms = 30'000;   ///< look-up, connection and TLS handshake
@@ -40,12 +42,25 @@ struct settings {
   bool operator==(const settings&) const = default;
 
   template <class Archive>
-  void serialize(Archive& archive) {
-    archive(timeout_ms, connect_timeout_ms, max_body_bytes, idle_timeout_ms, max_redirects, decode_content, verify_tls,
-            ca_file, certificate_file, key_file, authorization, use_cookies, cookie_file, body_file, public_only,
-            resolve, proxy, no_proxy, proxy_from_environment, verify_proxy_tls, proxy_ca_file, least_tls_1_3,
-            without_headers, keep_body, keep_headers, keep_timings);
-  }
+  void save(Archive& archive) const;
+  template <class Archive>
+  void load(Archive& archive);
 };
+
+/// As they travel, by the table of options (http_options.hpp). To read what is not all settings throws a
+/// `fanout::error` of kind `protocol`.
+std::string encoded(const settings& all);
+settings decoded(std::string_view bytes);
+
+template <class Archive>
+void settings::save(Archive& archive) const {
+  archive(encoded(*this));
+}
+template <class Archive>
+void settings::load(Archive& archive) {
+  std::string bytes;
+  archive(bytes);
+  *this = decoded(bytes);
+}
 
 }  // namespace fanout::fetch

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <fanout/fetch/exchange.hpp>
+#include <fanout/fetch/settings.hpp>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// \file
+/// What a user may say about the requests of a fetch and their exchanges, with curl's names and habits.
+namespace fanout::fetch {
+
+/// As given, before anything is made of it. Texts are those of the command line: `fanout fetch --help` explains them.
+struct http_options {
+  http_options() { settings.proxy_from_environment = true; }
+
+  fetch::settings settings;  ///< what an option sets by itself; `settings_of` adds the rest
+
+  std::string method;
+  std::vector<std::string> headers;  ///< 'Name: value', 'Name;' for one without a value, 'Name:' for none
+  bool head = false;
+  std::vector<std::string> data;         ///< `-d`
+  std::vector<std::string> data_binary;  ///< the same, but files are sent as they are
+  std::vector<std::string> json;
+  std::string user;                  ///< "user:password"
+  std::vector<std::string> cookies;  ///< 'name=value; ...', or a file
+  std::string cookie_jar;            ///< the file cookies are saved in; "-" for standard output
+};
+
+/// \name The table of options
+/// One row for each option: its names, what it takes, what it sets, and how that travels to worker processes. The
+/// command line, the encoding of settings and what is checked before the first request are made from it.
+/// @{
+
+enum class option_group { request, exchange, output };
+
+struct http_option {
+  option_group group = option_group::exchange;
+  std::string_view names;       ///< "-k,--insecure", the long one last; empty: no option sets it directly
+  std::string_view value_name;  ///< "DURATION"; empty: it takes no value
+  std::string_view help;
+  bool repeated = false;           ///< given several times, all count
+  std::string_view excludes = {};  ///< the name of an option that contradicts it
+
+  /// Reads a value; of an option without one, the empty text. Throws `std::invalid_argument` that quotes the text and
+  /// says what is accepted.
+  void (*take)(http_options& into, std::string_view text) = nullptr;
+  /// What is wrong with what was given, once all options are known; empty: nothing. Null: nothing can be.
+  std::string (*refused)(const http_options& given) = nullptr;
+
+  /// To worker processes and back; null where each request carries it, or another row does.
+  void (*save)(const fetch::settings& from, std::string& bytes) = nullptr;
+  std::size_t (*load)(fetch::settings& into, std::string_view bytes) = nullptr;  ///< returns how many bytes it read
+
+  std::string_view long_name() const { return names.substr(names.rfind(',') + 1); }
+};
+
+/// In the order in which they are explained.
+std::span<const http_option> http_option_table();
+
+/// @}
+
+/// What all requests of a fetch have in common.
+struct common_request {
+  std::string method;                ///< empty: GET, or POST with a body
+  header_list headers;               ///< in the order given
+  std::vector<std::string> without;  ///< headers that are not sent
+  std::string body;                  ///< `-d` or `--json`, the pieces joined
+  std::string content_type;          ///< of that body, where no header says another
+};
+
+/// Reads the files that options name. Throws `std::invalid_argument` that names the option, the value, and what is
+/// accepted.
+common_request request_of(const http_options& given);
+
+/// Whether `request_of` reads a body from standard input (`@-`).
+bool reads_standard_input(const http_options& given);
+
+/// The settings of all exchanges. `common` is what `request_of` made of the same options. Files are looked at, and
+/// what only the client can judge is checked. Throws `std::invalid_argument` that names the option, the value, and what
+/// is accepted.
+settings settings_of(const http_options& given, const common_request& common);
+
+}  // namespace fanout::fetch
