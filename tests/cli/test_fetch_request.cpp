@@ -167,6 +167,9 @@ TEST_P(fetch_from_nginx, cookies_given_and_read) {
   EXPECT_EQ(run({"--cookie", file, "--cookie", "a=1", server.url("/")}).output, "read=1; a=1");
   EXPECT_THAT(run({"--cookie", directory_.path() + "/none", server.url("/")}).errors,
               HasSubstr("--cookie: cannot read " + directory_.path() + "/none"));
+  const ended told = run({"--cookie", directory_.write("mixed", "x\ny\n" + read_file(file)), server.url("/")});
+  EXPECT_EQ(told.output, "read=1");
+  EXPECT_THAT(told.errors, HasSubstr("mixed: skipped 2 lines that cannot be read; the first: line 1"));
   EXPECT_THAT(run({"--cookie", directory_.write("bad", "x\n"), server.url("/")}).errors,
               AllOf(HasSubstr("--cookie: "), HasSubstr("line 1")));
 }
