@@ -18,6 +18,9 @@ http::client make_client(const settings& how) {
   options.idle_timeout = std::chrono::milliseconds(std::min(how.idle_timeout_ms, how.timeout_ms));
   options.connect_timeout = std::chrono::milliseconds(std::min(how.connect_timeout_ms, how.timeout_ms));
   options.max_body_bytes = how.max_body_bytes;
+  options.max_header_bytes = how.max_header_bytes;
+  options.max_header_count = how.max_header_count;
+  options.max_decoding_ratio = how.max_decoding_ratio;
   options.max_redirects = how.max_redirects;
   options.verify_tls = how.verify_tls;
   options.ca_file = how.ca_file;

@@ -233,6 +233,13 @@ constexpr std::array table{
     http_option{exchange, "--compressed", "", "Ask for compression and undo it, which is the default", false, "--raw",
                 [](http_options&, std::string_view) {}},
     size<&settings::max_body_bytes>(exchange, {"--max-bytes", "Largest body accepted, such as 10MiB"}),
+    size<&settings::max_header_bytes>(exchange,
+                                      {"--max-header-bytes", "Largest response header accepted, such as 1MiB"}),
+    count<&settings::max_header_count, 1, UINT64_MAX>(
+        exchange, {"--max-header-count", "Most fields of a response header accepted"}),
+    count<&settings::max_decoding_ratio, 0, UINT32_MAX>(
+        exchange, {"--max-decoding-ratio",
+                   "Most decoded bytes accepted for each coded one, once more than 64 MiB are decoded; 0 for any"}),
     flag<&settings::public_only>(
         exchange,
         {"--public-only", "Refuse addresses that are not public (loopback, private, link-local), on every hop"}),

@@ -109,6 +109,16 @@ TEST_P(fetch_failures, too_large) {
   EXPECT_THAT(lost("too_large", "/chunked/1025", {"--max-bytes", "1KiB"}), HasSubstr("1024"));
 }
 
+TEST_P(fetch_failures, limits_of_the_header) {
+  const std::string page = origin_.url("/bytes/5");
+  EXPECT_THAT(fetch({"-s", GetParam(), "--max-header-bytes", "20", page}).errors, HasSubstr("the limit of 20 bytes"));
+  EXPECT_THAT(fetch({"-s", GetParam(), "--max-header-count", "1", page}).errors, HasSubstr("or 1 fields"));
+  EXPECT_EQ(fetch({"-s", GetParam(), "--max-header-bytes", "2MiB", "--max-header-count", "5000", "--max-decoding-ratio",
+                   "0", page})
+                .status,
+            0);
+}
+
 TEST_P(fetch_failures, redirects) {
   EXPECT_THAT(lost("refused_by_policy", "/redirect/11"), HasSubstr("more than 10 redirects"));
   EXPECT_THAT(lost("refused_by_policy", "/redirect/3", {"--max-redirects", "2"}), HasSubstr("more than 2 redirects"));

@@ -64,6 +64,9 @@ TEST_F(fetch_usage, durations_sizes_and_counts) {
   EXPECT_THAT(refused({"--connect-timeout", "0s"}), HasSubstr("--connect-timeout: 0"));
   EXPECT_THAT(refused({"--max-bytes", "many"}), AllOf(HasSubstr("--max-bytes: 'many'"), HasSubstr("10MiB")));
   EXPECT_THAT(refused({"--max-redirects", "-1"}), AllOf(HasSubstr("--max-redirects: '-1'"), HasSubstr("0 to 1000")));
+  EXPECT_THAT(refused({"--max-header-bytes", "x"}), HasSubstr("--max-header-bytes: 'x'"));
+  EXPECT_THAT(refused({"--max-header-count", "0"}), HasSubstr("--max-header-count: '0'"));
+  EXPECT_THAT(refused({"--max-decoding-ratio", "-1"}), HasSubstr("--max-decoding-ratio: '-1'"));
 }
 
 TEST_F(fetch_usage, requests) {

@@ -12,12 +12,15 @@ namespace fanout::fetch {
 /// What all exchanges of one fetch have in common; sent once to each worker process. Each member has a row in the table
 /// of options (src/fetch/http_option_table.cpp).
 struct settings {
-  std::int64_t timeout_ms = 300'000;          ///< the whole exchange with its redirects
-  std::int64_t connect_timeout_ms = 30'000;   ///< look-up, connection and TLS handshake
-  std::uint64_t max_body_bytes = 1ULL << 30;  ///< of one response
-  std::int64_t idle_timeout_ms = 60'000;      ///< between two moments at which bytes moved
-  std::int32_t max_redirects = 10;            ///< 0: the redirect itself is the response
-  bool decode_content = true;                 ///< ask for compression and undo it
+  std::int64_t timeout_ms = 300'000;            ///< the whole exchange with its redirects
+  std::int64_t connect_timeout_ms = 30'000;     ///< look-up, connection and TLS handshake
+  std::uint64_t max_body_bytes = 1ULL << 30;    ///< of one response
+  std::uint64_t max_header_bytes = 256 * 1024;  ///< of one response's header
+  std::uint64_t max_header_count = 1024;        ///< fields of it
+  std::uint32_t max_decoding_ratio = 256;       ///< decoded over coded bytes, beyond the client's floor; 0: any
+  std::int64_t idle_timeout_ms = 60'000;        ///< between two moments at which bytes moved
+  std::int32_t max_redirects = 10;              ///< 0: the redirect itself is the response
+  bool decode_content = true;                   ///< ask for compression and undo it
   bool verify_tls = true;
   std::string ca_file;                       ///< PEM file of the issuers to trust instead of the system's
   std::string certificate_file;              ///< PEM chain of the client certificate
