@@ -1,5 +1,5 @@
+#include <fanout/core/detail/source_gate.hpp>
 #include <fanout/core/run.hpp>
-#include <fanout/core/source_gate.hpp>
 #include <fanout/fetch/cookies.hpp>
 #include <fanout/fetch/descriptor_limit.hpp>
 #include <fanout/fetch/exchange.hpp>

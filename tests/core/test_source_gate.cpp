@@ -1,4 +1,4 @@
-#include <fanout/core/source_gate.hpp>
+#include <fanout/core/detail/source_gate.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <fanout/core/detail/source_gate.hpp>
 #include <fanout/core/source.hpp>
-#include <fanout/core/source_gate.hpp>
 
 #include <atomic>
 #include <cstdint>
