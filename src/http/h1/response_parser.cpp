@@ -18,8 +18,6 @@ namespace {
 
 // Servers send one or two interim responses (100, 103); an endless row of them is an attack.
 constexpr int most_interim = 16;
-// A length is only a claim: no more than this is set aside before the bytes arrive.
-constexpr std::uint64_t most_reserved = 1024 * 1024;
 // Of a body that nobody wants. To read more would cost more than another connection does.
 constexpr std::uint64_t most_unwanted = 64 * 1024;
 
@@ -58,7 +56,7 @@ constexpr bool is_digit(char c) noexcept {
 }  // namespace
 
 response_parser::response_parser(const client_options& options, bool head_request, bool keep_body)
-    : options_(options), head_request_(head_request), keep_body_(keep_body) {}
+    : options_(options), body_(options, keep_body), head_request_(head_request) {}
 
 bool response_parser::fail(parse_error what, const char* why) noexcept {
   if (forgo_body()) return false;
@@ -268,8 +266,8 @@ void response_parser::read_transfer_coding(std::string_view value) {
       // What is applied to chunks hides where they end.
       no_reuse_ = true;
       if (equal_ignoring_case(coding, "identity") && !chunked_) continue;
-      if (!other_coding_) coding_error_ = coding;
-      other_coding_ = true;
+      if (!has_other_coding_) other_coding_ = coding;
+      has_other_coding_ = true;
     }
   }
 }
@@ -296,7 +294,7 @@ bool response_parser::end_header() {
   }
   unwanted_ = status >= 300 && status < 400 && options_.max_redirects > 0 && !redirect_place(result_).empty();
   if (framing_error_) return fail(parse_error::malformed, framing_error_);
-  if (other_coding_) return fail(parse_error::transfer_coding);
+  if (has_other_coding_) return fail(parse_error::transfer_coding);
   if (chunked_ && has_length_)
     return fail(parse_error::malformed, "both Content-Length and Transfer-Encoding (RFC 9112 section 6.3)");
   if (chunked_ && old_version_)
@@ -305,15 +303,15 @@ bool response_parser::end_header() {
   if (chunked_) {
     state_ = state::chunk_size;
   } else if (has_length_) {
-    if (expected_bytes_ > options_.max_body_bytes) return fail(parse_error::body_limit);
+    if (!body_.announce(expected_bytes_)) return fail(parse_error::body);
     length_known_ = true;
     left_ = expected_bytes_;
     state_ = left_ == 0 ? state::complete : state::body_of_length;
-    if (keep_body_) result_.body.reserve(static_cast<std::size_t>(std::min(left_, most_reserved)));
   } else {
     state_ = state::body_until_close;
   }
-  return !names_coding_ || begin_decoding();
+  if (!names_coding_ || state_ == state::complete) return true;
+  return body_.begin_decoding(result_.headers, status) || fail(parse_error::body);
 }
 
 // Of what an interim response says only that it came counts: it has no body, whatever its header announces.
@@ -322,7 +320,7 @@ bool response_parser::end_interim() {
   continued_ = continued_ || result_.status == 100;
   if (++interim_ > most_interim) return fail(parse_error::interim_limit);
   no_reuse_ = no_reuse_ || chunked_ || framing_error_ || (has_length_ && expected_bytes_ != 0);
-  has_length_ = chunked_ = other_coding_ = says_close_ = says_keep_alive_ = names_coding_ = false;
+  has_length_ = chunked_ = has_other_coding_ = says_close_ = says_keep_alive_ = names_coding_ = false;
   framing_error_ = nullptr;
   state_ = state::status_line;
   return true;
@@ -330,7 +328,7 @@ bool response_parser::end_interim() {
 
 // It is read only as far as the connection is worth it.
 bool response_parser::begin_unwanted_body() {
-  keep_body_ = false;
+  body_.begin_unwanted(most_unwanted);
   if (!chunked_ && has_length_) {
     length_known_ = true;
     left_ = expected_bytes_;
@@ -338,20 +336,7 @@ bool response_parser::begin_unwanted_body() {
   } else {
     state_ = chunked_ ? state::chunk_size : state::body_until_close;
   }
-  if (state_ == state::body_until_close || !keep_alive() || left_ > most_unwanted) forgo_body();
-  return true;
-}
-
-bool response_parser::begin_decoding() {
-  // A part of a coded body (206) cannot be decoded by itself: it is handed over as it is (RFC 9110 section 14.2).
-  if (!options_.decode_content || result_.status == 206 || state_ == state::complete) return true;
-  try {
-    decoder_.emplace(options_, result_.headers);
-  } catch (const coding_error& failed) {
-    coding_error_ = failed.what();
-    return fail(parse_error::coding);
-  }
-  if (!decoder_->needed()) decoder_.reset();
+  if (state_ == state::body_until_close || !keep_alive() || body_.is_too_large(left_)) forgo_body();
   return true;
 }
 
@@ -375,65 +360,34 @@ bool response_parser::read_chunk_size(std::string_view line) {
     return fail(parse_error::malformed, "a control character in a chunk's extension (RFC 9112 section 7.1.1)");
   metadata_bytes_ += extension.size();
   if (metadata_bytes_ > options_.max_header_bytes) return fail(parse_error::chunk_limit);
-  if (size > options_.max_body_bytes) return fail(parse_error::body_limit);
+  if (body_.is_too_large(size)) return fail(parse_error::body);
   left_ = size;
   state_ = size == 0 ? state::trailers : state::chunk_data;
   return true;
 }
 
-bool response_parser::store_body(std::string_view body) {
-  result_.coded_bytes += body.size();
-  if (result_.coded_bytes > (unwanted_ ? most_unwanted : options_.max_body_bytes)) return fail(parse_error::body_limit);
-  if (decoder_) return decode_body(body);
-  result_.body_bytes = result_.coded_bytes;
-  if (keep_body_) result_.body.append(body);
-  return true;
-}
-
-bool response_parser::decode_body(std::string_view body) {
-  try {
-    const auto verdict = decoder_->decode(body, [this](std::string_view piece) {
-      if (keep_body_) result_.body.append(piece);
-      return result_.body.size() < room_;
-    });
-    result_.body_bytes = decoder_->decoded_bytes();
-    if (verdict == body_decoder::verdict::too_many_bytes) return fail(parse_error::body_limit);
-    if (verdict == body_decoder::verdict::too_high_a_ratio) return fail(parse_error::ratio_limit);
-    return true;
-  } catch (const coding_error& failed) {
-    coding_error_ = failed.what();
-    return fail(parse_error::coding);
-  }
-}
-
 bool response_parser::decode_more() {
-  if (!decoder_) return true;
-  if (!decode_body({})) return false;
+  if (!body_.decode_more()) return fail(parse_error::body);
   return state_ != state::complete || end_body();
 }
 
+response response_parser::take() {
+  result_.body = std::move(body_.text());
+  result_.body_bytes = body_.bytes();
+  result_.coded_bytes = body_.coded_bytes();
+  return std::move(result_);
+}
+
 response response_parser::take_head() {
-  std::string body = std::move(result_.body);
   response head = std::move(result_);
   result_ = {};
   result_.status = head.status;
-  result_.body = std::move(body);
-  result_.body_bytes = std::exchange(head.body_bytes, 0);
-  result_.coded_bytes = std::exchange(head.coded_bytes, 0);
   result_.trailers = std::exchange(head.trailers, {});
   return head;
 }
 
 bool response_parser::end_body() {
-  if (decoder_ && decoder_->idle()) {
-    try {
-      decoder_->end();
-    } catch (const coding_error& failed) {
-      coding_error_ = failed.what();
-      return fail(parse_error::coding);
-    }
-    decoder_.reset();
-  }
+  if (!body_.end()) return fail(parse_error::body);
   state_ = state::complete;
   return true;
 }
@@ -451,8 +405,8 @@ bool response_parser::keep_alive() const noexcept {
 std::string response_parser::how_far() const {
   if (!got_some_) return "before the first byte of the response";
   if (!header_done()) return "in the middle of the response's header";
-  if (length_known_) return fmt::format("after {} of {} bytes of the body", result_.coded_bytes, expected_bytes_);
-  return fmt::format("after {} bytes of a body of unknown length", result_.coded_bytes);
+  if (length_known_) return fmt::format("after {} of {} bytes of the body", body_.coded_bytes(), expected_bytes_);
+  return fmt::format("after {} bytes of a body of unknown length", body_.coded_bytes());
 }
 
 void response_parser::raise(const std::string& from) const {
@@ -461,25 +415,16 @@ void response_parser::raise(const std::string& from) const {
       throw error(failure_kind::too_large,
                   fmt::format("the response header from {} is over the limit of {} bytes or {} fields", from,
                               options_.max_header_bytes, options_.max_header_count));
-    case parse_error::body_limit:
-      throw error(failure_kind::too_large,
-                  fmt::format("the body from {} is over the limit of {} bytes", from, options_.max_body_bytes));
+    case parse_error::body:
+      body_.raise(from);
     case parse_error::chunk_limit:
       throw error(failure_kind::too_large, fmt::format("the chunk extensions from {} are over the limit of {} bytes",
                                                        from, options_.max_header_bytes));
-    case parse_error::coding:
-      throw error(failure_kind::protocol,
-                  fmt::format("{} sent a body that cannot be decoded: {} (RFC 9110 section 8.4)", from,
-                              printable(coding_error_)));
     case parse_error::transfer_coding:
       throw error(
           failure_kind::protocol,
           fmt::format("{} sent a body in an unsupported coding: the transfer coding '{}' (RFC 9112 section 6.1)", from,
-                      printable(coding_error_)));
-    case parse_error::ratio_limit:
-      throw error(failure_kind::too_large,
-                  fmt::format("the body from {} is over the limit of {} decoded bytes for each coded one", from,
-                              options_.max_decoding_ratio));
+                      printable(other_coding_)));
     case parse_error::switched:
       throw error(failure_kind::protocol, fmt::format("{} switched protocols (status 101) unasked", from));
     case parse_error::interim_limit:

@@ -3,12 +3,10 @@
 #include <fanout/http/client_options.hpp>
 #include <fanout/http/response.hpp>
 
-#include "http/body/body_decoder.hpp"
+#include "http/body/response_body.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -64,23 +62,23 @@ class response_parser {
   /// A failure for what `put` reported.
   [[noreturn]] void raise(const std::string& from) const;
 
-  response take() { return std::move(result_); }
+  response take();
 
   /// \name For a response read bit by bit
   /// @{
   /// From now on decoding stops when this many bytes lie there untaken.
-  void keep_at_most(std::size_t bytes) noexcept { room_ = bytes; }
+  void keep_at_most(std::size_t bytes) noexcept { body_.keep_at_most(bytes); }
   /// All but the body. Valid once the header is done.
   response take_head();
   const headers& trailers() const noexcept { return result_.trailers; }
   /// Bytes of the body that lie there untaken.
-  std::string& body() noexcept { return result_.body; }
+  std::string& body() noexcept { return body_.text(); }
   /// Decodes what was left for want of room. False as `put` fails.
   bool decode_more();
   /// The message is complete and its body decoded to the end.
-  bool exhausted() const noexcept { return complete() && !decoder_; }
-  std::uint64_t body_bytes() const noexcept { return result_.body_bytes; }
-  std::uint64_t coded_bytes() const noexcept { return result_.coded_bytes; }
+  bool exhausted() const noexcept { return complete() && body_.decoded(); }
+  std::uint64_t body_bytes() const noexcept { return body_.bytes(); }
+  std::uint64_t coded_bytes() const noexcept { return body_.coded_bytes(); }
   /// @}
 
   int status() const noexcept { return result_.status; }
@@ -99,18 +97,7 @@ class response_parser {
     complete,
     broken
   };
-  enum class parse_error {
-    none,
-    malformed,
-    header_limit,
-    body_limit,
-    chunk_limit,
-    interim_limit,
-    switched,
-    coding,
-    transfer_coding,
-    ratio_limit
-  };
+  enum class parse_error { none, malformed, header_limit, body, chunk_limit, interim_limit, switched, transfer_coding };
 
   bool fail(parse_error what, const char* why = nullptr) noexcept;
   bool read_line(std::string_view line);
@@ -126,36 +113,32 @@ class response_parser {
   bool end_header();
   bool end_interim();
   bool begin_unwanted_body();
-  bool store_body(std::string_view body);
-  bool decode_body(std::string_view body);
-  bool begin_decoding();
+  bool store_body(std::string_view bytes) { return body_.store(bytes) || fail(parse_error::body); }
   bool end_body();
 
   const client_options& options_;
-  response result_;
+  response result_;  ///< but for its body
+  response_body body_;
   std::uint64_t expected_bytes_ = 0;  ///< of the body, when its length is known
   std::uint64_t left_ = 0;            ///< of the body, or of the chunk
-  std::size_t room_ = std::numeric_limits<std::size_t>::max();
-  std::size_t scanned_ = 0;         ///< bytes given before, and not used, that hold no end of line
-  std::size_t metadata_bytes_ = 0;  ///< of chunk sizes' extensions
+  std::size_t scanned_ = 0;           ///< bytes given before, and not used, that hold no end of line
+  std::size_t metadata_bytes_ = 0;    ///< of chunk sizes' extensions
   const char* why_ = nullptr;
   const char* framing_error_ = nullptr;  ///< why the header does not say how long a body is; matters if there is one
-  std::string coding_error_;             ///< or the transfer coding that is not supported
-  std::optional<body_decoder> decoder_;  ///< exists while a coded body is read
+  std::string other_coding_;             ///< the first transfer coding that is not supported
   int interim_ = 0;
   state state_ = state::status_line;
   parse_error error_ = parse_error::none;
   bool head_request_;
-  bool keep_body_;
   bool got_some_ = false;
   bool continued_ = false;
   bool old_version_ = false;  ///< HTTP/1.0
   bool has_length_ = false;
   bool chunked_ = false;
-  bool other_coding_ = false;  ///< a transfer coding that is not supported
-  bool bare_lines_ = false;    ///< this header's lines end in LF alone
-  bool no_reuse_ = false;      ///< bytes may follow that are not the next response
-  bool unwanted_ = false;      ///< the body of a redirect that is followed
+  bool has_other_coding_ = false;
+  bool bare_lines_ = false;  ///< this header's lines end in LF alone
+  bool no_reuse_ = false;    ///< bytes may follow that are not the next response
+  bool unwanted_ = false;    ///< the body of a redirect that is followed
   bool says_close_ = false;
   bool says_keep_alive_ = false;
   bool names_coding_ = false;
