@@ -112,7 +112,7 @@ void writer::take_all(std::unique_lock<std::mutex>& lock) {
     if (!failure_) perform(next, lock);
     pieces_ -= next.pieces;
     bytes_ -= next.bytes;
-    if (next.text.capacity() > spare_.capacity() && next.text.capacity() <= 2 * buffer_bytes) {
+    if (next.text.capacity() > spare_.capacity()) {
       next.text.clear();
       spare_ = std::move(next.text);
     }
@@ -133,6 +133,7 @@ void writer::perform(entry& next, std::unique_lock<std::mutex>& lock) {
     else
       next.work();
     next.work = nullptr;
+    if (next.text.capacity() > 2 * buffer_bytes) std::string().swap(next.text);  // it takes a while
   } catch (...) {
     failed = std::current_exception();
   }

@@ -5,10 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <future>
+#include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -137,6 +141,24 @@ TEST(writer, what_followed_a_failure_is_not_done) {
   may_fail.set_value();
   EXPECT_THROW(to.finish(), std::runtime_error);
   EXPECT_FALSE(ran);
+}
+
+// This program does not ignore SIGPIPE.
+TEST(writer, a_reader_that_has_gone_is_an_error_and_no_signal) {
+  const temporary_directory directory;
+  const std::string fifo = directory / "fifo";
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  const int reader = open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  output pipe = output::create(fifo);
+  close(reader);
+  writer to;
+  append_text(to, pipe, "one\n");
+  try {
+    to.finish();
+    FAIL() << "it was written";
+  } catch (const output_error& why) {
+    EXPECT_THAT(why.what(), HasSubstr("Broken pipe"));
+  }
 }
 
 TEST(writer, half_a_piece_is_none) {
