@@ -183,6 +183,24 @@ TEST_F(fetch_output, a_full_device_is_an_error) {
   }
 }
 
+// A file that may not grow any more, as on a disk that is full after a while: what was written before is whole.
+// (Memory that is shared with worker processes is a file, too, to this limit.)
+TEST_F(fetch_output, a_disk_that_becomes_full_stops_the_run) {
+  std::string urls;
+  for (int i = 0; i < 2000; ++i) urls += url(5) + "\n";
+  const std::string list = directory_.write("list", urls);
+  for (const char* shape : {"sync", "threads:3", "async:8", "hybrid:4"}) {
+    const std::string file = directory_ / "records";
+    child limited("/bin/sh",
+                  {"-c", "ulimit -f 200; exec \"$0\" fetch -q -s \"$1\" -i \"$2\" -o \"$3\"", tool, shape, list, file});
+    EXPECT_THAT(limited.rest_of_errors(), HasSubstr("cannot write to " + file + ": File too large")) << shape;
+    EXPECT_EQ(limited.wait(), 3) << shape;
+    const std::string written = read_file(file);
+    EXPECT_EQ(written.size() % 512, 0u) << shape;
+    EXPECT_GE(records(written.substr(0, written.rfind('\n') + 1)).size(), 400u) << shape;
+  }
+}
+
 TEST_F(fetch_output, what_cannot_be_created_is_an_error_before_anything_is_fetched) {
   for (const char* option : {"-o", "--summary"}) {
     const ended result = fetch({url(5), url(6), option, "/no/such/directory/file"});
