@@ -101,7 +101,10 @@ record record_of(const failure& lost) {
 }
 
 const http::client& exchanger::client() const {
-  std::call_once(once_, [this] { client_ = std::make_shared<const http::client>(make_client(settings_)); });
+  if (const http::client* const made = made_.load(std::memory_order_acquire)) return *made;
+  const std::lock_guard lock(mutex_);
+  if (!client_) client_ = std::make_shared<const http::client>(make_client(settings_));
+  made_.store(client_.get(), std::memory_order_release);
   return *client_;
 }
 

@@ -72,7 +72,9 @@ void append_json(std::string& text, std::uint64_t index, const request& asked, c
     append_json_string(text, asked.id);
   }
   text += ",\"url\":";
+  const std::size_t url = text.size();
   append_json_string(text, asked.url);
+  const std::size_t url_size = text.size() - url;
   if (result.status != 0)
     fmt::format_to(into, FMT_COMPILE(",\"status\":{}"), result.status);
   else
@@ -91,8 +93,10 @@ void append_json(std::string& text, std::uint64_t index, const request& asked, c
   text += ",\"final_url\":";
   if (result.status == 0)
     text += "null";
+  else if (result.final_url.empty())
+    text.append(text, url, url_size);  // which was looked at already
   else
-    append_json_string(text, result.final_url.empty() ? asked.url : result.final_url);
+    append_json_string(text, result.final_url);
   if (!file.empty()) {
     text += ",\"file\":";
     append_json_string(text, file);

@@ -4,6 +4,7 @@
 #include <fanout/base/task.hpp>
 #include <fanout/fetch/settings.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -102,8 +103,9 @@ class exchanger {
 
  private:
   fetch::settings settings_;
-  mutable std::once_flag once_;
+  mutable std::mutex mutex_;  ///< guards the making
   mutable std::shared_ptr<const http::client> client_;
+  mutable std::atomic<const http::client*> made_{nullptr};  ///< `client_`, once there is one
 };
 
 /// Throws the `fanout::error` of every exchange with these settings that no exchange is needed to find: a proxy, an
