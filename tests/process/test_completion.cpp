@@ -285,7 +285,7 @@ TEST_F(completed, refuses_what_a_worker_cannot_give_back) {
 
 TEST_F(completed, drops_what_comes_back_and_nobody_wants) {
   hand_over(0, 4, 1);
-  pending.refuse([](std::uint64_t index) { return index == 2; });
+  pending.cancel([](std::uint64_t index) { return index == 2; });
   worker.recall_pending = true;
   done.on_returned(worker, 4, returned_from(1));
   EXPECT_EQ(job.failures.at(2).kind, failure_kind::cancelled);

@@ -89,11 +89,11 @@ TEST_F(pending, ends_what_nobody_wants_and_keeps_the_rest) {
   give_back(some_tasks(0, 6));
   suspect(6);
   suspect(8);
-  EXPECT_FALSE(waiting.refuses_any());
-  waiting.refuse([](std::uint64_t index) { return index % 3 == 1 || index == 6; });
-  EXPECT_TRUE(waiting.refuses_any());
-  EXPECT_TRUE(waiting.refuses(4));
-  EXPECT_FALSE(waiting.refuses(5));
+  EXPECT_FALSE(waiting.any_cancelled());
+  waiting.cancel([](std::uint64_t index) { return index % 3 == 1 || index == 6; });
+  EXPECT_TRUE(waiting.any_cancelled());
+  EXPECT_TRUE(waiting.cancelled(4));
+  EXPECT_FALSE(waiting.cancelled(5));
   EXPECT_THAT(ended, ElementsAre(Pair(1, failure_kind::cancelled), Pair(4, failure_kind::cancelled),
                                  Pair(6, failure_kind::cancelled)));
   std::vector<std::uint64_t> left;
@@ -104,7 +104,7 @@ TEST_F(pending, ends_what_nobody_wants_and_keeps_the_rest) {
 }
 
 TEST_F(pending, looks_at_what_comes_later) {
-  waiting.refuse([](std::uint64_t index) { return index >= 2; });
+  waiting.cancel([](std::uint64_t index) { return index >= 2; });
   task_bundles taken;
   taken.push_back(some_tasks(0, 4));
   waiting.drop_unwanted(taken);

@@ -33,7 +33,7 @@ void pending_tasks::put_back() {
   in_hand_.reset();
 }
 
-void pending_tasks::refuse(std::function<bool(std::uint64_t)> whose) {
+void pending_tasks::cancel(std::function<bool(std::uint64_t)> whose) {
   unwanted_ = std::move(whose);
   drop_unwanted();
 }

@@ -43,9 +43,9 @@ class pending_tasks {
   void suspect(task_bundles& tasks) noexcept { suspects_.splice(suspects_.end(), tasks); }
 
   /// From now on nobody wants the tasks of which `whose` is true of the index: they end when they come here.
-  void refuse(std::function<bool(std::uint64_t index)> whose);
-  bool refuses_any() const noexcept { return static_cast<bool>(unwanted_); }
-  bool refuses(std::uint64_t index) const { return unwanted_ && unwanted_(index); }
+  void cancel(std::function<bool(std::uint64_t index)> whose);
+  bool any_cancelled() const noexcept { return static_cast<bool>(unwanted_); }
+  bool cancelled(std::uint64_t index) const { return unwanted_ && unwanted_(index); }
   /// Ends those among `tasks`, or among all that are here, that nobody wants.
   void drop_unwanted(task_bundles& tasks);
   void drop_unwanted();

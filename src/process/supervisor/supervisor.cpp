@@ -58,7 +58,7 @@ void supervisor::post(std::function<void()> what) {
 }
 
 void supervisor::end_tasks(std::function<bool(std::uint64_t)> whose) {
-  pending_.refuse(std::move(whose));
+  pending_.cancel(std::move(whose));
   for (const auto& worker : workers_) {
     if (!worker) continue;
     const std::uint64_t started = worker->started();
@@ -67,7 +67,7 @@ void supervisor::end_tasks(std::function<bool(std::uint64_t)> whose) {
     for (const handed_batch& batch : worker->tasks.batches()) {
       const std::uint64_t end = std::min(started, batch.end_ordinal());
       for (std::uint64_t ordinal = batch.front_ordinal(); ordinal < end; ++ordinal)
-        if (!batch.finished(ordinal)) (pending_.refuses(batch.index_of(ordinal)) ? some : others) = true;
+        if (!batch.finished(ordinal)) (pending_.cancelled(batch.index_of(ordinal)) ? some : others) = true;
     }
     if (some && !others)
       worker->kill();
@@ -315,11 +315,11 @@ void supervisor::recall(worker_process& worker, std::uint32_t keep) {
 /// Has a worker give back what it has not begun, when there is something among it that nobody wants: the rest is handed
 /// out again.
 void supervisor::recall_unwanted(worker_process& worker) {
-  if (!pending_.refuses_any() || worker.leaving() || worker.checked_out() || worker.recall_pending) return;
+  if (!pending_.any_cancelled() || worker.leaving() || worker.checked_out() || worker.recall_pending) return;
   const std::uint64_t started = worker.started();
   for (const handed_batch& batch : worker.tasks.batches())
     for (std::uint64_t ordinal = std::max(started, batch.first_ordinal()); ordinal < batch.end_ordinal(); ++ordinal)
-      if (!batch.finished(ordinal) && pending_.refuses(batch.index_of(ordinal))) return recall(worker, 0);
+      if (!batch.finished(ordinal) && pending_.cancelled(batch.index_of(ordinal))) return recall(worker, 0);
 }
 
 // Time limits --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ std::uint32_t low(std::uint64_t ordinal) {
   return static_cast<std::uint32_t>(ordinal);
 }
 
-[[noreturn]] void refuse(const char* what) {
+[[noreturn]] void protocol_error(const char* what) {
   throw error(failure_kind::protocol, what);
 }
 
@@ -101,7 +101,7 @@ void task_queue::handle_frames() {
         forget(frame->payload);
         break;
       default:
-        refuse("the parent sent a frame that is not a parent's");
+        protocol_error("the parent sent a frame that is not a parent's");
     }
   }
 }
@@ -109,9 +109,9 @@ void task_queue::handle_frames() {
 void task_queue::add_batch(std::string_view payload) {
   const auto header = take_raw<tasks_frame>(payload);
   const auto known = header ? functions_.find(header->function) : functions_.end();
-  if (known == functions_.end()) refuse("the parent sent tasks of no function");
+  if (known == functions_.end()) protocol_error("the parent sent tasks of no function");
   if (header->first_ordinal != end_ordinal_ || header->count == 0 || header->count >= 1U << 31)
-    refuse("the parent sent tasks out of their order");
+    protocol_error("the parent sent tasks out of their order");
   auto batch = std::make_shared<task_batch>();
   batch->first_ordinal = header->first_ordinal;
   batch->end.store(low(header->first_ordinal + header->count), std::memory_order_relaxed);
@@ -122,7 +122,7 @@ void task_queue::add_batch(std::string_view payload) {
   if (!batch->large) batch->bytes = payload;
   std::string_view bytes = batch->large ? payload : std::string_view(batch->bytes);
   const auto inputs = encoded_view::take(bytes, header->count, header->each);
-  if (!inputs || !bytes.empty()) refuse("the parent sent a task that ends too soon");
+  if (!inputs || !bytes.empty()) protocol_error("the parent sent a task that ends too soon");
   batch->inputs = *inputs;
   batches_.push_back(std::move(batch));
   end_ordinal_ += header->count;
@@ -133,7 +133,7 @@ void task_queue::add_batch(std::string_view payload) {
 /// cut: so a lane that goes through the front batch without the lock never runs a task that was given back.
 void task_queue::give_back(std::string_view payload) {
   const auto wanted = take_raw<recall_frame>(payload);
-  if (!wanted) refuse("the parent called tasks back in too few bytes");
+  if (!wanted) protocol_error("the parent called tasks back in too few bytes");
   end_ordinal_ = progress_page::extend(page_.withdraw(wanted->keep), end_ordinal_);
   while (!batches_.empty() && batches_.back()->first_ordinal >= end_ordinal_) batches_.pop_back();
   if (!batches_.empty()) batches_.back()->end.store(low(end_ordinal_), std::memory_order_relaxed);
@@ -147,9 +147,9 @@ void task_queue::give_back(std::string_view payload) {
 void task_queue::learn(std::string_view payload) {
   const auto told = take_raw<function_frame>(payload);
   const auto name = told ? take_bytes(payload, told->name_bytes) : std::nullopt;
-  if (!name) refuse("the parent told of a function in too few bytes");
+  if (!name) protocol_error("the parent told of a function in too few bytes");
   const auto [place, added] = functions_.try_emplace(told->number, *name, payload, lanes_);
-  if (!added) refuse("the parent told of a function twice");
+  if (!added) protocol_error("the parent told of a function twice");
   if (!told->vital) return;
   page_.set_preparing(true);
   place->second.instance(0);
@@ -158,7 +158,8 @@ void task_queue::learn(std::string_view payload) {
 
 void task_queue::forget(std::string_view payload) {
   const auto told = take_raw<forget_frame>(payload);
-  if (!told || functions_.erase(told->number) == 0) refuse("the parent took back a function it had not told of");
+  if (!told || functions_.erase(told->number) == 0)
+    protocol_error("the parent took back a function it had not told of");
 }
 
 }  // namespace fanout::detail
