@@ -9,6 +9,7 @@
 #include <fanout/fetch/request_source.hpp>
 #include <fanout/fetch/sinks.hpp>
 #include <fanout/fetch/summary.hpp>
+#include <fanout/http/cookie.hpp>
 
 #include "cli/command.hpp"
 #include "cli/ctrl_c.hpp"
