@@ -1,4 +1,4 @@
-#include "compare/noise.hpp"
+#include "compare/measuring/noise.hpp"
 
 #include <gtest/gtest.h>
 

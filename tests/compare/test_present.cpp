@@ -1,7 +1,7 @@
 #include <fanout/compare/compare.hpp>
 #include <fanout/compare/detail/text.hpp>
 
-#include "compare/verdict.hpp"
+#include "compare/verdict/verdict.hpp"
 
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>

@@ -2,7 +2,7 @@
 #include <fanout/fetch/exchange.hpp>
 #include <fanout/process/remote.hpp>
 
-#include "compare/fetching.hpp"
+#include "compare/workloads/fetching.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "compare/alone.hpp"
+#include "compare/measuring/alone.hpp"
 
 #include <algorithm>
 #include <fstream>

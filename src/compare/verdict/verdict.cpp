@@ -1,4 +1,4 @@
-#include "compare/verdict.hpp"
+#include "compare/verdict/verdict.hpp"
 
 #include <fanout/compare/detail/text.hpp>
 

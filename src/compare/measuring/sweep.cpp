@@ -2,7 +2,7 @@
 #include <fanout/compare/detail/text.hpp>
 #include <fanout/compare/sweep.hpp>
 
-#include "compare/verdict.hpp"
+#include "compare/verdict/verdict.hpp"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 #include <fanout/async/detail/adaptive_spin.hpp>
 
-#include "async/pause.hpp"
+#include "async/waiting/pause.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include <fanout/async/detail/adaptive_mutex.hpp>
 
-#include "async/pause.hpp"
+#include "async/waiting/pause.hpp"
 
 namespace fanout::detail {
 

@@ -2,7 +2,7 @@
 
 #include <fanout/async/detail/observation.hpp>
 
-#include "async/task_record.hpp"
+#include "async/debugging/task_record.hpp"
 
 #include <atomic>
 #include <chrono>

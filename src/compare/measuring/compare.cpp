@@ -1,10 +1,10 @@
 #include <fanout/compare/compare.hpp>
 
-#include "compare/alone.hpp"
-#include "compare/bound.hpp"
-#include "compare/kind.hpp"
-#include "compare/noise.hpp"
-#include "compare/verdict.hpp"
+#include "compare/measuring/alone.hpp"
+#include "compare/measuring/noise.hpp"
+#include "compare/verdict/bound.hpp"
+#include "compare/verdict/kind.hpp"
+#include "compare/verdict/verdict.hpp"
 
 #include <fmt/format.h>
 

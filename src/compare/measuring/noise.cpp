@@ -1,9 +1,9 @@
-#include "compare/noise.hpp"
+#include "compare/measuring/noise.hpp"
 
 #include <fanout/core/detail/usage.hpp>
 #include <fanout/core/shape.hpp>
 
-#include "compare/sieve.hpp"
+#include "compare/workloads/sieve.hpp"
 
 #include <algorithm>
 #include <chrono>

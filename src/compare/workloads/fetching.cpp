@@ -1,4 +1,4 @@
-#include "compare/fetching.hpp"
+#include "compare/workloads/fetching.hpp"
 
 #include <algorithm>
 

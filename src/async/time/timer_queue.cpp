@@ -1,4 +1,4 @@
-#include "async/timer_queue.hpp"
+#include "async/time/timer_queue.hpp"
 
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/query.hpp>

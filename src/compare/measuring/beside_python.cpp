@@ -5,7 +5,7 @@
 #include <fanout/core/shape.hpp>
 
 #include "compare/embedded.hpp"
-#include "compare/json_figures.hpp"
+#include "compare/output/json_figures.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>

@@ -4,8 +4,8 @@
 #include <fanout/fetch/request_source.hpp>
 #include <fanout/process/remote.hpp>
 
-#include "compare/alone.hpp"
-#include "compare/fetching.hpp"
+#include "compare/measuring/alone.hpp"
+#include "compare/workloads/fetching.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "compare/bound.hpp"
+#include "compare/verdict/bound.hpp"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 #include <fanout/core/detail/usage.hpp>
 #include <fanout/process/remote.hpp>
 
-#include "compare/equal_tasks.hpp"
+#include "compare/workloads/equal_tasks.hpp"
 
 #include <fmt/format.h>
 

@@ -2,8 +2,8 @@
 #include <fanout/compare/workloads.hpp>
 #include <fanout/process/remote.hpp>
 
-#include "compare/equal_tasks.hpp"
-#include "compare/sieve.hpp"
+#include "compare/workloads/equal_tasks.hpp"
+#include "compare/workloads/sieve.hpp"
 
 #include <fmt/format.h>
 

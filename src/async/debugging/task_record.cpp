@@ -1,4 +1,4 @@
-#include "async/task_record.hpp"
+#include "async/debugging/task_record.hpp"
 
 #include <fanout/async/detail/observation.hpp>
 

@@ -1,4 +1,4 @@
-#include "compare/sieve.hpp"
+#include "compare/workloads/sieve.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "compare/kind.hpp"
+#include "compare/verdict/kind.hpp"
 
 #include <fmt/format.h>
 

@@ -2,8 +2,8 @@
 #include <fanout/async/detail/observation.hpp>
 #include <fanout/base/failure.hpp>
 
-#include "async/task_record.hpp"
-#include "async/watchdog.hpp"
+#include "async/debugging/task_record.hpp"
+#include "async/debugging/watchdog.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "async/watchdog.hpp"
+#include "async/debugging/watchdog.hpp"
 
 #include <algorithm>
 #include <utility>
