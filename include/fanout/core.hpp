@@ -16,7 +16,9 @@
 #include <fanout/core/shape.hpp>
 #include <fanout/core/source.hpp>
 #include <fanout/process/init.hpp>
+#include <fanout/process/nodes.hpp>
 #include <fanout/process/process_pool.hpp>
 #include <fanout/process/remote.hpp>
 #include <fanout/process/to_process.hpp>
+#include <fanout/process/untyped.hpp>
 #include <fanout/version.hpp>

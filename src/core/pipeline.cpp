@@ -17,6 +17,13 @@ void check_shape(const fanout::shape& asked, bool coroutine, bool remote) {
                     to_string(asked), asked.in_flight, asked.tasks));
 }
 
+void check_backend(bool remote) {
+  if (!remote)
+    throw std::invalid_argument(
+        "a run on a pool or on nodes has its tasks in other processes, where a closure or a plain function cannot go: "
+        "name the function with fanout::remote<f>");
+}
+
 failure overran(const run_control& control, std::chrono::nanoseconds took) {
   const auto milliseconds = std::chrono::duration<double, std::milli>(took).count();
   return control.timed_out(control.options().task_timeout,

@@ -4,6 +4,7 @@
 #include <fanout/fanout.hpp>
 
 #include "support/leaks.hpp"
+#include "support/node_process.hpp"
 #include "support/sanitized.hpp"
 
 #include <boost/asio/post.hpp>
@@ -109,36 +110,65 @@ task<void> nothing(int) {
   co_return;
 }
 
+/// A shape in this process and its workers, or "N nodes of " a shape.
 class every_shape : public test::leak_checked, public testing::WithParamInterface<std::string> {
  protected:
-  fanout::shape shape() const { return parse_shape(GetParam()); }
+  void SetUp() override {
+    test::leak_checked::SetUp();
+    const auto of = GetParam().find(of_);
+    shape_ = parse_shape(GetParam().substr(of == std::string::npos ? 0 : of + of_.size()));
+    if (of == std::string::npos) return;
+    node_count_ = static_cast<std::uint32_t>(std::stoul(GetParam()));
+    nodes_ = std::make_unique<test::node_processes>(node_count_, node_options{.shape = shape_});
+  }
+  void TearDown() override {
+    if (nodes_) {
+      EXPECT_EQ(nodes_->machines().alive(), node_count_) << "a node was lost";
+      EXPECT_EQ(nodes_->end(), 0) << "a node did not end well";
+    }
+    test::leak_checked::TearDown();
+  }
+
+  const fanout::shape& shape() const { return shape_; }
+  bool in_other_processes() const { return nodes_ || shape_.uses_workers(); }
+  /// For a run there.
+  options there() const { return nodes_ ? nodes_->machines().with() : options(shape_); }
   options collecting() const {
-    options how(shape());
+    options how = there();
     how.on_error = on_error::collect;
     return how;
   }
   /// Some shapes hold one task a lane; tests that need several under way at once skip nothing, but need this many.
-  std::uint32_t capacity() const { return std::max(1U, shape().tasks); }
+  std::uint32_t capacity() const { return std::max(1U, shape_.tasks) * std::max(1U, node_count_); }
+
+ private:
+  static inline const std::string of_ = " nodes of ";
+  fanout::shape shape_;
+  std::uint32_t node_count_ = 0;
+  std::unique_ptr<test::node_processes> nodes_;
 };
 
 INSTANTIATE_TEST_SUITE_P(shapes, every_shape,
                          testing::Values("sync", "threads:4", "async:4", "processes:3", "hybrid:4", "1x2x3", "2x1x1",
-                                         "2x2x1", "2x1x4", "2x2x3", "auto", "auto:3"),
+                                         "2x2x1", "2x1x4", "2x2x3", "auto", "auto:3", "2 nodes of sync",
+                                         "2 nodes of threads:3", "3 nodes of async:4", "1 nodes of hybrid:4",
+                                         "2 nodes of processes:2", "2 nodes of 1x2x3", "1 nodes of 2x1x4"),
                          [](const auto& shape) {
                            std::string name = shape.param;
-                           std::replace(name.begin(), name.end(), ':', '_');
+                           std::replace_if(
+                               name.begin(), name.end(), [](char each) { return each == ':' || each == ' '; }, '_');
                            return name;
                          });
 
 TEST_P(every_shape, map_keeps_the_order_of_the_inputs) {
   std::vector<int> inputs(40);
   std::iota(inputs.begin(), inputs.end(), 0);
-  EXPECT_EQ(map(shape(), remote<reversed>, inputs), inputs);
+  EXPECT_EQ(map(there(), remote<reversed>, inputs), inputs);
 }
 
 TEST_P(every_shape, every_input_has_exactly_one_outcome) {
   std::vector<int> seen(1000, 0);
-  const report cost = run(shape(), remote<square>, std::views::iota(0, 1000), [&](outcome<int> out) {
+  const report cost = run(there(), remote<square>, std::views::iota(0, 1000), [&](outcome<int> out) {
     ASSERT_TRUE(out.ok());
     EXPECT_EQ(out.value(), static_cast<int>(out.index * out.index));
     EXPECT_LE(out.started, out.finished);
@@ -153,42 +183,42 @@ TEST_P(every_shape, every_input_has_exactly_one_outcome) {
 
 TEST_P(every_shape, a_blocking_task_runs_where_one_task_holds_a_lane) {
   if (shape().in_flight > 1) {
-    EXPECT_THROW(map(shape(), remote<square_blocking>, std::vector{1}), std::invalid_argument);
+    EXPECT_THROW(map(there(), remote<square_blocking>, std::vector{1}), std::invalid_argument);
     return;
   }
-  EXPECT_EQ(map(shape(), remote<square_blocking>, std::vector{1, 2, 3, 4, 5, 6, 7}),
+  EXPECT_EQ(map(there(), remote<square_blocking>, std::vector{1, 2, 3, 4, 5, 6, 7}),
             (std::vector{1, 4, 9, 16, 25, 36, 49}));
 }
 
 TEST_P(every_shape, empty_input) {
-  EXPECT_TRUE(map(shape(), remote<square>, std::vector<int>()).empty());
-  const report cost = run(shape(), remote<square>, std::vector<int>(), [](outcome<int>) { FAIL(); });
+  EXPECT_TRUE(map(there(), remote<square>, std::vector<int>()).empty());
+  const report cost = run(there(), remote<square>, std::vector<int>(), [](outcome<int>) { FAIL(); });
   EXPECT_EQ(cost.tasks, 0u);
 }
 
 TEST_P(every_shape, one_input) {
-  EXPECT_EQ(map(shape(), remote<square>, std::vector{7}), std::vector{49});
+  EXPECT_EQ(map(there(), remote<square>, std::vector{7}), std::vector{49});
 }
 
 TEST_P(every_shape, strings_and_reference_parameters) {
-  EXPECT_EQ(map(shape(), remote<shout>, std::vector<std::string>{"a", std::string(100'000, 'x'), ""}),
+  EXPECT_EQ(map(there(), remote<shout>, std::vector<std::string>{"a", std::string(100'000, 'x'), ""}),
             (std::vector<std::string>{"a!", std::string(100'000, 'x') + "!", "!"}));
 }
 
 TEST_P(every_shape, a_task_without_a_result) {
   int outcomes = 0;
-  run(shape(), remote<nothing>, std::views::iota(0, 10), [&](outcome<void> out) {
+  run(there(), remote<nothing>, std::views::iota(0, 10), [&](outcome<void> out) {
     EXPECT_TRUE(out.ok());
     ++outcomes;
   });
   EXPECT_EQ(outcomes, 10);
-  map(shape(), remote<nothing>, std::vector{1, 2, 3});
+  map(there(), remote<nothing>, std::vector{1, 2, 3});
 }
 
 TEST_P(every_shape, fail_fast_stops_and_awaits_the_rest) {
   int own_failure = 0;
   int cancelled = 0;
-  const report cost = run(shape(), remote<third_fails>, std::views::iota(0), [&](outcome<int> out) {
+  const report cost = run(there(), remote<third_fails>, std::views::iota(0), [&](outcome<int> out) {
     if (out.ok()) return;
     if (out.error().kind == failure_kind::task_failed) {
       ++own_failure;
@@ -203,20 +233,20 @@ TEST_P(every_shape, fail_fast_stops_and_awaits_the_rest) {
   EXPECT_EQ(own_failure, 1);
   EXPECT_TRUE(cost.stopped);
   EXPECT_EQ(cost.failures, static_cast<std::uint64_t>(1 + cancelled));
-  if (!shape().uses_workers()) {  // there, short tasks wait at the workers, and are cancelled too
+  if (!in_other_processes()) {  // there, short tasks wait at the workers, and are cancelled too
     EXPECT_LE(cost.tasks, 4u + std::max(capacity(), 64U));
   }
 }
 
 TEST_P(every_shape, map_throws_the_failure_that_ended_the_run) {
   try {
-    map(shape(), remote<third_fails>, std::views::iota(0));
+    map(there(), remote<third_fails>, std::views::iota(0));
     FAIL() << "nothing was thrown";
   } catch (const no_cheese& thrown) {  // the very exception, in process
-    EXPECT_FALSE(shape().uses_workers());
+    EXPECT_FALSE(in_other_processes());
     EXPECT_STREQ(thrown.what(), "no cheese for 3");
   } catch (const error& thrown) {  // its type and message, across processes
-    EXPECT_TRUE(shape().uses_workers());
+    EXPECT_TRUE(in_other_processes());
     EXPECT_EQ(thrown.kind(), failure_kind::task_failed);
     EXPECT_STREQ(thrown.what(), "no cheese for 3");
     EXPECT_EQ(thrown.failure().type, "conformance::no_cheese");
@@ -263,7 +293,7 @@ TEST_P(every_shape, a_stop_cancels_what_is_under_way) {
 TEST_P(every_shape, a_run_that_was_stopped_before_it_began_starts_nothing) {
   std::stop_source stop;
   stop.request_stop();
-  options how(shape());
+  options how = there();
   how.stop = stop.get_token();
   const report cost = run(how, remote<forever>, std::views::iota(0), [](outcome<int>) { FAIL(); });
   EXPECT_EQ(cost.tasks, 0u);
@@ -309,10 +339,10 @@ TEST_P(every_shape, a_task_within_its_limit_is_none) {
 
 TEST_P(every_shape, ten_million_lazy_inputs_in_bounded_memory) {
   const int many = many_for(GetParam());
-  run(shape(), remote<identity>, std::views::iota(0, many / 100), [](outcome<int>) {});  // warm: allocator, stacks
+  run(there(), remote<identity>, std::views::iota(0, many / 100), [](outcome<int>) {});  // warm: allocator, stacks
   const auto before = detail::peak_rss_bytes();
   std::int64_t sum = 0;
-  const report cost = run(shape(), remote<identity>, std::views::iota(0, many),
+  const report cost = run(there(), remote<identity>, std::views::iota(0, many),
                           [&](outcome<int> out) { sum += out.value(); });
   EXPECT_EQ(sum, std::int64_t{many} * (many - 1) / 2);
   EXPECT_EQ(cost.tasks, static_cast<std::uint64_t>(many));
@@ -328,7 +358,7 @@ TEST_P(every_shape, a_slow_sink_slows_the_source) {
   const auto inputs = [&]() -> std::optional<int> {
     return pulled < 300 ? std::optional<int>(++pulled) : std::nullopt;
   };
-  run(shape(), remote<reversed>, inputs, [&](outcome<int>) {
+  run(there(), remote<reversed>, inputs, [&](outcome<int>) {
     ++delivered;
     most_ahead = std::max(most_ahead, pulled - delivered);
     std::this_thread::yield();
@@ -363,7 +393,7 @@ TEST_P(every_shape, the_sink_may_see_the_input) {
   std::vector<std::string> inputs;
   for (int i = 0; i < 100; ++i) inputs.push_back("a line long enough not to be stored in place: " + std::to_string(i));
   int seen = 0;
-  run(shape(), remote<shout>, inputs, [&](outcome<std::string> out, const std::string& input) {
+  run(there(), remote<shout>, inputs, [&](outcome<std::string> out, const std::string& input) {
     EXPECT_EQ(input, inputs.at(out.index));
     EXPECT_EQ(out.value(), input + "!");
     ++seen;
@@ -372,7 +402,7 @@ TEST_P(every_shape, the_sink_may_see_the_input) {
 }
 
 TEST_P(every_shape, progress_reaches_the_end) {
-  options how(shape());
+  options how = there();
   progress last;
   how.on_progress = [&](const progress& now) {
     EXPECT_GE(now.finished, last.finished);
@@ -383,7 +413,7 @@ TEST_P(every_shape, progress_reaches_the_end) {
 }
 
 TEST_P(every_shape, the_timeline_has_every_task) {
-  options how(shape());
+  options how = there();
   how.timeline = true;
   const report cost = run(how, remote<square>, std::views::iota(0, 100), [](outcome<int>) {});
   std::set<std::uint64_t> indices;
@@ -400,7 +430,7 @@ TEST_P(every_shape, runs_may_be_side_by_side) {
   std::atomic<int> right{0};
   for (int caller = 0; caller < 3; ++caller)
     callers.emplace_back([&] {
-      const auto results = map(shape(), remote<square>, std::vector{1, 2, 3});
+      const auto results = map(there(), remote<square>, std::vector{1, 2, 3});
       if (results == std::vector{1, 4, 9}) ++right;
     });
   callers.clear();

@@ -52,7 +52,7 @@ struct options {
   /// For shapes with worker processes; a pool has its own.
   worker_options workers;
 
-  /// Whose workers run the tasks, instead of workers of the run's own. `process_pool::with` sets it.
+  /// Whose workers run the tasks, instead of workers of the run's own. `process_pool::with` and `nodes::with` set it.
   fanout::backend backend = {};
 
   /// Called at most ten times a second, and once at the end, never at the same time as the sink or itself, on

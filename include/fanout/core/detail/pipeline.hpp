@@ -26,6 +26,8 @@ namespace fanout::detail {
 
 /// Throws `std::invalid_argument` when tasks of this kind cannot run under `asked`.
 void check_shape(const fanout::shape& asked, bool coroutine, bool remote);
+/// The same for a run on a pool or on nodes, whatever its shape.
+void check_backend(bool remote);
 /// The failure of a blocking task that ran to its end, past its limit.
 failure overran(const run_control& control, std::chrono::nanoseconds took);
 
@@ -73,6 +75,7 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
         sink_(sink) {
     validate(how_.shape);
     check_shape(how_.shape, coroutine, remote);
+    if (how_.backend) check_backend(remote);
   }
 
   report run() {
@@ -80,7 +83,7 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
     fanout::shape ran = how_.shape;
     std::string choice;
     report cost;
-    if (ran.uses_workers()) {
+    if (how_.backend || ran.uses_workers()) {
       if constexpr (remote)
         (how_.backend ? *how_.backend.workers() : installed_worker_backend()).run(control_, *this, ran, cost);
     } else {
@@ -421,7 +424,7 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
   report collect(const usage_meter& meter, const fanout::shape& ran, std::string choice, report cost) {
     report total = control_.finish(ran);
     total.choice = std::move(choice);
-    total.processes = ran.uses_workers() ? cost.processes : 1;
+    total.processes = how_.backend || ran.uses_workers() ? cost.processes : 1;
     total.threads = total.processes * ran.threads;
     total.cpu_user = cost.cpu_user;
     total.cpu_system = cost.cpu_system;

@@ -1,0 +1,13 @@
+#include <fanout/process/init.hpp>
+
+#include "support/node_process.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+int main(int argc, char** argv) {
+  fanout::init(argc, argv);  // a test of worker processes is its own worker, and its own node
+  if (fanout::test::is_node(argc, argv)) return fanout::test::be_node();
+  testing::InitGoogleMock(&argc, argv);
+  return RUN_ALL_TESTS();
+}
