@@ -65,7 +65,7 @@ struct node_terms {
   std::string shape = {};             ///< as `parse_shape` reads it, there
   std::chrono::nanoseconds limit{0};  ///< for each task; zero or less for none
   bool coroutine = false;
-  /// All but `cores`, `output` and `on_output`, which are the node's own.
+  /// All but `command`, `cores`, `output` and `on_output`, which are the node's own.
   worker_options workers = {};
 };
 
@@ -134,7 +134,6 @@ class outcomes_reader {
 
  private:
   std::string_view left_;
-  std::uint32_t count_ = 0;
 };
 
 }  // namespace fanout::detail

@@ -118,12 +118,15 @@ void node_run::on_node_event(node_event event) {
 }
 
 void node_run::take_events() {
-  {
+  if (taken_.empty()) {
     const std::lock_guard lock(mutex_);
     taken_.swap(inbox_);
   }
-  for (const node_event& each : taken_) act_on(each);
-  taken_.clear();
+  while (!taken_.empty()) {  // each once, also where acting on one throws
+    const node_event next = std::move(taken_.front());
+    taken_.pop_front();
+    act_on(next);
+  }
   give_up_late();
 }
 
@@ -377,7 +380,7 @@ void node_run::wake() {
 void node_run::wait() {
   {
     const std::lock_guard lock(mutex_);
-    if (!inbox_.empty()) return;
+    if (!inbox_.empty() || !taken_.empty()) return;
     asleep_ = true;
   }
   const interrupt* const ctrl_c = control_.options().interrupt;

@@ -111,11 +111,11 @@ class node_run final : private node_peer::listener {
   bool cancelled_ = false;
   bool finishing_ = false;
   std::optional<clock::time_point> give_up_at_;
-  std::vector<node_event> taken_;
+  std::deque<node_event> taken_;
 
   owned_descriptor woken_;
   std::mutex mutex_;  ///< guards inbox_ and asleep_
-  std::vector<node_event> inbox_;
+  std::deque<node_event> inbox_;
   bool asleep_ = false;
 };
 
