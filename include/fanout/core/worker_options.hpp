@@ -45,6 +45,12 @@ struct output_line {
 /// Options of a run's or a pool's worker processes. What no worker could be given is refused with
 /// `std::invalid_argument` before one is started.
 struct worker_options {
+  /// What is started as a worker, before the argument that makes it one: empty for this program. An interpreter with a
+  /// script, or a wrapper such as `nice`; the first is looked for as a shell does. What runs in the end gives that
+  /// argument to `serve_worker`, or is this program, whose `init` finds it if it is the only one; and it is of the same
+  /// build (`identify_build_by`).
+  std::vector<std::string> command = {};
+
   /// \name Faults
   /// @{
   /// How often a task is tried again when its worker died, or was killed, in mid-task, but for its own time limit. Such

@@ -107,9 +107,9 @@ class nodes {
   ~nodes();
 
   /// `how` for a run on these nodes, which must outlive it: `fanout::run(machines.with(how), urls, remote<f>, sink)`.
-  /// The shape is that of each node; all other options hold, but for `options::workers`: where a worker's output goes
-  /// and what cores it has is the node's own affair, and `options::timeline` does not know when a coroutine held its
-  /// thread.
+  /// The shape is that of each node; all other options hold, but for `options::workers`: how a worker is started, where
+  /// its output goes and what cores it has is the node's own affair, and `options::timeline` does not know when a
+  /// coroutine held its thread.
   options with(options how = {});
 
   /// Nodes that are not lost.

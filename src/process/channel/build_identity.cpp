@@ -33,14 +33,34 @@ bool find_build_id(const char* notes, std::size_t bytes, build_identity& found) 
   return false;
 }
 
-int look_at_program(dl_phdr_info* program, std::size_t, void* found) {
-  for (int i = 0; i < program->dlpi_phnum; ++i) {
-    const auto& segment = program->dlpi_phdr[i];
+bool find_in_object(const dl_phdr_info& object, build_identity& found) {
+  for (int i = 0; i < object.dlpi_phnum; ++i) {
+    const auto& segment = object.dlpi_phdr[i];
     if (segment.p_type != PT_NOTE) continue;
-    const auto* const notes = reinterpret_cast<const char*>(program->dlpi_addr + segment.p_vaddr);
-    if (find_build_id(notes, segment.p_memsz, *static_cast<build_identity*>(found))) return 1;
+    const auto* const notes = reinterpret_cast<const char*>(object.dlpi_addr + segment.p_vaddr);
+    if (find_build_id(notes, segment.p_memsz, found)) return true;
   }
-  return -1;  // the first is the program itself; the others are libraries
+  return false;
+}
+
+int look_at_program(dl_phdr_info* program, std::size_t, void* found) {
+  // The first is the program itself; the others are libraries.
+  return find_in_object(*program, *static_cast<build_identity*>(found)) ? 1 : -1;
+}
+
+struct looked_for {
+  std::uintptr_t address = 0;
+  build_identity build{};
+};
+
+int look_at_object(dl_phdr_info* object, std::size_t, void* looked) {
+  looked_for& found = *static_cast<looked_for*>(looked);
+  for (int i = 0; i < object->dlpi_phnum; ++i) {
+    const auto& segment = object->dlpi_phdr[i];
+    if (segment.p_type == PT_LOAD && found.address - (object->dlpi_addr + segment.p_vaddr) < segment.p_memsz)
+      return find_in_object(*object, found.build) ? 1 : -1;
+  }
+  return 0;
 }
 
 build_identity read_build() {
@@ -54,11 +74,25 @@ build_identity read_build() {
   return build;
 }
 
+build_identity& known_build() {
+  static build_identity build = read_build();
+  return build;
+}
+
 }  // namespace
 
 const build_identity& own_build() {
-  static const build_identity build = read_build();
-  return build;
+  return known_build();
+}
+
+void set_own_build(const build_identity& build) {
+  known_build() = build;
+}
+
+std::optional<build_identity> build_at(const void* address) {
+  looked_for looked{reinterpret_cast<std::uintptr_t>(address), {}};
+  if (dl_iterate_phdr(look_at_object, &looked) != 1) return std::nullopt;
+  return looked.build;
 }
 
 std::optional<build_identity> build_of(const char* program) {

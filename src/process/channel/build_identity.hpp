@@ -11,8 +11,13 @@ namespace fanout::detail {
 using build_identity = std::array<std::uint8_t, 20>;
 
 /// Of this program: the build id that the linker left in it, or where there is none, what the file system knows of the
-/// file. Read once.
+/// file; or what was set. Read once.
 const build_identity& own_build();
+/// Before anybody else asks.
+void set_own_build(const build_identity& build);
+
+/// The build id of the loaded object that has this address; empty where there is none.
+std::optional<build_identity> build_at(const void* address);
 
 /// The build id of another program's file; empty where it has none, or is no such file.
 std::optional<build_identity> build_of(const char* program);

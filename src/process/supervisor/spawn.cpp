@@ -52,6 +52,8 @@ std::vector<char*> changed_environment(const std::map<std::string, std::optional
 
 /// What a start that failed was to be. The system's reason follows.
 std::string why_not(const worker_surroundings& surroundings) {
+  if (surroundings.command && !surroundings.command->empty())
+    return fmt::format("cannot start a worker process by the command {}", surroundings.command->front());
   if (surroundings.directory && !surroundings.directory->empty())
     return fmt::format("cannot start a worker process in {}", *surroundings.directory);
   if (!surroundings.program && access("/proc/self/exe", F_OK) != 0)
@@ -113,7 +115,8 @@ void remember_program(const char* name) {
 }
 
 spawned_worker spawn_worker(int page, const worker_surroundings& surroundings) {
-  if (!surroundings.program) check_program();
+  const bool commanded = surroundings.command && !surroundings.command->empty();
+  if (!surroundings.program && !commanded) check_program();
   std::array<int, 2> pair{};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0)
     throw std::system_error(errno, std::generic_category(), "cannot make the socket to a worker process");
@@ -160,11 +163,17 @@ spawned_worker spawn_worker(int page, const worker_surroundings& surroundings) {
   how.reset_signals(blocked);
 
   const std::string mode = fmt::format("{}{}", worker_argument, getpid());
-  std::array<char*, 3> arguments{program_name().data(), const_cast<char*>(mode.c_str()), nullptr};
+  std::vector<char*> arguments;
+  if (commanded)
+    for (const std::string& word : *surroundings.command) arguments.push_back(const_cast<char*>(word.c_str()));
+  else
+    arguments.push_back(program_name().data());
+  arguments.push_back(const_cast<char*>(mode.c_str()));
+  arguments.push_back(nullptr);
   spawned_worker child;
-  const char* const program = surroundings.program ? surroundings.program : own_file();
-  if (const int failed =
-          posix_spawn(&child.pid, program, how.files(), how.attributes(), arguments.data(), environment)) {
+  const char* const program = commanded ? arguments.front() : surroundings.program ? surroundings.program : own_file();
+  const auto spawn = commanded ? posix_spawnp : posix_spawn;
+  if (const int failed = spawn(&child.pid, program, how.files(), how.attributes(), arguments.data(), environment)) {
     child.pid = -1;
     throw std::system_error(failed, std::generic_category(), why_not(surroundings));
   }

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace fanout::detail {
 
@@ -26,8 +27,9 @@ struct spawned_worker {
 
 /// What a worker finds itself in.
 struct worker_surroundings {
-  const char* program = nullptr;           ///< null for this program's own file, whatever became of its name
-  const std::string* directory = nullptr;  ///< null or empty for this process's own
+  const char* program = nullptr;                      ///< null for this program's own file, whatever became of its name
+  const std::vector<std::string>* command = nullptr;  ///< null or empty for this program; else before the argument
+  const std::string* directory = nullptr;             ///< null or empty for this process's own
   const std::map<std::string, std::optional<std::string>>* environment = nullptr;  ///< changes to it
   int output = -1;  ///< for its standard output; -1 for this process's own
   int error = -1;

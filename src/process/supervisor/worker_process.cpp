@@ -48,7 +48,8 @@ worker_process::worker_process(asio::io_context& loop, std::uint32_t number, std
       exit_(loop),
       grace_(loop, asio::steady_timer::time_point::max()),
       exit_poll_(loop) {
-  spawned_worker child = spawn_worker(page_.descriptor(), {.directory = &how.directory,
+  spawned_worker child = spawn_worker(page_.descriptor(), {.command = &how.command,
+                                                           .directory = &how.directory,
                                                            .environment = &how.environment,
                                                            .output = output_.output(),
                                                            .error = output_.error()});

@@ -82,7 +82,8 @@ void die_with_parent() {
   fcntl(worker_lifeline, F_SETFL, O_ASYNC | fcntl(worker_lifeline, F_GETFL));
 }
 
-/// The parent's number, where these are the arguments of a worker.
+}  // namespace
+
 std::optional<int> parent_in(std::string_view argument) {
   const std::string_view marker = worker_argument;
   int parent = 0;
@@ -91,8 +92,6 @@ std::optional<int> parent_in(std::string_view argument) {
   const auto read = std::from_chars(argument.data() + marker.size(), end, parent);
   return read.ec == std::errc{} && read.ptr == end ? std::optional(parent) : std::nullopt;
 }
-
-}  // namespace
 
 // A program may have been handed other arguments than the process has: a subcommand's, a plug-in's, none. If it went on
 // with its main then, it would start workers that do the same, and those others.

@@ -82,6 +82,9 @@ void worker_settings::validate(const worker_options& how) {
     if (const long there = sysconf(_SC_NPROCESSORS_CONF); core >= there || core >= CPU_SETSIZE)
       refuse(fmt::format("core {} is none of the {} of this machine, which are numbered from 0", core, there));
   validate_environment(how);
+  if (!how.command.empty() && how.command.front().empty()) refuse("the command of a worker names no program");
+  for (const std::string& word : how.command)
+    if (has_nul(word)) refuse("the command of a worker cannot have a NUL in it");
   if (has_nul(how.directory)) refuse("a directory cannot have a NUL in its name");
 }
 
