@@ -182,4 +182,42 @@ TEST_F(futures, many_threads_wait_for_the_same_and_for_their_own) {
   EXPECT_EQ(sum, 6 * count);
 }
 
+TEST_F(futures, call_back_once_on_the_thread_of_the_pool_or_at_once) {
+  std::atomic<int> calls{0};
+  process_pool pool({.processes = 1});
+  const auto slow = pool.submit(remote<square>, 7);
+  slow.when_done([&, slow] {
+    EXPECT_EQ(slow.get(), 49) << "get does not wait there";
+    ++calls;
+    calls.notify_all();
+  });
+  calls.wait(0);
+  EXPECT_EQ(calls, 1);
+  std::thread::id here;
+  slow.when_done([&] {
+    here = std::this_thread::get_id();
+    ++calls;
+  });
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(here, std::this_thread::get_id());
+  EXPECT_THROW(process_future<int>().when_done([] {}), std::logic_error);
+}
+
+TEST_F(futures, call_back_where_the_worker_dies_or_the_pool_ends) {
+  const test::shared_page<1> page;
+  std::atomic<int> calls{0};
+  std::vector<process_future<int>> all;
+  {
+    process_pool pool({.processes = 1});
+    all.push_back(pool.submit(remote<dying>, 0));
+    all.back().when_done([&] { ++calls; });
+    EXPECT_THROW(all.back().get(), error);
+    all.push_back(pool.submit(remote<endless>, page.path()));
+    all.back().when_done([&] { ++calls; });
+    all.push_back(pool.submit(remote<square>, 1));  // waits behind it
+    all.back().when_done([&] { ++calls; });
+  }
+  EXPECT_EQ(calls, 3);
+}
+
 }  // namespace process_futures

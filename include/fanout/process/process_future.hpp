@@ -42,6 +42,8 @@ class pool_call {
   /// Tells `ends` of the end as of number `index`, at once if it has ended.
   void tell(std::shared_ptr<call_ends> ends, std::size_t index);
   void forget(const call_ends& ends) noexcept;
+  /// Calls `callback` at the end, on the thread that ends it; at once, here, if it has ended.
+  void when_done(std::function<void()> callback);
 
   bool done() const noexcept { return done_.is_set(); }
   void wait();
@@ -60,10 +62,11 @@ class pool_call {
 
   const std::function<void(pool_call&)> cancel_;
   const std::uint64_t generation_ = fork_generation();
-  std::mutex mutex_;  ///< guards result_ until the end, and told_
+  std::mutex mutex_;  ///< guards result_ until the end, told_ and callbacks_
   std::condition_variable changed_;
   std::optional<outcome<std::string>> result_;
   std::vector<std::pair<std::shared_ptr<call_ends>, std::size_t>> told_;
+  std::vector<std::function<void()>> callbacks_;  ///< until the end
   event done_;
 };
 
@@ -145,6 +148,13 @@ class [[nodiscard]] process_future {
     call();
     return async_get_of(call_, decode_);
   }
+
+  /// Calls `callback` once, when the call has ended and `get` does not wait: on the pool's thread, which nothing may
+  /// keep waiting, or at once on this one if it has ended before. Must not throw, and must not close the pool. Several
+  /// are called in the order in which they were given. A call that the pool's destruction ends has ended, too.
+  ///
+  ///     future.when_done([future, &loop] { loop.post([future] { use(future.get()); }); });
+  void when_done(std::function<void()> callback) const { call().when_done(std::move(callback)); }
 
   /// Ends the call: one that no worker has begun is dropped; else its worker is killed, unless it is at other tasks,
   /// too. `get` then throws `cancelled`, if the call had not ended before.

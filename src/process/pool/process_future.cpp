@@ -41,15 +41,28 @@ task<bool> wait_or_be_cancelled(event& done) {
 
 void pool_call::end(outcome<std::string> result) {
   decltype(told_) told;
+  decltype(callbacks_) callbacks;
   {
     const std::lock_guard lock(mutex_);
     if (result_) return;
     result_ = std::move(result);
     told.swap(told_);
+    callbacks.swap(callbacks_);
   }
   changed_.notify_all();
   done_.set();
   for (const auto& [ends, index] : told) ends->ended(index);
+  for (const auto& each : callbacks) each();
+}
+
+void pool_call::when_done(std::function<void()> callback) {
+  require_own_process();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!result_) return void(callbacks_.push_back(std::move(callback)));
+  }
+  done_.set();  // as in `tell`
+  callback();
 }
 
 void pool_call::require_own_process() const {
