@@ -1,6 +1,6 @@
 #include <fanout/process/untyped.hpp>
 
-#include "process/served_function.hpp"
+#include "process/worker/served_function.hpp"
 
 #include <utility>
 

@@ -342,8 +342,8 @@ TEST_P(every_shape, ten_million_lazy_inputs_in_bounded_memory) {
   run(there(), remote<identity>, std::views::iota(0, many / 100), [](outcome<int>) {});  // warm: allocator, stacks
   const auto before = detail::peak_rss_bytes();
   std::int64_t sum = 0;
-  const report cost = run(there(), remote<identity>, std::views::iota(0, many),
-                          [&](outcome<int> out) { sum += out.value(); });
+  const report cost =
+      run(there(), remote<identity>, std::views::iota(0, many), [&](outcome<int> out) { sum += out.value(); });
   EXPECT_EQ(sum, std::int64_t{many} * (many - 1) / 2);
   EXPECT_EQ(cost.tasks, static_cast<std::uint64_t>(many));
   if (!test::sanitized) {  // a sanitizer keeps what was freed

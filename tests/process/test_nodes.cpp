@@ -3,7 +3,7 @@
 #include <fanout/fanout.hpp>
 #include <fanout/process/nodes.hpp>
 
-#include "process/build_identity.hpp"
+#include "process/channel/build_identity.hpp"
 #include "process/node/node_message.hpp"
 #include "support/leaks.hpp"
 #include "support/node_process.hpp"
@@ -120,7 +120,7 @@ TEST_F(on_nodes, both_take_part_and_the_report_says_so) {
   const auto seen = map(all.machines().with(), remote<which_process>, std::views::iota(0, 40));
   EXPECT_EQ(std::set<int>(seen.begin(), seen.end()).size(), 2u);
   EXPECT_FALSE(std::set<int>(seen.begin(), seen.end()).contains(getpid()));
-  const report cost = run(all.machines().with(), std::views::iota(0, 40), remote<which_process>, [](outcome<int>) {});
+  const report cost = run(all.machines().with(), remote<which_process>, std::views::iota(0, 40), [](outcome<int>) {});
   EXPECT_EQ(cost.processes, 2u);
   EXPECT_EQ(cost.threads, 4u);
   EXPECT_GT(cost.ipc_bytes, 0u);
@@ -184,9 +184,9 @@ TEST_F(on_nodes, one_that_is_killed_at_any_moment_loses_no_outcome) {
       if (book.booked() == when) all.process(round % 2).signal(SIGKILL);
     };
     if (under.in_flight > 1)
-      run(collecting(all.machines().with()), std::views::iota(0, count), remote<plus_one_later>, sink);
+      run(collecting(all.machines().with()), remote<plus_one_later>, std::views::iota(0, count), sink);
     else
-      run(collecting(all.machines().with()), std::views::iota(0, count), remote<plus_one_slowly>, sink);
+      run(collecting(all.machines().with()), remote<plus_one_slowly>, std::views::iota(0, count), sink);
     book.check_all();
     EXPECT_LT(book.lost(), count - when) << "the other did not go on";
     EXPECT_EQ(map(all.machines().with(), remote<plus_one_later>, std::vector{1}), std::vector{2});
@@ -204,7 +204,7 @@ TEST_F(on_nodes, the_tasks_of_a_lost_one_go_to_another_where_they_may) {
     test::node_processes all(2, {.shape = threads(2), .retries = 1});
     ledger book(count);
     const int when = static_cast<int>(random() % count);
-    run(collecting(all.machines().with()), std::views::iota(0, count), remote<plus_one_slowly>,
+    run(collecting(all.machines().with()), remote<plus_one_slowly>, std::views::iota(0, count),
         [&](const outcome<int>& out) {
           book.book(out);
           if (book.booked() == when) all.process(0).signal(SIGKILL);
@@ -228,7 +228,7 @@ TEST_F(on_nodes, the_last_one_that_is_killed_ends_the_run) {
       return pulled < count ? std::optional<int>(pulled++) : std::nullopt;
     };
     try {
-      run(collecting(all.machines().with()), inputs, remote<plus_one_slowly>, [&](const outcome<int>& out) {
+      run(collecting(all.machines().with()), remote<plus_one_slowly>, inputs, [&](const outcome<int>& out) {
         book.book(out);
         if (book.booked() == when) all.process(0).signal(SIGKILL);
       });
@@ -248,7 +248,7 @@ TEST_F(on_nodes, one_that_does_not_end_its_part_is_given_up) {
   options how = collecting(all.machines().with());
   how.stop = stop.get_token();
   int cancelled = 0;
-  run(how, std::views::iota(0), remote<plus_one_slowly>, [&](const outcome<int>& out) {
+  run(how, remote<plus_one_slowly>, std::views::iota(0), [&](const outcome<int>& out) {
     if (out.index == 50) {
       all.process(0).signal(SIGSTOP);
       stop.request_stop();
@@ -441,7 +441,7 @@ TEST_F(on_nodes, one_that_is_killed_at_each_batch_loses_no_outcome) {
     }));
     nodes all({.shape = threads(2)}, std::move(links));
     ledger book(count);
-    run(collecting(all.with()), std::views::iota(0, count), remote<plus_one_slowly>,
+    run(collecting(all.with()), remote<plus_one_slowly>, std::views::iota(0, count),
         [&](const outcome<int>& out) { book.book(out); });
     book.check_all();
     EXPECT_GE(batches, at);
@@ -473,7 +473,7 @@ TEST_F(on_nodes, the_last_batches_are_small) {
     links.push_back(std::make_unique<watched_link>(each.link(), [&](std::uint32_t count) { sizes.push_back(count); }));
   nodes all({.shape = threads(2)}, std::move(links));
   ledger book(100'000);
-  run(collecting(all.with()), std::views::iota(0, 100'000), remote<plus_one>,
+  run(collecting(all.with()), remote<plus_one>, std::views::iota(0, 100'000),
       [&](const outcome<int>& out) { book.book(out); });
   book.check_all();
   EXPECT_EQ(book.lost(), 0);

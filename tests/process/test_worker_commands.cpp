@@ -2,7 +2,7 @@
 
 #include <fanout/fanout.hpp>
 
-#include "process/build_identity.hpp"
+#include "process/channel/build_identity.hpp"
 #include "process/commanded_worker.hpp"
 #include "support/leaks.hpp"
 #include "support/temporary_directory.hpp"

@@ -1,6 +1,6 @@
 #include "support/node_process.hpp"
 
-#include "async/spawn_settings.hpp"
+#include <fanout/async/detail/spawn_settings.hpp>
 
 #include <fcntl.h>
 #include <sys/prctl.h>

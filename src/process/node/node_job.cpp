@@ -90,7 +90,7 @@ report node_job::run_function(const Function& function) {
   how.task_timeout = terms_.limit;
   how.stop = stop_.get_token();
   how.workers = terms_.workers;
-  return run(how, feed_, function, [this](outcome<std::string> out, const fed_input& input) {
+  return run(how, function, feed_, [this](outcome<std::string> out, const fed_input& input) {
     const std::lock_guard lock(mutex_);
     ended_.emplace_back(input.index, std::move(out));
     if (ended_.size() == 1) changed_.notify_one();

@@ -5,7 +5,7 @@
 #include <fanout/core/report.hpp>
 #include <fanout/core/worker_options.hpp>
 
-#include "process/build_identity.hpp"
+#include "process/channel/build_identity.hpp"
 
 #include <chrono>
 #include <cstdint>

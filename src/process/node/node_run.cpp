@@ -184,7 +184,7 @@ void node_run::deliver(member& from, const node_event& event, node_outcome& outc
   facts.cpu = outcome.cpu;
   from.time.add(1, outcome.elapsed);
   if (const auto* const value = std::get_if<std::string_view>(&outcome.result))
-    return job_.deliver_results(result_run(facts, {}, encoded_view(*value)));
+    return job_.deliver_results(result_batch(facts, {}, encoded_view(*value)));
   failure& reason = std::get<failure>(outcome.result);
   reason.attempts += static_cast<int>(sent->attempt) - 1;
   if (control_.aborted() && reason.kind == failure_kind::worker_died) reason = control_.cancelled();

@@ -7,7 +7,7 @@
 
 #include "process/node/node_peer.hpp"
 #include "process/node/sent_batches.hpp"
-#include "process/task_time.hpp"
+#include "process/supervisor/task_time.hpp"
 
 #include <chrono>
 #include <cstddef>
