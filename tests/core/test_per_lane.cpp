@@ -1,3 +1,4 @@
+#include <fanout/base/task.hpp>
 #include <fanout/core/map.hpp>
 #include <fanout/core/per_lane.hpp>
 

@@ -39,6 +39,10 @@ class slot_runner : public lane_work {
 };
 template <class Pipeline>
 class slot_runner<Pipeline, true> : public lane_work {
+  static_assert(
+      requires { sizeof(coroutine_operations<dependent<Pipeline, void>>); },
+      "a task that is a coroutine needs #include <fanout/base/task.hpp>");
+
  public:
   task<dependent<Pipeline, void>> run_slot(slot& place) override {
     return static_cast<Pipeline*>(this)->run_tasks(place);
