@@ -21,8 +21,6 @@ using asio::ip::tcp;
 
 constexpr std::chrono::milliseconds accept_pause{20};
 constexpr int most_accepted_in_a_row = 64;
-constexpr asio::use_awaitable_t<executor_type> awaiting;
-
 [[noreturn]] void cannot_listen(const options& with, int error, std::string_view hint = {}) {
   throw std::system_error(error, std::generic_category(),
                           fmt::format("cannot listen on address '{}', port {}{}", with.address, with.port, hint));

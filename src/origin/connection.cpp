@@ -17,8 +17,6 @@ constexpr std::size_t most_output = 64 * 1024;          // composed before it is
 constexpr std::uint64_t most_quick_bytes = 64 * 1024;   // of a body that is composed with its head
 constexpr std::uint32_t most_header_bytes = 64 * 1024;  // of a request
 
-constexpr asio::use_awaitable_t<executor_type> awaiting;
-
 /// Whether an answer can be composed in memory and sent like any other bytes.
 bool quick(const answer& reply) {
   return reply.delay.count() == 0 && reply.pace.count() == 0 && reply.generated <= most_quick_bytes &&

@@ -21,8 +21,6 @@ constexpr int blocks_in_a_row = 16;  // of a large body, before other connection
 constexpr auto longest_linger = 2s;
 constexpr auto queue_check = 1ms;
 
-constexpr asio::use_awaitable_t<executor_type> awaiting;
-
 /// Counts an answer that waits.
 class waiting_mark {
  public:

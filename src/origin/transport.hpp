@@ -5,6 +5,7 @@
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <openssl/ssl.h>
 
 #include <chrono>
@@ -26,6 +27,7 @@ using executor_type = asio::io_context::executor_type;
 using socket_type = asio::basic_stream_socket<asio::ip::tcp, executor_type>;
 template <class T = void>
 using routine = asio::awaitable<T, executor_type>;
+inline constexpr asio::use_awaitable_t<executor_type> awaiting;
 using timer_type =
     asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, executor_type>;
 

@@ -9,7 +9,7 @@ namespace {
 
 task<std::string> call_coroutine(std::shared_ptr<detail::served_function> function, std::string_view input) {
   std::string result;
-  task<void> work = function->instance().call_async(input, result);
+  task<void> work = function->instance(0).call_async(input, result);
   co_await std::move(work);
   co_return result;
 }
@@ -23,13 +23,19 @@ untyped_function<Coroutine>::untyped_function(std::string name, std::string cont
       function_(std::make_shared<detail::served_function>(name_, *context_)) {}
 
 template <bool Coroutine>
+untyped_function<Coroutine>::untyped_function(const untyped_function& other)
+    : name_(other.name_),
+      context_(other.context_),
+      function_(std::make_shared<detail::served_function>(name_, *context_)) {}
+
+template <bool Coroutine>
 std::conditional_t<Coroutine, task<std::string>, std::string> untyped_function<Coroutine>::operator()(
     std::string_view input) const {
   if constexpr (Coroutine) {
     return call_coroutine(function_, input);
   } else {
     std::string result;
-    function_->instance().call(input, result);
+    function_->instance(0).call(input, result);
     return result;
   }
 }

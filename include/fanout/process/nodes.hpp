@@ -106,7 +106,7 @@ class nodes {
   nodes& operator=(const nodes&) = delete;
   ~nodes();
 
-  /// `how` for a run on these nodes, which must outlive it: `fanout::run(machines.with(how), urls, remote<f>, sink)`.
+  /// `how` for a run on these nodes, which must outlive it: `fanout::run(machines.with(how), remote<f>, urls, sink)`.
   /// The shape is that of each node; all other options hold, but for `options::workers`: how a worker is started, where
   /// its output goes and what cores it has is the node's own affair, and `options::timeline` does not know when a
   /// coroutine held its thread.

@@ -14,7 +14,7 @@
 ///
 ///     const auto task = fanout::untyped(fanout::remote<measure>);            // or from a name and a context
 ///     std::vector<std::string> inputs = …;                                   // what remote<measure>.encode appends
-///     fanout::run(fanout::threads(4), inputs, task,
+///     fanout::run(fanout::threads(4), task, inputs,
 ///                 [](fanout::outcome<std::string> out) { … });               // remote<measure>.decode_result reads it
 namespace fanout {
 
@@ -25,16 +25,20 @@ class served_function;
 /// The remote function of a name, bound to its encoded context. A task of `run` for every shape: blocking or, with
 /// `Coroutine`, a coroutine, which has to be what the function is. Inputs are anything that converts to a
 /// `std::string_view` of the encoded input; the result is encoded. The context is decoded by the first task that runs
-/// in this process; if it cannot be, each task fails with the reason.
+/// in this process; if it cannot be, each task fails with the reason. Each lane of a run calls a copy of its own, which
+/// decodes the context anew, as its first parameter may be one for each lane (core/per_lane.hpp).
 ///
-/// Thread safety: as far as the function is thread-safe. Copies share the function's context.
+/// Thread safety: one thread at a time for one object.
 template <bool Coroutine>
 class untyped_function {
  public:
   using result_type = std::string;
   static constexpr bool coroutine = Coroutine;
+  static constexpr bool per_lane = true;
 
   untyped_function(std::string name, std::string context);
+  untyped_function(const untyped_function& other);
+  untyped_function(untyped_function&& other) noexcept = default;
 
   std::string_view name() const noexcept { return name_; }
   std::string context() const { return *context_; }

@@ -6,6 +6,7 @@
 
 #include "compare/embedded.hpp"
 #include "compare/output/json_figures.hpp"
+#include "compare/seconds.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -33,10 +34,6 @@ using namespace std::chrono_literals;
 constexpr std::array<std::string_view, 4> forms{"sync", "threads", "async", "processes"};
 constexpr std::chrono::seconds to_answer{60};
 constexpr std::chrono::milliseconds between_looks{50};  // at whether the run is to stop
-
-double seconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double>(time).count();
-}
 
 /// Drives a loop of its own until the program has ended; ends it early where the run is to stop.
 program_result run_to_end(program what, const interrupt* stop) {
@@ -194,15 +191,15 @@ json::object python::ask(std::string_view form, const json::object& config, cons
 
 json::object python::row(std::string_view form, const std::string& shape, const json::object& config,
                          const python_work& work) const {
-  json::object interpreter{{"path", path_}, {"version", version_}, {"gil", gil_}, {"library", nullptr}};
+  json::object described{{"path", path_}, {"version", version_}, {"gil", gil_}, {"library", nullptr}};
   json::object row{{"engine", "python"}, {"shape", shape}, {"error", nullptr}, {"wall_s", nullptr}};
   try {
-    json::object figures = ask(form, config, work);
-    if (!(number_or(figures, "wall_s", -1) > 0)) throw std::runtime_error("it printed no time");
-    if (json::value* const library = figures.if_contains("library")) interpreter["library"] = *library;
-    figures.erase("library");
-    if (!work.timeline) figures["timeline"] = nullptr;
-    for (auto& [name, value] : figures) row[name] = value;
+    json::object measured = ask(form, config, work);
+    if (!(number_or(measured, "wall_s", -1) > 0)) throw std::runtime_error("it printed no time");
+    if (json::value* const library = measured.if_contains("library")) described["library"] = *library;
+    measured.erase("library");
+    if (!work.timeline) measured["timeline"] = nullptr;
+    for (auto& [name, value] : measured) row[name] = value;
     row["failures"] = 0;
   } catch (const error& stopped) {
     if (stopped.kind() == failure_kind::cancelled) throw;
@@ -212,7 +209,7 @@ json::object python::row(std::string_view form, const std::string& shape, const 
     row["error"] = failed.what();
     row["failures"] = work.tasks;
   }
-  row["interpreter"] = std::move(interpreter);
+  row["interpreter"] = std::move(described);
   return row;
 }
 

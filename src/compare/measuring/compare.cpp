@@ -2,6 +2,7 @@
 
 #include "compare/measuring/alone.hpp"
 #include "compare/measuring/noise.hpp"
+#include "compare/seconds.hpp"
 #include "compare/verdict/bound.hpp"
 #include "compare/verdict/kind.hpp"
 #include "compare/verdict/verdict.hpp"
@@ -17,6 +18,8 @@
 namespace fanout {
 namespace {
 
+using detail::seconds;
+
 /// Makes `VmHWM` start afresh from what is resident now (proc(5), clear_refs). Where that is not allowed, a row shows
 /// the peak of those before it too.
 void reset_peak_memory() {
@@ -24,10 +27,6 @@ void reset_peak_memory() {
   if (file < 0) return;
   [[maybe_unused]] const auto written = ::write(file, "5", 1);
   ::close(file);
-}
-
-double seconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double>(time).count();
 }
 
 double ratio(std::chrono::nanoseconds of, std::chrono::nanoseconds to) {

@@ -2,6 +2,7 @@
 #include <fanout/compare/detail/text.hpp>
 #include <fanout/compare/sweep.hpp>
 
+#include "compare/seconds.hpp"
 #include "compare/verdict/verdict.hpp"
 
 #include <fmt/format.h>
@@ -13,9 +14,7 @@
 namespace fanout {
 namespace {
 
-double seconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double>(time).count();
-}
+using detail::seconds;
 
 std::vector<const sweep_point*> measured(const scaling& of) {
   std::vector<const sweep_point*> good;

@@ -2,6 +2,8 @@
 #include <fanout/compare/detail/machine.hpp>
 #include <fanout/compare/detail/text.hpp>
 
+#include "compare/seconds.hpp"
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -13,11 +15,9 @@
 namespace fanout {
 namespace {
 
-namespace json = boost::json;
+using detail::seconds;
 
-double seconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double>(time).count();
-}
+namespace json = boost::json;
 
 json::value or_null(const std::optional<double>& value) {
   return value ? json::value(*value) : json::value(nullptr);

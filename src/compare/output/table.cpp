@@ -1,6 +1,8 @@
 #include <fanout/compare/compare.hpp>
 #include <fanout/compare/detail/text.hpp>
 
+#include "compare/seconds.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,9 +11,7 @@
 namespace fanout {
 namespace {
 
-double seconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double>(time).count();
-}
+using detail::seconds;
 
 std::string optional_cell(const std::optional<double>& value, double scale, int digits) {
   return value ? fmt::format("{:.{}f}", *value * scale, digits) : "-";

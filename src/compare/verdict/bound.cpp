@@ -1,5 +1,7 @@
 #include "compare/verdict/bound.hpp"
 
+#include "compare/seconds.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,10 +9,6 @@
 
 namespace fanout::detail {
 namespace {
-
-double seconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double>(time).count();
-}
 
 std::string explain(const lower_bound& bound, std::uint64_t tasks) {
   if (bound.wall == bound.cpu && bound.cpu > bound.task)

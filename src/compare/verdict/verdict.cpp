@@ -2,6 +2,8 @@
 
 #include <fanout/compare/detail/text.hpp>
 
+#include "compare/seconds.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -10,10 +12,6 @@
 
 namespace fanout::detail {
 namespace {
-
-double seconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double>(time).count();
-}
 
 bool as_fast(const comparison& of, const comparison_row& row, const comparison_row& quickest) {
   return seconds(row.cost.wall) <= seconds(quickest.cost.wall) * (1 + equality(of));
