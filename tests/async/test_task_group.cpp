@@ -221,7 +221,7 @@ struct no_default {
   std::unique_ptr<int> value;
 };
 
-task<no_default> made(int x) {
+task<no_default> made_without_default(int x) {
   task<void> turn = yield();
   co_await std::move(turn);
   co_return no_default(x);
@@ -229,7 +229,7 @@ task<no_default> made(int x) {
 
 TEST_F(grouping, values_need_neither_copies_nor_defaults) {
   const auto value = run_to_end(with_task_group([](task_group& group) -> task<std::unique_ptr<int>> {
-    const auto child = group.spawn(made(8));
+    const auto child = group.spawn(made_without_default(8));
     auto result = child.result();
     no_default got = co_await std::move(result);
     co_return std::move(got.value);

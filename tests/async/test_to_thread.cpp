@@ -327,7 +327,7 @@ task<void> several(thread_executor& threads, std::function<void()> call, int tim
 }
 
 /// How many calls compute at the same time.
-struct crowd {
+struct crowd_of_threads {
   std::atomic<int> now{0};
   std::atomic<int> most{0};
   void visit() {
@@ -341,7 +341,7 @@ struct crowd {
 
 TEST_F(to_threads, no_more_calls_are_under_way_for_that_but_those_that_wait) {
   thread_executor threads({.threads = 2});
-  crowd seen;
+  crowd_of_threads seen;
   const auto inner = [&] { seen.visit(); };
   const auto outer = [&] { sync_wait(several(threads, inner, 8)); };  // waits for eight, of which one has its place
   run_to_end(several(threads, outer, 6));

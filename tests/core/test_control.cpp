@@ -1,8 +1,8 @@
 #include <fanout/core/detail/control.hpp>
 
-#include <gtest/gtest.h>
+#include "support/readable.hpp"
 
-#include <poll.h>
+#include <gtest/gtest.h>
 
 #include <cstdint>
 #include <stdexcept>
@@ -11,10 +11,8 @@
 namespace fanout::detail {
 namespace {
 
-bool readable(int handle) {
-  pollfd asked{handle, POLLIN, 0};
-  return poll(&asked, 1, 0) == 1;
-}
+using test::readable;
+
 outcome_facts facts(std::uint64_t index) {
   outcome_facts of;
   of.index = index;

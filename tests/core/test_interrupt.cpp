@@ -1,9 +1,9 @@
 #include <fanout/core/interrupt.hpp>
 #include <fanout/core/map.hpp>
 
-#include <gtest/gtest.h>
+#include "support/readable.hpp"
 
-#include <poll.h>
+#include <gtest/gtest.h>
 
 #include <csignal>
 #include <optional>
@@ -11,10 +11,7 @@
 namespace fanout {
 namespace {
 
-bool readable(int handle) {
-  pollfd asked{handle, POLLIN, 0};
-  return poll(&asked, 1, 0) == 1;
-}
+using test::readable;
 
 TEST(interrupt, has_two_stages_and_stays_in_each) {
   interrupt raised;

@@ -1,8 +1,9 @@
 #include <fanout/core/detail/order_window.hpp>
 
+#include "support/readable.hpp"
+
 #include <gtest/gtest.h>
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -14,10 +15,7 @@
 namespace fanout::detail {
 namespace {
 
-bool readable(int handle, int milliseconds = 0) {
-  pollfd asked{handle, POLLIN, 0};
-  return poll(&asked, 1, milliseconds) == 1;
-}
+using test::readable;
 
 TEST(order_window, is_shut_while_it_is_full) {
   order_window window(2, -1);

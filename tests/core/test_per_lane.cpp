@@ -50,19 +50,19 @@ class counting {
   int calls_ = 0;
 };
 
-const std::vector<int> inputs(400, 0);
+const std::vector<int> some_inputs(400, 0);
 
 TEST(per_lane, blocking_tasks) {
   auto count = per_lane([calls = 0](int) mutable { return seen_call{std::this_thread::get_id(), ++calls}; });
   for (int again = 0; again < 2; ++again) {  // what a run does is not left in the function
-    EXPECT_TRUE(each_thread_counts_its_own(map(threads(4), count, inputs), 4));
-    EXPECT_TRUE(each_thread_counts_its_own(map(fanout::sync(), count, inputs), 1));
+    EXPECT_TRUE(each_thread_counts_its_own(map(threads(4), count, some_inputs), 4));
+    EXPECT_TRUE(each_thread_counts_its_own(map(fanout::sync(), count, some_inputs), 1));
   }
 }
 
 TEST(per_lane, coroutines) {
-  EXPECT_TRUE(each_thread_counts_its_own(map(async(8), per_lane(counting()), inputs), 1));
-  EXPECT_TRUE(each_thread_counts_its_own(map(grid(1, 3, 4), per_lane(counting()), inputs), 3));
+  EXPECT_TRUE(each_thread_counts_its_own(map(async(8), per_lane(counting()), some_inputs), 1));
+  EXPECT_TRUE(each_thread_counts_its_own(map(grid(1, 3, 4), per_lane(counting()), some_inputs), 3));
 }
 
 struct asking : counting {
@@ -72,7 +72,7 @@ struct asking : counting {
 TEST(per_lane, a_class_may_ask_for_it) {
   static_assert(is_per_lane_task<asking> && !is_per_lane_task<counting> && !is_per_lane_task<int (*)(int)>);
   asking shared;
-  EXPECT_TRUE(each_thread_counts_its_own(map(grid(1, 3, 4), shared, inputs), 3));
+  EXPECT_TRUE(each_thread_counts_its_own(map(grid(1, 3, 4), shared, some_inputs), 3));
 }
 
 TEST(per_lane, elements_of_pairs_and_a_stop_token_are_passed_on) {

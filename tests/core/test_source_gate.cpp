@@ -1,8 +1,9 @@
 #include <fanout/core/detail/source_gate.hpp>
 
+#include "support/readable.hpp"
+
 #include <gtest/gtest.h>
 
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -11,12 +12,9 @@
 
 namespace {
 
-using fanout::detail::source_gate;
+using fanout::test::readable;
 
-bool readable(int descriptor) {
-  pollfd asked{descriptor, POLLIN, 0};
-  return poll(&asked, 1, 0) == 1;
-}
+using fanout::detail::source_gate;
 
 TEST(source_gate, is_readable_once_there_is_room_again) {
   source_gate gate(-1);

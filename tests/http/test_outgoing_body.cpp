@@ -62,7 +62,7 @@ std::string all_of(outgoing_body& body) {
   }
 }
 
-fanout::failure failure_of(const request& what) {
+fanout::failure failure_to_write(const request& what) {
   outgoing_body body;
   try {
     body.open(what);
@@ -109,7 +109,7 @@ TEST(outgoing_body, of_a_file) {
     EXPECT_THROW(body.take(part), fanout::error) << "it became shorter";
   }
   std::filesystem::remove(path);
-  const auto missing = failure_of(what);
+  const auto missing = failure_to_write(what);
   EXPECT_EQ(missing.kind, fanout::failure_kind::invalid_request);
   EXPECT_THAT(missing.message, HasSubstr(path));
 }
@@ -129,11 +129,11 @@ TEST(outgoing_body, a_length_that_is_not_kept_is_a_failure) {
   for (const std::uint64_t length : {4u, 6u}) {
     request what;
     what.body_from = body_source::generated([] { return stream_of({"hel", "lo"}); }, length);
-    EXPECT_EQ(failure_of(what).kind, fanout::failure_kind::invalid_request) << length;
+    EXPECT_EQ(failure_to_write(what).kind, fanout::failure_kind::invalid_request) << length;
   }
   request what;
   what.body_from = body_source::generated([] { return stream_of({"hel", "lo"}); }, 5);
-  EXPECT_EQ(failure_of(what).message, "");
+  EXPECT_EQ(failure_to_write(what).message, "");
 }
 
 TEST(outgoing_body, what_can_be_had_once_is_not_sent_twice) {
@@ -145,14 +145,14 @@ TEST(outgoing_body, what_can_be_had_once_is_not_sent_twice) {
   EXPECT_TRUE(body.can_be_sent_again()) << "nothing was taken yet";
   EXPECT_EQ(all_of(body), "hello");
   EXPECT_FALSE(body.can_be_sent_again());
-  EXPECT_EQ(failure_of(what).kind, fanout::failure_kind::refused_by_policy);
+  EXPECT_EQ(failure_to_write(what).kind, fanout::failure_kind::refused_by_policy);
 }
 
 TEST(outgoing_body, two_bodies_are_one_too_many) {
   request what;
   what.body = "hello";
   what.body_from = body_source::file("/dev/null");
-  EXPECT_THAT(failure_of(what).message, HasSubstr("two bodies"));
+  EXPECT_THAT(failure_to_write(what).message, HasSubstr("two bodies"));
 }
 
 }  // namespace

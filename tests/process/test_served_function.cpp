@@ -2,7 +2,7 @@
 #include <fanout/core/shape.hpp>
 #include <fanout/process/remote.hpp>
 
-#include "process/served_function.hpp"
+#include "process/worker/served_function.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
