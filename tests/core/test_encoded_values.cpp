@@ -45,7 +45,7 @@ TEST(encoded_values, are_read_back_whatever_their_sizes) {
     const auto view = encoded_view::take(rest, all.count(), all.each());
     ASSERT_TRUE(view);
     EXPECT_EQ(texts(*view), given);
-    EXPECT_EQ(rest, all.each() == varying_size ? "" : "what follows");
+    EXPECT_EQ(rest, "what follows");
     EXPECT_EQ(texts(all.view()), given);
   }
 }
@@ -55,10 +55,7 @@ TEST(encoded_values, that_are_cut_short_or_out_of_order_are_refused) {
   const std::string payload = written(all);
   for (std::size_t size = 0; size < payload.size(); ++size) {
     std::string_view cut(payload.data(), size);
-    const auto view = encoded_view::take(cut, all.count(), all.each());
-    if (view) {
-      EXPECT_NE(texts(*view), (std::vector<std::string>{"a", "bc", "def"}));
-    }
+    EXPECT_FALSE(encoded_view::take(cut, all.count(), all.each())) << size;
   }
   std::string backwards = payload;
   std::swap(backwards[0], backwards[4]);  // the first value ends behind the second
