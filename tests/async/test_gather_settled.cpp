@@ -103,8 +103,7 @@ task<void> settled_scenario(census& seen) {
   for (int i = 0; i < 4; ++i) work.push_back(test::counted_steps(seen, i + 1));
   auto all = gather_settled(std::move(work), concurrency_limit(2));
   const auto results = co_await std::move(all);
-  EXPECT_EQ(std::count_if(results.begin(), results.end(), [](const auto& each) { return each.ok(); }),
-            seen.completed)
+  EXPECT_EQ(std::count_if(results.begin(), results.end(), [](const auto& each) { return each.ok(); }), seen.completed)
       << "what a child made of its cancellation is returned all the same";
 }
 

@@ -30,6 +30,8 @@ namespace fanout {
 /// Thread safety: one thread at a time. Movable; iterators stay valid.
 template <class Result>
 class [[nodiscard]] outcome_range {
+  class pulled_run;
+
  public:
   using value_type = outcome<Result>;
 
@@ -52,8 +54,8 @@ class [[nodiscard]] outcome_range {
 
    private:
     friend class outcome_range;
-    explicit iterator(typename outcome_range::pulled_run& run) : run_(&run) {}
-    typename outcome_range::pulled_run* run_ = nullptr;
+    explicit iterator(pulled_run& run) : run_(&run) {}
+    pulled_run* run_ = nullptr;
   };
 
   /// The next outcome, or waits for one; empty at the end. Throws what `run` throws, once.
