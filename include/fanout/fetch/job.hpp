@@ -71,6 +71,7 @@ template <class Puller>
 class wrapped_input final : public request_input {
  public:
   template <class Source>
+    requires(!std::same_as<std::remove_cvref_t<Source>, wrapped_input>)
   explicit wrapped_input(Source&& source) : source_(fanout::detail::make_puller(std::forward<Source>(source))) {}
 
   std::optional<request> next() override {

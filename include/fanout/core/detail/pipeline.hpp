@@ -34,6 +34,9 @@ failure overran(const run_control& control, std::chrono::nanoseconds took);
 /// The half of `lane_work` that only tasks that are coroutines have.
 template <class Pipeline, bool Coroutine>
 class slot_runner : public lane_work {
+  friend Pipeline;
+  slot_runner() = default;
+
  protected:
   ~slot_runner() = default;
 };
@@ -42,6 +45,8 @@ class slot_runner<Pipeline, true> : public lane_work {
   static_assert(
       requires { sizeof(coroutine_operations<dependent<Pipeline, void>>); },
       "a task that is a coroutine needs #include <fanout/base/task.hpp>");
+  friend Pipeline;
+  slot_runner() = default;
 
  public:
   task<dependent<Pipeline, void>> run_slot(slot& place) override {
