@@ -89,6 +89,7 @@ class fetch_sinks {
 
   std::vector<fetch::sink*> all() const {
     std::vector<fetch::sink*> made;
+    made.reserve(sinks_.size());
     for (const auto& each : sinks_) made.push_back(each.get());
     return made;
   }

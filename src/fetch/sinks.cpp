@@ -12,21 +12,30 @@ std::string body_of(finished& each) {
   return *each.result.body;
 }
 
+/// Whether the response came in full; one with a status of 400 and above did.
+bool is_whole(const record& result) {
+  return !result.error || *result.error == failure_kind::status;
+}
+
 }  // namespace
 
 void json_lines::take(finished& each, writer& to) {
+  any_ = true;
   to.append(to_, [&](std::string& text) { append_json(text, each.index, each.asked, each.result, each.file, with_); });
 }
 
 void readable_lines::take(finished& each, writer& to) {
+  any_ = true;
   to.append(to_, [&](std::string& text) { append_readable(text, each.asked, each.result); });
 }
 
 void body_output::take(finished& each, writer& to) {
+  (is_whole(each.result) ? whole_ : broken_) = true;
   to.write(to_, body_of(each));
 }
 
 void head_output::take(finished& each, writer& to) {
+  (is_whole(each.result) ? whole_ : broken_) = true;
   if (each.result.status == 0) return;
   to.append(to_, [&](std::string& text) { append_head(text, each.result); });
 }

@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <thread>
 
 namespace {
@@ -193,12 +195,42 @@ TEST_F(fetch_output, a_disk_that_becomes_full_stops_the_run) {
     const std::string file = directory_ / "records";
     child limited("/bin/sh",
                   {"-c", "ulimit -f 200; exec \"$0\" fetch -q -s \"$1\" -i \"$2\" -o \"$3\"", tool, shape, list, file});
-    EXPECT_THAT(limited.rest_of_errors(), HasSubstr("cannot write to " + file + ": File too large")) << shape;
+    EXPECT_THAT(limited.rest_of_errors(), HasSubstr("cannot write to " + file + ".part: File too large")) << shape;
     EXPECT_EQ(limited.wait(), 3) << shape;
-    const std::string written = read_file(file);
+    EXPECT_NE(access(file.c_str(), F_OK), 0) << shape;
+    const std::string written = read_file(file + ".part");
     EXPECT_EQ(written.size() % 512, 0u) << shape;
     EXPECT_GE(records(written.substr(0, written.rfind('\n') + 1)).size(), 400u) << shape;
   }
+}
+
+TEST_F(fetch_output, a_file_that_was_there_stays_where_nothing_whole_replaces_it) {
+  const std::string file = directory_.write("file", "before");
+  const std::string empty = directory_.write("empty", "");
+  const std::vector<std::vector<std::string>> failing{
+      {"http://127.0.0.1:1/"},          // refused
+      {"http://nowhere.invalid/"},      // no such host
+      {"http://["},                     // no URL
+      {origin_.url("/truncate?bytes=5&length=100")},  // a body that is cut
+      {origin_.url("/reset")},
+      {"-i", empty},
+      {"-i", directory_ / "none"},
+      {url(5), "--bogus"},
+      {url(5), "-s", "nope"},
+      {url(5), "--cookie", directory_ / "none"},
+  };
+  for (std::vector<std::string> arguments : failing) {
+    arguments.insert(arguments.end(), {"-o", file});
+    const ended result = fetch(arguments);
+    EXPECT_EQ(read_file(file), "before") << arguments[0];
+    EXPECT_NE(access((file + ".part").c_str(), F_OK), 0) << arguments[0];
+  }
+  EXPECT_EQ(fetch({origin_.url("/bytes/0"), "-o", file}).status, 0);  // an empty page is a whole one
+  EXPECT_EQ(read_file(file), "");
+  EXPECT_EQ(fetch({url(5), "-o", file}).status, 0);
+  EXPECT_EQ(read_file(file).size(), 5u);
+  EXPECT_EQ(fetch({"-i", empty, "-o", directory_ / "made"}).status, 0);
+  EXPECT_EQ(access((directory_ / "made").c_str(), F_OK), 0);
 }
 
 TEST_F(fetch_output, what_cannot_be_created_is_an_error_before_anything_is_fetched) {

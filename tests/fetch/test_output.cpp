@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -41,11 +42,68 @@ TEST(output, replaces_a_file_and_is_whole_when_closed) {
   EXPECT_EQ(read_file(path), "one\n" + std::string(200'000, 'x') + "\n");
 }
 
+TEST(output, leaves_a_file_that_was_there_until_it_is_whole) {
+  const temporary_directory directory;
+  const std::string path = directory.write("records", "before");
+  const std::string part = path + ".part";
+  {
+    output out = output::create(path);
+    EXPECT_TRUE(out.replaces());
+    out.write(std::string(100'000, 'x'));
+    EXPECT_EQ(read_file(path), "before");
+  }  // never closed: what was written is there to look at
+  EXPECT_EQ(read_file(path), "before");
+  EXPECT_EQ(read_file(part).size(), 100'000u);
+
+  output next = output::create(path);  // begins anew
+  next.abandon();
+  EXPECT_EQ(read_file(path), "before");
+  EXPECT_NE(access(part.c_str(), F_OK), 0);  // it was empty
+
+  output cut = output::create(path);
+  cut.write("half");
+  cut.abandon();
+  EXPECT_EQ(read_file(path), "before");
+  EXPECT_EQ(read_file(part), "half");
+
+  output whole = output::create(path);
+  whole.close();
+  EXPECT_EQ(read_file(path), "");
+  EXPECT_NE(access(part.c_str(), F_OK), 0);
+  EXPECT_FALSE(output::create(directory / "new").replaces());
+}
+
+TEST(output, keeps_the_mode_of_a_file_and_the_link_to_it) {
+  const temporary_directory directory;
+  const std::string path = directory.write("records", "before");
+  ASSERT_EQ(chmod(path.c_str(), 0640), 0);
+  const std::string link = directory / "link";
+  ASSERT_EQ(symlink(path.c_str(), link.c_str()), 0);
+  output out = output::create(link);
+  out.write("after");
+  out.close();
+  struct stat status{};
+  ASSERT_EQ(lstat(link.c_str(), &status), 0);
+  EXPECT_TRUE(S_ISLNK(status.st_mode));
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0640u);
+  EXPECT_EQ(read_file(path), "after");
+}
+
+TEST(output, whose_name_has_no_room_for_more_is_written_in_place) {
+  const temporary_directory directory;
+  const std::string path = directory / std::string(255, 'n');
+  output out = output::create(path);
+  out.write("after");
+  out.close();
+  EXPECT_EQ(read_file(path), "after");
+}
+
 TEST(output, is_written_in_larger_pieces_to_a_file_and_at_once_to_a_reader) {
   const temporary_directory directory;
   output file = output::create(directory / "records");
   file.write("one\n");
-  EXPECT_EQ(read_file(directory / "records"), "");
+  EXPECT_EQ(read_file(directory / "records.part"), "");
   const std::string fifo = directory / "fifo";
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   const int reader = open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);

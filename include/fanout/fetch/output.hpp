@@ -23,29 +23,40 @@ int write_all(int descriptor, std::string_view bytes);
 /// What somebody may be reading along (a pipe, a terminal, a socket) is written to record by record; a file is written
 /// to in larger pieces. All errors throw `output_error` that names the file.
 ///
-/// Thread safety: none. Destroying it writes what is left, but only `close` reports failure.
+/// A file appears when it is whole: what is written goes to FILE.part beside it, which `close` renames, so that a file
+/// that was there stays until then, and stays for good where nothing is closed. Other things than files (devices,
+/// pipes), and files in a directory where no other can be made, are written to directly.
+///
+/// Thread safety: none. Destroying it writes what is left, and leaves it in FILE.part unless that is empty.
 class output {
  public:
   static output standard();
-  static output create(const std::string& path);  ///< replaces an existing file; "-": standard output
+  static output create(const std::string& path);  ///< "-": standard output
   output(output&& other) noexcept;
   output& operator=(output&&) = delete;
   ~output();
 
   void write(std::string_view record);
   void close();
+  /// Instead of `close`: what was written is not whole, so a file that was there stays.
+  void abandon();
   bool is_terminal() const noexcept { return terminal_; }
+  /// Whether closing it replaces a file that was there.
+  bool replaces() const noexcept { return replaces_; }
   /// Whether somebody may be reading along.
   bool prompt() const noexcept { return hold_ == 0; }
 
  private:
-  output(int descriptor, std::string name, bool owned);
+  output(int descriptor, std::string name, bool owned, std::string becomes = {});
+  void leave_part() noexcept;
   void flush();
   [[noreturn]] void fail(int why) const;
 
   int descriptor_ = -1;
-  std::string name_;
+  std::string name_;     ///< in messages, and of the file that is open
+  std::string becomes_;  ///< the name it gets when it is whole; empty: it has it already
   bool owned_ = false;
+  bool replaces_ = false;
   bool terminal_ = false;
   std::size_t hold_ = 0;  ///< bytes kept back at most
   std::string pending_;

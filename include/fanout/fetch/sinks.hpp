@@ -46,7 +46,7 @@ class sink {
   virtual void close() {}
 };
 
-/// Each record as a line of JSON (record_text.hpp).
+/// Each record as a line of JSON (record_text.hpp). A file stays what it was where there was no request.
 class json_lines final : public sink {
  public:
   explicit json_lines(output to, json_fields with = {.headers = false, .body = false})
@@ -55,11 +55,12 @@ class json_lines final : public sink {
   bool wants_bodies() const override { return with_.body; }
   bool wants_headers() const override { return with_.headers; }
   void take(finished& each, writer& to) override;
-  void close() override { to_.close(); }
+  void close() override { any_ || !to_.replaces() ? to_.close() : to_.abandon(); }
 
  private:
   output to_;
   const json_fields with_;
+  bool any_ = false;
 };
 
 /// Each record as a line for a person at a terminal.
@@ -67,34 +68,40 @@ class readable_lines final : public sink {
  public:
   explicit readable_lines(output to) : to_(std::move(to)) {}
   void take(finished& each, writer& to) override;
-  void close() override { to_.close(); }
+  void close() override { any_ || !to_.replaces() ? to_.close() : to_.abandon(); }
 
  private:
   output to_;
+  bool any_ = false;
 };
 
-/// The body of each response, and nothing else: for a job of one request.
+/// The body of each response, and nothing else: for a job of one request. A file stays what it was where a request
+/// brought no whole response.
 class body_output final : public sink {
  public:
   explicit body_output(output to) : to_(std::move(to)) {}
   bool wants_bodies() const override { return true; }
   void take(finished& each, writer& to) override;
-  void close() override { to_.close(); }
+  void close() override { whole_ && !broken_ ? to_.close() : to_.abandon(); }
 
  private:
   output to_;
+  bool whole_ = false;
+  bool broken_ = false;
 };
 
-/// The status and header of each response, as text.
+/// The status and header of each response, as text; otherwise as `body_output`.
 class head_output final : public sink {
  public:
   explicit head_output(output to) : to_(std::move(to)) {}
   bool wants_headers() const override { return true; }
   void take(finished& each, writer& to) override;
-  void close() override { to_.close(); }
+  void close() override { whole_ && !broken_ ? to_.close() : to_.abandon(); }
 
  private:
   output to_;
+  bool whole_ = false;
+  bool broken_ = false;
 };
 
 /// The body of each response as a file of a directory. Records of it that come after name that file.
