@@ -24,7 +24,7 @@ int stoppable(int x, const std::stop_token&) {
 int of_two_stoppable(int x, int y, const std::stop_token& stop) {
   return stop.stop_requested() ? -1 : 10 * x + y;
 }
-task<std::string> coroutine(int x) {
+[[maybe_unused]] task<std::string> coroutine(int x) {
   co_return std::to_string(x);
 }
 int first_of(const std::pair<int, int>& both) {

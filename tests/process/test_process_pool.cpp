@@ -297,7 +297,7 @@ TEST_F(pool, close_finishes_what_was_submitted) {
   workers.close();
   EXPECT_THAT(test::children(), testing::IsEmpty());
   for (int x = 0; x < 100; ++x) EXPECT_EQ(all[static_cast<std::size_t>(x)].get(), x * x);
-  EXPECT_THROW(workers.submit(remote<square>, 1), error);
+  EXPECT_THROW(static_cast<void>(workers.submit(remote<square>, 1)), error);
   EXPECT_THROW(workers.map(remote<square>, std::vector{1}), error);
   workers.close();
 }
@@ -358,7 +358,7 @@ TEST_F(pool, forgets_contexts_that_nobody_uses) {
 TEST_F(pool, coroutines_share_its_lanes) {
   process_pool workers({.processes = 1, .in_flight = 8});
   EXPECT_EQ(workers.map(remote<square_async>, std::views::iota(0, 100)), squares(100));
-  EXPECT_THROW(workers.submit(remote<square>, 1), std::invalid_argument);
+  EXPECT_THROW(static_cast<void>(workers.submit(remote<square>, 1)), std::invalid_argument);
   EXPECT_THROW(workers.map(remote<square>, std::vector{1}), std::invalid_argument);
 }
 
