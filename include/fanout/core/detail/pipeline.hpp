@@ -33,10 +33,8 @@ failure overran(const run_control& control, std::chrono::nanoseconds took);
 
 /// The half of `lane_work` that only tasks that are coroutines have.
 template <class Pipeline, bool Coroutine>
+// NOLINTNEXTLINE(bugprone-crtp-constructor-accessibility): GCC takes a friend for somebody who may delete it
 class slot_runner : public lane_work {
-  friend Pipeline;
-  slot_runner() = default;
-
  protected:
   ~slot_runner() = default;
 };
@@ -45,8 +43,6 @@ class slot_runner<Pipeline, true> : public lane_work {
   static_assert(
       requires { sizeof(coroutine_operations<dependent<Pipeline, void>>); },
       "a task that is a coroutine needs #include <fanout/base/task.hpp>");
-  friend Pipeline;
-  slot_runner() = default;
 
  public:
   task<dependent<Pipeline, void>> run_slot(slot& place) override {
