@@ -49,6 +49,7 @@ void add_http_option(CLI::App& command, const fetch::http_option& row, fetch::ht
   } else {
     added = command.add_option_function<std::string>(names, take, std::string(row.help));
   }
+  if (row.usual) added->group("");  // not in the help
   if (!row.value_name.empty()) added->type_name(std::string(row.value_name));
   if (!row.excludes.empty()) added->excludes(command.get_option(std::string(row.excludes)));
 }

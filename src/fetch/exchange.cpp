@@ -2,11 +2,15 @@
 #include <fanout/fetch/exchange.hpp>
 #include <fanout/http/client.hpp>
 
+#include <boost/beast/core/string.hpp>
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 namespace fanout::fetch {
@@ -40,10 +44,37 @@ http::client make_client(const settings& how) {
   return http::client(std::move(options));
 }
 
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/// Whether to read "example.org/x" and "localhost:8080" as curl does, as http. What begins with a scheme is a URL
+/// already, and what begins with neither a scheme nor a host is none.
+bool lacks_scheme(std::string_view url) {
+  if (url.starts_with("http://") || url.starts_with("https://")) return false;
+  if (url.starts_with("http//") || url.starts_with("https//")) return false;  // somebody's slip, and no host
+  if (std::any_of(url.begin(), url.end(), [](unsigned char c) { return c <= ' '; })) return false;
+  if (url.empty() || !(is_letter(url.front()) || std::isdigit(static_cast<unsigned char>(url.front())) ||
+                       url.front() == '[' || static_cast<unsigned char>(url.front()) >= 0x80))
+    return false;
+  const auto colon = url.find(':');
+  if (colon == url.npos || !is_letter(url.front())) return true;
+  const std::string_view scheme = url.substr(0, colon);
+  if (!std::all_of(scheme.begin(), scheme.end(),
+                   [](unsigned char c) { return std::isalnum(c) || c == '+' || c == '-' || c == '.'; }))
+    return true;
+  // Everybody's URLs without "//", which is otherwise the port of a host.
+  constexpr std::array<std::string_view, 8> others{"http",   "https",      "file",  "data",
+                                                   "mailto", "javascript", "about", "blob"};
+  return !url.substr(colon + 1).starts_with("//") &&
+         std::none_of(others.begin(), others.end(),
+                      [&](std::string_view each) { return boost::beast::iequals(each, scheme); });
+}
+
 http::request make_request(const settings& how, const request& what) {
   http::request made;
   made.method = what.method;
-  made.url = http::url(what.url);
+  made.url = lacks_scheme(what.url) ? http::url("http://" + what.url) : http::url(what.url);
   for (const auto& [name, value] : what.headers) made.headers.add(name, value);
   made.body = what.body;
   if (what.body.empty() && !how.body_file.empty()) made.body_from = http::body_source::file(how.body_file);

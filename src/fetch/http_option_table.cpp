@@ -138,6 +138,14 @@ constexpr http_option count(option_group group, words with) {
   return travelling<Member>(row);
 }
 
+/// What is so anyway: people have typed it for years.
+constexpr http_option usual(std::string_view names, std::string_view help) {
+  http_option row{option_group::exchange, names, {}, help};
+  row.take = [](http_options&, std::string_view) {};
+  row.usual = true;
+  return row;
+}
+
 /// A setting that follows from others: it only travels.
 template <auto Member>
 constexpr http_option derived() {
@@ -202,24 +210,29 @@ constexpr std::array table{
         request, {"-d,--data",
                   "Body to send, as a form; @FILE reads it from a file, or @- from standard input, without its line "
                   "ends; several are joined with &"}),
-    texts<&http_options::data_binary>(request, {"--data-binary", "The same, but @FILE is sent as it is"}),
+    texts<&http_options::data_raw>(request, {"--data-raw", "As -d, but @ has no meaning"}),
+    texts<&http_options::data_binary>(request, {"--data-binary", "As -d, but @FILE is sent as it is"}),
     texts<&http_options::json>(
         request,
         {"--json", "Body to send, said to be JSON and not checked; @FILE reads it from a file; several are joined"}),
     checked(text<&settings::body_file>(request, {"--data-file", "File to send as the body, read while it is sent"}),
             no_body_file),
-    flag<&http_options::head>(request, {"--head", "Send HEAD; one URL: print the response's header"}),
+    flag<&http_options::head>(request, {"-I,--head", "Send HEAD; one URL: print the response's header"}),
     text<&http_options::user>(request,
                               {"-u,--user", "user:password for Basic authentication, for the URL's own host alone"}),
+    text<&http_options::bearer>(request, {"--oauth2-bearer", "Bearer token, for the URL's own host alone"}),
+    text<&http_options::user_agent>(request, {"-A,--user-agent", "User-Agent to send"}),
+    text<&http_options::referer>(request, {"-e,--referer", "Referer to send"}),
     texts<&http_options::cookies>(
-        request, {"--cookie",
+        request, {"-b,--cookie",
                   "Cookies to send: 'name=value; ...', or a file of them in the Netscape format, to which those that "
                   "servers set are added in memory ('' for an empty one); may be repeated"}),
     text<&http_options::cookie_jar>(
-        request, {"--cookie-jar",
+        request, {"-c,--cookie-jar",
                   "Keep the cookies that servers set, and write them to this file in the end; - for standard output"}),
 
-    checked(duration<&settings::timeout_ms>(exchange, {"--timeout", "Limit for each URL, redirects included"}),
+    checked(duration<&settings::timeout_ms>(exchange,
+                                            {"-m,--timeout,--max-time", "Limit for each URL, redirects included"}),
             no_timeout),
     checked(duration<&settings::connect_timeout_ms>(
                 exchange, {"--connect-timeout", "Limit for look-up, connection and TLS handshake"}),
@@ -227,13 +240,14 @@ constexpr std::array table{
     checked(
         duration<&settings::idle_timeout_ms>(exchange, {"--idle-timeout", "Limit for the time in which no byte moves"}),
         no_idle_timeout),
-    count<&settings::max_redirects, 0, 1000>(exchange, {"--max-redirects", "Redirects to follow; 0 for none"}),
+    count<&settings::max_redirects, 0, 1000>(exchange,
+                                             {"--max-redirects,--max-redirs", "Redirects to follow; 0 for none"}),
     http_option{exchange, "--no-redirects", "", "Follow none: a redirect is the response", false, "--max-redirects",
                 take_no_redirects},
     flag<&settings::decode_content, false>(exchange, {"--raw", "Ask for no compression, and decode nothing"}),
     http_option{exchange, "--compressed", "", "Ask for compression and undo it, which is the default", false, "--raw",
                 [](http_options&, std::string_view) {}},
-    size<&settings::max_body_bytes>(exchange, {"--max-bytes", "Largest body accepted, such as 10MiB"}),
+    size<&settings::max_body_bytes>(exchange, {"--max-bytes,--max-filesize", "Largest body accepted, such as 10MiB"}),
     size<&settings::max_header_bytes>(exchange,
                                       {"--max-header-bytes", "Largest response header accepted, such as 1MiB"}),
     count<&settings::max_header_count, 1, UINT64_MAX>(
@@ -250,7 +264,7 @@ constexpr std::array table{
                    "repeated"}),
     taking(any_text<&settings::proxy>(
                exchange,
-               {"--proxy",
+               {"-x,--proxy",
                 "[SCHEME://][user:password@]HOST[:PORT], by http, https, socks5 or socks5h; '' for none; without it, "
                 "http_proxy, https_proxy, all_proxy and no_proxy of the environment are read as curl reads them"}),
            take_proxy),
@@ -263,7 +277,7 @@ constexpr std::array table{
     file<&settings::ca_file>(exchange, {"--cacert", "PEM file of the issuers to trust, instead of the system's"}),
     file<&settings::certificate_file>(
         exchange,
-        {"--cert", "PEM file of the client certificate, for servers that ask for one; a proxy never gets it"}),
+        {"-E,--cert", "PEM file of the client certificate, for servers that ask for one; a proxy never gets it"}),
     checked(text<&settings::key_file>(exchange, {"--key", "PEM file of its key, if that is not in the same file"}),
             key_without_certificate),
     flag<&settings::verify_proxy_tls, false>(exchange,
@@ -275,6 +289,12 @@ constexpr std::array table{
     flag<&settings::keep_body>(output, {"--with-bodies", "Put the body into the record, as text or base64"}),
     flag<&settings::keep_timings>(output,
                                   {"--timings", "Put what each phase took, and bytes on the wire, into the record"}),
+
+    usual("-L,--location", "Follow redirects"),
+    usual("-S,--show-error", "Say what went wrong"),
+    usual("-N,--no-buffer", "Write to whoever reads along as it comes"),
+    usual("-g,--globoff", "Take brackets and braces in URLs as they are"),
+    usual("--http1.1", "Use HTTP/1.1"),
 
     derived<&settings::authorization>(),
     derived<&settings::use_cookies>(),

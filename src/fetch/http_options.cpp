@@ -15,6 +15,7 @@
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+#include <tuple>
 
 namespace fanout::fetch {
 namespace {
@@ -78,15 +79,21 @@ std::string joined_lines(const std::vector<std::string>& arguments) {
 }
 
 void add_body(const http_options& given, common_request& into) {
-  const int kinds =
-      !given.data.empty() + !given.data_binary.empty() + !given.json.empty() + !given.settings.body_file.empty();
+  const bool form = !given.data.empty() || !given.data_raw.empty();
+  const int kinds = form + !given.data_binary.empty() + !given.json.empty() + !given.settings.body_file.empty();
   if (kinds > 1)
     throw std::invalid_argument("-d, --data-binary, --json and --data-file each give the body; use one of them");
   if (kinds == 1 && given.head)
     throw std::invalid_argument(
         "--head: a HEAD request has no body; leave out -d, --data-binary, --json or --data-file");
-  if (!given.data.empty() || !given.data_binary.empty()) {
-    into.body = given.data.empty() ? joined("--data-binary", given.data_binary, "&") : joined_lines(given.data);
+  if (form) {
+    const std::string raw = fmt::format("{}", fmt::join(given.data_raw, "&"));
+    into.body = joined_lines(given.data);
+    if (!given.data.empty() && !given.data_raw.empty()) into.body += '&';
+    into.body += raw;
+    into.content_type = "application/x-www-form-urlencoded";
+  } else if (!given.data_binary.empty()) {
+    into.body = joined("--data-binary", given.data_binary, "&");
     into.content_type = "application/x-www-form-urlencoded";
   } else if (!given.json.empty()) {
     into.body = joined("--json", given.json, "");
@@ -104,7 +111,13 @@ std::vector<std::string> cookie_files(const http_options& given) {
   return files;
 }
 
-std::string authorization_of(const std::string& user) {
+std::string authorization_of(const http_options& given) {
+  const std::string& user = given.user;
+  try {
+    if (!given.bearer.empty()) return http::bearer_auth(given.bearer);
+  } catch (const error& refused) {
+    throw std::invalid_argument(fmt::format("--oauth2-bearer: {}", refused.what()));
+  }
   if (user.empty()) return {};
   const auto colon = user.find(':');
   if (colon == user.npos)
@@ -150,6 +163,15 @@ common_request request_of(const http_options& given) {
     throw std::invalid_argument(fmt::format("--head asks for HEAD and -X for {}; give one of them", given.method));
   made.method = given.head ? "HEAD" : given.method;
   for (const std::string& line : given.headers) add_header(line, made);
+  for (const auto& [option, name, value] :
+       {std::tuple("-A", "User-Agent", &given.user_agent), std::tuple("-e", "Referer", &given.referer)}) {
+    if (value->empty()) continue;
+    if (std::any_of(value->begin(), value->end(), is_control))
+      throw std::invalid_argument(fmt::format("{}: '{}' contains a control character", option, printable(*value)));
+    if (has_header(made.headers, name))
+      throw std::invalid_argument(fmt::format("{} and -H '{}: ...' both give it; use one of them", option, name));
+    made.headers.emplace_back(name, *value);
+  }
   std::vector<std::string> cookies;
   std::copy_if(given.cookies.begin(), given.cookies.end(), std::back_inserter(cookies),
                [](const std::string& each) { return each.find('=') != each.npos; });
@@ -177,7 +199,9 @@ settings settings_of(const http_options& given, const common_request& common) {
     if (const std::string why = row.refused ? row.refused(given) : std::string(); !why.empty())
       throw std::invalid_argument(fmt::format("{}: {}", row.long_name(), why));
   settings made = given.settings;
-  made.authorization = authorization_of(given.user);
+  if (!given.bearer.empty() && !given.user.empty())
+    throw std::invalid_argument("-u and --oauth2-bearer both say who asks; use one of them");
+  made.authorization = authorization_of(given);
   set_cookies(given, made);
   made.without_headers = common.without;
   check_client(made);

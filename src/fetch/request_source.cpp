@@ -80,17 +80,23 @@ request parse_request(std::string_view line) {
   }
 }
 
+/// Blank lines and comments. No URL begins with #.
+bool says_nothing(std::string_view line) {
+  line = trimmed(line);
+  return line.empty() || line.front() == '#';
+}
+
 /// The lines of a list. What was read and not yet taken lies in one buffer.
 class request_source::line_reader {
  public:
   explicit line_reader(const std::string& path) : file_(path) {}
 
-  /// Whether a line can be had without waiting. A blank one is none: to pass over it here keeps `next` from waiting
-  /// for what follows it.
+  /// Whether a line can be had without waiting. A blank one or a comment is none: to pass over it here keeps `next`
+  /// from waiting for what follows it.
   bool ready() {
     for (;;) {
       if (has_line()) {
-        if (!trimmed(std::string_view(text_).substr(begin_, line_end_ - begin_)).empty()) return true;
+        if (!says_nothing(std::string_view(text_).substr(begin_, line_end_ - begin_))) return true;
         take();
       } else if (ended_ || !file_.readable_now()) {
         return ended_;
@@ -100,7 +106,7 @@ class request_source::line_reader {
     }
   }
 
-  /// The next line that is not blank, without its end; empty at the end of the list.
+  /// The next line that says something, without its end; empty at the end of the list.
   std::optional<std::string_view> next() {
     for (;;) {
       while (!has_line() && !ended_) read();
@@ -108,7 +114,7 @@ class request_source::line_reader {
         if (begin_ == text_.size()) return std::nullopt;
         line_end_ = text_.size();  // the last line has no end
       }
-      if (const auto line = take(); !trimmed(line).empty()) return line;
+      if (const auto line = take(); !says_nothing(line)) return line;
     }
   }
 

@@ -29,7 +29,7 @@ std::optional<quantity> split(std::string_view text) {
 
 std::optional<double> milliseconds_of(std::string_view unit) {
   if (unit == "ms") return 1.0;
-  if (unit == "s") return 1e3;
+  if (unit == "s" || unit.empty()) return 1e3;
   if (unit == "m" || unit == "min") return 60e3;
   if (unit == "h") return 3600e3;
   return std::nullopt;
@@ -54,11 +54,10 @@ std::optional<double> bytes_of(std::string_view unit) {
 std::chrono::milliseconds parse_duration(std::string_view text) {
   constexpr double longest = 1e12;  // some 30 years; a deadline that far fits 64 bits of nanoseconds, and is exact
   const auto parts = split(text);
-  if (parts && parts->unit.empty() && parts->number == 0) return std::chrono::milliseconds(0);
   const auto unit = parts ? milliseconds_of(parts->unit) : std::nullopt;
   if (!unit)
     throw std::invalid_argument(
-        fmt::format("'{}' is not a duration; use a number with ms, s, m or h, such as 400ms", text));
+        fmt::format("'{}' is not a duration; use a number of seconds, or one with ms, s, m or h, such as 400ms", text));
   const double exact = parts->number * *unit;
   if (exact > longest) return std::chrono::milliseconds(static_cast<std::int64_t>(longest));
   const double whole = std::round(exact);

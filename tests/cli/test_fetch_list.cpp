@@ -18,7 +18,7 @@ using fanout_test::read_file;
 using fanout_test::temporary_directory;
 using ::testing::HasSubstr;
 
-constexpr int listed = 1000;
+constexpr int urls_in_list = 1000;
 
 std::size_t size_of(int index) {
   if (index % 250 == 100) return 1 << 20;
@@ -33,13 +33,13 @@ class fetch_list : public ::testing::TestWithParam<const char*> {
     files_ = std::make_unique<temporary_directory>();
     std::mt19937_64 generator(1);
     std::string list;
-    for (int i = 0; i < listed; ++i) {
+    for (int i = 0; i < urls_in_list; ++i) {
       std::string bytes(size_of(i), '\0');
       for (char& each : bytes) each = static_cast<char>(generator());
       files_->write(std::to_string(i), bytes);
     }
     server_ = std::make_unique<nginx>(files_->path());
-    for (int i = 0; i < listed; ++i) list += server_->url("/" + std::to_string(i)) + "\n";
+    for (int i = 0; i < urls_in_list; ++i) list += server_->url("/" + std::to_string(i)) + "\n";
     files_->write("list", list);
   }
   static void TearDownTestSuite() {
@@ -61,11 +61,11 @@ TEST_P(fetch_list, a_thousand_urls_come_back_whole) {
   EXPECT_EQ(result.status, 0) << result.errors;
   EXPECT_THAT(result.errors, HasSubstr("1000 fetched, 0 failed"));
   const auto all = records(result.output);
-  ASSERT_EQ(all.size(), std::size_t{listed});
+  ASSERT_EQ(all.size(), std::size_t{urls_in_list});
   std::uint64_t bytes = 0;
   for (const auto& [index, record] : all) {
     const int number = static_cast<int>(index);
-    ASSERT_LT(number, listed);
+    ASSERT_LT(number, urls_in_list);
     EXPECT_EQ(text_of(record, "url"), server_->url("/" + std::to_string(number)));
     EXPECT_EQ(number_of(record, "status"), 200u);
     EXPECT_EQ(number_of(record, "bytes"), size_of(number));
@@ -74,9 +74,9 @@ TEST_P(fetch_list, a_thousand_urls_come_back_whole) {
     EXPECT_TRUE(read_file(bodies + text_of(record, "file")) == read_file(*files_ / std::to_string(number))) << number;
     bytes += size_of(number);
   }
-  EXPECT_EQ(fanout::test::count_entries(bodies.c_str()), std::size_t{listed});
+  EXPECT_EQ(fanout::test::count_entries(bodies.c_str()), std::size_t{urls_in_list});
   const json::object summary = json::parse(read_file(here / "summary")).as_object();
-  EXPECT_EQ(number_of(summary, "tasks"), std::uint64_t{listed});
+  EXPECT_EQ(number_of(summary, "tasks"), std::uint64_t{urls_in_list});
   EXPECT_EQ(number_of(summary, "bytes"), bytes);
 }
 

@@ -208,9 +208,9 @@ TEST_F(fetch_output, a_file_that_was_there_stays_where_nothing_whole_replaces_it
   const std::string file = directory_.write("file", "before");
   const std::string empty = directory_.write("empty", "");
   const std::vector<std::vector<std::string>> failing{
-      {"http://127.0.0.1:1/"},          // refused
-      {"http://nowhere.invalid/"},      // no such host
-      {"http://["},                     // no URL
+      {"http://127.0.0.1:1/"},                        // refused
+      {"http://nowhere.invalid/"},                    // no such host
+      {"http://["},                                   // no URL
       {origin_.url("/truncate?bytes=5&length=100")},  // a body that is cut
       {origin_.url("/reset")},
       {"-i", empty},

@@ -134,6 +134,28 @@ TEST_F(fetch_request, lists_keep_their_own_bodies_and_types) {
   EXPECT_EQ(header(sent(2), "Content-Type"), "text/own");
 }
 
+TEST_F(fetch_request, options_by_the_names_that_curl_has_for_them) {
+  const auto sent = echoed({"-L", "-S", "-N", "-g", "--http1.1", "-m", "5", "--max-redirs", "3", "-A", "me/1", "-e",
+                            "http://from/", "-b", "a=1", "--data-raw", "@x"});
+  EXPECT_EQ(header(sent, "User-Agent"), "me/1");
+  EXPECT_EQ(header(sent, "Referer"), "http://from/");
+  EXPECT_EQ(header(sent, "Cookie"), "a=1");
+  EXPECT_EQ(text_of(sent, "body"), "@x");
+  EXPECT_THAT(fetch({"-I", origin_.url("/bytes/7")}).output, HasSubstr("content-length: 7"));
+}
+
+// As curl reads it; what is no host is none.
+TEST_F(fetch_request, urls_without_a_scheme_are_http) {
+  const std::string rest = origin_.url("/bytes/7").substr(std::string("http://").size());
+  EXPECT_EQ(fetch({rest}).output.size(), 7u);
+  EXPECT_EQ(fetch({"localhost" + rest.substr(rest.find(':'))}).output.size(), 7u);
+  const ended listed = fetch({"-i", "-"}, "# a comment\n\n" + rest + "\n  # another\n{\"url\":\"" + rest + "\"}\n");
+  EXPECT_EQ(records(listed.output).size(), 2u);
+  EXPECT_EQ(listed.status, 0) << listed.errors;
+  for (const char* none : {"/bytes/7", "//", "?a", "mailto:me", "file:///etc/passwd", "javascript:x"})
+    EXPECT_THAT(fetch({"-s", "sync", none}).errors, HasSubstr("invalid_request")) << none;
+}
+
 // Everything here is known to worker processes as well.
 class fetch_from_nginx : public ::testing::TestWithParam<const char*> {
  protected:

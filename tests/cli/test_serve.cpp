@@ -115,7 +115,8 @@ TEST(serve, wrong_options_are_named_with_what_is_accepted) {
   EXPECT_THAT(refused({"serve", "--bogus"}), AllOf(HasSubstr("'--bogus'"), HasSubstr("--latency")));
   EXPECT_THAT(refused({"serve", "more"}), AllOf(HasSubstr("'more'"), HasSubstr("--latency")));
   EXPECT_THAT(refused({"serve", "--port", "70000"}), HasSubstr("--port: '70000' is not a number from 0 to 65535"));
-  EXPECT_THAT(refused({"serve", "--latency", "4x"}), HasSubstr("--latency: '4x' is not a duration; use a number with"));
+  EXPECT_THAT(refused({"serve", "--latency", "4x"}),
+              HasSubstr("--latency: '4x' is not a duration; use a number of seconds"));
   EXPECT_THAT(refused({"serve", "--latency"}), HasSubstr("--latency"));
   EXPECT_THAT(refused({"serve", "--address", "nowhere"}), AllOf(HasSubstr("--address"), HasSubstr("'nowhere'")));
   EXPECT_THAT(refused({"serve", "--cert", "x"}), HasSubstr("--cert requires"));

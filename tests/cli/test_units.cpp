@@ -26,7 +26,8 @@ TEST(option_units, options_name_themselves_in_errors) {
     }
     return "accepted " + std::to_string(latency.count()) + " " + std::to_string(size) + " " + std::to_string(count);
   };
-  EXPECT_EQ(message({"4x", "-l"}), "--latency: '4x' is not a duration; use a number with ms, s, m or h, such as 400ms");
+  EXPECT_EQ(message({"4x", "-l"}),
+            "--latency: '4x' is not a duration; use a number of seconds, or one with ms, s, m or h, such as 400ms");
   EXPECT_THAT(message({"--size=x"}), HasSubstr("--size: 'x' is not a size"));
   EXPECT_EQ(message({"--count=0"}), "--count: '0' is not a number from 1 to 9");
   EXPECT_EQ(message({"--count=3", "--size=1KiB", "--latency=2s"}), "accepted 2000 1024 3");

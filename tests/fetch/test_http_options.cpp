@@ -147,6 +147,27 @@ TEST(http_options, what_all_requests_have) {
   EXPECT_FALSE(reads_standard_input(given({{"--json", "@file"}})));
 }
 
+TEST(http_options, what_people_have_typed_for_years) {
+  const common_request made = request_of(given({{"--data", "a=1"},
+                                                {"--data-raw", "@b"},
+                                                {"--data-raw", "c"},
+                                                {"--user-agent", "me/1"},
+                                                {"--referer", "http://from/"}}));
+  EXPECT_EQ(made.body, "a=1&@b&c");
+  EXPECT_THAT(made.headers, ElementsAre(Pair("User-Agent", "me/1"), Pair("Referer", "http://from/")));
+  EXPECT_EQ(settings_for(given({{"--oauth2-bearer", "token"}})).authorization, "Bearer token");
+  EXPECT_THAT(refusal_of([] { settings_for(given({{"--oauth2-bearer", "to ken"}})); }), HasSubstr("--oauth2-bearer: "));
+  EXPECT_THAT(refusal_of([] { settings_for(given({{"--oauth2-bearer", "t"}, {"--user", "a:b"}})); }),
+              HasSubstr("use one of them"));
+  EXPECT_THAT(refusal_of([] { request_of(given({{"--user-agent", "a"}, {"--header", "user-agent: b"}})); }),
+              HasSubstr("-A and -H"));
+  EXPECT_THAT(refusal_of([] { request_of(given({{"--referer", "a\nb"}})); }), HasSubstr("control character"));
+  for (const char* usual : {"--location", "--show-error", "--no-buffer", "--globoff", "--http1.1"}) {
+    EXPECT_TRUE(row_of(usual).usual) << usual;
+    EXPECT_EQ(settings_for(given({{usual, ""}})), settings_for(given({}))) << usual;
+  }
+}
+
 TEST(http_options, settings_that_follow_from_several) {
   EXPECT_EQ(settings_for(given({})).authorization, "");
   EXPECT_EQ(settings_for(given({{"--user", "me:secret"}})).authorization, "Basic bWU6c2VjcmV0");

@@ -31,6 +31,8 @@ TEST(units, durations) {
   EXPECT_EQ(parse_duration("1.5min"), 90s);
   EXPECT_EQ(parse_duration("1h"), 1h);
   EXPECT_EQ(parse_duration("0"), 0ms);
+  EXPECT_EQ(parse_duration("5"), 5s);  // as everywhere
+  EXPECT_EQ(parse_duration("0.25"), 250ms);
   EXPECT_EQ(parse_duration("0s"), 0ms);
   for (const char* text : {"99999999h", "99999999999999999999h", "1000000000000ms", "1000000000000.5ms"})
     EXPECT_EQ(parse_duration(text), 1'000'000'000'000ms) << "the longest: " << text;
@@ -38,9 +40,9 @@ TEST(units, durations) {
 
 TEST(units, what_is_no_duration) {
   EXPECT_EQ(refusal_of([] { parse_duration("4x"); }),
-            "'4x' is not a duration; use a number with ms, s, m or h, such as 400ms");
+            "'4x' is not a duration; use a number of seconds, or one with ms, s, m or h, such as 400ms");
   for (const char* text :
-       {"", "5", "s", "-1s", "+1s", " 1s", "1 s", "1s ", "1e3s", "inf", "nan", "0x1s", "1d", "1S", "1ms1"})
+       {"", "s", "-1s", "+1s", " 1s", "1 s", "1s ", "1e3s", "inf", "nan", "0x1s", "1d", "1S", "1ms1"})
     EXPECT_THAT(refusal_of([&] { parse_duration(text); }), HasSubstr("is not a duration")) << text;
   EXPECT_THAT(refusal_of([] { parse_duration("0.5ms"); }), HasSubstr("whole number of milliseconds"));
 }

@@ -22,9 +22,13 @@ struct http_options {
   std::vector<std::string> headers;  ///< 'Name: value', 'Name;' for one without a value, 'Name:' for none
   bool head = false;
   std::vector<std::string> data;         ///< `-d`
+  std::vector<std::string> data_raw;     ///< the same, but @ has no meaning
   std::vector<std::string> data_binary;  ///< the same, but files are sent as they are
   std::vector<std::string> json;
-  std::string user;                  ///< "user:password"
+  std::string user;    ///< "user:password"
+  std::string bearer;  ///< the token
+  std::string user_agent;
+  std::string referer;
   std::vector<std::string> cookies;  ///< 'name=value; ...', or a file
   std::string cookie_jar;            ///< the file cookies are saved in; "-" for standard output
 };
@@ -38,7 +42,8 @@ enum class option_group { request, exchange, output };
 
 struct http_option {
   option_group group = option_group::exchange;
-  std::string_view names;       ///< "-k,--insecure", the long one last; empty: no option sets it directly
+  std::string_view
+      names;  ///< "-k,--insecure", the long one it is called by before others; empty: no option sets it directly
   std::string_view value_name;  ///< "DURATION"; empty: it takes no value
   std::string_view help;
   bool repeated = false;           ///< given several times, all count
@@ -54,7 +59,13 @@ struct http_option {
   void (*save)(const fetch::settings& from, std::string& bytes) = nullptr;
   std::size_t (*load)(fetch::settings& into, std::string_view bytes) = nullptr;  ///< returns how many bytes it read
 
-  std::string_view long_name() const { return names.substr(names.rfind(',') + 1); }
+  bool usual = false;  ///< it says what is so anyway: accepted, and not explained
+
+  /// The one it is called by in messages.
+  std::string_view long_name() const {
+    const auto begin = names.find("--");
+    return begin == names.npos ? std::string_view() : names.substr(begin, names.find(',', begin) - begin);
+  }
 };
 
 /// In the order in which they are explained.
