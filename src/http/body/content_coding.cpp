@@ -205,12 +205,6 @@ class stacked_decoder final : public decoder {
   std::string_view pending_;
 };
 
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 }  // namespace
 
 std::unique_ptr<decoder> make_decoder(std::string_view coding) {

@@ -17,16 +17,6 @@ bool is_digit(char c) noexcept {
   return c >= '0' && c <= '9';
 }
 
-bool is_blank(char c) noexcept {
-  return c == ' ' || c == '\t';
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 /// Cuts what precedes the next `mark` off the front of `rest`.
 std::string_view cut(std::string_view& rest, char mark) noexcept {
   const std::size_t end = std::min(rest.find(mark), rest.size());

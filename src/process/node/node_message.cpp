@@ -220,7 +220,7 @@ std::string encode_inputs(node_header header, std::uint64_t first_index, const e
     std::uint32_t end = 0;
     for (std::uint32_t i = from; i < to; ++i) out.u32(end += static_cast<std::uint32_t>(inputs[i].size()));
   }
-  bytes.append(inputs[from].data(), inputs.bytes(from, to));
+  bytes += inputs.all().substr(inputs.bytes(0, from), inputs.bytes(from, to));
   return bytes;
 }
 

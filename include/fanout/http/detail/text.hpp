@@ -35,6 +35,13 @@ constexpr bool is_token(std::string_view text) noexcept {
   return !text.empty();
 }
 
+/// Without the blanks and tabs around it: OWS of RFC 9110 section 5.6.3.
+constexpr std::string_view trimmed(std::string_view text) noexcept {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
 /// `text` for a message: at most 200 bytes, everything but printable ASCII as \xHH.
 std::string printable(std::string_view text);
 
