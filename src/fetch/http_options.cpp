@@ -82,10 +82,11 @@ void add_body(const http_options& given, common_request& into) {
   const bool form = !given.data.empty() || !given.data_raw.empty();
   const int kinds = form + !given.data_binary.empty() + !given.json.empty() + !given.settings.body_file.empty();
   if (kinds > 1)
-    throw std::invalid_argument("-d, --data-binary, --json and --data-file each give the body; use one of them");
+    throw std::invalid_argument(
+        "-d and --data-raw, --data-binary, --json and --data-file each give the body; use one of them");
   if (kinds == 1 && given.head)
     throw std::invalid_argument(
-        "--head: a HEAD request has no body; leave out -d, --data-binary, --json or --data-file");
+        "--head: a HEAD request has no body; leave out -d, --data-raw, --data-binary, --json or --data-file");
   if (form) {
     const std::string raw = fmt::format("{}", fmt::join(given.data_raw, "&"));
     into.body = joined_lines(given.data);
