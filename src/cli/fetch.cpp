@@ -165,6 +165,8 @@ int run_fetch(const fetch_options& given) {
     summary->close();
   }
   if (!given.quiet && !one_page) tell(summary_text(cost, counts));
+  if (const std::string part = given.destination + ".part"; cost.stopped && access(part.c_str(), F_OK) == 0)
+    tell(fmt::format("fanout fetch: {} stays as it was; the records so far are in {}\n", given.destination, part));
   if (job.how.interrupt->level() > 0) return interrupted;
   return counts.failed == 0 ? ok : some_failed;
 }

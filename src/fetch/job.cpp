@@ -99,7 +99,7 @@ job_report job::run(request_input& source) const {
   if (on_progress) own.on_progress = [&](const progress& now) { on_progress(now, done.counts); };
   done.cost = fanout::run(own, remote<exchange>.with(with), *held, all_sinks(sinks, to, done.counts));
   to.finish();
-  for (sink* each : sinks) each->close();
+  for (sink* each : sinks) done.cost.stopped ? each->close_stopped() : each->close();
   if (jar) fetch::save_cookies(*jar, save_cookies);
   return done;
 }

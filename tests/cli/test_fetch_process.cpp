@@ -5,6 +5,7 @@
 
 #include "cli/fetch_support.hpp"
 #include "support/sanitized.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -96,6 +97,24 @@ TEST_P(fetch_process, a_signal_while_it_waits_for_input_ends_it) {
 }
 
 const std::size_t loops = std::min(fanout::available_cores(), 4u);
+
+// What was fetched by then is not the whole list, so it replaces nothing; where nothing was, it is kept under its name.
+TEST_P(fetch_process, a_list_that_is_interrupted_leaves_the_file_that_was_there) {
+  const fanout_test::temporary_directory directory;
+  for (const bool there : {true, false}) {
+    const std::string file = there ? directory.write("there", "before") : directory / "new";
+    child fetching(tool, {"fetch", "-q", "-s", GetParam().name, "-o", file});
+    fetching.write_input(origin_.url("/bytes/5") + "\n");  // and standard input stays open
+    while (origin_.statistics().requests == (there ? 0u : 1u)) std::this_thread::yield();
+    fetching.signal(SIGINT);
+    EXPECT_EQ(fetching.wait(), 130);
+    EXPECT_EQ(fanout_test::read_file(there ? file + ".part" : file).find("{\"index\":0"), 0u);
+    if (there) {
+      EXPECT_EQ(fanout_test::read_file(file), "before");
+      EXPECT_THAT(fetching.rest_of_errors(), HasSubstr(file + " stays as it was"));
+    }
+  }
+}
 
 INSTANTIATE_TEST_SUITE_P(shapes, fetch_process,
                          ::testing::Values(seen_shape{"sync", 1, 1, 0}, seen_shape{"async:8", 8, 1, 0},

@@ -44,9 +44,12 @@ class sink {
   virtual void take(finished& each, writer& to) = 0;
   /// Called once, after the writer has done all that it was handed. Not called when the job fails.
   virtual void close() {}
+  /// Instead of `close` where the job was stopped before its source ended: what was taken is not all.
+  virtual void close_stopped() { close(); }
 };
 
-/// Each record as a line of JSON (record_text.hpp). A file stays what it was where there was no request.
+/// Each record as a line of JSON (record_text.hpp). A file stays what it was where there was no request,
+/// and where the job was stopped.
 class json_lines final : public sink {
  public:
   explicit json_lines(output to, json_fields with = {.headers = false, .body = false})
@@ -56,6 +59,7 @@ class json_lines final : public sink {
   bool wants_headers() const override { return with_.headers; }
   void take(finished& each, writer& to) override;
   void close() override { any_ || !to_.replaces() ? to_.close() : to_.abandon(); }
+  void close_stopped() override { to_.replaces() ? to_.abandon() : to_.close(); }
 
  private:
   output to_;
@@ -69,6 +73,7 @@ class readable_lines final : public sink {
   explicit readable_lines(output to) : to_(std::move(to)) {}
   void take(finished& each, writer& to) override;
   void close() override { any_ || !to_.replaces() ? to_.close() : to_.abandon(); }
+  void close_stopped() override { to_.replaces() ? to_.abandon() : to_.close(); }
 
  private:
   output to_;
