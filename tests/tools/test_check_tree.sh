@@ -12,8 +12,13 @@ failures=0
 expect() {  # label, expected status, expected in the output, file, its contents
   local printed status=0
   rm -rf "${tree:?}"/*
-  mkdir -p "$tree/src/core" "$tree/docs" "$tree/fuzz/corpus/x"
+  mkdir -p "$tree/src/core" "$tree/src/core/deep" "$tree/include/fanout/core" "$tree/tests/core" "$tree/docs" \
+    "$tree/tools" "$tree/fuzz/corpus/x"
   printf 'add_library(x core/listed.cpp)\n' >"$tree/src/CMakeLists.txt"
+  printf 'add_executable(x core/test_listed.cpp core/test_named.cpp)\n' >"$tree/tests/CMakeLists.txt"
+  printf 'int y;\n' >"$tree/tests/core/test_listed.cpp"
+  printf '# Why each has none.\ncore/reasoned: declarations only\n' >"$tree/tools/units-without-test"
+  printf 'int r;\n' >"$tree/include/fanout/core/reasoned.hpp"
   printf '%b' "$5" >"$tree/$4"
   printed=$("$check" "$tree" 2>&1) || status=$?
   if [[ $status -ne $2 || $printed != *"$3"* || ($2 -eq 0 && -z $3 && -n $printed) ]]; then
@@ -33,6 +38,14 @@ expect "carriage return" 1 'docs/a.md:1:'                     docs/a.md 'x\r\n'
 expect "a tab"           1 'src/core/listed.cpp:1:'           src/core/listed.cpp '\tint x;\n'
 expect "built by nobody" 1 'src/core/other.cpp:1:'            src/core/other.cpp 'int x;\n'
 expect "fuzzed by nobody" 1 'fuzz/other.cpp:1:'               fuzz/other.cpp 'int x;\n'
+expect "a unit's test"   0 ''                                 tests/core/test_named.cpp 'int x;\n'
+expect "no test, source" 1 'core/deep_one: a unit without'    src/core/deep/deep_one.hpp 'int x;\n'
+expect "no test, header" 1 'core/other: a unit without'       include/fanout/core/other.hpp 'int x;\n'
+expect "stale, a test"   1 'core/listed: not a unit without'  tools/units-without-test \
+  'core/reasoned: declarations only\ncore/listed: because\n'
+expect "stale, no unit"  1 'core/gone: not a unit without'    tools/units-without-test \
+  'core/reasoned: declarations only\ncore/gone: because\n'
+expect "no reason"       1 'units-without-test:1:'            tools/units-without-test 'core/reasoned\n'
 expect "a seed"          0 ''                                 fuzz/corpus/x/seed 'x \r\n'
 
 [[ $failures -eq 0 ]]
