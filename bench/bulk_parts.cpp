@@ -1,0 +1,170 @@
+#include <fanout/fetch/host_scheduler.hpp>
+
+#include <fmt/format.h>
+
+#include <sys/resource.h>
+#include <time.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <deque>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// \file
+/// Parts of bulk fetch, each alone: `bench_bulk_parts PART`. A line of JSON with what was measured;
+/// bench/bulk_figures.py reads it.
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+namespace fetch = fanout::fetch;
+
+double seconds_since(clock_type::time_point begin) {
+  return std::chrono::duration<double>(clock_type::now() - begin).count();
+}
+
+/// Of CPU, so that neighbours on the machine count less.
+double cpu_seconds() {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
+}
+
+std::uint64_t peak_bytes() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return static_cast<std::uint64_t>(used.ru_maxrss) * 1024;
+}
+
+std::uint64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t all = 0;
+  std::uint64_t resident = 0;
+  file >> all >> resident;
+  return resident * 4096;
+}
+
+/// 1 million hosts with 10 URLs each and a delay of 1 s (0.5 to 1.5, so that their order changes), which the clock of
+/// this program jumps over: time of a pick, of an add, and memory of a host that has nothing queued and waits for its
+/// delay.
+int scheduler(bool shuffled) {
+  constexpr std::uint64_t hosts = 1'000'000;
+  constexpr std::uint64_t each = 10;
+  const auto before = resident_bytes();
+  fetch::host_scheduler queue(
+      {.per_host = 1, .host_delay = 1s, .host_memory = 64 * 1024, .memory = std::size_t{2} << 30});
+  std::string host;
+  std::string url;
+  const double added_from = cpu_seconds();
+  for (std::uint64_t i = 0; i < hosts * each; ++i) {
+    host.clear();
+    const std::uint64_t number = shuffled ? i * (20 * (i / hosts) + 611'953) % hosts : i % hosts;
+    fmt::format_to(std::back_inserter(host), "www.site-{}.example", number);
+    url.clear();
+    fmt::format_to(std::back_inserter(url), "http://{}/page/{}", host, i / hosts);
+    queue.add(host, url, i);
+  }
+  const double add_s = cpu_seconds() - added_from;
+  for (std::uint64_t i = 0; shuffled && i < hosts; ++i)
+    queue.limit_host(fmt::format("www.site-{}.example", i), 1, 500ms + std::chrono::microseconds(i * 7919 % 1'000'000));
+  fetch::host_scheduler::item next;
+  fetch::host_scheduler::clock::time_point now{};
+  std::uint64_t picks = 0;
+  std::uint64_t waits = 0;
+  const double picked_from = cpu_seconds();
+  while (queue.statistics().queued != 0) {
+    const auto step = queue.next(now, next);
+    if (step.taken) {
+      queue.done(next);
+      ++picks;
+      now += 100ns;  // 10 million a second
+    } else {
+      now = step.until;
+      ++waits;
+    }
+  }
+  const double pick_s = cpu_seconds() - picked_from;
+  if (picks != hosts * each) {
+    fmt::print(stderr, "{} picks of {}\n", picks, hosts * each);
+    return 1;
+  }
+  // Memory: the same hosts, one URL each, taken and ended, their delays not over.
+  queue = fetch::host_scheduler();
+  fetch::host_scheduler idle({.per_host = 1, .host_delay = 24h});
+  const auto empty = resident_bytes();
+  for (std::uint64_t i = 0; i < hosts; ++i) {
+    host.clear();
+    fmt::format_to(std::back_inserter(host), "www.site-{}.example", i);
+    idle.add(host, "http://x/", i);
+    if (!idle.next(now, next).taken) return 1;
+    idle.done(next);
+  }
+  const auto statistics = idle.statistics();
+  if (statistics.hosts != hosts || statistics.queued != 0) return 1;
+  fmt::print(
+      "{{\"pick_us\":{:.3f},\"add_us\":{:.3f},\"waits\":{},\"idle_host_bytes\":{:.1f},\"idle_host_rss_bytes\":{:.1f},"
+      "\"rss_before\":{}}}\n",
+      pick_s * 1e6 / static_cast<double>(picks), add_s * 1e6 / static_cast<double>(picks), waits,
+      static_cast<double>(statistics.memory) / hosts, static_cast<double>(resident_bytes() - empty) / hosts, before);
+  return 0;
+}
+
+/// A list whose first 2 million lines are one host, then 1,000 hosts with 1,000 lines each, in turn. Fetches take 100
+/// ms of the clock of this program, one in flight for each host. How many of the 1,000 are kept busy, and the peak
+/// memory.
+int sorted_list() {
+  constexpr std::uint64_t large = 2'000'000;
+  constexpr std::uint64_t hosts = 1'000;
+  constexpr std::uint64_t each = 1'000;
+  fetch::host_scheduler queue({.per_host = 1, .ready_hosts = hosts});
+  std::string host;
+  std::string url;
+  std::uint64_t line = 0;
+  fetch::host_scheduler::item next;
+  fetch::host_scheduler::clock::time_point now{};
+  std::deque<std::pair<fetch::host_scheduler::clock::time_point, fetch::host_scheduler::item>> in_flight;
+  std::uint64_t ended_of_hosts = 0;
+  std::uint64_t disk = 0;
+  double busy = 0;
+  const auto begin = clock_type::now();
+  while (ended_of_hosts < hosts * each) {
+    for (; queue.wants_more() && line < large + hosts * each; ++line) {
+      host.clear();
+      if (line < large)
+        host = "large.example";
+      else
+        fmt::format_to(std::back_inserter(host), "small-{}.example", (line - large) % hosts);
+      url.clear();
+      fmt::format_to(std::back_inserter(url), "http://{}/page/{}", host, line);
+      queue.add(host, url, line);
+    }
+    while (queue.next(now, next).taken) in_flight.emplace_back(now + 100ms, next);
+    disk = std::max(disk, queue.statistics().bytes_on_disk);
+    const auto until = in_flight.front().first;
+    busy += static_cast<double>(in_flight.size()) * std::chrono::duration<double>(until - now).count();
+    now = until;
+    for (; !in_flight.empty() && in_flight.front().first <= now; in_flight.pop_front()) {
+      if (in_flight.front().second.host != "large.example") ++ended_of_hosts;
+      queue.done(in_flight.front().second);
+    }
+  }
+  const double took = std::chrono::duration<double>(now.time_since_epoch()).count();
+  fmt::print("{{\"hosts_busy\":{:.1f},\"of\":{},\"peak_bytes\":{},\"disk_bytes\":{},\"seconds\":{:.2f}}}\n",
+             busy / took, hosts + 1, peak_bytes(), disk, seconds_since(begin));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view part = argc == 2 ? argv[1] : "";
+  if (part == "scheduler") return scheduler(false);
+  if (part == "scheduler_shuffled") return scheduler(true);
+  if (part == "sorted_list") return sorted_list();
+  fmt::print(stderr, "usage: bench_bulk_parts scheduler|scheduler_shuffled|sorted_list\n");
+  return 2;
+}
