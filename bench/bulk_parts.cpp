@@ -1,4 +1,5 @@
 #include <fanout/fetch/host_scheduler.hpp>
+#include <fanout/fetch/journal.hpp>
 
 #include <fmt/format.h>
 
@@ -158,13 +159,46 @@ int sorted_list() {
   return 0;
 }
 
+/// 10 million records done out of a window of 1,000, on a real disk: CPU and bytes of each, and the time to read them
+/// back.
+int journal_of(const std::string& path) {
+  constexpr std::uint64_t records = 10'000'000;
+  constexpr std::uint64_t window = 1'000;
+  const double from = cpu_seconds();
+  {
+    const fetch::job_identity identity{{"input", "urls.txt"}};
+    fetch::journal done(path, identity, {});
+    std::vector<std::uint64_t> open;
+    std::uint64_t state = 1;
+    std::uint64_t ended = 0;
+    for (std::uint64_t next = 0; next < records || !open.empty();) {
+      for (; next < records && open.size() < window; ++next) open.push_back(next);
+      state = state * 6364136223846793005U + 1442695040888963407U;
+      std::swap(open[(state >> 33) % open.size()], open.back());
+      done.add(open.back(), {.sink_length = 100 * ++ended});
+      open.pop_back();
+    }
+    done.close();
+  }
+  const double written = cpu_seconds() - from;
+  const auto begin = clock_type::now();
+  const auto read = fetch::read_journal(path);
+  const double read_s = seconds_since(begin);
+  std::remove(path.c_str());
+  if (read.done.size() != records || read.torn != 0) return 1;
+  fmt::print("{{\"write_ns\":{:.1f},\"bytes\":{:.2f},\"resume_s\":{:.3f},\"done_set_bytes\":{}}}\n",
+             written * 1e9 / records, static_cast<double>(read.length) / records, read_s, read.done.memory());
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string_view part = argc == 2 ? argv[1] : "";
   if (part == "scheduler") return scheduler(false);
   if (part == "scheduler_shuffled") return scheduler(true);
+  if (part == "journal") return journal_of("bench.journal");
   if (part == "sorted_list") return sorted_list();
-  fmt::print(stderr, "usage: bench_bulk_parts scheduler|scheduler_shuffled|sorted_list\n");
+  fmt::print(stderr, "usage: bench_bulk_parts scheduler|scheduler_shuffled|sorted_list|journal\n");
   return 2;
 }

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <fanout/fetch/done_set.hpp>
+#include <fanout/fetch/output.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// \file
+/// What of a job is done, on disk, so that a job that was killed goes on where it was.
+namespace fanout::fetch {
+
+/// What makes a job the same job: its input, the options that change its result, its shard. Texts for humans.
+using job_identity = std::vector<std::pair<std::string, std::string>>;
+
+/// What differs, for a message ("shard is 2/8, and was 1/8"); empty: nothing.
+std::string difference(const job_identity& was, const job_identity& is);
+
+/// A file that is no journal, or cannot be read, or does not fit the output beside it.
+class journal_error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// A journal as it was read.
+struct journal_contents {
+  job_identity identity;
+  std::string boot_id;  ///< of the system that began it
+  done_set done;        ///< those that failed included
+  done_set failed;
+  std::uint64_t sink_part = 0;    ///< the file of the sink that was written to (0 if there is but one)
+  std::uint64_t sink_length = 0;  ///< its bytes that belong to what is done
+  std::uint64_t length = 0;       ///< bytes of the journal that are whole
+  std::uint64_t torn = 0;         ///< bytes behind them, which a crash left
+};
+
+/// Reads a journal up to the first block that is not whole. Throws `journal_error`.
+journal_contents read_journal(const std::string& path);
+
+/// Whether the system has not been started anew since: then what was written and not yet synced is there as well.
+bool same_boot(const journal_contents& contents);
+
+/// Cuts a file to the length that its journal knows of: what is behind it belongs to no record, and would be there
+/// twice. Throws `journal_error` where the file is shorter than that: something else has written to it.
+void cut_sink(const std::string& path, std::uint64_t length);
+
+/// Writes down which inputs are done, once their records are on disk.
+///
+/// ```cpp
+/// fetch::journal done("pages.jsonl.journal", identity, {.sync_sink = [&] { ::fdatasync(file); }});
+/// write(file, line);                       // first the record ...
+/// done.add(index, {.sink_length = size});  // ... then that it is there
+/// done.close();
+/// ```
+///
+/// A thread of its own does the rest, once an interval: it syncs the sink, appends a block with the indexes and the
+/// sink's length, and syncs the journal. So a block on disk means that its records are on disk, whenever the power
+/// fails, and a slow disk holds up nobody until a million records wait. A block is a few bytes and CRC-32C: magic,
+/// count, payload size, CRC, sink length, sink part, then the sorted indexes as varints of twice their distance, odd
+/// for those that failed. It takes 1 to 3 bytes a record.
+///
+/// The file appears whole: its header is written under another name and renamed.
+///
+/// Errors: `output_error` names the file; it comes from the constructor, and from any call once the thread has met it.
+/// Thread safety: `add`, `commit` and `close` on one thread at a time. Destroying it without `close` writes what waits
+/// and reports nothing.
+class journal {
+ public:
+  struct options {
+    /// Brings what was written to the sink to disk. Runs on the journal's thread; what it throws is what calls then
+    /// throw.
+    std::function<void()> sync_sink = {};
+    std::chrono::milliseconds interval{1'000};
+  };
+  /// How a record ended, and what the sink was after it.
+  struct entry {
+    std::uint64_t sink_length = 0;
+    std::uint64_t sink_part = 0;
+    bool failed = false;
+  };
+
+  /// A new journal; a file of that name is replaced.
+  journal(const std::string& path, const job_identity& identity, options how);
+  /// Goes on with one that was read, behind what is whole.
+  journal(const std::string& path, const journal_contents& contents, options how);
+  journal(const journal&) = delete;
+  journal& operator=(const journal&) = delete;
+  ~journal();
+
+  /// Bytes of this record, and of all before it, have been written to the sink.
+  void add(std::uint64_t index, entry how);
+  /// Waits until what was added is on disk.
+  void commit();
+  /// The same, and ends. Nothing is added after it.
+  void close();
+
+ private:
+  class implementation;
+  std::unique_ptr<implementation> implementation_;
+};
+
+}  // namespace fanout::fetch

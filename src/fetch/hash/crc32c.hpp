@@ -1,0 +1,11 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace fanout::fetch {
+
+/// CRC-32C (Castagnoli), as RFC 3720, appendix B.4, and ext4 have it. `before` is the value of the bytes in front.
+std::uint32_t crc32c(std::string_view bytes, std::uint32_t before = 0) noexcept;
+
+}  // namespace fanout::fetch
