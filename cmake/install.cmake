@@ -46,6 +46,28 @@ if(TARGET fanout_throw_locations)
 endif()
 if(FANOUT_BUILD_CLI)
   install(TARGETS fanout_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cli)
+  # The tool prints its own man pages and completions; where it cannot run, on another processor, they are left out.
+  set(fanout_texts ${PROJECT_BINARY_DIR}/texts)
+  install(CODE "
+foreach(text \"manual:fanout.1\" \"manual fetch:fanout-fetch.1\" \"manual compare:fanout-compare.1\"
+    \"manual serve:fanout-serve.1\" \"completion bash:fanout\" \"completion zsh:_fanout\" \"completion fish:fanout.fish\")
+  string(REGEX MATCH \"^([^:]*):(.*)$\" whole \"\${text}\")
+  set(file \"${fanout_texts}/\${CMAKE_MATCH_2}\")
+  separate_arguments(arguments UNIX_COMMAND \"\${CMAKE_MATCH_1}\")
+  execute_process(COMMAND \"$<TARGET_FILE:fanout_cli>\" \${arguments} RESULT_VARIABLE failed
+    OUTPUT_VARIABLE printed ERROR_QUIET)
+  file(REMOVE \"\${file}\")
+  if(NOT failed)
+    file(WRITE \"\${file}\" \"\${printed}\")
+  endif()
+endforeach()" COMPONENT cli)
+  foreach(text fanout.1:${CMAKE_INSTALL_MANDIR}/man1 fanout-fetch.1:${CMAKE_INSTALL_MANDIR}/man1
+      fanout-compare.1:${CMAKE_INSTALL_MANDIR}/man1 fanout-serve.1:${CMAKE_INSTALL_MANDIR}/man1
+      fanout:${CMAKE_INSTALL_DATADIR}/bash-completion/completions _fanout:${CMAKE_INSTALL_DATADIR}/zsh/site-functions
+      fanout.fish:${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+    string(REGEX MATCH "^([^:]*):(.*)$" whole ${text})
+    install(FILES ${fanout_texts}/${CMAKE_MATCH_1} DESTINATION ${CMAKE_MATCH_2} COMPONENT cli OPTIONAL)
+  endforeach()
 endif()
 
 foreach(component IN LISTS FANOUT_COMPONENTS)

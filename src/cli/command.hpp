@@ -24,5 +24,7 @@ void add_serve(CLI::App& app, std::function<int()>& chosen);
 
 /// `fanout compare`: the built-in workloads under several shapes.
 void add_compare(CLI::App& app, std::function<int()>& chosen);
+/// `fanout help`, `manual` and `completion`. To be added after the commands they tell of.
+void add_help(CLI::App& app, std::function<int()>& chosen);
 
 }  // namespace fanout::cli

@@ -1,6 +1,7 @@
 #include <fanout/process/init.hpp>
 
 #include "cli/command.hpp"
+#include "cli/command_text.hpp"
 #include "cli/messages.hpp"
 #include "cli/usage.hpp"
 
@@ -38,11 +39,14 @@ int main(int argc, char** argv) {
   init(argc, argv);
   raise_descriptor_limit();
   CLI::App app("Runs the same work under every execution model", "fanout");
-  app.set_version_flag("--version", "fanout " FANOUT_VERSION);
+  cli::use_help_text(app);
+  app.set_version_flag("-V,--version", "fanout " FANOUT_VERSION, "Print the version and exit");
+  app.set_help_flag("-h,--help", "Print this help and exit");
   std::function<int()> chosen;
   cli::add_fetch(app, chosen);
   cli::add_compare(app, chosen);
   cli::add_serve(app, chosen);
+  cli::add_help(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& ended) {
