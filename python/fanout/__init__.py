@@ -1,0 +1,69 @@
+"""The same work under every execution model, and fetching at wire speed.
+
+    import fanout
+
+    pages = fanout.map(fetch, urls, shape="threads:5")        # results in order; the first failure is raised
+    pages = fanout.map(fetch_async, urls, shape="async:64")   # a coroutine function, on asyncio
+    primes = fanout.map(count_primes, xs, shape="processes:4")
+    for out in fanout.as_completed(f, xs, shape="auto"):      # outcomes, as they come
+        print(out.index, out.value if out.ok else out.error)
+
+    with fanout.ProcessPool(4) as pool:                       # concurrent.futures.Executor
+        pool.submit(f, x).result()
+
+Everything else is loaded when it is first used: `import fanout` takes some milliseconds.
+"""
+
+from __future__ import annotations
+
+import typing as _typing
+
+from . import _core
+from ._core import Outcome, available_cores
+from ._errors import CannotStart, Cancelled, Error, RemoteError, TaskTimeout, WorkerDied
+
+if _typing.TYPE_CHECKING:
+    from ._process_pool import ProcessPool
+    from ._run import as_completed, imap, map, run
+
+__version__: str = _core.__version__
+
+_lazy = {
+    "ProcessPool": "_process_pool",
+    "as_completed": "_run",
+    "imap": "_run",
+    "map": "_run",
+    "run": "_run",
+}
+
+__all__ = [
+    "CannotStart",
+    "Cancelled",
+    "Error",
+    "Outcome",
+    "ProcessPool",
+    "RemoteError",
+    "TaskTimeout",
+    "WorkerDied",
+    "__version__",
+    "as_completed",
+    "available_cores",
+    "imap",
+    "map",
+    "run",
+]
+
+
+def __getattr__(name: str) -> object:
+    where = _lazy.get(name)
+    if where is None:
+        raise AttributeError(f"module 'fanout' has no attribute '{name}'")
+    import importlib
+
+    found = getattr(importlib.import_module(f"fanout.{where}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_lazy))

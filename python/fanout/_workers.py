@@ -1,0 +1,45 @@
+"""How worker processes are started."""
+
+from __future__ import annotations
+
+import os
+import sys
+import typing
+
+from ._serialize import dump_function
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Before anything is imported the worker gets the parent's search path: what the parent can import, it can.
+_start = (
+    "import os, sys; sys.path[:] = os.environ.pop('FANOUT_WORKER_PATH').split(os.pathsep); "
+    "from fanout._worker import main; main()"
+)
+
+
+def command() -> list[str]:
+    if not sys.executable:
+        raise RuntimeError("worker processes need a Python interpreter to start, and sys.executable names none")
+    import subprocess
+
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return [sys.executable, *flags, "-c", _start]
+
+
+def settings(
+    initializer: Callable[..., object] | None = None,
+    initargs: tuple[object, ...] = (),
+    environment: dict[str, str | None] | None = None,
+    **rest: object,
+) -> dict[str, object]:
+    """Options of workers, as the engine takes them."""
+    how: dict[str, object] = {name: value for name, value in rest.items() if value is not None}
+    how["command"] = command()
+    path = [os.getcwd() if each == "" else each for each in sys.path]
+    how["environment"] = {**(environment or {}), "FANOUT_WORKER_PATH": os.pathsep.join(path)}
+    if initializer is not None:
+        if not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        how["initializer"] = (dump_function(initializer), (tuple(initargs), {}))
+    return how

@@ -1,0 +1,102 @@
+"""What the tests run in workers; it has a module of its own, as the functions of users have."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+
+def double(x: int) -> int:
+    return 2 * x
+
+
+def fail_at_three(x: int) -> int:
+    if x == 3:
+        raise ValueError("three", x)
+    return x
+
+
+def wait_for(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def spin(_: object) -> None:
+    while True:
+        pass
+
+
+def die_by(number: int) -> int:
+    if number:
+        os.kill(os.getpid(), number)
+        signal.pause()
+    return number
+
+
+def die_if_negative(x: int) -> int:
+    if x < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+        signal.pause()
+    return x
+
+
+def own_process(_: object) -> int:
+    return os.getpid()
+
+
+def same(value: object) -> object:
+    return value
+
+
+class Unpicklable(Exception):
+    def __init__(self, a: int, b: int) -> None:  # pickle calls it with one argument
+        super().__init__(a + b)
+
+
+def raise_unpicklable(x: int) -> None:
+    raise Unpicklable(x, x)
+
+
+def return_lock(_: object) -> object:
+    import threading
+
+    return threading.Lock()
+
+
+def exit_with(code: int) -> None:
+    raise SystemExit(code)
+
+
+state: list[object] = []
+
+
+def remember(value: object) -> None:
+    state.append(value)
+
+
+def recall(_: object) -> list[object]:
+    return state
+
+
+def fail_to_begin() -> None:
+    raise RuntimeError("no database")
+
+
+async def double_later(x: int) -> int:
+    import asyncio
+
+    await asyncio.sleep(0)
+    return 2 * x
+
+
+def add(a: int, b: int = 1, *, c: int = 0) -> int:
+    return a + b + c
+
+
+def recurse(depth: int) -> int:
+    import fanout
+
+    if depth == 0:
+        return 0
+    return 1 + fanout.map(recurse, [depth - 1], shape="processes:1")[0]

@@ -1,0 +1,330 @@
+"""ProcessPool beside the rules of concurrent.futures.Executor."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import fanout
+import functions
+import pytest
+
+
+@pytest.fixture
+def pool() -> Iterator[fanout.ProcessPool]:
+    with fanout.ProcessPool(2) as made:
+        yield made
+
+
+def test_it_is_an_executor(pool: fanout.ProcessPool) -> None:
+    assert isinstance(pool, concurrent.futures.Executor)
+    future = pool.submit(functions.add, 1, 2, c=3)
+    assert isinstance(future, concurrent.futures.Future)
+    assert future.result() == 6 and future.done() and not future.cancelled()
+
+
+def test_keyword_arguments_may_be_called_self_and_fn(pool: fanout.ProcessPool) -> None:
+    assert pool.submit(dict, self=1, fn=2).result() == {"self": 1, "fn": 2}
+
+
+def test_map(pool: fanout.ProcessPool) -> None:
+    assert list(pool.map(pow, range(10), range(10))) == list(map(pow, range(10), range(10)))
+    assert list(pool.map(pow, range(10), range(10), chunksize=3)) == list(map(pow, range(10), range(10)))
+    with pytest.raises(ValueError):
+        pool.map(functions.double, [1], chunksize=0)
+
+
+def test_map_raises_in_its_place(pool: fanout.ProcessPool) -> None:
+    results = pool.map(divmod, [1, 1, 1, 1], [2, 3, 0, 5])
+    assert next(results) == (0, 1) and next(results) == (0, 1)
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_map_runs_what_nobody_asks_for() -> None:
+    with fanout.ProcessPool(1) as pool:
+        pool.map(functions.remember, range(20))
+        assert pool.submit(functions.recall, 0).result() == list(range(20))
+
+
+def test_map_with_a_time_limit(pool: fanout.ProcessPool) -> None:
+    results = []
+    with pytest.raises(concurrent.futures.TimeoutError):
+        for each in pool.map(functions.wait_for, [0, 0, 2], timeout=1):
+            results.append(each)
+    assert results == [0, 0]
+
+
+def test_wait_and_as_completed(pool: fanout.ProcessPool) -> None:
+    futures = [pool.submit(functions.double, x) for x in range(50)]
+    done, left = concurrent.futures.wait(futures, timeout=60)
+    assert len(done) == 50 and not left
+    assert sorted(each.result() for each in concurrent.futures.as_completed(futures)) == [2 * x for x in range(50)]
+
+
+def test_exceptions_have_the_remote_traceback_as_their_cause(pool: fanout.ProcessPool) -> None:
+    error = pool.submit(functions.fail_at_three, 3).exception()
+    assert isinstance(error, ValueError) and error.args == ("three", 3)
+    assert "in fail_at_three" in str(error.__cause__)
+
+
+def test_exceptions_that_do_not_pickle(pool: fanout.ProcessPool) -> None:
+    error = pool.submit(functions.raise_unpicklable, 1).exception()
+    assert isinstance(error, fanout.RemoteError)
+    assert error.type_name == "functions.Unpicklable" and "2" in str(error)
+    assert "raise_unpicklable" in str(error.__cause__)
+    assert pool.submit(functions.double, 4).result() == 8
+
+
+def test_results_and_arguments_that_do_not_pickle(pool: fanout.ProcessPool) -> None:
+    with pytest.raises((pickle.PicklingError, TypeError)):
+        pool.submit(functions.return_lock, 0).result()
+    with pytest.raises((pickle.PicklingError, TypeError)):
+        pool.submit(functions.same, threading.Lock()).result()
+    assert pool.submit(functions.double, 4).result() == 8
+
+
+def test_system_exit_of_a_task_is_its_failure(pool: fanout.ProcessPool) -> None:
+    assert isinstance(pool.submit(functions.exit_with, 3).exception(), SystemExit)
+    assert pool.submit(functions.double, 4).result() == 8
+
+
+def test_cancel() -> None:
+    with fanout.ProcessPool(1) as pool:
+        first = pool.submit(functions.wait_for, 0.5)
+        futures = [pool.submit(functions.wait_for, 0.01) for _ in range(20)]
+        assert not first.cancel()
+        assert futures[-1].cancel() and futures[-1].cancelled()
+        with pytest.raises(concurrent.futures.CancelledError):
+            futures[-1].result()
+        assert futures[0].result() == 0.01
+
+
+def test_shutdown_refuses_new_work_and_finishes_the_old() -> None:
+    pool = fanout.ProcessPool(2)
+    futures = [pool.submit(functions.double, x) for x in range(100)]
+    pool.shutdown()
+    assert all(future.done() for future in futures)
+    with pytest.raises(RuntimeError):
+        pool.submit(functions.double, 1)
+    pool.shutdown()
+
+
+def test_shutdown_without_waiting() -> None:
+    pool = fanout.ProcessPool(1)
+    future = pool.submit(functions.wait_for, 0.2)
+    pool.shutdown(wait=False)
+    assert not future.done()
+    assert future.result() == 0.2
+    pool.shutdown()
+
+
+def test_shutdown_that_cancels() -> None:
+    pool = fanout.ProcessPool(1)
+    futures = [pool.submit(functions.wait_for, 0.05) for _ in range(50)]
+    pool.shutdown(cancel_futures=True)
+    assert all(future.done() for future in futures)
+    assert sum(future.cancelled() for future in futures) >= 40
+    assert futures[0].result() == 0.05
+
+
+def test_kill() -> None:
+    pool = fanout.ProcessPool(1)
+    future = pool.submit(functions.spin, 0)
+    later = [pool.submit(functions.double, x) for x in range(10)]
+    pool.kill()
+    assert isinstance(future.exception(30), fanout.Cancelled)
+    for each in later:
+        assert each.cancelled() or isinstance(each.exception(30), fanout.Cancelled)
+    pool.shutdown()
+
+
+def test_initializer() -> None:
+    with fanout.ProcessPool(1, initializer=functions.remember, initargs=("begun",)) as pool:
+        assert pool.submit(functions.recall, 0).result() == ["begun"]
+    with pytest.raises(TypeError):
+        fanout.ProcessPool(1, initializer=3)  # type: ignore[arg-type]
+
+
+def test_an_initializer_that_raises() -> None:
+    with fanout.ProcessPool(1, initializer=functions.fail_to_begin) as pool:
+        error = pool.submit(functions.double, 1).exception(60)
+        assert isinstance(error, fanout.CannotStart) and "no database" in str(error)
+
+
+def test_max_tasks_per_child() -> None:
+    with fanout.ProcessPool(1, max_tasks_per_child=3) as pool:
+        processes = [pool.submit(functions.own_process, 0).result() for _ in range(9)]
+    assert len(set(processes)) >= 3
+
+
+@pytest.mark.parametrize("count", [0, -1, 2.5])
+def test_counts_that_are_refused(count: object) -> None:
+    with pytest.raises(ValueError):
+        fanout.ProcessPool(count)  # type: ignore[arg-type]
+    with pytest.raises(ValueError):
+        fanout.ProcessPool(1, max_tasks_per_child=count)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM])
+def test_a_worker_that_dies_fails_its_task_and_no_other(number: int) -> None:
+    with fanout.ProcessPool(2) as pool:
+        futures = [pool.submit(functions.die_by, number if x == 7 else 0) for x in range(30)]
+        for x, future in enumerate(futures):
+            if x == 7:
+                error = future.exception(60)
+                assert isinstance(error, fanout.WorkerDied) and error.signal == number
+            else:
+                assert future.result(60) == 0
+        assert pool.submit(functions.double, 4).result(60) == 8
+
+
+def test_a_time_limit_kills() -> None:
+    with fanout.ProcessPool(2, timeout=0.3) as pool:
+        slow = pool.submit(functions.spin, 0)
+        assert isinstance(slow.exception(60), fanout.TaskTimeout)
+        assert pool.submit_with(functions.wait_for, 0.5, timeout=30).result(60) == 0.5
+
+
+def test_several_threads_share_a_pool(pool: fanout.ProcessPool) -> None:
+    def work(base: int) -> bool:
+        return [pool.submit(functions.double, base + x).result() for x in range(20)] == [2 * (base + x) for x in range(20)]
+
+    assert all(fanout.map(work, range(0, 400, 100), shape="threads:4"))
+
+
+def test_runs_within_runs() -> None:
+    assert fanout.map(functions.recurse, [2], shape="processes:1") == [2]
+
+
+def test_a_callback_may_submit(pool: fanout.ProcessPool) -> None:
+    results: list[int] = []
+    done = threading.Event()
+
+    def again(future: concurrent.futures.Future[int]) -> None:
+        results.append(future.result())
+        if len(results) < 5:
+            pool.submit(functions.double, len(results)).add_done_callback(again)
+        else:
+            done.set()
+
+    pool.submit(functions.double, 0).add_done_callback(again)
+    assert done.wait(60) and results == [0, 2, 4, 6, 8]
+
+
+def test_large_arrays_travel() -> None:
+    numpy = pytest.importorskip("numpy")
+    with fanout.ProcessPool(2) as pool:
+        array = numpy.arange(1 << 18, dtype=numpy.float64)
+        back = pool.submit(functions.same, array).result()
+        assert (back == array).all()
+        back[0] = 1  # it is nobody else's
+    with fanout.ProcessPool(1) as pool:
+        assert pool.submit(functions.same, bytes(1 << 20)).result() == bytes(1 << 20)
+
+
+VALUES = [
+    None, True, False, 0, -1, 2**63 - 1, -(2**63), 2**63, 10**40, 0.0, -1.5, float("inf"), "", "text", "\u00e9\U0001f600",
+    "\ud800", b"", b"\x00\xff", (), (1, (2, (3,))), [], [1, "a"], {}, {"a": (1, 2)}, [[1], [2]], {"a": [1, {"b": 2}]},
+    bytearray(b"abc"), {1, 2}, frozenset([1]), 1 + 2j, range(3), (1,) * 100, functions.double, ValueError,
+]  # fmt: skip
+
+
+def test_values_come_back_as_they_were(pool: fanout.ProcessPool) -> None:
+    futures = [pool.submit(functions.same, value) for value in VALUES]
+    for value, future in zip(VALUES, futures):
+        back = future.result()
+        assert type(back) is type(value) and back == value
+    shared = [1]
+    first, second = pool.submit(functions.same, (shared, shared)).result()
+    assert first is second
+    loop: list[object] = []
+    loop.append(loop)
+    back = pool.submit(functions.same, loop).result()
+    assert isinstance(back, list) and back[0] is back
+
+
+def test_subclasses_stay_what_they_are(pool: fanout.ProcessPool) -> None:
+    import collections
+    import enum
+
+    counter = collections.Counter("aab")
+    assert type(pool.submit(functions.same, counter).result()) is collections.Counter
+    assert pool.submit(functions.same, signal.SIGINT).result() is signal.SIGINT
+    assert isinstance(signal.SIGINT, enum.IntEnum)
+
+
+def test_after_fork() -> None:
+    with fanout.ProcessPool(1) as pool:
+        assert pool.submit(functions.double, 1).result() == 2
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                pool.submit(functions.double, 1)
+            except RuntimeError as refused:
+                status = 0 if "fork" in str(refused) else 2
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert pool.submit(functions.double, 2).result() == 4
+
+
+def test_a_short_storm() -> None:
+    """Signals at random moments: each task has one outcome, and only tasks that were begun are lost."""
+    import random
+
+    chance = random.Random(7)
+    tasks, kills = 4000, 40
+    with fanout.ProcessPool(3) as pool:
+        over = threading.Event()
+
+        def strike() -> None:
+            struck = 0
+            from conftest import children
+
+            while struck < kills and not over.is_set():
+                found = sorted(children())
+                if found:
+                    victim = chance.choice(found)
+                    try:
+                        os.kill(victim, signal.SIGKILL)
+                        struck += 1
+                    except ProcessLookupError:
+                        pass
+                over.wait(chance.uniform(0.005, 0.05))
+
+        storm = threading.Thread(target=strike)
+        storm.start()
+        futures = [pool.submit(functions.wait_for, 0.0005) for _ in range(tasks)]
+        lost = 0
+        for future in futures:
+            error = future.exception(120)
+            if error is not None:
+                assert isinstance(error, fanout.WorkerDied) and error.signal == signal.SIGKILL
+                lost += 1
+        over.set()
+        storm.join()
+        assert lost <= kills
+        assert pool.submit(functions.double, 4).result(60) == 8
+
+
+def test_it_does_not_keep_futures() -> None:
+    import gc
+    import weakref
+
+    with fanout.ProcessPool(1) as pool:
+        future = pool.submit(functions.double, 1)
+        future.result()
+        seen = weakref.ref(future)
+        del future
+        deadline = time.monotonic() + 30
+        while seen() is not None and time.monotonic() < deadline:
+            pool.submit(functions.double, 1).result()
+            gc.collect()
+        assert seen() is None
