@@ -86,7 +86,7 @@ void lane_slot::add_held(std::chrono::steady_clock::time_point from, std::chrono
     held_.push_back({from, to});
 }
 
-// Whoever waits on this loop waits for a task that computes. A task that suspended gave the others their turn, but that
+// Every other task of this loop waits for a task that computes. A task that suspended gave the others their turn, but that
 // cannot be seen for free; if others began in the meantime it did, and if not, one turn more for each millisecond costs
 // nothing that counts. A slot whose task was cancelled has to reset its state before it can wait for anything.
 bool lane_slot::held(std::chrono::nanoseconds elapsed) noexcept {
@@ -193,7 +193,7 @@ void lane::open_slot() {
   lane_slot& place = slots_.emplace_back(*this, number_, limit_ == 1);
   ++open_;
   asio::any_io_executor executor = loop_.get_executor();
-  if (control().options().timeline) executor = instrumented_executor(std::move(executor), place);
+  if (control().options().timeline) executor = listened_executor(std::move(executor), listener_watch(place));
   asio::co_spawn(executor, set_.work().run_slot(place),
                  asio::bind_cancellation_slot(place.cancellation(), [this](std::exception_ptr failed) {
                    if (failed && !control().aborted()) control().break_off(failed);

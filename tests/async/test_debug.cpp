@@ -312,7 +312,7 @@ TEST(debug_environment, a_variable_turns_it_on_for_a_whole_program) {
   const std::string told = errors_with("FANOUT_DEBUG=1");
   EXPECT_THAT(told,
               testing::ContainsRegex("fanout: gather\\[1\\] \\(spawned at [^\n]*test_debug.cpp:[0-9]+\\) failed, and "
-                                     "nobody was told: second\n"));
+                                     "its failure reached nobody: second\n"));
   EXPECT_THAT(told,
               testing::ContainsRegex("fanout: timeout \\(spawned at [^\n]*\\) held its loop for [0-9]+.[0-9] ms\n"));
   EXPECT_EQ(errors_with("FANOUT_DEBUG=0"), "");

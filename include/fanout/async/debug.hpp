@@ -2,7 +2,6 @@
 
 #include <fanout/async/debug_report.hpp>
 
-#include <string>
 #include <vector>
 
 /// \file
@@ -24,8 +23,5 @@ void set_debug(debug_options options);
 
 /// The live tasks that are watched, parents before their children.
 std::vector<task_state> dump_tasks();
-
-/// The tree of `tasks`, a line each.
-std::string to_string(const std::vector<task_state>& tasks);
 
 }  // namespace fanout

@@ -8,6 +8,7 @@
 #include <functional>
 #include <source_location>
 #include <string>
+#include <vector>
 
 /// \file
 /// What debugging says of tasks, as plain values.
@@ -47,5 +48,8 @@ struct task_state {
   std::source_location spawned_at = {};
   std::string waiting_for = {};  ///< as far as it said so; empty: running, or waiting for something of Asio's own
 };
+
+/// The tree of `tasks`, a line each.
+std::string to_string(const std::vector<task_state>& tasks);
 
 }  // namespace fanout

@@ -2,11 +2,34 @@
 
 #include <fanout/async/detail/observation.hpp>
 
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
 #include <utility>
 
 namespace fanout::detail {
 
 std::atomic<bool> debugging_on = false;
+
+namespace {
+
+void write_to_standard_error(const debug_report& report) {
+  fmt::print(stderr, "fanout: {}\n", report.text());
+}
+
+bool read_environment() {
+  const char* const asked = std::getenv("FANOUT_DEBUG");
+  const bool enabled = asked && *asked && std::string_view(asked) != "0";
+  if (enabled) task_registry::instance().set({.enabled = true, .on_report = write_to_standard_error});
+  return enabled;
+}
+
+// Here, since a program that spawns a child has this source, whatever else it takes from the library.
+[[maybe_unused]] const bool environment_read = read_environment();
+
+}  // namespace
 
 task_registry& task_registry::instance() {
   static task_registry* const kept = new task_registry;  // never destroyed: tasks may outlive what is static

@@ -14,7 +14,7 @@
 
 namespace fanout::detail {
 
-/// What the books say of one task. All but what it waits for is fixed when it is opened.
+/// What is known of one watched task. All but what it waits for is fixed when the task is spawned.
 class task_record {
  public:
   std::uint64_t id = 0;
@@ -24,7 +24,7 @@ class task_record {
   std::atomic<const char*> waits_for = nullptr;  ///< a literal, so nothing is published along with it
 };
 
-/// The books: the live tasks and who is told what.
+/// The live tasks that are watched, and the options that say where reports go.
 ///
 /// Thread safety: all of it.
 class task_registry {

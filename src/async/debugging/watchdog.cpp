@@ -9,7 +9,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-/// How often the threads are looked at: often enough that what is told is near the threshold.
+/// How often it looks at the threads: often enough that reports come soon after the threshold.
 std::chrono::nanoseconds interval(std::chrono::nanoseconds threshold) {
   return std::clamp<std::chrono::nanoseconds>(threshold / 4, std::chrono::milliseconds(1), std::chrono::seconds(1));
 }
@@ -71,7 +71,7 @@ void watchdog::remove(watched_thread& ending) noexcept {
   std::erase(threads_, &ending);
 }
 
-// Relaxed: whoever does not see that it was started finds out under the lock, and there, too, whether debugging was
+// Relaxed: a thread that does not see that it was started finds out under the lock, and there, too, whether debugging was
 // turned off: that comes before `stop` takes the lock.
 void watchdog::start() {
   if (started_.load(std::memory_order_relaxed)) return;
@@ -100,7 +100,7 @@ void watchdog::watch(std::stop_token stop) {
   }
 }
 
-// Reports are made without a lock: who is told may spawn tasks, or turn debugging off.
+// Reports are made without a lock, since the callback may spawn tasks or turn debugging off.
 void watchdog::look(std::chrono::nanoseconds threshold) {
   std::vector<watched_thread::stall> found;
   {

@@ -44,7 +44,7 @@ class watched_thread {
   running_mark* current_ = nullptr;
 };
 
-/// Tells of tasks that hold their loop while they do: who blocks for good is never seen to end. A thread of its own,
+/// Reports tasks that hold their loop while they hold it, since one that blocks for ever never ends. A thread of its own,
 /// from the first turn of a watched task until debugging is turned off.
 class watchdog {
  public:

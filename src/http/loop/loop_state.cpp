@@ -1,6 +1,6 @@
 #include "http/loop/loop_state.hpp"
 
-#include <fanout/async/detail/instrumented_executor.hpp>
+#include <fanout/async/detail/observation.hpp>
 
 #include <boost/asio/strand.hpp>
 

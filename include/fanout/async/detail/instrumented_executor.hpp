@@ -11,34 +11,30 @@
 #include <utility>
 
 /// \file
-/// Executors that look on. Not for users.
+/// An executor that says when its handlers run. Not for users.
 namespace fanout::detail {
 
-/// Hears when a coroutine goes on and when it leaves the thread; may be nested.
-class turn_listener {
- public:
-  virtual void resumed() noexcept = 0;
-  virtual void suspended() noexcept = 0;
-
- protected:
-  ~turn_listener() = default;
-};
-
-/// Runs everything on another executor, and tells a listener when. A coroutine that was spawned on one is heard of
-/// whenever it holds the thread: what it awaits resumes it through its own executor.
+/// Runs everything on another executor, each handler in a turn of a watch: `watch.enter()` is called before the handler
+/// runs, and what it returns is destroyed after that. A coroutine that was spawned on such an executor is seen whenever
+/// it holds the thread, since whatever it awaits resumes it through its own executor.
 ///
-/// Thread safety: as the listener. It must outlive what runs, but not what is destroyed with the loop.
+/// `Watch` is copied for each handler, and compares equal to its copies. A handler that is destroyed without being run
+/// has no turn.
+///
+/// Thread safety: as the watch.
+template <class Watch>
 class instrumented_executor {
  public:
-  instrumented_executor(asio::any_io_executor inner, turn_listener& listener) noexcept
-      : inner_(std::move(inner)), listener_(&listener) {}
+  instrumented_executor(asio::any_io_executor inner, Watch watch) noexcept
+      : inner_(std::move(inner)), watch_(std::move(watch)) {}
 
   const asio::any_io_executor& inner() const noexcept { return inner_; }
+  const Watch& watch() const noexcept { return watch_; }
 
   template <class F>
   void execute(F&& f) const {
-    inner_.execute([listener = listener_, f = std::decay_t<F>(std::forward<F>(f))]() mutable {
-      const turn heard(*listener);
+    inner_.execute([watch = watch_, f = std::decay_t<F>(std::forward<F>(f))]() mutable {
+      [[maybe_unused]] const auto turn = std::move(watch).enter();
       std::move(f)();
     });
   }
@@ -51,20 +47,40 @@ class instrumented_executor {
   template <class Property>
     requires asio::can_require_v<const asio::any_io_executor&, Property>
   instrumented_executor require(const Property& property) const {
-    return {asio::require(inner_, property), *listener_};
+    return {asio::require(inner_, property), watch_};
   }
   template <class Property>
     requires asio::can_prefer_v<const asio::any_io_executor&, Property>
   instrumented_executor prefer(const Property& property) const {
-    return {asio::prefer(inner_, property), *listener_};
+    return {asio::prefer(inner_, property), watch_};
   }
 
   bool operator==(const instrumented_executor&) const noexcept = default;
 
  private:
+  asio::any_io_executor inner_;
+  Watch watch_;
+};
+
+/// Is called when a coroutine goes on and when it leaves the thread; calls may nest. It must outlive what runs, but not
+/// what is destroyed with the loop.
+class turn_listener {
+ public:
+  virtual void resumed() noexcept = 0;
+  virtual void suspended() noexcept = 0;
+
+ protected:
+  ~turn_listener() = default;
+};
+
+/// Calls a listener around each turn.
+class listener_watch {
+ public:
+  explicit listener_watch(turn_listener& listener) noexcept : listener_(&listener) {}
+
   class turn {
    public:
-    explicit turn(turn_listener& listener) : listener_(listener) { listener_.resumed(); }
+    explicit turn(turn_listener& listener) noexcept : listener_(listener) { listener_.resumed(); }
     turn(const turn&) = delete;
     turn& operator=(const turn&) = delete;
     ~turn() { listener_.suspended(); }
@@ -72,13 +88,14 @@ class instrumented_executor {
    private:
     turn_listener& listener_;
   };
+  turn enter() const noexcept { return turn(*listener_); }
 
-  asio::any_io_executor inner_;
+  bool operator==(const listener_watch&) const noexcept = default;
+
+ private:
   turn_listener* listener_;
 };
 
-/// What `executor` stands on, where it is one that only looks on: a `instrumented_executor`, or that of a task that is
-/// watched while debugging is on. Null for any other.
-const asio::any_io_executor* watched_by(const asio::any_io_executor& executor) noexcept;
+using listened_executor = instrumented_executor<listener_watch>;
 
 }  // namespace fanout::detail

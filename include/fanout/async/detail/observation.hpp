@@ -1,11 +1,8 @@
 #pragma once
 
-#include <fanout/base/task.hpp>
+#include <fanout/async/detail/instrumented_executor.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/prefer.hpp>
-#include <boost/asio/query.hpp>
-#include <boost/asio/require.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -14,7 +11,6 @@
 #include <memory>
 #include <source_location>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 
 /// \file
@@ -110,44 +106,17 @@ class task_observation {
   std::shared_ptr<task_record> record_;
 };
 
-/// Runs everything on another executor, marked as part of one task.
-class observed_executor {
- public:
-  observed_executor(asio::any_io_executor inner, std::shared_ptr<task_record> record) noexcept
-      : inner_(std::move(inner)), record_(std::move(record)) {}
+/// Marks each turn as part of one task.
+struct task_watch {
+  std::shared_ptr<task_record> record;
 
-  const asio::any_io_executor& inner() const noexcept { return inner_; }
-  const std::shared_ptr<task_record>& record() const noexcept { return record_; }
-
-  template <class F>
-  void execute(F&& f) const {
-    inner_.execute([record = record_, f = std::decay_t<F>(std::forward<F>(f))]() mutable {
-      const running_mark running(std::move(record));
-      std::move(f)();
-    });
-  }
-
-  template <class Property>
-    requires asio::can_query_v<const asio::any_io_executor&, Property>
-  decltype(auto) query(const Property& property) const {
-    return asio::query(inner_, property);
-  }
-  template <class Property>
-    requires asio::can_require_v<const asio::any_io_executor&, Property>
-  observed_executor require(const Property& property) const {
-    return {asio::require(inner_, property), record_};
-  }
-  template <class Property>
-    requires asio::can_prefer_v<const asio::any_io_executor&, Property>
-  observed_executor prefer(const Property& property) const {
-    return {asio::prefer(inner_, property), record_};
-  }
-
-  bool operator==(const observed_executor&) const noexcept = default;
-
- private:
-  asio::any_io_executor inner_;
-  std::shared_ptr<task_record> record_;
+  running_mark enter() && noexcept { return running_mark(std::move(record)); }
+  bool operator==(const task_watch&) const noexcept = default;
 };
+using observed_executor = instrumented_executor<task_watch>;
+
+/// The executor that `executor` runs everything on, where it is an instrumented one: that of a task which is watched
+/// while debugging is on, or of one with a listener. Null for any other.
+const asio::any_io_executor* watched_by(const asio::any_io_executor& executor) noexcept;
 
 }  // namespace fanout::detail
