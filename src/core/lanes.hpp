@@ -68,7 +68,7 @@ class lane_slot final : public slot, public deadline_entry, public turn_listener
 /// Slots open one at a time, the next when the last one has taken an input: so a short source opens few, and lanes
 /// share out a source evenly even when the first lane starts before the others.
 ///
-/// While the source has nothing, one idle slot waits for its descriptor and the others are parked. Whoever takes an
+/// While the source has nothing, one idle slot waits for its descriptor and the others are parked. A slot that takes an
 /// input lets one parked slot ask for the next. (If all of them waited for the descriptor, each input would wake every
 /// idle slot: at 10,000 slots that is 10,000 questions to the source for one answer.)
 class lane {

@@ -147,7 +147,7 @@ void probe::saw(std::uint32_t lane_number, std::chrono::nanoseconds elapsed, boo
     held_ns_.fetch_add(elapsed.count(), std::memory_order_relaxed);
     marked(lane_number);  // what it holds from here on
   }
-  // Relaxed: who sees an older one looks under the mutex, and finds that it is not time.
+  // Relaxed: a lane that sees an older value looks under the mutex, and finds that it is too early.
   if (loops_->wall() >= next_look_.load(std::memory_order_relaxed)) look_at_loops();
 }
 
@@ -242,7 +242,7 @@ void probe::add_threads() {
 
 // All lanes but the first pause here, between two tasks. The first begins to measure when the others are here, and ends
 // it after a task or more. A lane that waits for the source, or for the end of a long task, may not come for long: then
-// whoever lost patience gives up.
+// a lane that has waited for too long ends the probe.
 void probe::go_on_alone(std::uint32_t lane_number) {
   constexpr std::chrono::milliseconds look_again{5};
   std::unique_lock lock(mutex_);

@@ -53,7 +53,7 @@ class probed_lanes {
 ///    of what a task takes.
 ///
 /// Tasks that compute keep a loop from its timers, for seconds where many are ready at once, and a mutex may keep a
-/// lane out for as long. So whoever ends a task looks, too, and what a lane holds without coming to an end counts.
+/// lane out for as long. So each lane looks when it ends a task, and a task that has not ended counts as well.
 ///
 /// Thread safety: `look`, `saw`, `turned`, `marked` and `measuring` from any lane; the rest on lane 0.
 class probe {
@@ -71,7 +71,7 @@ class probe {
   /// While `measuring`: a lane's task began, and its loop has had a turn since.
   void marked(std::uint32_t lane_number) noexcept;
   void turned(std::uint32_t lane_number) noexcept;
-  /// Acquire: who sees it true sees what is measured with.
+  /// Acquire: a lane that sees it true sees the meters.
   bool measuring() const noexcept { return measuring_.load(std::memory_order_acquire); }
   std::string choice() const { return choice_; }
 
@@ -87,7 +87,7 @@ class probe {
     explicit meter(clockid_t of);
     std::chrono::nanoseconds wall() const { return since(clock::now()); }
     std::chrono::nanoseconds since(clock::time_point now) const { return now - started_; }
-    /// What `lanes` threads had of that time: somebody else's load, which takes cores away, says nothing about tasks.
+    /// What `lanes` threads had of that time: the load of other programs, which takes cores away, says nothing about tasks.
     std::chrono::nanoseconds had(std::uint32_t lanes) const;
     /// CPU time of `lanes` threads over what they had: 0 to 1.
     double share(std::uint32_t lanes) const;

@@ -43,7 +43,7 @@ loops_judged judge(const loops_seen& loops) {
 
 threads_judged judge(const threads_seen& threads) {
   if (nearly_always(threads.computing)) return threads_judged::compute;
-  // Or wanted to: somebody else may have had the core of the one that the others wait for.
+  // Or would have computed: another program may have had the core of the thread that the others wait for.
   const double cores = std::max(threads.computing * threads.lanes, threads.wanted_cores);
   return threads.lanes >= 2 && cores > about_one ? threads_judged::perhaps_by_turns : threads_judged::wait;
 }

@@ -105,7 +105,7 @@ bool connection::flush(step& blocked) {
     }
     if (written.state != progress::want_read && written.state != progress::want_write) {
       composed.clear();
-      ending_ = ending::reset;  // there is nobody to say goodbye to
+      ending_ = ending::reset;  // the peer is gone
       blocked = step::finish;
       return false;
     }

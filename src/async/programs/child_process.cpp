@@ -117,7 +117,7 @@ void child_process::kill() noexcept {
   if (pid_ < 0) return;
   ::kill(killed_ == reach::group ? -pid_ : pid_, SIGKILL);
   if (std::exchange(was_killed_, true)) return;
-  // What else is watched may be ready all the time, and nobody reads it before the end.
+  // The other descriptors may be ready all the time, and are not read before the end.
   for (const int descriptor : others_) epoll_ctl(watched_.value(), EPOLL_CTL_DEL, descriptor, nullptr);
   others_.clear();
 }

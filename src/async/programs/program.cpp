@@ -49,7 +49,7 @@ class captured_stream {
   bool read_some(bool all, std::size_t most_bytes) {
     std::array<char, 65536> some;
     std::size_t read_now = 0;
-    for (int turn = 0; all || turn < 16; ++turn) {  // then it is somebody else's turn
+    for (int turn = 0; all || turn < 16; ++turn) {  // then other coroutines get a turn
       const auto got = read(reading_.value(), some.data(), some.size());
       if (got < 0 && errno == EINTR) continue;
       if (got < 0 && errno == EAGAIN) return true;

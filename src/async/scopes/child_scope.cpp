@@ -61,7 +61,7 @@ void child_scope::emit_soon() {
   });
 }
 
-// Children may end while they are told, and so leave the list: each is moved to a list of those told before it is.
+// A child may end while its cancellation is emitted, and so leave the list: each is moved to another list before that.
 void child_scope::emit() {
   emitting_ = false;
   decltype(children_) told;

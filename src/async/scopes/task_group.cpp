@@ -18,7 +18,7 @@ task<void> spawned_child::join() {
   if (failed_) std::rethrow_exception(failed_);
 }
 
-// Those that are left were thrown at nobody: the loop was destroyed before the last child had ended.
+// The failures that are left were never thrown: the loop was destroyed before the last child had ended.
 group_scope::~group_scope() {
   for (const kept_failure& each : failures_)
     (each.of ? each.of->observed() : body_.observed()).report_unobserved(each.what);

@@ -74,7 +74,7 @@ thread_executor::~thread_executor() {
   stopped.clear();
   for (std::thread& thread : threads_) {
     if (thread.get_id() == std::this_thread::get_id())
-      thread.detach();  // a call ended the program: this thread is at it, and comes back no more
+      thread.detach();  // a call on this thread ends the program, and does not return
     else
       thread.join();
   }
@@ -140,7 +140,7 @@ void thread_executor::ended_inner(detail::thread_call& inner) noexcept {
   if (outer && !outer->over_ && --outer->inner_ == 0) --waiting_;
 }
 
-/// What was handed over within a call and outlives it has nobody waiting any more.
+/// No call waits any more for the inner calls that outlive this one.
 void thread_executor::ended_frame(detail::call_frame& frame) noexcept {
   frame.over_ = true;
   if (frame.inner_ > 0) --waiting_;
@@ -181,7 +181,7 @@ void thread_executor::work() {
     if (frame) ended_frame(*frame);
     ended_inner(*call);
     std::erase(under_way_, call);
-    ++idle_;  // before the end is told: who hears of it and makes the next call finds this thread free
+    ++idle_;  // before the listener is called: it may make the next call, and finds this thread free
     lock.unlock();
     end(std::move(call), true);
     lock.lock();

@@ -21,8 +21,7 @@ void timed_child::on_started() {
   set(executor(), deadline_);
 }
 
-// Of two time limits, one inside the other, that have both passed, the inner one hears of the cancellation by the outer
-// before it fires.
+// Of two nested time limits that have both passed, the inner one is cancelled by the outer one before it fires.
 bool timed_child::fire() {
   fired();
   armed_ = false;

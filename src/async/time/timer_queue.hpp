@@ -57,7 +57,7 @@ class timer_queue final : public asio::execution_context::service {
   asio::basic_waitable_timer<clock, asio::wait_traits<clock>, asio::io_context::executor_type> timer_;
   clock::time_point wake_ = clock::time_point::max();  ///< when the timer fires; max while it is not set
   bool pending_ = false;                               ///< the timer is set and has not fired
-  bool idle_ = false;                                  ///< it is, for nobody, and does not count as work
+  bool idle_ = false;                                  ///< it is set, for no queued_timer, and does not count as work
 };
 
 }  // namespace fanout::detail

@@ -10,7 +10,7 @@ constexpr int patience = 100;
 
 }  // namespace
 
-// Relaxed loads only look; taking it is what orders. Who has slept takes it as `awaited`, since others may sleep still.
+// Relaxed loads only look; the exchange orders. A thread that has slept takes it as `awaited`, since others may sleep.
 void adaptive_mutex::lock_contended() noexcept {
   for (int i = 0; i < patience; ++i) {
     if (state_.load(std::memory_order_relaxed) == free && try_lock()) return;

@@ -43,7 +43,7 @@ class barrier::state final : public detail::waitable {
     return true;
   }
 
-  /// Refuses those who wait.
+  /// Refuses all waits.
   void end_waits(bool broken) noexcept {
     detail::woken resumed;
     const std::lock_guard lock(mutex_);

@@ -25,7 +25,7 @@ task<void> sleep_on_a_timer(time_point until) {
 
 }  // namespace
 
-/// The bucket. Only who holds `turn` looks at it, so that those who wait for few tokens do not starve one who waits for
+/// The bucket. Only the holder of `turn` looks at it, so that those who wait for few tokens do not starve one who waits for
 /// many: the first in line holds the turn while it sleeps.
 class rate_limiter::state {
  public:

@@ -131,7 +131,7 @@ bool coroutine_waiter::expect_granted() {
   return outcome == wait_outcome::granted;
 }
 
-// Whoever grants may be quicker than the coroutine is suspended. Which of the two comes second posts.
+// A grant may come before the coroutine is suspended. The later of the two posts the wake-up.
 void coroutine_waiter::became_armed() noexcept {
   state expected = enlisted;
   if (!state_.compare_exchange_strong(expected, armed, std::memory_order_acq_rel)) post();
@@ -179,7 +179,7 @@ void coroutine_waiter::cancel() noexcept {
   }
 }
 
-// Who settles does so with the lock held, to the end: once it can be had, this may be destroyed.
+// `settle` holds the lock to its end: once this thread has the lock, this may be destroyed.
 wait_outcome thread_waiter::wait() {
   settled_.wait(0, std::memory_order_relaxed);
   const std::lock_guard lock(queue_.mutex_);
