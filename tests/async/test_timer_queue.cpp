@@ -87,46 +87,6 @@ task<void> sleep_and_count(std::chrono::milliseconds duration, int& woken) {
   ++woken;
 }
 
-/// Runs `rest` beside a short sleep, on a loop or a strand of it, and cancels it after that. Returns what it threw.
-std::exception_ptr still_asleep(task<void> rest, bool on_strand) {
-  asio::io_context loop;
-  asio::any_io_executor executor = loop.get_executor();
-  if (on_strand) executor = asio::make_strand(loop);
-  asio::cancellation_signal stop;
-  std::exception_ptr failed;
-  bool ended = false;
-  asio::co_spawn(executor, std::move(rest), asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr why) {
-                   failed = std::move(why);
-                   ended = true;
-                 }));
-  asio::co_spawn(executor, sleep(3ms), [&](std::exception_ptr) {
-    EXPECT_FALSE(ended) << "it expired at once";
-    if (!ended) stop.emit(asio::cancellation_type::terminal);
-  });
-  loop.run();
-  return failed;
-}
-
-TEST_F(timers, beyond_the_end_of_the_clock_never_fire) {
-  for (const bool on_strand : {false, true}) {
-    EXPECT_TRUE(still_asleep(sleep(clock_type::duration::max()), on_strand));
-    EXPECT_TRUE(still_asleep(sleep(std::chrono::seconds::max()), on_strand));
-    EXPECT_TRUE(still_asleep(sleep(std::chrono::hours::max()), on_strand));
-    EXPECT_TRUE(still_asleep(sleep(std::chrono::years(300)), on_strand));
-    EXPECT_TRUE(still_asleep(sleep(std::chrono::duration<double>(1e30)), on_strand));
-    EXPECT_TRUE(still_asleep(sleep_until(clock_type::time_point::max()), on_strand));
-    EXPECT_TRUE(still_asleep(sleep_until(std::chrono::time_point<clock_type, std::chrono::hours>::max()), on_strand));
-  }
-}
-
-TEST_F(timers, of_no_or_less_time_fire_in_the_next_turn) {
-  run_to_end(sleep(0s));
-  run_to_end(sleep(-1h));
-  run_to_end(sleep(std::chrono::hours::min()));
-  run_to_end(sleep(std::chrono::duration<double>(-1e300)));
-  run_to_end(sleep_until(clock_type::time_point::min()));
-}
-
 TEST_F(timers, an_earlier_one_is_not_held_up_by_one_that_was_set_before) {
   int woken = 0;
   asio::io_context loop;
@@ -167,20 +127,6 @@ TEST_F(timers, a_loop_that_has_returned_may_be_run_again) {
     EXPECT_FALSE(done);
     loop.restart();
   }
-}
-
-task<std::size_t> one_by_one() {
-  std::vector<task<void>> naps;
-  for (int i = 0; i < 5; ++i) naps.push_back(sleep(4ms));
-  auto all = gather(std::move(naps), concurrency_limit(1));
-  const auto rested = co_await std::move(all);
-  co_return rested.size();
-}
-
-TEST_F(timers, a_sleep_begins_when_it_is_awaited) {
-  const auto started = clock_type::now();
-  EXPECT_EQ(run_to_end(one_by_one()), 5U);
-  EXPECT_GE(clock_type::now() - started, 20ms);
 }
 
 task<void> nap_often(std::atomic<int>& naps, unsigned seed) {
@@ -244,28 +190,12 @@ task<void> sleeping_scenario(census& seen) {
   co_await std::move(race);
 }
 
-task<void> quiet_scenario(census& seen) {
-  const test::alive here(seen);
-  try {
-    task<void> rest = sleep(1ms);
-    co_await std::move(rest);
-    rest = sleep_until(clock_type::now());
-    co_await std::move(rest);
-  } catch (...) {
-    ++seen.cancelled;
-    throw;
-  }
-  ++seen.completed;
-}
-
 TEST_F(timers, cancelled_at_every_step) {
   test::cancel_at_every_step(sleeping_scenario);
-  test::cancel_at_every_step(quiet_scenario);
 }
 
 TEST_F(timers, destroyed_at_every_step) {
   test::destroy_at_every_step(sleeping_scenario);
-  test::destroy_at_every_step(quiet_scenario);
 }
 
 }  // namespace

@@ -19,6 +19,10 @@ class timer_queue;
 /// of that context share one Asio timer (`timer_queue`): setting and stopping one costs no allocation, and no system
 /// call as a rule. On any other, a strand for example, a queued timer has a timer of its own.
 ///
+/// Set and stop one in the handlers of its context, which count as work there. Where a context has no work but timers,
+/// the last of them that is stopped from elsewhere ends the context's `run`, as the end of any work does in Asio, and
+/// `restart` must be called before it can be run again.
+///
 /// Thread safety: none for one queued_timer; those of one context may be used from several threads at the same time.
 class queued_timer {
  public:
