@@ -11,6 +11,10 @@
     with fanout.ProcessPool(4) as pool:                       # concurrent.futures.Executor
         pool.submit(f, x).result()
 
+    for response in fanout.fetch(urls, timeout=10):           # the engine, beside the interpreter's lock
+        print(response.url, response.status, response.error)
+    fanout.get(url).json()                                    # and Client, AsyncClient
+
 Everything else is loaded when it is first used: `import fanout` takes some milliseconds.
 """
 
@@ -23,31 +27,46 @@ from ._core import Outcome, available_cores
 from ._errors import CannotStart, Cancelled, Error, RemoteError, TaskTimeout, WorkerDied
 
 if _typing.TYPE_CHECKING:
+    from ._client import AsyncClient, Client, get
+    from ._fetch import Fetch, fetch
     from ._process_pool import ProcessPool
+    from ._response import Response
     from ._run import as_completed, imap, map, run
 
 __version__: str = _core.__version__
 
 _lazy = {
+    "AsyncClient": "_client",
+    "Client": "_client",
+    "Fetch": "_fetch",
     "ProcessPool": "_process_pool",
+    "Response": "_response",
     "as_completed": "_run",
+    "fetch": "_fetch",
+    "get": "_client",
     "imap": "_run",
     "map": "_run",
     "run": "_run",
 }
 
 __all__ = [
+    "AsyncClient",
     "CannotStart",
     "Cancelled",
+    "Client",
     "Error",
+    "Fetch",
     "Outcome",
     "ProcessPool",
     "RemoteError",
+    "Response",
     "TaskTimeout",
     "WorkerDied",
     "__version__",
     "as_completed",
     "available_cores",
+    "fetch",
+    "get",
     "imap",
     "map",
     "run",

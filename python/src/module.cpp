@@ -3,9 +3,12 @@
 #include <fanout/process/init.hpp>
 #include <fanout/version.hpp>
 
+#include "fetch_options.hpp"
+#include "fetch_run.hpp"
 #include "outcome.hpp"
 #include "pool.hpp"
 #include "process_run.hpp"
+#include "record.hpp"
 #include "thread_run.hpp"
 #include "worker_call.hpp"
 
@@ -55,6 +58,9 @@ NB_MODULE(_core, module) {
   bind_process_run(module);
   bind_pool(module);
   bind_thread_run(module);
+  bind_record(module);
+  bind_fetch_options(module);
+  bind_fetch_run(module);
 }
 
 }  // namespace fanout::python

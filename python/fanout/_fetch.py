@@ -1,0 +1,208 @@
+"""fetch: many URLs, by the engine of the command-line tool."""
+
+from __future__ import annotations
+
+import typing
+
+from . import _core
+
+if typing.TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator
+    from types import TracebackType
+
+    from ._response import Response
+
+    Request = str | dict[str, typing.Any]
+
+_least_window = 512
+_feed_time = 0.005  # seconds of pulling before what was pulled is handed over
+
+
+
+def options_of(how: dict[str, typing.Any]) -> list[tuple[str, str]]:
+    """Keyword arguments as options of the command line. Each is named as there, with _ for -."""
+    known = _core.http_option_names()
+    made: list[tuple[str, str]] = []
+    for name, value in how.items():
+        if value is None:
+            continue
+        for option, text in _spelled(name, value):
+            if option not in known:
+                raise TypeError(
+                    f"there is no option {name!r} of a fetch; there are {', '.join(sorted(each.replace('-', '_') for each in known))}"
+                )
+            takes_value, repeated, _ = known[option]
+            if not takes_value:
+                if not isinstance(text, bool):
+                    raise TypeError(f"{name} is True or False, not {value!r}")
+                if text:
+                    made.append((option, ""))
+            elif isinstance(text, (list, tuple)):
+                if not repeated:
+                    raise TypeError(f"{name} takes one value, not {value!r}")
+                made.extend((option, str(each)) for each in text)
+            elif isinstance(text, bool):
+                raise TypeError(f"{name} takes a value, not {value!r}")
+            else:
+                made.append((option, str(text)))
+    return made
+
+
+def _spelled(name: str, value: typing.Any) -> list[tuple[str, typing.Any]]:
+    import json
+
+    if name in ("headers", "header"):
+        pairs = value.items() if isinstance(value, dict) else None
+        return [("header", [f"{field}: {text}" if text else f"{field};" for field, text in pairs] if pairs is not None else value)]
+    if name == "verify":
+        return [("cacert", value)] if isinstance(value, str) else [("insecure", not value)]
+    if name == "auth":
+        return [("user", value if isinstance(value, str) else ":".join(value))]
+    if name == "cookies":
+        text = "; ".join(f"{field}={each}" for field, each in value.items()) if isinstance(value, dict) else value
+        return [("cookie", text)]
+    if name == "json":
+        return [("json", value if isinstance(value, str) else json.dumps(value))]
+    if name == "data":  # curl reads a file for @name; a program that passes on somebody's data must not
+        if isinstance(value, dict):
+            from urllib.parse import urlencode
+
+            value = urlencode(value, doseq=True)
+        return [("data-raw", value.decode("latin-1") if isinstance(value, bytes) else value)]
+    if name == "timeout" and isinstance(value, (int, float)):
+        return [("timeout", f"{value:f}s" if isinstance(value, float) else f"{value}s")]
+    return [(name.replace("_", "-"), value)]
+
+
+class Fetch:
+    """A fetch under way: an iterator, and an asynchronous one, of a Response for each request, as they complete.
+
+    Leaving the loop, an exception in it and Ctrl-C stop what is under way; so does close(), and a `with` block at its end.
+    One thread, or one event loop, at a time.
+    """
+
+    def __init__(self, urls: Iterable[Request], run: _core.FetchRun, window: int) -> None:
+        self._urls = iter([urls] if isinstance(urls, (str, dict)) else urls)
+        self._run = run
+        self._window = window
+        self._given = self._taken = 0
+        self._ended = False
+
+    def _feed(self) -> None:
+        import itertools
+        import time
+
+        room = self._window - (self._given - self._taken)
+        if self._ended or room < self._window // 4:
+            return
+        began = time.perf_counter()
+        while room > 0:
+            batch = list(itertools.islice(self._urls, min(room, 64)))
+            if batch:
+                self._run.give(batch)
+                self._given += len(batch)
+                room -= len(batch)
+            if len(batch) < 64 and room > 0:
+                self._ended = True
+                self._run.end()
+                return
+            if time.perf_counter() - began > _feed_time and self._taken:
+                return
+
+    def __iter__(self) -> Iterator[Response]:
+        from ._response import Response
+
+        make = Response._of
+        try:
+            while not (self._ended and self._given == self._taken):
+                self._feed()
+                if self._ended and self._given == self._taken:
+                    break
+                records = self._run.take(True)
+                if not records:
+                    break
+                self._taken += len(records)
+                for record in records:
+                    yield make(record)
+        finally:
+            self.close()
+
+    async def __aiter__(self) -> AsyncIterator[Response]:
+        import asyncio
+
+        from ._response import Response
+
+        loop = asyncio.get_running_loop()
+        arrived = asyncio.Event()
+        loop.add_reader(self._run.fileno(), arrived.set)
+        try:
+            while True:
+                self._feed()
+                if self._ended and self._given == self._taken:
+                    break
+                arrived.clear()
+                records = self._run.take(False)
+                if not records:
+                    await arrived.wait()
+                    records = self._run.take(False) or self._run.take(True)
+                    if not records:
+                        break
+                self._taken += len(records)
+                for record in records:
+                    yield Response._of(record)
+        finally:
+            loop.remove_reader(self._run.fileno())
+            self.close()
+
+    def close(self) -> None:
+        """Stops what is under way; returns within a second."""
+        self._run.close()
+
+    def __enter__(self) -> Fetch:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+
+def open_run(shape: str, bodies: bool, headers: bool, how: dict[str, typing.Any]) -> _core.FetchRun:
+    workers: dict[str, typing.Any] = {}
+    if shape.startswith("processes") or shape[:1].isdigit():
+        from ._workers import settings
+
+        workers = settings()
+    return _core.FetchRun(shape, options_of(how), bodies, headers, workers)
+
+
+def fetch(
+    urls: Iterable[Request] | Request,
+    *,
+    shape: str = "auto",
+    bodies: bool = True,
+    with_headers: bool = True,
+    window: int | None = None,
+    **options: typing.Any,
+) -> Fetch:
+    """Fetches what `urls` gives, and returns an iterator of a Response for each, as they complete.
+
+        for response in fanout.fetch(urls, shape="async:64", timeout=10):
+            print(response.url, response.status, response.error or len(response.content))
+
+    A request is a URL or a dict {"url", "id"?, "method"?, "headers"?, "body"?}. One that fails is a Response with an
+    `error`; it does not end the loop. Inputs are pulled as they are needed. The engine's threads never take the
+    interpreter's lock.
+
+    shape         "async:N", "hybrid:N", "processes:N", "PxTxC", "auto", ...
+    bodies        False: bodies are counted and dropped
+    with_headers  False: headers of responses are dropped
+    window        how many requests may be under way or ahead
+
+    All other options are those of `fanout fetch` that are about HTTP, by the same names: timeout, connect_timeout, max_bytes,
+    max_redirects, proxy, user_agent, insecure, cacert, public_only, resolve, ... Besides, as elsewhere in Python:
+    headers={...}, auth=(user, password), cookies={...}, json=..., data=..., verify=False.
+    """
+    run = open_run(shape, bodies, with_headers, options)
+    if window is not None and window < 1:
+        run.close()
+        raise ValueError(f"window is 1 or more, not {window}")
+    return Fetch(urls, run, window or max(4 * run.in_flight, _least_window))
