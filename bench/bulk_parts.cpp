@@ -1,3 +1,4 @@
+#include <fanout/fetch/duplicate_finder.hpp>
 #include <fanout/fetch/host_scheduler.hpp>
 #include <fanout/fetch/journal.hpp>
 
@@ -191,6 +192,26 @@ int journal_of(const std::string& path) {
   return 0;
 }
 
+/// 100 million URLs, one in ten of them a repeat.
+int dedupe() {
+  constexpr std::uint64_t urls = 100'000'000;
+  const auto begin = clock_type::now();
+  fetch::duplicate_finder finder;
+  std::string url;
+  for (std::uint64_t i = 0; i < urls; ++i) {
+    url.clear();
+    const std::uint64_t number = i % 10 == 9 ? i - 9 : i;
+    fmt::format_to(std::back_inserter(url), "http://www.site-{}.example/page/{}", number % 1'000'003, number);
+    finder.add(url);
+  }
+  const double added = seconds_since(begin);
+  const auto repeats = finder.find();
+  if (repeats.size() != urls / 10) return 1;
+  fmt::print("{{\"seconds\":{:.1f},\"add_seconds\":{:.1f},\"cpu_seconds\":{:.1f},\"peak_bytes\":{}}}\n",
+             seconds_since(begin), added, cpu_seconds(), peak_bytes());
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -198,7 +219,8 @@ int main(int argc, char** argv) {
   if (part == "scheduler") return scheduler(false);
   if (part == "scheduler_shuffled") return scheduler(true);
   if (part == "journal") return journal_of("bench.journal");
+  if (part == "dedupe") return dedupe();
   if (part == "sorted_list") return sorted_list();
-  fmt::print(stderr, "usage: bench_bulk_parts scheduler|scheduler_shuffled|sorted_list|journal\n");
+  fmt::print(stderr, "usage: bench_bulk_parts scheduler|scheduler_shuffled|sorted_list|journal|dedupe\n");
   return 2;
 }
