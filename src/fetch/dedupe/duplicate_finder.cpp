@@ -99,7 +99,7 @@ class duplicate_finder::implementation {
     filling_[bucket].clear();
   }
 
-  /// All keys of a bucket, whose chunks are given back.
+  /// All keys of a bucket. Its chunks stay on disk until the end: to punch 80,000 holes took 4 minutes.
   void read(unsigned bucket, std::vector<hashed_key>& keys) {
     const auto& chunks = chunks_[bucket];
     keys.resize(chunks.size() * keys_in_buffer);
@@ -108,7 +108,6 @@ class duplicate_finder::implementation {
       const std::size_t size = keys_in_buffer * sizeof(hashed_key);
       file_.read(chunks[i], size, bytes);
       std::memcpy(keys.data() + i * keys_in_buffer, bytes.data(), size);
-      file_.give_back(chunks[i], size);
     }
     keys.insert(keys.end(), filling_[bucket].begin(), filling_[bucket].end());
     std::vector<hashed_key>().swap(filling_[bucket]);

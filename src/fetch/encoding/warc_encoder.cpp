@@ -1,0 +1,210 @@
+#include <fanout/fetch/warc_encoder.hpp>
+
+#include "fetch/encoding/gzip_members.hpp"
+#include "fetch/encoding/sha1_digest.hpp"
+#include "fetch/hash/siphash.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+
+namespace fanout::fetch {
+namespace {
+
+constexpr std::string_view archived = "X-Archive-Orig-";
+
+bool is_header(std::string_view name, std::string_view lower_case) {
+  return std::equal(name.begin(), name.end(), lower_case.begin(), lower_case.end(), [](char left, char right) {
+    return (left >= 'A' && left <= 'Z' ? static_cast<char>(left - 'A' + 'a') : left) == right;
+  });
+}
+
+std::string_view reason_of(warc_truncated why) {
+  switch (why) {
+    case warc_truncated::length:
+      return "length";
+    case warc_truncated::time:
+      return "time";
+    case warc_truncated::disconnect:
+      return "disconnect";
+    default:
+      return "unspecified";
+  }
+}
+
+std::string date_text(std::chrono::system_clock::time_point date) {
+  const auto micros = std::chrono::floor<std::chrono::microseconds>(date);
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(micros);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
+                     (micros - seconds).count());
+}
+
+/// No end of a line gets into a header from outside.
+void append_line(std::string& into, std::string_view name, std::string_view value) {
+  into += name;
+  into += ": ";
+  for (const char c : value) into += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
+  into += "\r\n";
+}
+
+/// The head that is true of the payload as it is stored.
+void append_head(std::string& into, const warc_exchange& exchange) {
+  into += exchange.status_line;
+  into += "\r\n";
+  bool length_said = false;
+  bool transfer_coded = false;
+  if (exchange.headers != nullptr)
+    for (const auto& [name, value] : *exchange.headers)
+      transfer_coded = transfer_coded || is_header(name, "transfer-encoding");
+  const bool changed = exchange.has_payload && (transfer_coded || exchange.content_decoded);
+  if (exchange.headers != nullptr) {
+    for (const auto& [name, value] : *exchange.headers) {
+      const bool length = is_header(name, "content-length");
+      const bool rename = exchange.has_payload && ((length && changed) || is_header(name, "transfer-encoding") ||
+                                                   (exchange.content_decoded && is_header(name, "content-encoding")));
+      if (rename)
+        append_line(into, std::string(archived) + name, value);
+      else
+        append_line(into, name, value);
+      length_said = length_said || (length && !rename);
+    }
+  }
+  if (exchange.has_payload && !length_said)
+    append_line(into, "Content-Length", std::to_string(exchange.payload.size()));
+  into += "\r\n";
+}
+
+}  // namespace
+
+class warc_encoder::implementation {
+ public:
+  explicit implementation(options how) : key_(random_key()) {
+    if (how.gzip) gzip_.emplace();
+  }
+
+  void append_info(std::string& into, const warc_fields& fields, std::chrono::system_clock::time_point date) {
+    block_.clear();
+    for (const auto& [name, value] : fields) append_line(block_, name, value);
+    begin("warcinfo", new_id(), date_text(date));
+    append_line(record_, "Content-Type", "application/warc-fields");
+    append_record(into, {});
+  }
+
+  appended append(std::string& into, const warc_exchange& exchange, const warc_original* original) {
+    appended made{new_id(), date_text(exchange.date), {}};
+    const bool with_payload = exchange.has_payload && original == nullptr;
+    block_.clear();
+    append_head(block_, exchange);
+    begin(original == nullptr ? "response" : "revisit", made.record_id, made.date);
+    append_where(exchange);
+    append_line(record_, "Content-Type", "application/http;msgtype=response");
+    if (exchange.has_payload) {
+      made.payload_digest = original != nullptr && !original->payload_digest.empty()
+                                ? std::string(original->payload_digest)
+                                : sha1_digest(exchange.payload);
+      append_line(record_, "WARC-Payload-Digest", made.payload_digest);
+    } else if (original != nullptr && !original->payload_digest.empty()) {
+      append_line(record_, "WARC-Payload-Digest", original->payload_digest);
+    }
+    if (original != nullptr) append_original(*original, exchange.has_payload);
+    if (exchange.truncated != warc_truncated::no) append_line(record_, "WARC-Truncated", reason_of(exchange.truncated));
+    append_record(into, with_payload ? exchange.payload : std::string_view());
+    if (!exchange.request_head.empty()) append_request(into, exchange, made);
+    if (exchange.metadata != nullptr) append_metadata(into, exchange, made);
+    return made;
+  }
+
+ private:
+  std::string new_id() {
+    // Of a key from the system and a counter: as random as the key, without a system call for each.
+    const auto bits = siphash_128({reinterpret_cast<const char*>(&counter_), sizeof counter_}, key_);
+    ++counter_;
+    const std::uint64_t high = (bits.high & ~std::uint64_t{0xf000}) | 0x4000;  // version 4
+    const std::uint64_t low = (bits.low & ~(std::uint64_t{3} << 62)) | std::uint64_t{2} << 62;
+    return fmt::format("<urn:uuid:{:08x}-{:04x}-{:04x}-{:04x}-{:012x}>", high >> 32, high >> 16 & 0xffff, high & 0xffff,
+                       low >> 48, low & 0xffffffffffffU);
+  }
+
+  void begin(std::string_view type, std::string_view id, std::string_view date) {
+    record_ = "WARC/1.1\r\n";
+    append_line(record_, "WARC-Type", type);
+    append_line(record_, "WARC-Record-ID", id);
+    append_line(record_, "WARC-Date", date);
+  }
+  void append_where(const warc_exchange& exchange) {
+    append_line(record_, "WARC-Target-URI", exchange.url);
+    if (!exchange.address.empty()) append_line(record_, "WARC-IP-Address", exchange.address);
+  }
+  void append_original(const warc_original& original, bool same_payload) {
+    append_line(record_, "WARC-Profile",
+                same_payload ? "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
+                             : "http://netpreserve.org/warc/1.1/revisit/server-not-modified");
+    append_line(record_, "WARC-Refers-To", original.record_id);
+    append_line(record_, "WARC-Refers-To-Target-URI", original.url);
+    append_line(record_, "WARC-Refers-To-Date", original.date);
+  }
+
+  void append_request(std::string& into, const warc_exchange& exchange, const appended& response) {
+    block_ = exchange.request_head;
+    begin("request", new_id(), response.date);
+    append_where(exchange);
+    append_line(record_, "WARC-Concurrent-To", response.record_id);
+    append_line(record_, "Content-Type", "application/http;msgtype=request");
+    if (!exchange.request_body.empty()) append_line(record_, "WARC-Payload-Digest", sha1_digest(exchange.request_body));
+    append_record(into, exchange.request_body);
+  }
+
+  void append_metadata(std::string& into, const warc_exchange& exchange, const appended& response) {
+    block_.clear();
+    for (const auto& [name, value] : *exchange.metadata) append_line(block_, name, value);
+    begin("metadata", new_id(), response.date);
+    append_line(record_, "WARC-Target-URI", exchange.url);
+    append_line(record_, "WARC-Concurrent-To", response.record_id);
+    append_line(record_, "Content-Type", "application/warc-fields");
+    append_record(into, {});
+  }
+
+  /// Ends the record with its block: `block_`, then `rest`.
+  void append_record(std::string& into, std::string_view rest) {
+    append_line(record_, "WARC-Block-Digest", sha1_digest(block_, rest));
+    append_line(record_, "Content-Length", std::to_string(block_.size() + rest.size()));
+    record_ += "\r\n";
+    record_ += block_;
+    record_ += rest;
+    record_ += "\r\n\r\n";
+    if (gzip_)
+      gzip_->append(into, record_);
+    else
+      into += record_;
+  }
+
+  hash_128 key_;
+  std::uint64_t counter_ = 0;
+  std::optional<gzip_members> gzip_;
+  std::string record_;
+  std::string block_;
+};
+
+warc_encoder::warc_encoder(options how) : implementation_(std::make_unique<implementation>(how)) {}
+warc_encoder::~warc_encoder() = default;
+
+void warc_encoder::append_info(std::string& into, const warc_fields& fields,
+                               std::chrono::system_clock::time_point date) {
+  implementation_->append_info(into, fields, date);
+}
+warc_encoder::appended warc_encoder::append(std::string& into, const warc_exchange& exchange) {
+  return implementation_->append(into, exchange, nullptr);
+}
+warc_encoder::appended warc_encoder::append_revisit(std::string& into, const warc_exchange& exchange,
+                                                    const warc_original& original) {
+  return implementation_->append(into, exchange, &original);
+}
+std::string warc_encoder::payload_digest(std::string_view payload) {
+  return sha1_digest(payload);
+}
+
+}  // namespace fanout::fetch
