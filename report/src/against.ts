@@ -1,4 +1,4 @@
-// This report beside an older one.
+// This report compared with an older one.
 
 import { el, figure, plainTable } from "./dom.ts";
 import { percent, seconds, visible } from "./format.ts";
@@ -46,9 +46,10 @@ export function againstFigure(before: Report, now: Workload, name: string): HTML
   const lines = pairs.map((pair) =>
     el("div", { class: "pair" }, el("strong", {}, pair.name), el("div", {}, bar("before", pair.before), bar("now", pair.now)), el("span", {}, change(pair, noise))),
   );
-  const other = old.tasks !== now.tasks ? ` Mind that there were ${old.tasks} tasks then and ${now.tasks} now.` : "";
+  const other = old.tasks !== now.tasks ? ` Note: ${old.tasks} tasks then, ${now.tasks} now.` : "";
   return figure(
     "Then and now",
+    "What has changed since the older report?",
     `For each shape the upper bar is the older report (${visible(name)}), the lower one this report; shorter is better.${other}`,
     [el("div", { class: "pairs", role: "img", "aria-label": visible(pairs.map((pair) => `${pair.name}: ${change(pair, noise)}`).join("; ")) }, ...lines)],
     plainTable(

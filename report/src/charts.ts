@@ -6,7 +6,7 @@ import type { Selection } from "d3-selection";
 import { line } from "d3-shape";
 import { figure, plainTable } from "./dom.ts";
 import { axisName, cut, fitted, letter, type Scale, type Svg } from "./drawing.ts";
-import { count, digits, percent, seconds, shortSeconds, times, visible } from "./format.ts";
+import { digits, percent, plural, seconds, shortSeconds, times, visible } from "./format.ts";
 import { nameOf, succeeded, type Row, type Workload } from "./model.ts";
 
 type Counted = Row & { wall_s: number };
@@ -44,9 +44,15 @@ export function speedupFigure(workload: Workload, cores: number | undefined): HT
     axisName(svg, "times as fast as one after another", width - 60, height - 7, "end");
     return height;
   });
-  const limit = workload.kind === "CPU-bound" && cores ? ` Work that computes cannot gain more than the ${count(cores)} cores of this machine.` : "";
+  const above = cores ? rows.filter((row) => row.speedup! > cores * 1.005).map(nameOf) : [];
+  const limit =
+    workload.kind === "CPU-bound" && cores
+      ? ` Computing cannot gain more than the ${plural(cores, "core")} of this machine allow, ${times(cores)}` +
+        (above.length > 0 ? `; a larger figure (${above.join(", ")}) is measurement noise in the run of sync.` : ".")
+      : "";
   return figure(
     "How much faster",
+    "How many times as fast is each shape as one task after another?",
     `Longer is better. The line at 1 × is the plain loop, sync, in the same language.${limit}`,
     [picture],
     plainTable(
@@ -101,12 +107,13 @@ export function costFigure(workload: Workload, cores: number | undefined): HTMLE
   const reading = [
     "Left is faster, low is cheaper.",
     lines > 0
-      ? "A point on the line “1 core busy” kept one core busy all the time; far below it the run mostly waited."
-      : idle && "None of them kept even one core busy: they mostly waited.",
-    (farApart(walls) || farApart(used)) && "Equal steps on an axis without a 0 are equal factors.",
+      ? "A point on the line “1 core busy” kept one core busy all the time; a point far below it mostly waited."
+      : idle && "No shape kept even one core busy: all of them mostly waited.",
+    (farApart(walls) || farApart(used)) && "An axis without a 0 is logarithmic.",
   ];
   return figure(
     "What it cost",
+    "How much CPU time did each shape use, and how long did it take?",
     reading.filter(Boolean).join(" "),
     [picture],
     plainTable(

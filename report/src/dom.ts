@@ -21,13 +21,14 @@ export function el<Name extends keyof HTMLElementTagNameMap>(
 let numbered = 0;
 export const freshId = (stem: string): string => `${stem}-${++numbered}`;
 
-/** A figure: a heading, a sentence on how to read it, the picture, and the same as text. */
-export function figure(title: string, reading: string, picture: Node[], alternative: Node | null): HTMLElement {
+/** A figure: a heading, the question it answers, how to read it, the picture, and the same as text. */
+export function figure(title: string, question: string, reading: string, picture: Node[], alternative: Node | null): HTMLElement {
   const id = freshId("figure");
   return el(
     "section",
     { class: "figure", "aria-labelledby": id },
     el("h3", { id }, title),
+    el("p", { class: "question" }, question),
     el("p", { class: "reading" }, reading),
     ...picture,
     alternative && el("details", { class: "as-text" }, el("summary", {}, "The same as text"), alternative),

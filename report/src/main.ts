@@ -6,44 +6,35 @@ import { el, freshId } from "./dom.ts";
 import { bytes, count, percent, plural, seconds, visible } from "./format.ts";
 import { nameOf, paragraphs, parseReport, succeeded, type About, type Report, type Workload } from "./model.ts";
 import { sweepFigure } from "./sweep.ts";
+import { glossary, linkFirstUses } from "./glossary.ts";
 import { resultTable } from "./table.ts";
 import { timelineFigure } from "./timeline.ts";
+import { whatIfFigure } from "./whatif_figure.ts";
 
 const kinds: Record<string, string> = {
-  "I/O-bound": "Its tasks mostly wait, for a network, a disk or another program. Tasks that wait can wait together.",
-  "CPU-bound": "Its tasks compute all the time. Only more cores make them faster; taking turns does not.",
-  mixed: "Its tasks wait for a while and compute for a while. The waiting can overlap, the computing needs cores.",
-  "lock-bound": "Its tasks need the same lock, and only one can have it. More threads wait for each other.",
-  "memory-bound": "Its tasks move more data than the memory can deliver. More cores share the same memory.",
+  "I/O-bound": "The tasks mostly wait for a network, a disk or another program. Waiting uses no core, so many tasks can wait at the same time.",
+  "CPU-bound": "The tasks compute all the time. More cores make them faster; taking turns on one core does not.",
+  mixed: "The tasks wait and compute. The waiting can overlap on one thread; the computing needs cores.",
+  "lock-bound": "The tasks need the same lock, and one of them can hold it at a time. More threads only wait longer for it.",
+  "memory-bound": "The tasks move more data than the memory can deliver. All cores share the memory.",
 };
-
-const words: [string, string][] = [
-  ["task", "One call of a function with one input, such as fetching one page."],
-  ["shape", "How many tasks can be under way, and where: one after another, on threads, on an event loop, in processes."],
-  ["sync", "One task after another: the plain loop all others are measured against."],
-  ["threads:N", "N threads of one process, a task on each. They share memory, and can compute on different cores."],
-  ["async:N", "N tasks that take turns on one thread, an event loop. While one waits, another goes on."],
-  ["processes:N", "N separate programs, a task in each. They share nothing; starting them and sending data costs time."],
-  ["hybrid:N", "An event loop on every core, N tasks in flight altogether."],
-  ["lane", "One thread or process of a shape: a row of the timeline."],
-  ["lower bound", "The least time this work can take here: one task cannot be split, and the cores can do only so much."],
-  ["concurrency", "Tasks overlap: several have begun and have not ended. One core is enough for that."],
-  ["parallelism", "Tasks compute at the same moment, on different cores."],
-];
 
 function verdict(workload: Workload): HTMLElement {
   const best = workload.rows.find((row) => row.engine === "fanout" && row.shape === workload.best);
   const id = freshId("verdict");
   return el(
     "section",
-    { class: "verdict", "aria-labelledby": id },
-    el("h3", { id }, best ? `Choose ${workload.best}` : "No shape to choose"),
+    { class: best ? "verdict" : "verdict open", "aria-labelledby": id },
+    el("h3", { id }, best ? `Choose ${workload.best}` : workload.doubt ? "Cannot tell which shape is best" : "All shapes failed"),
     best && succeeded(best) && el("p", { class: "headline" },
       `${seconds(best.wall_s)} for ${plural(workload.tasks, "task")}` +
         (best.speedup != null && best.shape !== "sync" ? `, ${best.speedup.toFixed(2)} times as fast as one after another` : "") +
         (best.of_bound != null ? `; ${percent(best.of_bound)} of the lower bound` : "") + "."),
-    ...paragraphs(workload.why ?? "").map((each) => el("p", { class: each.startsWith("Beware: ") ? "beware" : null }, each)),
-    workload.noise != null && el("p", { class: "quiet" }, `The same piece of work, measured again and again, varied by ${percent(workload.noise)} on this machine: smaller differences mean nothing.`),
+    (workload.ties?.length ?? 0) > 0 && el("p", {}, `As fast within the noise: ${workload.ties!.join(", ")}.`),
+    ...paragraphs(workload.why ?? "").map((each) => el("p", { class: each.startsWith("Cannot tell") ? "beware" : null }, each)),
+    workload.noise != null && el("p", { class: "quiet" },
+      `Measurement noise: the same computation varied by ${percent(workload.noise)} between the runs.` +
+        (workload.others_cores != null && workload.others_cores >= 0.05 ? ` Other programs used ${workload.others_cores.toFixed(2)} cores.` : "")),
   );
 }
 
@@ -60,6 +51,7 @@ function section(workload: Workload, report: Report, before: Report | null, abou
     timelineFigure(workload, report.machine.cores ?? 1),
     el("div", { class: "side-by-side" }, speedupFigure(workload, report.machine.cores), costFigure(workload, report.machine.cores)),
     workload.sweep ? sweepFigure(workload.sweep) : null,
+    whatIfFigure(workload),
     before ? againstFigure(before, workload, about.against ?? "older") : null,
     resultTable(workload),
   ];
@@ -70,7 +62,7 @@ function section(workload: Workload, report: Report, before: Report | null, abou
     el("p", {}, [workload.description && `${described(workload)}.`, workload.kind && kinds[workload.kind]].filter(Boolean).join(" ").replace("..", ".")),
     verdict(workload),
     failed.length > 0 && el("div", { class: "failures" },
-      el("p", {}, `${plural(failed.length, "shape")} without a number:`),
+      el("p", {}, `${plural(failed.length, "shape")} failed:`),
       el("ul", {}, ...failed.map((row) => el("li", {}, el("strong", {}, nameOf(row)), ` ${row.error ?? `${count(row.failures)} failed`}`)))),
     ...figures,
   );
@@ -95,9 +87,9 @@ function ending(report: Report, about: About): HTMLElement[] {
   return [
     part("The machine", list(facts)),
     part("Do it again",
-      el("p", {}, "On this or another machine, and lay the two reports side by side with --against:"),
+      el("p", {}, "Run it on this or another machine; --against OLD compares the two reports:"),
       el("pre", {}, el("code", {}, about.command ?? "fanout compare --html report.html"))),
-    part("The words", list(words)),
+    part("The words", glossary()),
   ];
 }
 
@@ -119,15 +111,16 @@ function main(): void {
       el("header", {},
         el("h1", {}, "Concurrent or parallel, and which kind?"),
         el("p", { class: "lead" },
-          "The same work was run in several ways on this machine. Some ways let tasks wait together, some let them compute at " +
-            "the same moment on different cores. The pictures show which of the two happened, the figures what it gained and " +
-            "what it cost."),
+          "The same tasks were run under several shapes on this machine. Some shapes let tasks wait at the same time: " +
+            "concurrency. Some let them compute at the same time, on different cores: parallelism. The timelines show which " +
+            "of the two happened; the charts show what it gained and what it cost."),
         claims.length > 0 && el("ul", { class: "claims" }, ...claims.map((claim) => el("li", {}, claim))),
         report.workloads.length > 1 && el("p", { class: "answers" }, "In short: ", ...report.workloads.map((each, at) =>
-          el("span", {}, at > 0 ? "; " : "", `${each.name}: `, el("strong", {}, each.best ?? "none"))), ".")),
+          el("span", {}, at > 0 ? "; " : "", `${each.name}: `, el("strong", {}, each.best ?? (each.doubt ? "cannot tell" : "none")))), ".")),
       ...report.workloads.map((workload) => section(workload, report, before, about)),
       ...ending(report, about),
     );
+    linkFirstUses(page);
   } catch (failed) {
     page.replaceChildren(el("p", { role: "alert" }, `This report cannot be shown: ${failed instanceof Error ? failed.message : String(failed)}`));
   }

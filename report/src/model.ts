@@ -8,6 +8,7 @@ export type TimelineTask = [number, number, number, number, number | null, numbe
 
 export interface Timeline {
   lanes: string[];
+  ready_s?: number | null; // how long its threads were ready and had no core, in total
   tasks: TimelineTask[];
 }
 
@@ -55,8 +56,11 @@ export interface Workload {
   cpu_share?: number | null;
   noise?: number | null;
   lower_bound_s?: number | null;
-  lower_bound?: { why?: string } | null;
+  lower_bound?: { task_s?: number; cpu_s?: number; in_turn_s?: number; cores?: number; why?: string } | null;
+  others_cores?: number | null;
   best?: string | null;
+  ties?: string[];
+  doubt?: string | null;
   why?: string;
   rows: Row[];
   sweep?: Sweep | null;
@@ -138,9 +142,9 @@ export function lanesInWords(lanes: string[]): string {
   return plural(lanes.length, kind, kind === "process" ? "processes" : `${kind}s`);
 }
 
-/** The sentences of a verdict, in paragraphs: what the work is, what to choose, what an event loop made of it, and a warning. */
+/** The sentences of a verdict, in paragraphs: what the work is, what to choose or why not, and what an event loop made of it. */
 export function paragraphs(why: string): string[] {
-  return why.split(/ (?=Choose \S+: |\S+ (?:overlapped|did not overlap) the tasks: |Beware: )/);
+  return why.split(/ (?=Choose \S+: |Cannot tell which shape is best: |\S+ (?:overlapped|did not overlap) the tasks: )/);
 }
 
 export function computingTime(task: TimelineTask): number | null {
@@ -152,6 +156,20 @@ export function computingTime(task: TimelineTask): number | null {
 export function shareOfCore(task: TimelineTask): number {
   const wanted = (computingSpans(task) ?? []).reduce((sum, [from, to]) => sum + to - from, 0);
   return task[4] === null || wanted <= 0 ? 1 : Math.min(task[4] / wanted, 1);
+}
+
+/**
+ * Of the time for which its tasks held a thread and did not compute, how much the threads were ready and had no core:
+ * the rest they waited for something else. 0 to 1; null where that was not measured.
+ */
+export function readyShare(timeline: Timeline): number | null {
+  if (timeline.ready_s == null) return null;
+  let idle = 0;
+  for (const task of timeline.tasks) {
+    const wanted = (computingSpans(task) ?? []).reduce((sum, [from, to]) => sum + to - from, 0);
+    if (task[4] !== null) idle += Math.max(wanted - task[4], 0);
+  }
+  return idle > 0 ? Math.min(timeline.ready_s / idle, 1) : 0;
 }
 
 /** Amdahl's law: what n places gain when `serial` of the work cannot be shared. */

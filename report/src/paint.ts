@@ -13,6 +13,7 @@ export interface Look {
   ground: string;
   computing: string;
   waiting: string;
+  ready: string;
   stripe: string;
   failed: string;
   bound: string;
@@ -28,6 +29,7 @@ export function lookOf(element: Element): Look {
     ground: of("--figure"),
     computing: of("--computing"),
     waiting: of("--waiting"),
+    ready: of("--ready"),
     stripe: of("--stripe"),
     failed: of("--failed"),
     bound: of("--bound"),
@@ -41,6 +43,7 @@ export interface Scene {
   to: number;
   bound: number | null;
   wall: number;
+  ready: number; // of what a task did not compute while it held a thread, how much it was ready
   keeps: (task: TimelineTask) => boolean;
   marked: Placed | null;
 }
@@ -78,6 +81,20 @@ export function stripes(look: Look, ratio: number): CanvasPattern | string {
   }
   on.stroke();
   return on.createPattern(tile, "repeat") ?? look.waiting;
+}
+
+/** Ready, and without a core. */
+function dotted(look: Look, of: CanvasRenderingContext2D): CanvasPattern | string {
+  const tile = document.createElement("canvas");
+  tile.width = tile.height = 4;
+  const on = tile.getContext("2d");
+  if (!on) return look.ready;
+  on.fillStyle = look.ready;
+  on.fillRect(0, 0, 4, 4);
+  on.fillStyle = look.ground;
+  on.fillRect(0, 0, 1.5, 1.5);
+  on.fillRect(2, 2, 1.5, 1.5);
+  return of.createPattern(tile, "repeat") ?? look.ready;
 }
 
 export function paint(canvas: HTMLCanvasElement, scene: Scene, look: Look): void {
@@ -164,6 +181,7 @@ function computing(
   x: (time: number) => number,
   look: Look,
 ): void {
+  const dots = tall >= 5 ? dotted(look, on) : look.ready;
   on.fillStyle = look.computing;
   let painted = -1;
   for (let at = firstSeen(row, scene.from); at < row.length; at++) {
@@ -173,7 +191,8 @@ function computing(
     if (!spans || task[5] === 0) continue;
     const alpha = scene.keeps(task) ? 1 : faded;
     if (on.globalAlpha !== alpha) on.globalAlpha = alpha;
-    const share = shareOfCore(task) > 0.9 ? 1 : shareOfCore(task); // a tenth is within what the clocks say
+    const share = shareOfCore(task) > 0.9 ? 1 : shareOfCore(task); // a tenth is within the error of the clocks
+    const readyTall = Math.floor((tall - Math.max(tall * share, Math.min(tall, 1))) * scene.ready);
     for (const [from, to] of spans) {
       if (to < scene.from || from > scene.to) continue;
       const left = x(from);
@@ -182,6 +201,10 @@ function computing(
       painted = right;
       const solid = Math.max(tall * share, Math.min(tall, 1));
       on.fillRect(left, top + tall - solid, right - left, solid);
+      if (readyTall < 1) continue;
+      on.fillStyle = dots;
+      on.fillRect(left, top + tall - solid - readyTall, right - left, readyTall);
+      on.fillStyle = look.computing;
     }
   }
 }

@@ -15,21 +15,21 @@ export function factsOf(sweep: Sweep): string[] {
   if (sweep.stops_paying_at)
     facts.push(
       sweep.stops_paying_at === last
-        ? `It still pays at ${count(last)}, the most that was tried.`
+        ? `More still pays at ${count(last)}, the largest count measured.`
         : sweep.stops_paying_at === 1
-          ? "It does not pay: more than 1 is not faster."
+          ? "More than 1 does not pay: it is not faster."
           : `It pays up to ${count(sweep.stops_paying_at)}; more is not faster.`,
     );
   if (sweep.amdahl)
     facts.push(
-      `Amdahl's law, where a part of the work cannot be shared out, fits best with ${percent(sweep.amdahl.serial_share)} of the work in that part.`,
+      `Amdahl's law (a part of the work is always serial) fits best with a serial part of ${percent(sweep.amdahl.serial_share)}.`,
     );
   if (sweep.usl) {
     const { contention, coherency, peak_n } = sweep.usl;
     facts.push(
-      `The universal scalability law, where places also wait for each other (contention) and keep each other up to date ` +
-        `(coherency), fits best with ${percent(contention)} and ${percent(coherency)}` +
-        `${peak_n ? `, and is highest at ${digits(Math.max(peak_n, 1))}` : ""}.`,
+      `The universal scalability law adds the cost of waiting for each other (contention) and of keeping data consistent ` +
+        `(coherency). It fits best with ${percent(contention)} and ${percent(coherency)}` +
+        `${peak_n ? `; its maximum is at ${digits(Math.max(peak_n, 1))}` : ""}.`,
     );
   }
   return facts;
@@ -48,7 +48,7 @@ function draw(svg: Svg, width: number, sweep: Sweep): number {
   svg.append("g").attr("transform", `translate(0,${height - bottom})`)
     .call(axisBottom(x).tickValues(points.map((point) => point.n)).tickFormat((value) => String(value)));
   svg.append("g").attr("transform", `translate(${left},0)`).call(axisLeft(y).tickValues(powers).tickFormat((value) => `${value}×`));
-  axisName(svg, `${sweep.shape}: how many →`, width - 20, height - 7, "end");
+  axisName(svg, `${sweep.shape}: count →`, width - 20, height - 7, "end");
   axisName(svg, "↑ times as fast as 1", left - 42, 8, "start");
   const curve = (of: (n: number) => number, kind: string): void => {
     const along: [number, number][] = [];
@@ -79,13 +79,14 @@ export function sweepFigure(sweep: Sweep): HTMLElement | null {
   const key = (kind: string, text: string): HTMLElement => el("li", {}, el("span", { class: `stroke ${kind}`, "aria-hidden": "true" }), text);
   const label = visible(`Speed-up of ${sweep.shape}: ${points.map((point) => `${point.n}: ${times(point.speedup)}`).join(", ")}`);
   return figure(
-    `How it grows: ${sweep.shape}`,
-    "Each point is the same work with more places for its tasks. Along the straight line “ideal”, twice the places are twice as fast.",
+    `How it scales: ${sweep.shape}`,
+    `How many ${sweep.shape === "async" || sweep.shape === "hybrid" ? "tasks in flight" : sweep.shape} pay?`,
+    "Each point is the same work with a larger count. Along the straight line “ideal”, twice the count is twice as fast.",
     [
       el("ul", { class: "legend" }, key("measured", "measured"), key("ideal", "ideal"), sweep.amdahl ? key("amdahl", "Amdahl's law") : null, sweep.usl ? key("usl", "universal scalability law") : null),
       el(
         "div",
-        { class: "beside" },
+        { class: "with-facts" },
         fitted(label, (svg, width) => draw(svg, width, sweep)),
         el("ul", { class: "facts" }, ...factsOf(sweep).map((fact) => el("li", {}, fact))),
       ),

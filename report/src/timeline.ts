@@ -4,9 +4,9 @@ import { axisBottom, axisTop } from "d3-axis";
 import { scaleLinear } from "d3-scale";
 import { select } from "d3-selection";
 import { el, figure, freshId, plainTable } from "./dom.ts";
-import { axisSeconds, count, percent, plural, seconds, times, visible } from "./format.ts";
+import { axisSeconds, count, percent, plural, seconds, visible } from "./format.ts";
 import { findAt, layOut, makeFilter, type Layout, type Placed } from "./layout.ts";
-import { computingTime, lanesInWords, mostlyWaiting, nameOf, overlapOf, type Row, type Timeline, type TimelineTask, type Workload } from "./model.ts";
+import { computingTime, lanesInWords, mostlyWaiting, nameOf, overlapOf, readyShare, type Row, type Timeline, type TimelineTask, type Workload } from "./model.ts";
 import { gutter, heightOf, lookOf, paint, rowHeight, topOf } from "./paint.ts";
 
 type Drawn = Row & { timeline: Timeline };
@@ -19,6 +19,8 @@ interface Strip {
   marked: Placed | null;
   keeps: (task: TimelineTask) => boolean;
   end: number; // of the run that is drawn
+  ready: number; // readyShare, 0 where it is not known
+  note: { at: number; element: HTMLElement } | null; // an arrow to a moment of it
   seen: boolean; // by the reader: others are drawn when they come into view
 }
 
@@ -39,7 +41,7 @@ function overlapInWords(row: Drawn, cores: number): string {
   const overlap = overlapOf(row.timeline);
   const lanes = lanesInWords(row.timeline.lanes);
   const under =
-    overlap.underWay <= 1 ? "one task at a time" : `up to ${plural(overlap.underWay, "task")} under way together`;
+    overlap.underWay <= 1 ? "one task at a time" : `up to ${plural(overlap.underWay, "task")} in flight at once`;
   const computing =
     overlap.computing === null
       ? ""
@@ -49,11 +51,11 @@ function overlapInWords(row: Drawn, cores: number): string {
           ? ", never more than one computing at the same moment"
           : overlap.computing <= cores
             ? `, up to ${count(overlap.computing)} computing at the same moment`
-            : `, up to ${count(overlap.computing)} ready to compute at the same moment, on ${plural(cores, "core")}`;
+            : `, up to ${count(overlap.computing)} that want to compute at the same moment, on ${plural(cores, "core")}: while ${count(cores)} of them compute${cores === 1 ? "s" : ""}, the others are ready and wait for a core`;
   return `${lanes}; ${under}${computing}.`;
 }
 
-export function describeTask(task: TimelineTask, timeline: Timeline): string[] {
+export function describeTask(task: TimelineTask, timeline: Timeline, ready = 0): string[] {
   const took = task[3] - task[2];
   const computing = computingTime(task);
   const lines = [
@@ -63,7 +65,8 @@ export function describeTask(task: TimelineTask, timeline: Timeline): string[] {
   if (computing !== null)
     lines.push(
       `computing ${seconds(computing)}${took > 0 ? ` (${percent(Math.min(computing / took, 1))})` : ""}, ` +
-        `waiting ${seconds(Math.max(took - computing, 0))}`,
+        `waiting ${seconds(Math.max(took - computing, 0))}` +
+        (ready > 0.1 && computing < 0.9 * took ? ", for a core too" : ""),
     );
   lines.push(task[5] === 0 ? "failed" : "succeeded");
   return lines;
@@ -76,11 +79,13 @@ export function timelineFigure(workload: Workload, cores: number): HTMLElement |
   const sharesUnknown = rows.some((row) => !mostlyWaiting(row.timeline) && row.timeline.tasks.some((task) => task[4] === null));
   return figure(
     "What happened, moment by moment",
-    "Time runs from left to right, on the same scale for all; each bar is one task. Bars above each other in one lane took " +
-      "turns on one thread or process: concurrency. Solid parts in several lanes at the same moment computed at the same " +
-      "moment, on different cores: parallelism. A solid part that is lower than its bar had a core for that share of the " +
-      (sharesUnknown ? "time; tasks of an event loop are drawn as if they had all of it. " : "time. ") +
-      "The tasks drawn are those of one more run, beside the measured ones.",
+    "When did each task wait, and when did it compute?",
+    "Time runs from left to right, on the same scale for all shapes. Each bar is one task. Bars above each other in one lane " +
+      "take turns on one thread or process: concurrency. Solid parts in several lanes at the same moment compute on " +
+      "different cores: parallelism. A bar that is solid to a part of its height had a core for that part of the time; the " +
+      "dotted part above it was ready and had none" +
+      (sharesUnknown ? "; tasks of an event loop are drawn as if they had a core all the time. " : ". ") +
+      "All bars and times here are of one run, made to be drawn; the other figures are of the median run.",
     stack.elements,
     stack.asText(),
   );
@@ -140,6 +145,33 @@ class Stack {
       { rootMargin: "200px" },
     );
     for (const strip of this.strips) watch.observe(strip.canvas);
+    this.addNotes();
+  }
+
+  /** Points at the first overlap on one thread, and at the first moment at which several cores compute. */
+  private addNotes(): void {
+    const add = (strip: Strip | undefined, at: number, text: string): void => {
+      if (!strip || strip.note) return;
+      const element = el("p", { class: "note" }, `↑ ${text}`);
+      strip.block.append(element);
+      strip.note = { at, element };
+    };
+    const middle = (strip: Strip | undefined): number => (strip ? strip.end * 0.4 : 0);
+    const loop = this.strips.find(({ row }) => row.timeline.lanes.length === 1 && overlapOf(row.timeline).underWay > 1 && mostlyWaiting(row.timeline));
+    add(loop, middle(loop), `these ${count(loop ? overlapOf(loop.row.timeline).underWay : 0)} tasks overlap on one thread: concurrency`);
+    const parallel = this.strips.find(({ row }) => row.timeline.lanes.length > 1 && !mostlyWaiting(row.timeline) && (overlapOf(row.timeline).computing ?? 0) > 1);
+    add(parallel, middle(parallel), `${plural(Math.min(this.cores, parallel ? overlapOf(parallel.row.timeline).computing ?? 0 : 0), "core")} compute at this moment: parallelism`);
+  }
+
+  private placeNote(strip: Strip): void {
+    if (!strip.note) return;
+    const { at, element } = strip.note;
+    const x = gutter + ((at - this.from) / (this.to - this.from)) * (strip.canvas.clientWidth - gutter);
+    element.hidden = at < this.from || at > this.to;
+    const right = x > strip.canvas.clientWidth / 2;
+    element.style.paddingLeft = right ? "0" : `${Math.max(x - 5, 0)}px`;
+    element.style.paddingRight = right ? `${Math.max(strip.canvas.clientWidth - x - 5, 0)}px` : "0";
+    element.style.textAlign = right ? "right" : "left";
   }
 
   asText(): HTMLElement {
@@ -148,7 +180,7 @@ class Stack {
       {},
       plainTable(
         ["shape", "time", "what the picture shows"],
-        this.strips.map(({ row }) => [nameOf(row), seconds(row.wall_s), describe(row, this.cores)]),
+        this.strips.map(({ row, end }) => [nameOf(row), seconds(end), describe(row, this.cores)]),
       ),
       ...this.strips.map(({ row }) => this.tasksAsText(row)),
     );
@@ -187,10 +219,11 @@ class Stack {
       "ul",
       { class: "legend" },
       key("computing", "computing: uses a core"),
-      key("waiting", "waiting: uses none"),
+      this.strips.some((strip) => strip.ready > 0.1) && key("ready", "ready: wants to compute, waits for a core"),
+      key("waiting", "waiting: needs no core"),
       key("failed", "failed"),
-      this.bound !== null && key("bound", `lower bound, ${seconds(this.bound)}: nothing can be faster`),
-      key("wall", "the last task has ended"),
+      this.bound !== null && key("bound", `lower bound, ${seconds(this.bound)}: no shape can be faster`),
+      key("wall", "end of the last task"),
     );
   }
 
@@ -249,7 +282,7 @@ class Stack {
       tabindex: 0,
       role: "img",
       "aria-roledescription": "timeline",
-      "aria-label": visible(`Timeline of ${nameOf(row)}: ${seconds(row.wall_s)}. ${describe(row, this.cores)} Arrow keys go through the tasks.`),
+      "aria-label": visible(`Timeline of ${nameOf(row)}: ${seconds(lastEnd(row.timeline))}. ${describe(row, this.cores)} Arrow keys go through the tasks.`),
       "aria-describedby": id,
     });
     canvas.style.height = `${heightOf(layout)}px`;
@@ -260,13 +293,12 @@ class Stack {
         "div",
         { class: "strip-head", id },
         el("strong", {}, nameOf(row)),
-        ` ${seconds(row.wall_s)}`,
-        row.speedup != null && row.shape !== "sync" && ` · ${times(row.speedup)} as fast as sync`,
+        ` ${seconds(lastEnd(row.timeline))}`,
         el("span", { class: "quiet" }, ` · ${describe(row, this.cores)}`),
       ),
       canvas,
     );
-    const strip: Strip = { row, layout, canvas, block, marked: null, keeps: () => true, seen: false, end: lastEnd(row.timeline) };
+    const strip: Strip = { row, layout, canvas, block, marked: null, keeps: () => true, seen: false, end: lastEnd(row.timeline), ready: readyShare(row.timeline) ?? 0, note: null };
     canvas.addEventListener("pointermove", (event) => this.hover(strip, event));
     canvas.addEventListener("pointerleave", () => this.mark(strip, null));
     canvas.addEventListener("pointerdown", (event) => this.drag(strip, event));
@@ -305,7 +337,7 @@ class Stack {
     }
     this.tip.hidden = !placed;
     if (!placed) return;
-    const lines = describeTask(placed.task, strip.row.timeline);
+    const lines = describeTask(placed.task, strip.row.timeline, strip.ready);
     this.tip.replaceChildren(...lines.map((line, at) => el(at === 0 ? "strong" : "div", {}, line)));
     if (!near) this.spoken.textContent = visible(`${lines.join(", ")}.`);
     const frame = this.frame.getBoundingClientRect();
@@ -424,6 +456,7 @@ class Stack {
     const ratio = devicePixelRatio || 1;
     for (const strip of this.strips) {
       const { canvas } = strip;
+      this.placeNote(strip);
       if (!(strip.seen || all) || strip.block.hidden || canvas.clientWidth === 0) continue;
       const width = Math.round(canvas.clientWidth * ratio);
       const height = Math.round(canvas.clientHeight * ratio);
@@ -439,6 +472,7 @@ class Stack {
           to: this.to,
           bound: this.bound,
           wall: strip.end,
+          ready: strip.ready,
           keeps: strip.keeps,
           marked: strip.marked,
         },

@@ -47,7 +47,7 @@ export function row(tasks: number, wanted: Wanted, wait_s: number, cpu_s: number
     startup_s: 0.0002,
     ipc_bytes: processes > 1 ? tasks * 240 : 0,
     latency_s: { p50: wait_s + cpu_s, p90: wait_s * 1.05 + cpu_s, p99: wait_s * 1.06 + cpu_s, max: wall },
-    timeline: { lanes: Array.from({ length: wanted.lanes }, (_, at) => `${processes > 1 ? "process" : "thread"} ${at + 1}`), tasks: timeline },
+    timeline: { ready_s: 0, lanes: Array.from({ length: wanted.lanes }, (_, at) => `${processes > 1 ? "process" : "thread"} ${at + 1}`), tasks: timeline },
   };
 }
 
@@ -75,9 +75,11 @@ export function workload(name: string, tasks: number, wait_s: number, cpu_s: num
     cpu_share: cpu_s / (wait_s + cpu_s),
     noise: 0.02,
     lower_bound_s: bound,
-    lower_bound: { why: "one task takes that long, and cannot be split" },
+    lower_bound: { task_s: wait_s + cpu_s, cpu_s: (tasks * cpu_s) / cores, in_turn_s: tasks * (wait_s + cpu_s), cores, why: "the slowest task took at least this long in every run" },
     best: waits ? `async:${n}` : `threads:${n}`,
-    why: "A task computes for a small part of its time and waits for the rest. While it waits, another can go on.",
+    ties: [],
+    doubt: null,
+    why: "A task computes for a small part of its time and waits for the rest. While it waits, another continues.",
     rows,
   };
 }

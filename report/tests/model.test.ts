@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { change, pairUp } from "../src/against.ts";
 import { axisSeconds, bytes, seconds, shortSeconds, visible } from "../src/format.ts";
 import {
-  amdahl, computingSpans, computingTime, lanesInWords, mostAtOnce, mostlyWaiting, overlapOf, paragraphs, parseReport, shareOfCore, usl,
+  amdahl, computingSpans, computingTime, lanesInWords, mostAtOnce, mostlyWaiting, overlapOf, paragraphs, parseReport, readyShare, shareOfCore, usl, type TimelineTask,
 } from "../src/model.ts";
 import { factsOf } from "../src/sweep.ts";
 import { row, small } from "./fixture.ts";
@@ -45,8 +45,10 @@ test("an axis has one unit, and the digits that tell its ticks apart", () => {
 test("a verdict is read in paragraphs, and one that is put differently in one", () => {
   const why =
     "I/O-bound: a task waits. No shape can be faster than 0.400 s: one task. Choose async:5: 0.401 s on 1 thread. " +
-    "async:5 overlapped the tasks: its one thread did it. What waits needs no core. Beware: other programs were computing.";
-  assert.deepEqual(paragraphs(why).map((each) => each.split(" ")[0]), ["I/O-bound:", "Choose", "async:5", "Beware:"]);
+    "async:5 overlapped the tasks: its one thread did it. Waiting uses no CPU.";
+  assert.deepEqual(paragraphs(why).map((each) => each.split(" ")[0]), ["I/O-bound:", "Choose", "async:5"]);
+  const open = "CPU-bound: a task computes. Cannot tell which shape is best: other programs were running. async:5 did not overlap the tasks: it took 1 s.";
+  assert.deepEqual(paragraphs(open).map((each) => each.split(" ")[0]), ["CPU-bound:", "Cannot", "async:5"]);
   assert.equal(paragraphs(why).join(" "), why);
   assert.deepEqual(paragraphs("All failed."), ["All failed."]);
 });
@@ -65,8 +67,8 @@ test("tasks that compute for a moment only are said to wait", () => {
 
 test("how far more places pay", () => {
   const points = [1, 2, 4].map((n) => ({ n, wall_s: 1 / n, speedup: n }));
-  assert.deepEqual(factsOf({ shape: "threads", points, stops_paying_at: 4 }), ["It still pays at 4, the most that was tried."]);
-  assert.match(factsOf({ shape: "threads", points, stops_paying_at: 2, amdahl: { serial_share: 0.5 } }).join(" "), /pays up to 2; more .* 50 % of the work/);
+  assert.deepEqual(factsOf({ shape: "threads", points, stops_paying_at: 4 }), ["More still pays at 4, the largest count measured."]);
+  assert.match(factsOf({ shape: "threads", points, stops_paying_at: 2, amdahl: { serial_share: 0.5 } }).join(" "), /pays up to 2; more .* serial part of 50 %/);
   assert.match(factsOf({ shape: "threads", points, stops_paying_at: 1 })[0]!, /does not pay/);
   assert.deepEqual(factsOf({ shape: "threads", points }), []);
 });
@@ -80,6 +82,14 @@ test("the laws agree with their definitions", () => {
   assert.ok(Math.abs(amdahl(0.5, 1e9) - 2) < 1e-6);
   assert.equal(usl(0, 0, 8), 8);
   assert.ok(usl(0, 0.1, 16) < usl(0, 0.1, 3));
+});
+
+test("the part of a held thread without a core is told from other waiting", () => {
+  const shared = (ready_s: number | null) => ({ lanes: ["thread 1"], ready_s, tasks: [[0, 0, 0, 1, 0.4, 1, null]] as TimelineTask[] });
+  assert.equal(readyShare(shared(0.6)), 1);
+  assert.equal(readyShare(shared(0.3)), 0.5);
+  assert.equal(readyShare(shared(null)), null);
+  assert.equal(readyShare({ lanes: ["thread 1"], ready_s: 0.5, tasks: [[0, 0, 0, 1, 1, 1, null]] }), 0);
 });
 
 test("two reports: faster, slower, the same within the noise, new, gone", () => {
