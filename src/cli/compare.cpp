@@ -1,4 +1,4 @@
-// fanout compare: the built-in workloads under several shapes, measured.
+// fanout compare: workloads, URLs or a command under several shapes, measured.
 
 #include <fanout/base/failure.hpp>
 #include <fanout/compare/compare.hpp>
@@ -11,6 +11,7 @@
 #include "cli/command.hpp"
 #include "cli/compare_output.hpp"
 #include "cli/compare_python.hpp"
+#include "cli/compare_shapes.hpp"
 #include "cli/compare_workloads.hpp"
 #include "cli/ctrl_c.hpp"
 #include "cli/messages.hpp"
@@ -35,12 +36,10 @@
 namespace fanout::cli {
 namespace {
 
-constexpr std::string_view default_shapes = "sync,threads:5,async:5,processes:5,hybrid:5";
-
 struct compare_arguments {
   workload_arguments work;
-  std::vector<shape> shapes;
-  std::vector<shape> sweep;  ///< empty for none
+  std::vector<shape> shapes;  ///< empty for those that suit each workload
+  std::vector<shape> sweep;   ///< empty for none
   std::uint64_t rounds = 3;
   compare_output output;
   python_arguments python;
@@ -67,20 +66,6 @@ class live_line {
  private:
   bool shown_;
 };
-
-std::vector<shape> parse_shapes(std::string_view list) {
-  constexpr std::string_view separators = ", ";
-  std::vector<shape> shapes;
-  while (!list.empty()) {
-    const auto end = std::min(list.find_first_of(separators), list.size());
-    if (end > 0) shapes.push_back(parse_shape(list.substr(0, end)));
-    if (end > 0 && std::ranges::count(shapes, shapes.back()) > 1)
-      throw std::invalid_argument(fmt::format("{} is named twice", to_string(shapes.back())));
-    list.remove_prefix(std::min(end + 1, list.size()));
-  }
-  if (shapes.empty()) throw std::invalid_argument("no shape is named; use a list such as sync,threads:5");
-  return shapes;
-}
 
 /// Throws `fetch::output_error`.
 void write(const std::string& text) {
@@ -129,17 +114,19 @@ comparison compare_one(const std::string& name, const compare_arguments& with, c
   };
   line.show(fmt::format("preparing {}", name));
   const workload work = make_named(name, with.work, origin, stop);
-  comparison found = compare(work, with.shapes, how);
+  const std::vector<shape> shapes =
+      with.shapes.empty() ? usual_shapes(name, work.tasks, available_cores()) : with.shapes;
+  comparison found = compare(work, shapes, how);
   how.timeline = false;
   if (!with.sweep.empty()) found.sweep = scaling_of(compare(work, with.sweep, how));
-  beside.measure(work, with.work, origin,
+  beside.measure(work, shapes, with.work, origin,
                  [&](std::string_view what) { line.show(fmt::format("measuring {}: {}", name, what)); });
   return found;
 }
 
 int measure(const compare_arguments& with, const interrupt& stop) {
   page_output page(with.output, stop);
-  python_side beside(with.python, with.shapes, static_cast<std::uint32_t>(with.rounds), with.output.has_page(), stop);
+  python_side beside(with.python, static_cast<std::uint32_t>(with.rounds), with.output.has_page(), stop);
   std::optional<origin_process> origin;
   if (with.work.needs_origin()) origin.emplace();
   std::vector<comparison> all;
@@ -184,7 +171,7 @@ int run_compare(const compare_arguments& with) {
 
 void add_compare(CLI::App& app, std::function<int()>& chosen) {
   auto* const command = app.add_subcommand(
-      "compare", "Runs the same work under several shapes, and says by measurement which to choose and why");
+      "compare", "Run the same work under several shapes, measure them, and say which to choose and why");
   const auto with = std::make_shared<compare_arguments>();
   add_workload_options(*command, with->work);
   command
@@ -197,10 +184,12 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
               throw CLI::ValidationError("--shapes", refused.what());
             }
           },
-          fmt::format("Shapes to compare, with commas between them [{}]", default_shapes))
+          "Shapes to compare, separated by commas [waiting: sync,threads:5,async:5, and async:64,async:256 if there "
+          "are "
+          "as many tasks; computing: threads and processes for each core, and more threads for contrast]")
       ->type_name("LIST");
   add_count(*command, "--rounds", with->rounds, {1, 1000},
-            "Run each shape this often, taking turns; its median run counts [3]");
+            "Run each shape N times, in turn; the median counts [3, more if the order is not clear]");
   command
       ->add_option_function<std::string>(
           "--sweep",
@@ -211,20 +200,26 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
               throw CLI::ValidationError("--sweep", refused.what());
             }
           },
-          "Also run this shape with 1, 2, 4 ... N, and say where it stops paying: threads:8")
+          "Also run this shape with 1, 2, 4, ... N, and find the count where it stops paying, e.g. threads:8")
       ->type_name("SHAPE");
   add_python_options(*command, with->python);
   add_compare_output(*command, with->output);
   command->footer(
-      "Exit status: 0, 1 if a task failed, of Python's too, 2 for wrong options, 3 if the output cannot be written, "
-      "130 if interrupted.");
+      "Examples:\n"
+      "  fanout compare                                   waiting (io) and computing (cpu)\n"
+      "  fanout compare urls -i urls.txt                  your own URLs\n"
+      "  fanout compare ./resize {} -i pictures.txt       your own program, once for each line\n"
+      "  fanout compare cpu --python --html report.html   with CPython, as a report page\n\n"
+      "Exit status: 0; 1 if a task failed; 2 for wrong options; 3 if the output cannot be written; 130 if "
+      "interrupted.");
   command->callback([with, command, &chosen] {
-    if (with->shapes.empty()) with->shapes = parse_shapes(default_shapes);
     settle_workloads(*command, with->work);
     // With fewer tasks than places the last places of a sweep would be empty.
     if (!with->sweep.empty() && with->work.tasks == 0)
-      with->work.tasks = std::max<std::uint64_t>(usual_tasks, with->sweep.back().tasks);
-    check_memory(with->work, with->shapes);
+      with->work.tasks = std::max<std::uint64_t>(usual_tasks("", available_cores()), with->sweep.back().tasks);
+    check_memory(with->work, with->shapes.empty()
+                                 ? usual_shapes("memory", with->work.tasks_of("memory"), available_cores())
+                                 : with->shapes);
     check_memory(with->work, with->sweep);
     chosen = [with] { return run_compare(*with); };
   });

@@ -156,17 +156,18 @@ void replaced_file::fail(int why) const {
 
 void add_compare_output(CLI::App& command, compare_output& into) {
   auto* const json = command.add_flag("--json", into.json, "Print one JSON object instead of tables");
-  command.add_flag("--csv", into.csv, "Print comma-separated values instead of tables, a line for each row")
+  command.add_flag("--csv", into.csv, "Print comma-separated values instead of tables, one line per row")
       ->excludes(json);
   auto* const html =
-      command.add_option("--html", into.html_file, "Write a report page too: figures, timelines, tables, in one file")
+      command
+          .add_option("--html", into.html_file, "Also write a report page: charts, timelines and tables in one file")
           ->type_name("FILE")
           ->check([](const std::string& path) {
-            if (path == "-") return "tables are printed to standard output; name a file, such as report.html"s;
-            return path.empty() ? "it needs the name of a file"s : ""s;
+            if (path == "-") return "standard output has the tables; name a file, such as report.html"s;
+            return path.empty() ? "give the name of a file"s : ""s;
           });
   command.add_flag("--open", into.open, "Open the report page in a browser")->needs(html);
-  command.add_option("--against", into.against_file, "Lay an older report beside this one: its --json, or its page")
+  command.add_option("--against", into.against_file, "Compare with an older report: its --json output or its page")
       ->type_name("OLD")
       ->needs(html);
 }

@@ -17,36 +17,43 @@ namespace {
 constexpr std::chrono::seconds allowance{60};
 constexpr int slower_at_most = 20;  // than the time asked for, with every task waiting for the same core
 
+/// The shapes that Python has, and the plain loop that speed-ups relate to.
+std::vector<detail::python_form> forms_of(const std::vector<shape>& shapes) {
+  std::vector<detail::python_form> forms{{"sync", 1}};
+  for (const shape& each : shapes)
+    if (each.model == model::threads || each.model == model::async || each.model == model::processes) {
+      const std::string name = to_string(each);
+      forms.push_back({name.substr(0, name.find(':')), each.tasks});
+    }
+  return forms;
+}
+
 }  // namespace
 
 void add_python_options(CLI::App& command, python_arguments& into) {
-  command.add_flag("--python", into.wanted, "Also run the work as Python programs, in Python's four forms");
-  command
-      .add_option("--python-bin", into.interpreters,
-                  "An interpreter for --python; may be given several times [python3]")
+  command.add_flag("--python", into.wanted,
+                   "Also run the work in Python: a loop, threading, asyncio and multiprocessing, with the same counts");
+  command.add_option("--python-bin", into.interpreters, "Interpreter for --python; repeatable [python3]")
       ->type_name("PATH")
       ->allow_extra_args(false);
 }
 
-python_side::python_side(const python_arguments& with, const std::vector<shape>& beside, std::uint32_t rounds,
-                         bool timeline, const interrupt& stop)
+python_side::python_side(const python_arguments& with, std::uint32_t rounds, bool timeline, const interrupt& stop)
     : rounds_(rounds), timeline_(timeline), stop_(stop) {
-  for (const shape& each : beside)
-    if (each.model == model::threads) places_ = each.threads;
   std::vector<std::string> names = with.interpreters;
   if (names.empty() && with.wanted) names.emplace_back("python3");
   interpreters_.reserve(names.size());
   for (const auto& name : names) interpreters_.emplace_back(name);
 }
 
-void python_side::measure(const workload& beside, const workload_arguments& with, const origin_process* origin,
-                          const std::function<void(std::string_view)>& on_measure) {
-  if (interpreters_.empty()) return;
+void python_side::measure(const workload& beside, const std::vector<shape>& shapes, const workload_arguments& with,
+                          const origin_process* origin, const std::function<void(std::string_view)>& on_measure) {
+  if (interpreters_.empty() || beside.name == "command") return;
   const std::string& name = beside.name;
   detail::python_work work;
   work.name = name;
   work.tasks = beside.tasks;
-  work.places = places_;
+  work.forms = forms_of(shapes);
   work.rounds = rounds_;
   work.requests = beside.requests;
   if (name == "io")

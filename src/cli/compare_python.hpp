@@ -31,12 +31,11 @@ void add_python_options(CLI::App& command, python_arguments& into);
 /// one that cannot be used.
 class python_side {
  public:
-  python_side(const python_arguments& with, const std::vector<shape>& beside, std::uint32_t rounds, bool timeline,
-              const interrupt& stop);
+  python_side(const python_arguments& with, std::uint32_t rounds, bool timeline, const interrupt& stop);
 
-  /// Runs the counterparts of a workload.
-  void measure(const workload& beside, const workload_arguments& with, const origin_process* origin,
-               const std::function<void(std::string_view)>& on_measure);
+  /// Runs the counterparts of a workload under `shapes`, with the same counts.
+  void measure(const workload& beside, const std::vector<shape>& shapes, const workload_arguments& with,
+               const origin_process* origin, const std::function<void(std::string_view)>& on_measure);
 
   bool ok() const;                               ///< whether every row is
   void complain(const std::string& name) const;  ///< says on stderr what failed of a workload
@@ -47,7 +46,6 @@ class python_side {
  private:
   std::vector<detail::python> interpreters_;
   std::map<std::string, std::vector<boost::json::object>> rows_;
-  std::uint32_t places_ = 5;
   std::uint32_t rounds_;
   bool timeline_;
   const interrupt& stop_;

@@ -6,14 +6,24 @@
 #include <fanout/compare/workloads.hpp>
 #include <fanout/http/url.hpp>
 
+#include "cli/compare_shapes.hpp"
 #include "cli/units.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <stdexcept>
 
 namespace fanout::cli {
 namespace {
@@ -34,7 +44,7 @@ const std::array<belonging, 6> belongings{{{"--latency", {"io", "mixed"}},
                                            {"--work", {"cpu", "memory", "lock"}},
                                            {"--share", {"mixed", "lock"}},
                                            {"--size", {"memory"}},
-                                           {"--input", {"urls"}}}};
+                                           {"--input", {"urls", "command"}}}};
 
 [[noreturn]] void refuse(const std::string& option, const std::string& why) {
   throw CLI::ValidationError(option, why);
@@ -53,18 +63,65 @@ double parse_share(const std::string& text) {
   return value;
 }
 
-void check_names(const workload_arguments& given) {
-  for (const auto& name : given.names)
-    if (std::ranges::find(known_names, name) == known_names.end())
-      refuse("WORKLOAD", fmt::format("there is no '{}'; there are {}", name, fmt::join(known_names, ", ")));
+bool is_known(const std::string& name) {
+  return std::ranges::find(known_names, name) != known_names.end();
+}
+
+/// As a shell finds it.
+bool is_program(const std::string& name) {
+  if (name.find('/') != name.npos) return ::access(name.c_str(), X_OK) == 0 && !std::filesystem::is_directory(name);
+  const char* const path = std::getenv("PATH");
+  for (std::string_view rest = path ? path : ""; !rest.empty();) {
+    const auto end = std::min(rest.find(':'), rest.size());
+    const auto file = std::filesystem::path(rest.substr(0, end)) / name;
+    if (::access(file.c_str(), X_OK) == 0 && !std::filesystem::is_directory(file)) return true;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return false;
+}
+
+/// A first word that is no workload is a program, and the rest are its arguments.
+void settle_names(workload_arguments& given) {
+  if (is_known(given.names.front())) {
+    for (const auto& name : given.names)
+      if (!is_known(name))
+        refuse("WORKLOAD",
+               fmt::format("there is no '{}'; use {}; or put a program first", name, fmt::join(known_names, ", ")));
+    return;
+  }
+  if (!is_program(given.names.front()))
+    refuse("WORKLOAD", fmt::format("there is no '{}'; use {}, or a program with its arguments", given.names.front(),
+                                   fmt::join(known_names, ", ")));
+  given.command = std::move(given.names);
+  given.names = {"command"};
 }
 
 void check_belonging(const CLI::App& command, const workload_arguments& given) {
   for (const auto& [option, to] : belongings)
     if (command.count(option) > 0 && std::ranges::none_of(to, [&](auto name) { return given.has(name); }))
-      refuse(option, fmt::format("it is for the {} {}, which {} not among those to run",
-                                 to.size() == 1 ? "workload" : "workloads", fmt::join(to, ", "),
-                                 to.size() == 1 ? "is" : "are"));
+      refuse(option,
+             fmt::format("use it with the {} {}", to.size() == 1 ? "workload" : "workloads", fmt::join(to, ", ")));
+}
+
+/// The lines of a file that are not empty, at most so many.
+std::vector<std::string> read_lines(const std::string& path, std::uint64_t at_most) {
+  std::ifstream file;
+  if (path != "-") file.open(path);
+  std::istream& from = path == "-" ? std::cin : file;
+  std::vector<std::string> lines;
+  if (from)
+    for (std::string line; lines.size() < at_most && std::getline(from, line);)
+      if (!line.empty()) lines.push_back(line);
+  const std::string name = path == "-" ? "standard input" : path;
+  if (from.bad() || (path != "-" && !file.is_open()))
+    throw std::runtime_error(fmt::format("-i: cannot read {}: {}", name, std::strerror(errno)));
+  if (lines.empty()) throw std::runtime_error(fmt::format("-i: {} has no line", name));
+  return lines;
+}
+
+workload make_command(const workload_arguments& with) {
+  if (with.list.empty()) return workloads::command(with.command, with.tasks_of("command"));
+  return workloads::command(with.command, read_lines(with.list, with.tasks > 0 ? with.tasks : most_tasks));
 }
 
 workload make_lock(const workload_arguments& with, std::uint64_t tasks) {
@@ -85,6 +142,10 @@ std::chrono::nanoseconds part(std::chrono::nanoseconds whole, double share) {
   return detail::saturating_cast<std::chrono::nanoseconds>(whole * share);
 }
 
+std::uint64_t workload_arguments::tasks_of(std::string_view name) const {
+  return tasks > 0 ? tasks : usual_tasks(name, available_cores());
+}
+
 bool workload_arguments::has(std::string_view name) const {
   return std::ranges::find(names, name) != names.end();
 }
@@ -92,25 +153,29 @@ bool workload_arguments::has(std::string_view name) const {
 void add_workload_options(CLI::App& command, workload_arguments& into) {
   command
       .add_option("WORKLOAD", into.names,
-                  "io: fetches of a slow page, from an origin started for it; cpu: counting primes; mixed: waits, then "
-                  "computes; memory: copies; lock: computes under one lock; urls: fetches of a list [io cpu]")
+                  "io: fetch a slow page (from a server started for it); cpu: count primes; mixed: wait, then compute; "
+                  "memory: copy blocks; lock: compute under one lock; urls: fetch a list (-i); or a program and its "
+                  "arguments: run it once for each line of -i, with the line in place of {} or as last argument; put "
+                  "-- before a program that has options [io cpu]")
       ->type_name("");
-  add_count(command, "--tasks", into.tasks, {1, most_tasks}, "Tasks of each workload [5; urls: all of the list]");
+  add_count(command, "--tasks", into.tasks, {1, most_tasks},
+            "Tasks of each workload [io: 5; computing: 5 or more, a multiple of the cores; with -i: all lines]");
   auto* const latency = add_duration(command, "--latency", into.latency,
-                                     "io: how long the page takes; mixed: how long a task waits [400ms]");
+                                     "io: response time of the page; mixed: waiting time of a task [400ms]");
   add_duration(command, "--work", into.work,
-               "cpu, memory, lock: how long one task computes on one core, about [300ms]");
+               "cpu, memory, lock: approximate computing time of a task on one core [300ms]");
   command
       .add_option_function<std::string>(
           "--share", [&into](const std::string& text) { into.share = parse_share(text); },
-          "mixed: how much of a task is computing [50%]; lock: how much of it needs the lock [100%]")
+          "mixed: share of a task's time spent computing [50%]; lock: share that needs the lock [100%]")
       ->type_name("SHARE");
-  add_size(command, "--size", into.size_bytes, "memory: what a task copies at a time [32MiB]");
-  command.add_option("-i,--input", into.list, "urls: the list, one URL or JSON object a line; - is standard input")
+  add_size(command, "--size", into.size_bytes, "memory: size of the block a task copies [32MiB]");
+  command
+      .add_option("-i,--input", into.list,
+                  "urls: file of URLs or JSON objects, one per line; program: file of inputs, one per line; - is "
+                  "standard input")
       ->type_name("FILE");
-  command.add_option("--url", into.url, "io: fetch this page instead of the origin's")
-      ->type_name("URL")
-      ->excludes(latency);
+  command.add_option("--url", into.url, "io: fetch this page instead")->type_name("URL")->excludes(latency);
 }
 
 void settle_workloads(const CLI::App& command, workload_arguments& given) {
@@ -120,14 +185,14 @@ void settle_workloads(const CLI::App& command, workload_arguments& given) {
     else
       given.names = {"urls"};
   }
-  check_names(given);
+  settle_names(given);
   check_belonging(command, given);
-  if (given.has("urls") && given.list.empty()) refuse("urls", "it needs a list; name it with -i FILE");
+  if (given.has("urls") && given.list.empty()) refuse("urls", "it needs a list: add -i FILE");
   if (given.latency > longest_latency) refuse("--latency", "it may be at most 1h");
-  if (given.has("mixed") && given.latency.count() == 0) refuse("--latency", "tasks of mixed wait; use 1ms or more");
+  if (given.has("mixed") && given.latency.count() == 0) refuse("--latency", "tasks of mixed wait: use 1ms or more");
   if (given.has("mixed") && given.share == 1.0)
-    refuse("--share", "tasks of mixed wait, too; use less than 100%, or the workload cpu");
-  if (given.work.count() == 0) refuse("--work", "a task of no work cannot be measured; use 1ms or more");
+    refuse("--share", "tasks of mixed also wait: use less than 100%, or the workload cpu");
+  if (given.work.count() == 0) refuse("--work", "use 1ms or more");
   if (given.size_bytes < 1024 || given.size_bytes > largest_block) refuse("--size", "use 1KiB to 4GiB");
   try {
     if (!given.url.empty()) static_cast<void>(http::url(given.url));
@@ -141,21 +206,22 @@ void check_memory(const workload_arguments& given, const std::vector<shape>& sha
   if (!given.has("memory") || there_is == 0) return;
   constexpr std::uint64_t blocks = 2;  // of each lane: what it copies, and where to
   constexpr double gib = 1024.0 * 1024.0 * 1024.0;
-  const std::uint64_t tasks = given.tasks > 0 ? given.tasks : usual_tasks;
+  const std::uint64_t tasks = given.tasks_of("memory");
   for (const shape& each : shapes) {
     const std::uint64_t lanes = std::min(std::uint64_t{each.processes} * each.threads, tasks);
     const std::uint64_t needed = (lanes + (each.uses_workers() ? 1 : 0)) * blocks * given.size_bytes;
     if (needed > there_is)
       refuse("--size",
-             fmt::format("{} would copy blocks of {:.1f} GiB in all, and this machine has {:.1f} GiB of "
-                         "memory; use smaller blocks, or fewer lanes",
+             fmt::format("{} would copy blocks of {:.1f} GiB in total, and this machine has {:.1f} GiB of "
+                         "memory; use smaller blocks, or fewer threads",
                          to_string(each), static_cast<double>(needed) / gib, static_cast<double>(there_is) / gib));
   }
 }
 
 workload make_named(const std::string& name, const workload_arguments& with, const origin_process* origin,
                     const interrupt& stop) {
-  const std::uint64_t tasks = with.tasks > 0 ? with.tasks : usual_tasks;
+  const std::uint64_t tasks = with.tasks_of(name);
+  if (name == "command") return make_command(with);
   if (name == "cpu") return workloads::cpu(workloads::calibrate_cpu(with.work), tasks);
   if (name == "mixed") return make_mixed(with, tasks);
   if (name == "lock") return make_lock(with, tasks);

@@ -19,14 +19,14 @@
 /// The workloads of `fanout compare` as they are named and set on its command line.
 namespace fanout::cli {
 
-inline constexpr std::uint64_t usual_tasks = 5;
 inline constexpr double usual_share_of_mixed = 0.5;
 
 std::chrono::nanoseconds part(std::chrono::nanoseconds whole, double share);
 
 struct workload_arguments {
-  std::vector<std::string> names;  ///< in the order to run them
-  std::uint64_t tasks = 0;         ///< 0: what is usual for the workload
+  std::vector<std::string> names;    ///< in the order to run them
+  std::vector<std::string> command;  ///< instead of them: a program and its arguments
+  std::uint64_t tasks = 0;           ///< 0: what is usual for the workload
   std::chrono::milliseconds latency{400};
   std::chrono::milliseconds work{300};
   std::optional<double> share;
@@ -35,6 +35,7 @@ struct workload_arguments {
   std::string list;
 
   bool has(std::string_view name) const;
+  std::uint64_t tasks_of(std::string_view name) const;  ///< of all but `urls` and a command with inputs
   /// Whether one of them fetches from the tool's own origin.
   bool needs_origin() const { return has("io") && url.empty(); }
 };
@@ -42,7 +43,8 @@ struct workload_arguments {
 /// Adds WORKLOAD and the options that set them.
 void add_workload_options(CLI::App& command, workload_arguments& into);
 
-/// Fills in what is usual and throws `CLI::ValidationError`, which names the option and what is accepted.
+/// Fills in the defaults, tells a command from the names of workloads, and throws `CLI::ValidationError`, which names
+/// the option and what is accepted.
 void settle_workloads(const CLI::App& command, workload_arguments& given);
 
 /// Throws `CLI::ValidationError` where a shape would need more memory for its blocks than there is: the system would

@@ -2,6 +2,7 @@
 #include "support/sanitized.hpp"
 
 #include <boost/json/parse.hpp>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,13 +11,16 @@
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace {
 
 namespace json = boost::json;
 using fanout::cli::testing::child;
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -37,7 +41,7 @@ ended run(std::vector<std::string> arguments) {
 }
 
 json::value run_json(std::vector<std::string> arguments) {
-  arguments.push_back("--json");
+  arguments.insert(arguments.begin(), "--json");
   const ended result = run(std::move(arguments));
   EXPECT_EQ(result.status, 0);
   EXPECT_EQ(result.errors, "");
@@ -89,12 +93,14 @@ void check_row(const json::value& row, double lower_bound, double tasks) {
   EXPECT_GE(number(row, "involuntary_switches"), 0);
   EXPECT_EQ(number(row, "failures"), 0);
   const bool apart = shape.starts_with("processes");
-  EXPECT_EQ(number(row, "processes"), apart ? tasks : 1);
+  const auto colon = shape.find(':');
+  const double count = colon == shape.npos ? 1 : std::stod(shape.substr(colon + 1));
+  EXPECT_EQ(number(row, "processes"), apart ? count : 1);
   EXPECT_EQ(number(row, "ipc_bytes") > 0, apart);
   EXPECT_EQ(number(row, "ipc_s") > 0, apart);
   EXPECT_LT(number(row, "ipc_s"), number(row, "wall_s"));
   const json::array& workers = row.at("workers").as_array();
-  EXPECT_EQ(workers.size(), apart ? 5 : 0);
+  EXPECT_EQ(workers.size(), apart ? count : 0);
   double of_workers = 0;
   for (const json::value& each : workers) {
     EXPECT_THAT(names_of(each),
@@ -112,7 +118,7 @@ void check_row(const json::value& row, double lower_bound, double tasks) {
     EXPECT_LE(number(row, "cores_used"), 1.1);
   }
   if (apart || shape.starts_with("threads")) {
-    EXPECT_EQ(number(row, "threads"), 5);
+    EXPECT_EQ(number(row, "threads"), count);
   }
 }
 
@@ -130,18 +136,33 @@ TEST(compare, one_json_object_with_everything_in_it) {
     names.push_back(text(workload, "name"));
     kinds.push_back(text(workload, "kind"));
     EXPECT_THAT(names_of(workload), ElementsAre("name", "description", "tasks", "kind", "cpu_share", "noise",
-                                                "lower_bound_s", "lower_bound", "best", "why", "rows", "sweep"));
+                                                "others_cores", "lower_bound_s", "lower_bound", "best", "ties", "doubt",
+                                                "in_flight", "why", "rows", "sweep"));
     EXPECT_THAT(names_of(workload.at("lower_bound")),
-                ElementsAre("task_s", "cpu_s", "in_flight_s", "in_flight", "cores", "why"));
-    EXPECT_EQ(number(workload, "tasks"), 5);
-    EXPECT_THAT(text(workload, "why"), AllOf(HasSubstr("Choose " + text(workload, "best")), HasSubstr("async:5")));
+                ElementsAre("task_s", "cpu_s", "in_turn_s", "in_flight_s", "in_flight", "cores", "why"));
+    const double tasks = number(workload, "tasks");
+    const auto cores = static_cast<unsigned>(number(whole.at("machine"), "cores"));
     std::vector<std::string> shapes;
     for (const auto& row : workload.at("rows").as_array()) {
       shapes.push_back(text(row, "shape"));
-      check_row(row, number(workload, "lower_bound_s"), 5);
+      check_row(row, number(workload, "lower_bound_s"), tasks);
     }
-    EXPECT_THAT(shapes, ElementsAre("sync", "threads:5", "async:5", "processes:5", "hybrid:5"));
-    EXPECT_THAT(shapes, ::testing::Contains(text(workload, "best")));
+    if (names.back() == "io") {
+      EXPECT_EQ(tasks, 5);
+      EXPECT_THAT(shapes, ElementsAre("sync", "threads:5", "async:5", "processes:5", "hybrid:5"));
+    } else {
+      EXPECT_EQ(static_cast<unsigned>(tasks) % cores, 0) << "or a core would be idle at the end";
+      EXPECT_THAT(shapes, ::testing::IsSupersetOf({std::string("sync"), fmt::format("threads:{}", cores),
+                                                   std::string("async:5"), fmt::format("processes:{}", cores)}));
+    }
+    // A machine that is busy with other things as this runs shows no order of those that compute.
+    EXPECT_THAT(text(workload, "why"), HasSubstr("async:5"));
+    if (workload.at("best").is_null()) {
+      EXPECT_THAT(text(workload, "why"), HasSubstr("Cannot tell which shape is best: " + text(workload, "doubt")));
+    } else {
+      EXPECT_THAT(shapes, ::testing::Contains(text(workload, "best")));
+      EXPECT_THAT(text(workload, "why"), HasSubstr("Choose " + text(workload, "best")));
+    }
   }
   EXPECT_THAT(names, ElementsAre("io", "cpu"));
   // Memory that the address sanitizer keeps beside the program's own makes computing a matter of memory, too.
@@ -198,7 +219,7 @@ TEST(compare, a_table_that_fits_a_terminal) {
   EXPECT_EQ(result.errors, "");
   EXPECT_THAT(result.output,
               AllOf(HasSubstr("io: 5 fetches of http://127.0.0.1:"), HasSubstr("/delay/20"),
-                    HasSubstr("cpu: 5 counts of the primes below"), HasSubstr("shape"), HasSubstr("\nsync "),
+                    ContainsRegex("cpu: [0-9]+ counts of the primes below"), HasSubstr("shape"), HasSubstr("\nsync "),
                     HasSubstr("\nasync:5 "), HasSubstr("Choose async:5"), Not(HasSubstr("\x1b"))));
   std::string unbroken = result.output;
   std::ranges::replace(unbroken, '\n', ' ');
@@ -230,7 +251,7 @@ TEST(compare, wrong_use_is_named_with_what_is_accepted) {
     EXPECT_EQ(result.output, "");
     return result.errors;
   };
-  EXPECT_THAT(refused({"disk"}), HasSubstr("there is no 'disk'; there are io, cpu, mixed"));
+  EXPECT_THAT(refused({"disk"}), HasSubstr("there is no 'disk'; use io, cpu, mixed"));
   EXPECT_THAT(refused({"--tasks", "0"}), HasSubstr("--tasks: '0' is not a number from 1"));
   EXPECT_THAT(refused({"--shapes", "sync,fast:5"}), AllOf(HasSubstr("--shapes: 'fast:5'"), HasSubstr("threads:N")));
   EXPECT_THAT(refused({"--shapes", "threads:0"}), HasSubstr("--shapes"));
@@ -239,18 +260,18 @@ TEST(compare, wrong_use_is_named_with_what_is_accepted) {
   EXPECT_THAT(refused({"--latency", "4x"}), HasSubstr("--latency: '4x' is not a duration"));
   EXPECT_THAT(refused({"--latency", "2h"}), HasSubstr("--latency: it may be at most 1h"));
   EXPECT_THAT(refused({"--work", "0"}), HasSubstr("--work: "));
-  EXPECT_THAT(refused({"io", "--work", "1s"}), HasSubstr("--work: it is for the workloads cpu, memory, lock"));
-  EXPECT_THAT(refused({"cpu", "--url", "http://localhost/"}), HasSubstr("--url: it is for the workload io"));
-  EXPECT_THAT(refused({"urls"}), HasSubstr("urls: it needs a list; name it with -i FILE"));
+  EXPECT_THAT(refused({"io", "--work", "1s"}), HasSubstr("--work: use it with the workloads cpu, memory, lock"));
+  EXPECT_THAT(refused({"cpu", "--url", "http://localhost/"}), HasSubstr("--url: use it with the workload io"));
+  EXPECT_THAT(refused({"urls"}), HasSubstr("urls: it needs a list: add -i FILE"));
   EXPECT_THAT(refused({"-i", "/nowhere/list"}), HasSubstr("/nowhere/list"));
-  EXPECT_THAT(refused({"io", "-i", "list"}), HasSubstr("--input: it is for the workload urls"));
+  EXPECT_THAT(refused({"io", "-i", "list"}), HasSubstr("--input: use it with the workloads urls, command"));
   EXPECT_THAT(refused({"mixed", "--share", "half"}), HasSubstr("--share: 'half' is not a share"));
   EXPECT_THAT(refused({"mixed", "--share", "0%"}), HasSubstr("above 0%"));
   EXPECT_THAT(refused({"mixed", "--share", "100%"}), HasSubstr("less than 100%"));
-  EXPECT_THAT(refused({"cpu", "--size", "1MiB"}), HasSubstr("--size: it is for the workload memory"));
+  EXPECT_THAT(refused({"cpu", "--size", "1MiB"}), HasSubstr("--size: use it with the workload memory"));
   EXPECT_THAT(refused({"memory", "--size", "1"}), HasSubstr("--size: use 1KiB to 4GiB"));
   EXPECT_THAT(refused({"memory", "--size", "1GiB", "--tasks", "3000", "--shapes", "sync,threads:4096"}),
-              AllOf(HasSubstr("--size: threads:4096 would copy blocks of 6000.0 GiB in all"), HasSubstr("smaller")));
+              AllOf(HasSubstr("--size: threads:4096 would copy blocks of 6000.0 GiB in total"), HasSubstr("smaller")));
   EXPECT_THAT(refused({"memory", "--size", "1GiB", "--shapes", "sync", "--sweep", "processes:1024"}),
               HasSubstr("--size: processes:"));
   EXPECT_THAT(refused({"--url", "gopher://localhost/"}), AllOf(HasSubstr("--url"), HasSubstr("gopher")));

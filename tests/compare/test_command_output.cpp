@@ -62,7 +62,7 @@ class compare_output : public testing::Test {
 TEST_F(compare_output, a_page_is_written_and_named) {
   const ended done = compare({"--html", path("a.html")});
   EXPECT_EQ(done.status, 0) << done.errors;
-  EXPECT_THAT(done.output, HasSubstr("Choose "));
+  EXPECT_THAT(done.output, HasSubstr("I/O-bound"));
   EXPECT_EQ(done.errors, "The report page: " + path("a.html") + "\n");
   EXPECT_THAT(content(path("a.html")), AllOf(StartsWith("<!doctype html>"), HasSubstr("fanout compare io --tasks 2")));
   EXPECT_EQ(fs::status(path("a.html")).permissions() & fs::perms::owner_all,
@@ -99,8 +99,8 @@ TEST_F(compare_output, a_run_that_fails_leaves_the_page_there_was) {
               HasSubstr("--against: cannot read " + path("none") + ": No such file or directory"));
   EXPECT_THAT(compare({"--html", path("a.html"), "--against", path("")}).errors,
               HasSubstr("--against: cannot read " + path("") + ": Is a directory"));
-  EXPECT_THAT(compare({"--html", ""}).errors, HasSubstr("--html: it needs the name of a file"));
-  EXPECT_THAT(compare({"--html", "-"}).errors, HasSubstr("--html: tables are printed to standard output; name a file"));
+  EXPECT_THAT(compare({"--html", ""}).errors, HasSubstr("--html: give the name of a file"));
+  EXPECT_THAT(compare({"--html", "-"}).errors, HasSubstr("--html: standard output has the tables; name a file"));
 }
 
 TEST_F(compare_output, whatever_ends_it_leaves_no_unfinished_page) {
@@ -154,7 +154,7 @@ TEST_F(compare_output, a_form_of_python_that_fails_is_a_failed_row) {
   fs::permissions(path("python"), fs::perms::owner_all);
   const ended done = compare({"--rounds", "1", "--python-bin", path("python"), "--csv"});
   EXPECT_EQ(done.status, 1);
-  EXPECT_EQ(done.errors, "fanout compare: io under Python's async:5: no loop\n");
+  EXPECT_EQ(done.errors, "fanout compare: io under Python's async:2: no loop\n");
 }
 
 }  // namespace

@@ -80,6 +80,7 @@ TEST_F(comparing, a_timeline_is_drawn_by_a_run_of_its_own) {
   compare_options how;
   how.timeline = true;
   how.rounds = 1;
+  how.settle_within = 0ns;
   how.on_measure = [&](const shape* under) { runs.push_back(under ? to_string(*under) : "alone"); };
   const auto found = compare(workloads::cpu(1000, 4), {sync(), threads(2), processes(2)}, how);
   EXPECT_THAT(runs,
@@ -144,6 +145,7 @@ TEST_F(comparing, of_several_rounds_the_median_counts_and_the_shapes_take_turns)
   std::vector<std::string> runs;
   compare_options how;
   how.rounds = 3;
+  how.settle_within = 0ns;
   how.on_measure = [&](const shape* next) { runs.push_back(next ? to_string(*next) : "alone"); };
   const auto work = make_workload(
       "settling", "waiting, longer in the first round",
@@ -168,6 +170,7 @@ TEST_F(comparing, a_failure_in_a_later_round_is_not_forgotten) {
   int runs = 0;
   compare_options how;
   how.rounds = 4;
+  how.settle_within = 0ns;
   how.on_measure = [&](const shape*) { ++runs; };
   const auto work = make_workload(
       "flaky", "failing in the third round",

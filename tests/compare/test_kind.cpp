@@ -137,6 +137,20 @@ TEST(kind, cores_that_a_row_had_were_free) {
   EXPECT_EQ(find_kind(was_busy).kind, lock);
 }
 
+// A row that others slowed looks like one whose tasks wait for a lock, or for memory.
+TEST(kind, of_a_disturbed_measurement_only_what_a_task_does_alone_counts) {
+  for (const auto of : {lock, memory}) {
+    work_evidence known = evidence_of({.name = "",
+                                       .kind = of,
+                                       .computes = 0.3,
+                                       .locked = of == lock ? 1.0 : 0.0,
+                                       .memory_price = of == memory ? 1.7 : 1.0});
+    EXPECT_EQ(find_kind(known).kind, of);
+    known.disturbed = true;
+    EXPECT_EQ(find_kind(known).kind, cpu);
+  }
+}
+
 TEST(kind, says_the_figure_that_shows_it) {
   EXPECT_THAT(find_kind(evidence_of({.name = "", .kind = lock, .computes = 0.3, .locked = 1})).figure,
               testing::AllOf(HasSubstr("took 1.00 times as long as one task after another"),
@@ -145,7 +159,7 @@ TEST(kind, says_the_figure_that_shows_it) {
               HasSubstr("needed 1.70 times the CPU time"));
   EXPECT_THAT(find_kind(evidence_of({.name = "", .kind = cpu, .computes = 0.3, .memory_price = 1.15})).figure,
               testing::AllOf(HasSubstr("computes for 100.0 % of its time"), HasSubstr("needed 1.15 times the CPU time"),
-                             HasSubstr("more than 1.21")));
+                             HasSubstr("above 1.21")));
   EXPECT_THAT(find_kind(evidence_of({.name = "", .kind = io, .waits = 0.4, .computes = 0.1})).figure,
               HasSubstr("computes for 20.0 % of its time"));
 }

@@ -46,7 +46,7 @@ class beside_python : public testing::Test {
     python_work work;
     work.name = "cpu";
     work.tasks = 3;
-    work.places = 2;
+    work.forms = {{"sync", 1}, {"threads", 2}, {"async", 2}, {"processes", 2}};
     work.work = 5ms;
     work.longest = 60s;
     return work;
@@ -81,6 +81,21 @@ TEST_F(beside_python, four_forms_of_one_workload) {
   }
   EXPECT_EQ(rows[0].at("speedup").to_number<double>(), 1);
   EXPECT_EQ(rows[3].at("processes").to_number<int>(), 2);
+}
+
+TEST_F(beside_python, only_the_forms_asked_for_each_with_its_count) {
+  const python python3("python3");
+  python_work work = cpu();
+  work.forms = {{"sync", 1}, {"async", 20}, {"threads", 3}, {"threads", 2}};
+  std::vector<std::string> shapes;
+  for (const json::object& row : python3.rows(work, {})) {
+    EXPECT_TRUE(row.at("error").is_null());
+    shapes.emplace_back(row.at("shape").as_string());
+    if (shapes.back() == "threads:3") {
+      EXPECT_EQ(row.at("threads").to_number<int>(), 3);
+    }
+  }
+  EXPECT_THAT(shapes, ElementsAre("sync", "async:20", "threads:3", "threads:2"));
 }
 
 TEST_F(beside_python, copies_and_locks_have_their_counterparts) {
@@ -194,6 +209,18 @@ TEST(python_claims, are_what_was_measured) {
   EXPECT_THAT(python_claims({}), ElementsAre());
 }
 
+TEST(python_claims, conclude_nothing_under_noise_or_next_to_other_programs) {
+  for (const auto& [disturbance, said] : std::map<std::string, std::string>{
+           {R"("noise":0.23,)", "within noise of 23 %: too much to conclude anything"},
+           {R"("others_cores":0.9,)", "other programs used 0.90 cores: this shows nothing about the GIL"}}) {
+    std::string report(with_python);
+    report.insert(report.find(R"("best")"), disturbance);
+    const auto claims = python_claims(json::parse(report).as_object());
+    ASSERT_EQ(claims.size(), 2U);
+    for (const auto& claim : claims) EXPECT_THAT(claim, AllOf(HasSubstr(said), Not(HasSubstr("at a time"))));
+  }
+}
+
 TEST(python_claims, are_a_list_that_fits_a_terminal) {
   json::object report = json::parse(with_python).as_object();
   EXPECT_EQ(render_claims(report), "");
@@ -221,11 +248,12 @@ constexpr std::string_view fetched = R"({"workloads":[{"name":"io","best":"async
 
 TEST(python_claims, name_the_interpreter_in_the_order_asked_for) {
   const auto claims = python_claims(json::parse(fetched).as_object());
-  EXPECT_THAT(claims, ElementsAre("5 threads of Python 3.11 that wait ran 5.00 x as fast as one: the GIL is given back "
-                                  "while waiting.",
-                                  "One thread of asyncio on Python 3.11 ran 5 fetches 5.00 x as fast as one after "
-                                  "another: while one waits, the next goes on.",
-                                  "5 threads of Python 3.14 (no GIL) that wait ran 4.00 x as fast as one."));
+  EXPECT_THAT(claims,
+              ElementsAre("5 threads of Python 3.11 that wait ran 5.00 x as fast as one: a thread gives the GIL "
+                          "back while it waits.",
+                          "One thread of asyncio on Python 3.11 ran 5 fetches at a time 5.00 x as fast as one after "
+                          "another: while one waits, the next continues.",
+                          "5 threads of Python 3.14 (no GIL) that wait ran 4.00 x as fast as one."));
 }
 
 TEST(bars, say_what_fetched_in_which_row) {

@@ -14,20 +14,27 @@
 #include <vector>
 
 /// \file
-/// The same workloads as Python programs, in the four classic forms, beside the shapes that are their counterparts. Not
-/// for users: the tool is built from it.
+/// The same workloads as Python programs, in the four classic forms, to compare with the shapes that are their
+/// counterparts. Not for users: the tool is built from it.
 namespace fanout::detail {
+
+/// One of Python's four forms, with a count.
+struct python_form {
+  std::string name;          ///< sync, threads, async or processes
+  std::uint32_t places = 1;  ///< threads, tasks in flight or processes
+};
 
 /// What a Python program is to do.
 struct python_work {
   std::string name;  ///< of the workload; every one that is built in has a counterpart
   std::uint64_t tasks = 5;
-  std::uint32_t places = 5;                 ///< threads, tasks in flight or processes
-  std::uint32_t rounds = 1;                 ///< each form runs this often, taking turns; its median run counts
+  /// The first is the one that speed-ups relate to.
+  std::vector<python_form> forms{{"sync", 1}, {"threads", 5}, {"async", 5}, {"processes", 5}};
+  std::uint32_t rounds = 1;                 ///< each form runs this often, in turn; the median run counts
   std::vector<fetch::request> requests;     ///< io and urls: one for each task, or one for all
-  std::chrono::nanoseconds wait{0};         ///< mixed: what each task waits
-  std::chrono::nanoseconds work{0};         ///< what each task computes on one core, about; of lock, with the lock
-  std::chrono::nanoseconds free_work{0};    ///< lock: what it computes before it has the lock
+  std::chrono::nanoseconds wait{0};         ///< mixed: how long each task waits
+  std::chrono::nanoseconds work{0};         ///< how long each task computes on one core, about; lock: with the lock
+  std::chrono::nanoseconds free_work{0};    ///< lock: how long it computes before it has the lock
   std::uint64_t size_bytes = 0;             ///< memory: of a copy
   std::chrono::nanoseconds longest{0};      ///< for one row; then it is killed
   bool timeline = false;                    ///< keep when each task ran

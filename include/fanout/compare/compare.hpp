@@ -31,6 +31,9 @@ struct compare_options {
   /// How often the work is run under each shape, at least once. The shapes take turns, so that a machine whose speed
   /// drifts disturbs all alike, and the median run of each is its row. One that fails is its row in any case.
   std::uint32_t rounds = 3;
+  /// How long to go on with further rounds, of those shapes whose order is not settled yet; zero: no further rounds. At
+  /// most four times `rounds`.
+  std::chrono::nanoseconds settle_within = std::chrono::seconds(5);
   bool timeline = false;  ///< run each shape once more, for `comparison_row::timeline`
   /// Called before each run under a shape, and with null before the tasks that are run alone.
   std::function<void(const fanout::shape*)> on_measure;
@@ -41,10 +44,11 @@ std::string own_tasks(std::uint64_t count);
 }
 
 /// Runs `work` under each of `shapes`, in turn; before that, single tasks alone, to warm up and to see what a task
-/// takes when nothing disturbs it; between the runs a piece of work that is always the same, to see how much the
-/// machine differs from itself. Rows that differ by less are called equal. Failures of tasks, results that differ
-/// between rows, and shapes that cannot run the work fail their row. Throws `std::invalid_argument` without tasks or
-/// shapes.
+/// takes when nothing disturbs it; between the runs a piece of work that is always the same, to measure the noise, and
+/// a short rest, to measure what other programs use. Rows that differ by less than the noise are ties. Where the
+/// figures do not show which shape is best, none is named, and `comparison::doubt` says why. Failures of tasks, results
+/// that differ between rows, and shapes that cannot run the work fail their row. Throws `std::invalid_argument` without
+/// tasks or shapes.
 ///
 /// Resets this process's peak of resident memory (`VmHWM` of proc(5)) before each row. Thread safety: two comparisons
 /// at once disturb each other's figures, and nothing else.

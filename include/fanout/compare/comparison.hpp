@@ -57,6 +57,9 @@ struct comparison_row {
   /// When each task ran, in a run of its own, which is in no other figure; empty unless asked for.
   std::vector<task_span> timeline;
   std::chrono::steady_clock::time_point timeline_begun;  ///< when that run was
+  /// How long the threads of that run were ready to run and had no core, in total; negative where the kernel does not
+  /// say (proc(5), schedstat).
+  std::chrono::nanoseconds timeline_ready{-1};
 
   bool ok() const noexcept { return failure.empty(); }
 };
@@ -71,30 +74,43 @@ enum class work_kind {
 };
 std::string to_string(work_kind kind);  ///< "I/O-bound", "mixed", "CPU-bound", "lock-bound", "memory-bound"
 
-/// No shape of those compared can be faster than this: from the least that any run was seen to need.
+/// No shape can be faster than `wall`, from the least that any run needed. A shape with few tasks in flight has a
+/// bound of its own, which is higher.
 struct lower_bound {
-  std::chrono::nanoseconds wall{0};       ///< the greatest of the three below
-  std::chrono::nanoseconds task{0};       ///< the slowest task, each at the quickest it was seen
-  std::chrono::nanoseconds cpu{0};        ///< the CPU time of all tasks over the cores
-  std::chrono::nanoseconds task_cpu{0};   ///< the CPU time of one task, on average
-  std::chrono::nanoseconds in_turn{0};    ///< all tasks, each at its quickest, one after the other
-  std::chrono::nanoseconds in_flight{0};  ///< that, over `places`; zero without a limit
-  std::uint32_t places = 0;               ///< tasks under way at once, at most, in any of the shapes; 0 for no limit
+  std::chrono::nanoseconds wall{0};      ///< the greater of `task` and `cpu`
+  std::chrono::nanoseconds task{0};      ///< the slowest task, each as quick as in its quietest run
+  std::chrono::nanoseconds cpu{0};       ///< the CPU time of all tasks over the cores
+  std::chrono::nanoseconds task_cpu{0};  ///< the CPU time of one task, on average
+  std::chrono::nanoseconds in_turn{0};   ///< all tasks, each at its quickest, one after the other
+  std::chrono::nanoseconds in_flight{
+      0};                    ///< that, over `places`: the bound of the shapes compared; zero without a limit
+  std::uint32_t places = 0;  ///< tasks in flight at once, at most, in any of the shapes; 0 for no limit
   std::uint32_t cores = 1;
-  std::string why;  ///< which of the three it is, in a sentence
+  std::string why;  ///< which of the two it is, in a sentence
+};
+
+/// What the machine did besides, while the figures were measured.
+struct machine_load {
+  double others = 0;      ///< cores that other programs used, on average: 1.0 is one core
+  double given = 0;       ///< cores that this process got when it asked for all of them; 0: not measured
+  double full_price = 1;  ///< CPU time of a computation on all cores at once, over that of the same alone
 };
 
 /// One workload under several shapes. A plain value.
 struct comparison {
   std::string name;                  ///< of the workload
   std::string description;           ///< of the workload
-  std::uint64_t tasks = 0;           ///
+  std::uint64_t tasks = 0;           ///< of each run
   std::optional<work_kind> kind;     ///< empty, as the next two, where no task ever succeeded
   std::optional<double> cpu_share;   ///< of one task's time alone, how much it computes: 0 to 1
-  std::optional<lower_bound> bound;  ///
+  std::optional<lower_bound> bound;  ///< what no shape can beat
   double noise = 0;  ///< how much the same piece of work differed in time between the rows: 0.03 is 3 % either way
+  std::uint32_t cores = 1;           ///< that this process may use
+  machine_load load;                 ///< what else the machine did
   std::vector<comparison_row> rows;  ///< in the order of the shapes
-  std::optional<std::size_t> best;   ///< the row to choose; empty if every row failed
+  std::optional<std::size_t> best;   ///< the row to choose; empty if every row failed, and where `doubt` says why
+  std::vector<std::size_t> ties;     ///< other rows that were as fast as `best` within the measurement noise
+  std::string doubt;                 ///< why these figures do not show which row is best; else empty
   std::optional<scaling> sweep;      ///< of the same work, where it was asked for
   std::string why;                   ///< kind, bound and choice in a few sentences, with this run's numbers
 

@@ -38,6 +38,8 @@ struct workload_run {
   std::string failure;                          ///< of the failed task with the lowest index; empty if none failed
   std::chrono::nanoseconds quickest{};          ///< the quickest task that succeeded; zero if none did
   std::vector<std::chrono::nanoseconds> taken;  ///< by each task, in the order of the inputs; zero where it failed
+  /// CPU time of each task; negative where it failed, or tasks shared a thread and it cannot be told apart.
+  std::vector<std::chrono::nanoseconds> computed;
 };
 
 /// A number of equal tasks. A plain value; make one with `make_workload`, or take one of workloads.hpp.

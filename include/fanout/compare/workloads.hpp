@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 /// \file
 /// The built-in workloads. Their tasks are remote coroutines, so every shape can run them.
@@ -44,5 +45,15 @@ workload lock(std::uint64_t free_limit, std::uint64_t limit, std::uint64_t tasks
 /// a `fanout::error` of kind `cancelled` when `stop`, which may be null, was raised.
 workload urls(const std::string& list, std::uint64_t at_most, std::chrono::milliseconds timeout,
               const fanout::interrupt* stop = nullptr);
+
+/// Runs of a program, one for each of `inputs`: every `{}` in `arguments` becomes the input, and without a `{}` the
+/// input is added as the last argument. The first of `arguments` is the program, looked up in PATH unless it has a
+/// slash; no shell is involved. It reads nothing from standard input, and what it prints is dropped (at most 64 MiB of
+/// it; more is a failure). A run fails that ends with another status than 0. The tasks are blocking, so event loops
+/// cannot run them; their CPU time is that of the programs.
+workload command(const std::vector<std::string>& arguments, const std::vector<std::string>& inputs);
+
+/// The same without inputs: `arguments` as they are, `times` times.
+workload command(const std::vector<std::string>& arguments, std::uint64_t times);
 
 }  // namespace fanout::workloads

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -31,7 +30,6 @@ namespace {
 namespace json = boost::json;
 using namespace std::chrono_literals;
 
-constexpr std::array<std::string_view, 4> forms{"sync", "threads", "async", "processes"};
 constexpr std::chrono::seconds to_answer{60};
 constexpr std::chrono::milliseconds between_looks{50};  // at whether the run is to stop
 
@@ -79,13 +77,8 @@ json::object config_of(const python_work& work) {
     requests.push_back(
         json::object{{"method", each.method}, {"url", each.url}, {"headers", std::move(headers)}, {"body", each.body}});
   }
-  return {{"workload", work.name},
-          {"tasks", work.tasks},
-          {"places", work.places},
-          {"requests", std::move(requests)},
-          {"wait_s", seconds(work.wait)},
-          {"work_s", seconds(work.work)},
-          {"free_s", seconds(work.free_work)},
+  return {{"workload", work.name},        {"tasks", work.tasks},          {"requests", std::move(requests)},
+          {"wait_s", seconds(work.wait)}, {"work_s", seconds(work.work)}, {"free_s", seconds(work.free_work)},
           {"size", work.size_bytes}};
 }
 
@@ -129,18 +122,16 @@ void relate_to_one_by_one(std::vector<json::object>& rows) {
 }
 
 /// As `bound_finder` does for fanout's rows, from what the rows of one interpreter were seen to need at least.
-void relate_to_bound(std::vector<json::object>& rows, const python_work& work) {
+void relate_to_bound(std::vector<json::object>& rows) {
   constexpr double none = std::numeric_limits<double>::max();
-  double task = none, cpu = none, in_turn = none, quickest = none;
+  double task = none, cpu = none, quickest = none;
   for (const json::object& row : rows) {
     if (!succeeded(row)) continue;
     task = std::min(task, number_or(object_in(row, "latency_s"), "max", none));
     cpu = std::min(cpu, number_or(row, "cpu_s", none));
     quickest = std::min(quickest, number_or(row, "wall_s", none));
-    if (text_in(row, "shape") == "sync") in_turn = number_or(row, "wall_s", none);
   }
-  const auto places = static_cast<double>(std::min<std::uint64_t>(work.places, work.tasks));
-  const double bound = std::max({task, cpu / available_cores(), in_turn == none ? 0 : in_turn / places});
+  const double bound = std::max(task, cpu / available_cores());
   for (json::object& row : rows) {
     const double wall = number_or(row, "wall_s", 0);
     const bool ok = succeeded(row) && wall > 0;
@@ -221,14 +212,16 @@ std::vector<json::object> python::rows(const python_work& work,
     } catch (const std::runtime_error& failed) {
       throw std::runtime_error(fmt::format("--python: '{}' cannot be used: {}", path_, failed.what()));
     }
-  std::array<std::vector<json::object>, forms.size()> runs;  // of one form; a failed one is the last
+  std::vector<std::vector<json::object>> runs(work.forms.size());  // of one form; a failed one is the last
   json::value expected;
   for (std::uint32_t round = 0; round < work.rounds; ++round)
-    for (std::size_t at = 0; at < forms.size(); ++at) {
+    for (std::size_t at = 0; at < work.forms.size(); ++at) {
       if (round > 0 && !succeeded(runs[at].back())) continue;
-      const std::string shape = forms[at] == "sync" ? "sync" : fmt::format("{}:{}", forms[at], work.places);
+      const auto& [form, places] = work.forms[at];
+      const std::string shape = form == "sync" ? form : fmt::format("{}:{}", form, places);
       if (on_measure) on_measure(shape);
-      json::object made = row(forms[at], shape, config, work);
+      config["places"] = places;
+      json::object made = row(form, shape, config, work);
       check_result(made, expected, work.tasks);
       runs[at].push_back(std::move(made));
     }
@@ -236,7 +229,7 @@ std::vector<json::object> python::rows(const python_work& work,
   rows.reserve(runs.size());
   for (auto& of_form : runs) rows.push_back(median_of(std::move(of_form)));
   relate_to_one_by_one(rows);
-  relate_to_bound(rows, work);
+  relate_to_bound(rows);
   return rows;
 }
 

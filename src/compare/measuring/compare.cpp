@@ -1,10 +1,10 @@
 #include <fanout/compare/compare.hpp>
 
 #include "compare/measuring/alone.hpp"
+#include "compare/measuring/load.hpp"
 #include "compare/measuring/noise.hpp"
-#include "compare/seconds.hpp"
 #include "compare/verdict/bound.hpp"
-#include "compare/verdict/kind.hpp"
+#include "compare/verdict/order.hpp"
 #include "compare/verdict/verdict.hpp"
 
 #include <fmt/format.h>
@@ -17,8 +17,6 @@
 
 namespace fanout {
 namespace {
-
-using detail::seconds;
 
 /// Makes `VmHWM` start afresh from what is resident now (proc(5), clear_refs). Where that is not allowed, a row shows
 /// the peak of those before it too.
@@ -40,27 +38,35 @@ class comparing {
     result_.name = work.name;
     result_.description = work.description;
     result_.tasks = work.tasks;
+    result_.cores = available_cores();
   }
 
   comparison run(const std::vector<shape>& shapes) {
     if (how_.on_measure) how_.on_measure(nullptr);
-    noise_.sample();
+    sample_machine();
     if (const auto alone = detail::run_alone(work_, run_)) result_.cpu_share = alone->cpu_share;
-    for (const shape& each : shapes) measured_.push_back({{run_row(each)}});
+    for (const shape& each : shapes) measured_.push_back({run_row(each)});
     for (std::uint32_t round = 1; round < how_.rounds; ++round)
       for (auto& runs : measured_) run_again(runs);
-    for (auto& runs : measured_) result_.rows.push_back(median_of(std::move(runs)));
-    if (how_.timeline)
+    settle();
+    look_at_all();
+    if (how_.timeline) {
       for (comparison_row& row : result_.rows) draw(row);
-    result_.noise = noise_.spread();
-    relate();
-    const std::string figure = name_kind();
-    detail::conclude(result_, figure);
-    warn();
+      find_bound();  // a run that is drawn may be the quickest
+    }
+    detail::judge(result_);
     return std::move(result_);
   }
 
  private:
+  void find_bound() {
+    detail::bound_finder bound = bound_;
+    if (result_.cpu_share) bound.set_computing(*result_.cpu_share);
+    for (const comparison_row& row : result_.rows)
+      if (row.ok()) bound.allow(row.shape);
+    result_.bound = bound.find(work_.tasks, result_.cores);
+  }
+
   using row_runs = std::vector<comparison_row>;  ///< of one shape; a failed one is the last
 
   comparison_row run_row(const shape& under) {
@@ -88,8 +94,43 @@ class comparing {
     // Nothing of it was measured: all of it failed.
     if (row.cost.tasks == 0) row.cost.failures = work_.tasks;
     row.walls = {row.cost.wall};
-    noise_.sample();
+    sample_machine();
     return row;
+  }
+
+  void sample_machine() {
+    noise_.sample();
+    load_.sample();
+  }
+
+  /// Runs the shapes whose order is not clear again, and the quickest with them, until it is or time is up.
+  void settle() {
+    constexpr std::uint32_t most_times = 4;
+    const auto begun = std::chrono::steady_clock::now();
+    for (std::uint32_t round = how_.rounds; round < most_times * how_.rounds; ++round) {
+      look_at_all();
+      detail::judge(result_);
+      if (!detail::needs_more_rounds(result_)) return;
+      const comparison_row* const quickest = detail::quickest_of(result_.rows);
+      std::vector<bool> open;
+      std::chrono::nanoseconds takes{0};
+      for (const comparison_row& row : result_.rows) {
+        open.push_back(row.ok() && (&row == quickest || !detail::is_settled(result_, *quickest, row)));
+        if (open.back()) takes += row.cost.wall;
+      }
+      if (std::chrono::steady_clock::now() - begun + takes > how_.settle_within) return;
+      for (std::size_t i = 0; i < measured_.size(); ++i)
+        if (open[i]) run_again(measured_[i]);
+    }
+  }
+
+  /// Fills in what was measured so far.
+  void look_at_all() {
+    result_.rows.clear();
+    for (const auto& runs : measured_) result_.rows.push_back(median_of(runs));
+    find_bound();
+    result_.noise = noise_.spread();
+    result_.load = {load_.cores(), full_cores_.given, full_cores_.price};
   }
 
   void run_again(row_runs& runs) {
@@ -114,9 +155,12 @@ class comparing {
     if (how_.on_measure) how_.on_measure(&row.shape);
     run_.shape = row.shape;
     run_.timeline = true;
+    detail::ready_meter ready;
     workload_run done = work_.run(run_, work_.tasks);
+    row.timeline_ready = ready.stop();
     run_.timeline = false;
     detail::throw_if_stopped(done.cost);
+    if (done.cost.failures == 0 && done.cost.tasks == work_.tasks) bound_.look_at(done);
     row.timeline = std::move(done.cost.timeline);
     row.timeline_begun = done.begun;
   }
@@ -136,58 +180,6 @@ class comparing {
     }
   }
 
-  /// Fills in what is relative to the bound and to the `sync` row.
-  void relate() {
-    for (const comparison_row& row : result_.rows)
-      if (row.ok()) bound_.allow(row.shape);
-    result_.bound = bound_.find(work_.tasks);
-    const auto one_by_one = std::ranges::find_if(
-        result_.rows, [](const comparison_row& row) { return row.ok() && row.shape.model == model::sync; });
-    for (comparison_row& row : result_.rows) {
-      if (!row.ok()) continue;
-      row.of_bound = ratio(result_.bound->wall, row.cost.wall);
-      if (one_by_one != result_.rows.end()) row.speedup = ratio(one_by_one->cost.wall, row.cost.wall);
-    }
-  }
-
-  /// Fills in the kind of work and returns the figure that shows it.
-  std::string name_kind() {
-    if (!result_.cpu_share || !result_.bound) return "";
-    detail::work_evidence known;
-    known.tasks = work_.tasks;
-    known.cores = result_.bound->cores;
-    known.cpu_share = *result_.cpu_share;
-    known.task = seconds(result_.bound->task);
-    known.wall_one_by_one = seconds(bound_.one_by_one());
-    known.cpu_one_by_one = seconds(result_.bound->task_cpu) * static_cast<double>(work_.tasks);
-    known.noise = result_.noise;
-    known.full_cores = full_cores_.price;
-    known.given_cores = full_cores_.given;
-    for (const comparison_row& row : result_.rows) {
-      if (!row.ok()) continue;
-      const double wall = seconds(row.cost.wall);
-      const double cpu = seconds(row.cost.cpu());
-      known.rows.push_back({to_string(row.shape), row.cost.shape.uses_workers(), row.cost.threads, wall, cpu});
-      if (row.shape.model != model::sync) continue;
-      known.wall_one_by_one = wall;
-      known.cpu_one_by_one = cpu;
-    }
-    const detail::kind_finding found = detail::find_kind(known);
-    result_.kind = found.kind;
-    return found.figure;
-  }
-
-  /// Says so where the figures are somebody else's.
-  void warn() {
-    constexpr double disturbed = 0.9;
-    const std::uint32_t cores = available_cores();
-    if (!result_.best || full_cores_.given >= disturbed * cores) return;
-    result_.why += fmt::format(
-        " Beware: other programs were computing, and of its {} cores this machine gave {:.2f}; measure again when it "
-        "is quiet.",
-        cores, full_cores_.given);
-  }
-
   const workload& work_;
   const compare_options& how_;
   options run_;
@@ -195,6 +187,7 @@ class comparing {
   std::vector<row_runs> measured_;
   detail::bound_finder bound_;
   detail::noise_meter noise_;
+  detail::load_meter load_;
   detail::full_cores full_cores_ = detail::measure_full_cores();
   std::optional<std::uint64_t> checksum_;
 };

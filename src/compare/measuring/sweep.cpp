@@ -3,7 +3,7 @@
 #include <fanout/compare/sweep.hpp>
 
 #include "compare/seconds.hpp"
-#include "compare/verdict/verdict.hpp"
+#include "compare/verdict/order.hpp"
 
 #include <fmt/format.h>
 

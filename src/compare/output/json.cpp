@@ -3,6 +3,7 @@
 #include <fanout/compare/detail/text.hpp>
 
 #include "compare/seconds.hpp"
+#include "compare/verdict/sentences.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -60,7 +61,10 @@ json::value timeline_value(const comparison_row& row) {
                                 span.cpu.count() < 0 ? json::value(nullptr) : json::value(seconds(span.cpu)),
                                 span.ok ? 1 : 0, std::move(held)});
   }
-  return json::object{{"lanes", lane_names(row)}, {"tasks", std::move(tasks)}};
+  return json::object{
+      {"lanes", lane_names(row)},
+      {"ready_s", row.timeline_ready.count() < 0 ? json::value(nullptr) : json::value(seconds(row.timeline_ready))},
+      {"tasks", std::move(tasks)}};
 }
 
 json::value latency_value(const comparison_row& row) {
@@ -82,6 +86,7 @@ json::value bound_value(const comparison& of) {
   const lower_bound& bound = *of.bound;
   return json::object{{"task_s", seconds(bound.task)},
                       {"cpu_s", seconds(bound.cpu)},
+                      {"in_turn_s", seconds(bound.in_turn)},
                       {"in_flight_s", bound.places > 0 ? json::value(seconds(bound.in_flight)) : json::value(nullptr)},
                       {"in_flight", bound.places > 0 ? json::value(bound.places) : json::value(nullptr)},
                       {"cores", bound.cores},
@@ -156,6 +161,19 @@ json::object row_object(const comparison_row& row) {
           {"timeline", timeline_value(row)}};
 }
 
+json::value in_flight_value(const comparison& of) {
+  const auto found = of.best ? detail::find_in_flight(of) : std::nullopt;
+  if (!found) return nullptr;
+  return json::object{{"model", found->model}, {"pays_up_to", found->pays_up_to}, {"most", found->most},
+                      {"rate", found->rate},   {"latency_s", found->latency},     {"in_flight", found->in_flight()}};
+}
+
+json::array ties_array(const comparison& of) {
+  json::array ties;
+  for (const std::size_t at : of.ties) ties.emplace_back(to_string(of.rows[at].shape));
+  return ties;
+}
+
 json::object workload_object(const comparison& of) {
   json::array rows;
   for (const auto& row : of.rows) rows.push_back(row_object(row));
@@ -165,9 +183,13 @@ json::object workload_object(const comparison& of) {
           {"kind", of.kind ? json::value(to_string(*of.kind)) : json::value(nullptr)},
           {"cpu_share", or_null(of.cpu_share)},
           {"noise", of.noise},
+          {"others_cores", of.load.others},
           {"lower_bound_s", of.bound ? json::value(seconds(of.bound->wall)) : json::value(nullptr)},
           {"lower_bound", bound_value(of)},
           {"best", of.best ? json::value(to_string(of.rows[*of.best].shape)) : json::value(nullptr)},
+          {"ties", ties_array(of)},
+          {"doubt", of.doubt.empty() ? json::value(nullptr) : json::value(detail::printable(of.doubt))},
+          {"in_flight", in_flight_value(of)},
           {"why", of.why},
           {"rows", std::move(rows)},
           {"sweep", sweep_value(of)}};

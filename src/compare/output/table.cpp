@@ -14,7 +14,9 @@ namespace {
 using detail::seconds;
 
 std::string optional_cell(const std::optional<double>& value, double scale, int digits) {
-  return value ? fmt::format("{:.{}f}", *value * scale, digits) : "-";
+  constexpr double wide = 1000;
+  if (!value) return "-";
+  return fmt::format("{:.{}f}", *value * scale, *value * scale < wide ? digits : 0);
 }
 
 struct column {

@@ -10,24 +10,31 @@
 namespace fanout::detail {
 namespace {
 
+constexpr double computes_most_of_the_time = 0.5;
+
 std::string explain(const lower_bound& bound, std::uint64_t tasks) {
   if (bound.wall == bound.cpu && bound.cpu > bound.task)
-    return fmt::format("{} {} of {:.3f} s of CPU each, the least measured in this run, on {} {}", tasks,
-                       tasks == 1 ? "task" : "tasks", seconds(bound.task_cpu), bound.cores,
-                       bound.cores == 1 ? "core" : "cores");
-  if (bound.wall == bound.in_flight && bound.in_flight > bound.task)
-    return fmt::format("{} tasks, which take {:.3f} s one after another at their quickest, with {} under way at once",
-                       tasks, seconds(bound.in_turn), bound.places);
-  return "the slowest single task takes that at its quickest, however many run beside it";
+    return fmt::format("{} {} {:.3f} s of CPU time each (the least measured), and there {} {} {}", tasks,
+                       tasks == 1 ? "task needs" : "tasks need", seconds(bound.task_cpu),
+                       bound.cores == 1 ? "is" : "are", bound.cores, bound.cores == 1 ? "core" : "cores");
+  return tasks == 1 ? "the task took at least this long in every run"
+                    : "the slowest task took at least this long in every run";
+}
+
+void keep_least(std::chrono::nanoseconds& least, std::chrono::nanoseconds seen, std::chrono::nanoseconds none) {
+  if (seen > none && (least <= none || seen < least)) least = seen;
 }
 
 }  // namespace
 
 void bound_finder::look_at(const workload_run& done) {
-  if (least_.size() < done.taken.size()) least_.resize(done.taken.size());
+  if (least_.size() < done.taken.size()) {
+    least_.resize(done.taken.size());
+    least_cpu_.resize(done.taken.size(), std::chrono::nanoseconds(-1));
+  }
   for (std::size_t i = 0; i < done.taken.size(); ++i) {
-    const auto taken = done.taken[i];
-    if (taken.count() > 0 && (least_[i].count() == 0 || taken < least_[i])) least_[i] = taken;
+    keep_least(least_[i], done.taken[i], std::chrono::nanoseconds(0));
+    if (i < done.computed.size()) keep_least(least_cpu_[i], done.computed[i], std::chrono::nanoseconds(-1));
   }
   cpu_ = std::min(cpu_, done.cost.cpu());
 }
@@ -37,23 +44,37 @@ void bound_finder::allow(const shape& of) {
   places_ = std::max(places_, of.tasks);
 }
 
-std::chrono::nanoseconds bound_finder::one_by_one() const {
-  return std::accumulate(least_.begin(), least_.end(), std::chrono::nanoseconds(0));
+std::chrono::nanoseconds bound_finder::undisturbed(std::size_t task) const {
+  if (computing_ < computes_most_of_the_time || least_cpu_[task].count() < 0) return least_[task];
+  const std::chrono::duration<double, std::nano> alone = least_cpu_[task] / std::min(computing_, 1.0);
+  return std::min(least_[task], std::chrono::duration_cast<std::chrono::nanoseconds>(alone));
 }
 
-std::optional<lower_bound> bound_finder::find(std::uint64_t tasks) const {
+std::chrono::nanoseconds bound_finder::cpu_of_all() const {
+  std::chrono::nanoseconds sum{0};
+  for (const auto cpu : least_cpu_) {
+    if (cpu.count() < 0) return cpu_;
+    sum += cpu;
+  }
+  return std::min(sum, cpu_);
+}
+
+std::optional<lower_bound> bound_finder::find(std::uint64_t tasks, std::uint32_t cores) const {
   if (least_.empty()) return std::nullopt;
   lower_bound bound;
-  bound.cores = available_cores();
-  bound.task = *std::ranges::max_element(least_);
-  bound.in_turn = one_by_one();
-  bound.task_cpu = cpu_ / tasks;
-  bound.cpu = cpu_ / bound.cores;
+  bound.cores = cores;
+  for (std::size_t i = 0; i < least_.size(); ++i) {
+    const auto alone = undisturbed(i);
+    bound.task = std::max(bound.task, alone);
+    bound.in_turn += alone;
+  }
+  bound.task_cpu = cpu_of_all() / tasks;
+  bound.cpu = cpu_of_all() / cores;
   if (limited_ && places_ > 0) {
     bound.places = places_;
     bound.in_flight = bound.in_turn / places_;
   }
-  bound.wall = std::max({bound.task, bound.cpu, bound.in_flight});
+  bound.wall = std::max(bound.task, bound.cpu);
   bound.why = explain(bound, tasks);
   return bound;
 }

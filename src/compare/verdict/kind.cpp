@@ -16,7 +16,7 @@ double usable_lanes(const work_evidence& of, const lane_evidence& row) {
   return static_cast<double>(std::min<std::uint64_t>(row.lanes, of.tasks));
 }
 
-/// What other programs left: what was found before the measurement, or what a row of it got.
+/// What other programs left: the cores given before the measurement, or during a row.
 double cores_of(const work_evidence& of) {
   const auto all = static_cast<double>(of.cores);
   if (of.given_cores <= 0) return all;
@@ -60,13 +60,13 @@ std::optional<kind_finding> find_lock(const work_evidence& of) {
   if (!apart && of.cpu_share < mostly) return std::nullopt;
   if (apart && saved(of, *apart) < overlapped) return std::nullopt;
   std::string figure = fmt::format(
-      "{} took {:.2f} times as long as one task after another and kept {:.2f} of {} cores busy: something they share "
-      "lets one thread through at a time",
+      "{} took {:.2f} times as long as one task after another and kept {:.2f} of {} cores busy. Its tasks wait for a "
+      "lock that one thread can hold at a time.",
       held_up->name, held_up->wall / of.wall_one_by_one, held_up->cpu / held_up->wall, of.cores);
   if (apart)
-    figure += fmt::format("; {}, which share no lock, took {:.2f} times as long", apart->name,
+    figure += fmt::format(" {} has a lock in each process and took {:.2f} times as long.", apart->name,
                           apart->wall / of.wall_one_by_one);
-  return kind_finding{work_kind::lock_bound, figure + '.'};
+  return kind_finding{work_kind::lock_bound, figure};
 }
 
 /// The row whose tasks computed at the same time and needed least for it; rows in worker processes have the cost of
@@ -98,32 +98,34 @@ std::optional<kind_finding> find_memory(const work_evidence& of) {
   if (!beside || beside->price < much_more * of.full_cores + of.noise) return std::nullopt;
   return kind_finding{
       work_kind::memory_bound,
-      fmt::format(
-          "tasks that ran at the same moment needed {:.2f} times the CPU time they need alone ({}); computing that "
-          "stays in a core's own cache needs {:.2f} times as much on this machine.",
-          beside->price, beside->row->name, of.full_cores)};
+      fmt::format("tasks that ran at the same time needed {:.2f} times the CPU time of tasks that ran alone ({}). "
+                  "Computation within a core's own cache needs {:.2f} times as much on this machine; the rest is time "
+                  "spent on memory.",
+                  beside->price, beside->row->name, of.full_cores)};
 }
 
 std::string say_company(const work_evidence& of) {
   const auto beside = price_of_company(of);
   if (!beside) return "";
   return fmt::format(
-      "; tasks that ran at the same moment needed {:.2f} times the CPU time they need alone ({}), and memory would "
-      "show as more than {:.2f}",
+      " Tasks that ran at the same time needed {:.2f} times the CPU time of tasks that ran alone ({}); above {:.2f}, "
+      "memory would be the limit.",
       beside->price, beside->row->name, much_more * of.full_cores + of.noise);
 }
 
 }  // namespace
 
 kind_finding find_kind(const work_evidence& of) {
-  if (auto lock = find_lock(of)) return *std::move(lock);
-  if (auto memory = find_memory(of)) return *std::move(memory);
+  if (!of.disturbed) {
+    if (auto lock = find_lock(of)) return *std::move(lock);
+    if (auto memory = find_memory(of)) return *std::move(memory);
+  }
   const auto kind = of.cpu_share <= hardly   ? work_kind::io_bound
                     : of.cpu_share >= mostly ? work_kind::cpu_bound
                                              : work_kind::mixed;
   if (kind == work_kind::cpu_bound)
-    return {kind, fmt::format("alone, a task computes for {:.1f} % of its time and hardly ever waits{}.",
-                              of.cpu_share * 100, say_company(of))};
+    return {kind, fmt::format("alone, a task computes for {:.1f} % of its time.{}", of.cpu_share * 100,
+                              of.disturbed ? "" : say_company(of))};
   return {kind,
           fmt::format("alone, a task computes for {:.1f} % of its time and waits for the rest.", of.cpu_share * 100)};
 }

@@ -31,6 +31,8 @@ struct work_evidence {
   double cpu_one_by_one = 0;   ///< their CPU time then
   double noise = 0;            ///< of the machine: noise_meter
   double full_cores = 1;       ///< full_cores::price
+  /// Other programs used the cores: how rows differ says little about the work, and only `cpu_share` counts.
+  bool disturbed = false;
   std::vector<lane_evidence> rows;
 };
 
@@ -42,7 +44,7 @@ struct kind_finding {
 /// Lock-bound: threads hardly overlap the tasks although cores are free, and worker processes do; without a row in
 /// worker processes, only tasks that mostly compute, as others may be held up by whoever they wait for. Memory-bound:
 /// tasks compute, and need much more CPU time beside each other than alone, more than the machine's cores make of any
-/// computing. Otherwise, what tasks do with their time alone decides.
+/// computing. Otherwise, and where the measurement was disturbed, what tasks do with their time alone decides.
 kind_finding find_kind(const work_evidence& of);
 
 }  // namespace fanout::detail

@@ -13,7 +13,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr double no_gain = 1.15;  // less than this is none
+constexpr double no_gain = 1.15;         // less than this is none
+constexpr double too_much_noise = 0.20;  // more hides what a claim is about
+constexpr double a_core = 0.15;          // of one: other programs that used so much disturb what computes
 
 /// A row that counts; null if there is none. `path` is empty for fanout's own.
 const json::object* find_row(const json::object& workload, const std::string& path, std::string_view form) {
@@ -61,6 +63,32 @@ class claiming {
     name_ = fmt::format("Python {}{}", text_in(interpreter, "version"), free_ ? " (no GIL)" : "");
   }
 
+  /// Adds what a row shows, or that it shows nothing.
+  void add(const std::string& claim, const json::object& workload, const json::object& row, double gained) {
+    const double noise = noise_of(workload, row);
+    const double others = number_in(workload, "others_cores").value_or(0);
+    const bool computes = text_in(workload, "name") == "cpu";
+    if (computes && others > a_core)
+      claims_.push_back(
+          fmt::format("{} were {:.2f} x as fast as one after another, but other programs used {:.2f} cores: "
+                      "this shows nothing about the GIL. Run it again on a quiet machine.",
+                      claim_of(row), gained, others));
+    else if (noise > too_much_noise)
+      claims_.push_back(
+          fmt::format("{} were {:.2f} x as fast as one after another, within noise of {:.0f} %: too much to "
+                      "conclude anything. Run it again on a quiet machine.",
+                      claim_of(row), gained, noise * 100));
+    else
+      claims_.push_back(claim);
+  }
+
+  /// "5 threads of Python 3.11"
+  std::string claim_of(const json::object& row) const {
+    const std::string shape = text_in(row, "shape");
+    return fmt::format("{} {} of {}", places_of(row),
+                       shape.starts_with("async") ? "asyncio tasks" : shape.substr(0, shape.find(':')), name_);
+  }
+
   void threads() {
     if (const json::object* const row = find_row(cpu_, path_, "threads")) {
       const double gained = speedup_of(*row);
@@ -71,26 +99,27 @@ class claiming {
           fmt::format("{} CPU-bound threads of {} ran {:.2f} x as fast as one{}", places_of(*row), name_, gained, why);
       if (const json::object* const ours = find_row(cpu_, "", "threads"))
         claim += fmt::format("; the same on fanout: {:.2f} x", speedup_of(*ours));
-      claims_.push_back(claim + ".");
+      add(claim + ".", cpu_, *row, gained);
     }
     if (const json::object* const row = find_row(io_, path_, "threads"))
-      claims_.push_back(fmt::format(
-          "{} threads of {} that wait ran {:.2f} x as fast as one{}.", places_of(*row), name_, speedup_of(*row),
-          !free_ && speedup_of(*row) >= no_gain ? ": the GIL is given back while waiting" : ""));
+      add(fmt::format("{} threads of {} that wait ran {:.2f} x as fast as one{}.", places_of(*row), name_,
+                      speedup_of(*row),
+                      !free_ && speedup_of(*row) >= no_gain ? ": a thread gives the GIL back while it waits" : ""),
+          io_, *row, speedup_of(*row));
   }
 
   void loop() {
     const json::object* const waits = find_row(io_, path_, "async");
     const json::object* const computes = find_row(cpu_, path_, "async");
     if (waits)
-      claims_.push_back(
-          fmt::format("One thread of asyncio on {} ran {} fetches {:.2f} x as fast as one after another{}.", name_,
-                      places_of(*waits), speedup_of(*waits),
-                      speedup_of(*waits) >= no_gain ? ": while one waits, the next goes on" : ""));
+      add(fmt::format("One thread of asyncio on {} ran {} fetches at a time {:.2f} x as fast as one after another{}.",
+                      name_, places_of(*waits), speedup_of(*waits),
+                      speedup_of(*waits) >= no_gain ? ": while one waits, the next continues" : ""),
+          io_, *waits, speedup_of(*waits));
     if (computes)
-      claims_.push_back(fmt::format("CPU-bound tasks on one such thread ran {:.2f} x as fast as one after another{}.",
-                                    speedup_of(*computes),
-                                    speedup_of(*computes) < no_gain ? ": an event loop takes turns" : ""));
+      add(fmt::format("CPU-bound tasks on one thread of asyncio ran {:.2f} x as fast as one after another{}.",
+                      speedup_of(*computes), speedup_of(*computes) < no_gain ? ": an event loop takes turns" : ""),
+          cpu_, *computes, speedup_of(*computes));
   }
 
   void processes() {
@@ -98,12 +127,21 @@ class claiming {
     const json::object* const alone = find_row(cpu_, path_, "sync");
     if (!row || !alone) return;
     constexpr double mib = 1024.0 * 1024.0;
-    claims_.push_back(fmt::format(
-        "{} processes of {} ran the CPU-bound work {:.2f} x as fast, for {:.0f} ms until the first task began and "
-        "{:.0f} MiB "
-        "in place of {:.0f}.",
-        places_of(*row), name_, speedup_of(*row), number_in(*row, "startup_s").value_or(0) * 1e3,
-        number_in(*row, "peak_rss_bytes").value_or(0) / mib, number_in(*alone, "peak_rss_bytes").value_or(0) / mib));
+    add(fmt::format(
+            "{} processes of {} ran the CPU-bound work {:.2f} x as fast; they took {:.0f} ms to start the first "
+            "task, and {:.0f} MiB instead of {:.0f}.",
+            places_of(*row), name_, speedup_of(*row), number_in(*row, "startup_s").value_or(0) * 1e3,
+            number_in(*row, "peak_rss_bytes").value_or(0) / mib, number_in(*alone, "peak_rss_bytes").value_or(0) / mib),
+        cpu_, *row, speedup_of(*row));
+  }
+
+  /// Of the runs of a row and of the plain loop; where tasks compute, also of the machine.
+  double noise_of(const json::object& workload, const json::object& row) const {
+    double noise = number_in(row, "spread").value_or(0) / 2;
+    if (const json::object* const alone = find_row(workload, path_, "sync"))
+      noise = std::max(noise, number_in(*alone, "spread").value_or(0) / 2);
+    if (text_in(workload, "name") == "cpu") noise = std::max(noise, number_in(workload, "noise").value_or(0));
+    return noise;
   }
 
   const json::object& io_;

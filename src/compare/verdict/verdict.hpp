@@ -2,21 +2,21 @@
 
 #include <fanout/compare/comparison.hpp>
 
-#include <string_view>
+#include <string>
 
+/// \file
+/// What follows from the figures of a comparison: a function of them and of nothing else.
 namespace fanout::detail {
 
-/// Chooses the best row and says why: fills in `best` and `why` from everything else. `figure` is the sentence that
-/// shows what kind of work it is.
+/// Fills in `kind`, `best`, `ties`, `doubt`, `why`, and of each row `speedup` and `of_bound`, from what was measured:
+/// `tasks`, `cores`, `cpu_share`, `bound`, `noise`, `load`, and of each row its shape, cost, walls and failure.
 ///
-/// Best is the quickest row; of those that are as quick within the machine's noise, the one that needs least: no other
-/// process if it can be, the fewest threads, the least memory.
-void conclude(comparison& of, std::string_view figure);
+/// Best is the quickest row. Of those that tie with it, best is the one that needs least: no worker processes, the
+/// fewest threads, the fewest tasks in flight; where tasks compute, threads come before event loops. No row is best
+/// where other programs used the cores that the tasks needed, and where noise hides the order; `doubt` then says so.
+void judge(comparison& of);
 
-/// Rows whose wall times are this close are called equally fast, however quiet the machine is.
-inline constexpr double practically_equal = 0.02;
-
-/// The share by which wall times may differ and still be called equal.
-double equality(const comparison& of);
+/// Whether more rounds could make `judge` say more.
+bool needs_more_rounds(const comparison& of);
 
 }  // namespace fanout::detail

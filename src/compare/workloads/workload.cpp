@@ -60,8 +60,12 @@ void workload_sink::look_at(const outcome_facts& facts) noexcept {
 void workload_sink::accept(const outcome_facts& facts, std::uint64_t digest) {
   look_at(facts);
   latencies_.add(facts.elapsed());
-  if (so_far_.taken.size() <= facts.index) so_far_.taken.resize(facts.index + 1);
+  if (so_far_.taken.size() <= facts.index) {
+    so_far_.taken.resize(facts.index + 1);
+    so_far_.computed.resize(facts.index + 1, std::chrono::nanoseconds(-1));
+  }
   so_far_.taken[facts.index] = facts.elapsed();
+  so_far_.computed[facts.index] = facts.cpu;
   so_far_.checksum += spread(spread(facts.index) ^ digest);
   if (so_far_.quickest.count() == 0 || facts.elapsed() < so_far_.quickest) so_far_.quickest = facts.elapsed();
 }

@@ -1,0 +1,130 @@
+#include <fanout/async/program.hpp>
+#include <fanout/base/failure.hpp>
+#include <fanout/compare/detail/text.hpp>
+#include <fanout/compare/workloads.hpp>
+#include <fanout/process/remote.hpp>
+
+#include <cereal/types/string.hpp>
+#include <cereal/types/vector.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <sys/resource.h>
+
+#include <stdexcept>
+#include <utility>
+
+namespace fanout::workloads {
+
+struct command_line {
+  std::vector<std::string> arguments;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(arguments);
+  }
+};
+
+namespace {
+
+constexpr std::string_view place = "{}";
+
+/// Every `{}` in every argument becomes the input; without one, the input is the last argument.
+command_line with_input(const std::vector<std::string>& arguments, const std::string& input) {
+  command_line made{arguments};
+  bool placed = false;
+  for (std::string& each : made.arguments)
+    for (auto at = each.find(place); at != each.npos; at = each.find(place, at + input.size())) {
+      each.replace(at, place.size(), input);
+      placed = true;
+    }
+  if (!placed) made.arguments.push_back(input);
+  return made;
+}
+
+std::string last_line_of(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+  const auto end = text.rfind('\n');
+  return detail::printable(end == text.npos ? text : text.substr(end + 1));
+}
+
+std::string how_it_failed(const command_line& what, const program_result& ended) {
+  std::string said = fmt::format("{}: ", detail::printable(fmt::format("{}", fmt::join(what.arguments, " "))));
+  said += ended.signal != 0 ? fmt::format("killed by signal {}", ended.signal)
+                            : fmt::format("exit status {}", ended.exit_status);
+  const std::string line = last_line_of(ended.errors);
+  return line.empty() ? said : said + ": " + line;
+}
+
+std::chrono::nanoseconds since(const timeval& before, const timeval& after) {
+  return std::chrono::seconds(after.tv_sec - before.tv_sec) + std::chrono::microseconds(after.tv_usec - before.tv_usec);
+}
+
+rusage used_by_children() {
+  rusage used{};
+  ::getrusage(RUSAGE_CHILDREN, &used);
+  return used;
+}
+
+/// A command's CPU time is that of a child of the process that starts it. What a worker process started is counted with
+/// the worker; what this process started is not yet.
+workload_run with_cost_of_children(const workload& inner, const options& how, std::uint64_t count) {
+  const rusage before = used_by_children();
+  workload_run done = inner.run(how, count);
+  const rusage after = used_by_children();
+  if (!done.cost.shape.uses_workers()) {
+    done.cost.cpu_user += since(before.ru_utime, after.ru_utime);
+    done.cost.cpu_system += since(before.ru_stime, after.ru_stime);
+    done.cost.voluntary_switches += static_cast<std::uint64_t>(after.ru_nvcsw - before.ru_nvcsw);
+    done.cost.involuntary_switches += static_cast<std::uint64_t>(after.ru_nivcsw - before.ru_nivcsw);
+  }
+  // A thread that waits for a command does not know the command's CPU time.
+  done.computed.assign(done.computed.size(), std::chrono::nanoseconds(-1));
+  return done;
+}
+
+}  // namespace
+
+/// Not in an unnamed namespace: a worker process finds it by its name.
+task<int> run_command(command_line what) {
+  program command;
+  command.arguments = what.arguments;
+  auto running = run_program(std::move(command));
+  const program_result ended = co_await std::move(running);
+  if (!ended.ok()) throw error(failure_kind::task_failed, how_it_failed(what, ended));
+  co_return 0;
+}
+
+namespace {
+
+workload make_command(const std::vector<std::string>& arguments, std::vector<command_line> all) {
+  const std::size_t count = all.size();
+  const workload inner = make_workload("command",
+                                       fmt::format("{} {} of {}", count, count == 1 ? "run" : "runs",
+                                                   detail::printable(fmt::format("{}", fmt::join(arguments, " ")))),
+                                       remote<run_command>, std::move(all), [](int) { return std::uint64_t{0}; });
+  workload made = inner;
+  made.run = [inner](const options& how, std::uint64_t first) { return with_cost_of_children(inner, how, first); };
+  return made;
+}
+
+void check(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) throw std::invalid_argument("a command needs the name of a program");
+}
+
+}  // namespace
+
+workload command(const std::vector<std::string>& arguments, const std::vector<std::string>& inputs) {
+  check(arguments);
+  std::vector<command_line> all;
+  all.reserve(inputs.size());
+  for (const std::string& input : inputs) all.push_back(with_input(arguments, input));
+  return make_command(arguments, std::move(all));
+}
+
+workload command(const std::vector<std::string>& arguments, std::uint64_t times) {
+  check(arguments);
+  return make_command(arguments, std::vector<command_line>(times, command_line{arguments}));
+}
+
+}  // namespace fanout::workloads
