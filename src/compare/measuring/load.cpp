@@ -1,5 +1,7 @@
 #include "compare/measuring/load.hpp"
 
+#include <fanout/core/shape.hpp>
+
 #include <poll.h>
 #include <sched.h>
 #include <unistd.h>
@@ -86,7 +88,10 @@ void load_meter::sample() {
 }
 
 double load_meter::cores() const {
-  return time_.count() > 0 ? static_cast<double>(busy_.count()) / static_cast<double>(time_.count()) : 0;
+  if (time_.count() == 0) return 0;
+  // Busy time is counted in ticks, so a sample can have one too many.
+  const double busy = static_cast<double>(busy_.count()) / static_cast<double>(time_.count());
+  return std::min<double>(busy, available_cores());
 }
 
 ready_meter::ready_meter() {

@@ -30,7 +30,8 @@ std::string listed(const std::vector<std::string>& names) {
 
 std::string say_bound(const lower_bound& bound, std::uint64_t tasks) {
   std::string said = fmt::format("No shape can be faster than {:.3f} s: {}.", seconds(bound.wall), bound.why);
-  if (bound.places > 0 && bound.places < tasks && bound.in_flight > bound.wall)
+  const bool higher = seconds(bound.in_flight) > seconds(bound.wall) * (1 + practically_equal);
+  if (bound.places > 0 && bound.places < tasks && higher)
     said += fmt::format(
         " With {} in flight, the most of the shapes measured, {} tasks of {:.3f} s take at least "
         "{:.3f} s.",
