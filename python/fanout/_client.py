@@ -205,5 +205,12 @@ def get(url: str, **how: typing.Any) -> Response:
             _shared, _shared_process = Client(), os.getpid()
             import atexit
 
-            atexit.register(_shared.close)
+            atexit.register(_close_shared)
     return _shared.get(url, headers=how.get("headers"))
+
+
+def _close_shared() -> None:
+    import os
+
+    if _shared is not None and _shared_process == os.getpid():  # not in a fork
+        _shared.close()

@@ -20,7 +20,7 @@ _out_of_band = 16 * 1024  # bytes of a buffer that is worth a place of its own
 
 def _cloudpickle(what: str, why: str) -> typing.Any:
     try:
-        import cloudpickle
+        import cloudpickle  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
         raise pickle.PicklingError(
             f"{what} cannot go to a worker process: {why}. Install cloudpickle, or move it to a module that can be imported"
