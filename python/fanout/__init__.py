@@ -20,13 +20,12 @@ Everything else is loaded when it is first used: `import fanout` takes some mill
 
 from __future__ import annotations
 
-import typing as _typing
-
 from . import _core
 from ._core import Outcome, available_cores
 from ._errors import CannotStart, Cancelled, Error, RemoteError, TaskTimeout, WorkerDied
 
-if _typing.TYPE_CHECKING:
+TYPE_CHECKING = False  # typing's own costs more to import than the rest
+if TYPE_CHECKING:
     from ._client import AsyncClient, Client, get
     from ._fetch import Fetch, fetch
     from ._process_pool import ProcessPool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import sys
 import time
 import typing
 
@@ -45,12 +45,20 @@ class _Stop(typing.Protocol):
     def is_set(self) -> bool: ...
 
 
+_coroutine_flag = 0x80  # inspect.CO_COROUTINE; to import inspect takes longer than to start a worker
+
+
 def _is_coroutine_function(function: object) -> bool:
     import functools
 
     while isinstance(function, functools.partial):
         function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+    for each in (function, getattr(function, "__call__", None)):
+        code = getattr(getattr(each, "__func__", each), "__code__", None)
+        if code is not None and code.co_flags & _coroutine_flag:
+            return True
+    inspect = sys.modules.get("inspect")  # who marks a function by its markcoroutinefunction has imported it
+    return inspect is not None and inspect.iscoroutinefunction(function)
 
 
 def _read_shape(text: str, coroutine: bool) -> Shape:

@@ -7,18 +7,21 @@ and cloudpickle where it refuses, or where the pickle names `__main__`.
 
 from __future__ import annotations
 
-import pickle
-import typing
-
 from ._errors import RemoteError, RemoteTraceback
 
-if typing.TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pickle
     from collections.abc import Callable
+    from typing import Any
+else:
+    # What module pickle takes its functions from: a worker that imports pickle itself, and with it re, starts later.
+    import _pickle as pickle
 
 _out_of_band = 16 * 1024  # bytes of a buffer that is worth a place of its own
 
 
-def _cloudpickle(what: str, why: str) -> typing.Any:
+def _cloudpickle(what: str, why: str) -> Any:
     try:
         import cloudpickle  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
@@ -62,7 +65,7 @@ def dumps(value: object) -> tuple[bytes, list[pickle.PickleBuffer]]:
         raise pickle.PicklingError(f"{_name(value)} cannot be pickled: {refused}") from (first or refused)
 
 
-def loads(data: typing.Any, buffers: list[object]) -> object:
+def loads(data: Any, buffers: list[object]) -> object:
     return pickle.loads(data, buffers=buffers)
 
 
@@ -107,4 +110,5 @@ def load_exception(data: bytes) -> BaseException:
     except Exception as unreadable:
         error = RemoteError(f"an exception of a worker cannot be unpickled here: {unreadable}")
     error.__cause__ = RemoteTraceback(text)
-    return typing.cast(BaseException, error)
+    assert isinstance(error, BaseException)
+    return error

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-import threading
-import typing
+from _thread import _local  # threading.local, without the rest of threading
 
-_loops = threading.local()
+TYPE_CHECKING = False  # a worker that imports typing starts later
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+_loops = _local()
 
 
 def main() -> None:
@@ -26,7 +29,7 @@ def main() -> None:
     sys.exit(status)
 
 
-def run_coroutine(coroutine: typing.Coroutine[object, object, object]) -> object:
+def run_coroutine(coroutine: Coroutine[object, object, object]) -> object:
     """Awaits a coroutine on the loop of this thread."""
     import asyncio
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import typing
 
 from ._serialize import dump_function
 
-if typing.TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Before anything is imported the worker gets the parent's search path: what the parent can import, it can.
@@ -16,14 +16,20 @@ _start = (
     "import os, sys; sys.path[:] = os.environ.pop('FANOUT_WORKER_PATH').split(os.pathsep); "
     "from fanout._worker import main; main()"
 )
+_flags = (
+    "bytes_warning", "debug", "dev_mode", "dont_write_bytecode", "ignore_environment", "isolated", "no_site", "no_user_site",
+    "optimize", "quiet", "safe_path", "verbose",
+)  # fmt: skip
 
 
 def command() -> list[str]:
     if not sys.executable:
         raise RuntimeError("worker processes need a Python interpreter to start, and sys.executable names none")
-    import subprocess
+    flags: list[str] = []
+    if any(getattr(sys.flags, name, 0) for name in _flags) or sys.warnoptions or sys._xoptions:
+        import subprocess
 
-    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     return [sys.executable, *flags, "-c", _start]
 
 
