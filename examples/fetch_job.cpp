@@ -14,6 +14,18 @@
 
 namespace fetch = fanout::fetch;
 
+fetch::job_report fetch_list(const std::string& list, const std::string& into) {
+  fetch::body_files bodies(into + "/bodies");  // 00000000, 00000001, ...
+  fetch::json_lines records(
+      fetch::output::create(into + "/records.jsonl"));  // a line for each request, naming its file
+
+  fetch::job pages;
+  pages.how.shape = fanout::async(64);
+  pages.settings.timeout_ms = 10'000;
+  pages.sinks = {&bodies, &records};  // each record goes from one to the next
+  return pages.run(fetch::request_source({}, list));
+}
+
 /// Keeps the slowest of all exchanges.
 class slowest final : public fetch::sink {
  public:
@@ -39,6 +51,10 @@ int main(int argc, char** argv) {
   for (int i = 1; i < 100; ++i) list << origin.url(i % 10 == 0 ? "/status/404" : "/bytes/" + std::to_string(i)) << '\n';
   list << R"({"id": "the slow one", "url": ")" << origin.url("/delay/200") << "\"}\n";
   list.close();
+
+  std::filesystem::create_directory(directory + "/plain");
+  const fetch::job_report plain = fetch_list(directory + "/urls", directory + "/plain");
+  std::printf("%llu of a list\n", static_cast<unsigned long long>(plain.counts.succeeded));
 
   for (const auto& shape : {fanout::async(16), fanout::grid(2, 1, 8)}) {
     const std::string into = directory + "/" + to_string(shape);
