@@ -1,6 +1,7 @@
 #include <fanout/fetch/duplicate_finder.hpp>
 #include <fanout/fetch/host_scheduler.hpp>
 #include <fanout/fetch/journal.hpp>
+#include <fanout/fetch/warc_encoder.hpp>
 
 #include <fmt/format.h>
 
@@ -212,6 +213,48 @@ int dedupe() {
   return 0;
 }
 
+/// Something like a page: words, tags and numbers, so that it compresses about as well.
+std::string page_of(std::size_t size) {
+  constexpr std::string_view words[] = {"<div class=", "\"item\">", "href=\"/page/", "the ",
+                                        "fetch ",      "</div>\n",  "<p>",           "of "};
+  std::string page;
+  for (std::uint32_t state = 1; page.size() < size;) {
+    state = state * 1'103'515'245 + 12'345;
+    page += words[(state >> 16) % std::size(words)];
+    if ((state >> 20) % 5 == 0) page += std::to_string(state >> 12);
+  }
+  page.resize(size);
+  return page;
+}
+
+/// Exchanges with pages of 1 KiB and of 20 KiB as WARC, a response and a request record each: how many in a second of
+/// CPU.
+int warc() {
+  const fetch::warc_fields headers{
+      {"Content-Type", "text/html"}, {"Date", "Sun, 29 Nov 2026 10:00:00 GMT"}, {"Server", "x"}};
+  double rates[2] = {};
+  for (const std::size_t i : {0U, 1U}) {
+    const std::uint64_t count = i == 0 ? 200'000 : 20'000;
+    std::string page = page_of(i == 0 ? 1'024 : 20 * 1'024);
+    fetch::warc_encoder encoder({});
+    std::string text;
+    const double from = cpu_seconds();
+    for (std::uint64_t n = 0; n < count; ++n) {
+      page[n % page.size()] = static_cast<char>('A' + n % 26);
+      text.clear();
+      encoder.append(text, {.url = "http://www.site.example/page/1234",
+                            .date = std::chrono::system_clock::now(),
+                            .address = "192.0.2.1",
+                            .request_head = "GET /page/1234 HTTP/1.1\r\nHost: www.site.example\r\n\r\n",
+                            .headers = &headers,
+                            .payload = page});
+    }
+    rates[i] = static_cast<double>(count) / (cpu_seconds() - from);
+  }
+  fmt::print("{{\"small_per_s\":{:.0f},\"large_per_s\":{:.0f}}}\n", rates[0], rates[1]);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -219,8 +262,9 @@ int main(int argc, char** argv) {
   if (part == "scheduler") return scheduler(false);
   if (part == "scheduler_shuffled") return scheduler(true);
   if (part == "journal") return journal_of("bench.journal");
+  if (part == "warc") return warc();
   if (part == "dedupe") return dedupe();
   if (part == "sorted_list") return sorted_list();
-  fmt::print(stderr, "usage: bench_bulk_parts scheduler|scheduler_shuffled|sorted_list|journal|dedupe\n");
+  fmt::print(stderr, "usage: bench_bulk_parts scheduler|scheduler_shuffled|sorted_list|journal|dedupe|warc\n");
   return 2;
 }

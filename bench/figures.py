@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 
+import bulk_figures
 import compare_figures
 import http_figures
 import tls_figures
@@ -255,7 +256,7 @@ def main():
     parser.add_argument("--fanout", required=True, help="the release binary")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("only", nargs="*",
-                        choices=["shapes", "fetch", "http", "async", "tls", "processes", "dns", "idle", "verdict", "auto", []],
+                        choices=["shapes", "fetch", "http", "async", "tls", "processes", "dns", "idle", "verdict", "auto", "bulk", []],
                         help="which parts; all by default")
     given = parser.parse_args()
     if len(os.sched_getaffinity(0)) < 2:
@@ -285,6 +286,8 @@ def main():
         compare_figures.measure_verdicts(given.fanout, figures)
     if not given.only or "auto" in given.only:
         compare_figures.measure_auto(given.fanout, figures)
+    if not given.only or "bulk" in given.only:
+        bulk_figures.measure(given.fanout, given.rounds, figures)
     figures.print()
     sys.exit(1 if figures.missed else 0)
 
