@@ -1,0 +1,30 @@
+#include <fanout/fetch/shard.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace {
+
+using fanout::fetch::shard_of;
+
+TEST(shard, stays_what_it_is) {  // computed with `openssl mac -macopt hexkey:00… -macopt size:8 SIPHASH`
+  EXPECT_EQ(shard_of("example.org", 1'000'000'000), 347216407U);
+  EXPECT_EQ(shard_of("127.0.0.1", 1'000'000'000), 193321807U);
+  EXPECT_EQ(shard_of("EXAMPLE.org", 8), shard_of("example.org", 8));
+  EXPECT_EQ(shard_of("example.org", 1), 0U);
+  EXPECT_THROW(shard_of("example.org", 0), std::invalid_argument);
+}
+
+TEST(shard, hosts_are_shared_out_evenly) {
+  for (const std::uint32_t shards : {2U, 7U, 8U, 64U}) {
+    std::vector<int> count(shards);
+    for (int i = 0; i < 64'000; ++i) ++count[shard_of("www" + std::to_string(i) + ".example", shards)];
+    for (const int one : count) EXPECT_NEAR(one, 64'000.0 / shards, 64'000.0 / shards * 0.15);
+  }
+}
+
+}  // namespace
