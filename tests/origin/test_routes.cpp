@@ -1,3 +1,5 @@
+// Each endpoint, as it is on the wire.
+
 #include <fanout/origin/content.hpp>
 
 #include "origin/peer.hpp"
