@@ -1,7 +1,5 @@
 #include "process/worker/io_thread.hpp"
 
-#include "process/channel/worker_descriptors.hpp"
-
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -43,13 +41,13 @@ void io_thread::stop() {
 }
 
 /// Looks once a millisecond while something moves. When none is started although tasks wait, or may come, a lane is at
-/// a long one: then the parent may send more or call them back, and nobody else listens.
+/// a long one: then the parent may send more or call them back, and only this thread reads.
 void io_thread::attend(const std::stop_token& stop) {
   bool look_again = true;
   bool listen = false;
   std::uint32_t last_next = queue_.next();
   while (!stop.stop_requested()) {
-    std::array<pollfd, 2> waited{pollfd{wake_, POLLIN, 0}, pollfd{worker_socket, POLLIN, 0}};
+    std::array<pollfd, 2> waited{pollfd{wake_, POLLIN, 0}, pollfd{parent_.socket(), POLLIN, 0}};
     constexpr int tick_ms = std::chrono::milliseconds(result_sender::flush_interval).count();
     poll(waited.data(), listen ? 2 : 1, look_again ? tick_ms : -1);
     if (waited[0].revents != 0) {

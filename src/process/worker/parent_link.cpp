@@ -1,7 +1,5 @@
 #include "process/worker/parent_link.hpp"
 
-#include "process/channel/worker_descriptors.hpp"
-
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -20,7 +18,7 @@ bool parent_link::fill(frame_reader& reader, int flags) {
   constexpr std::size_t chunk = 256 * 1024;
   for (;;) {
     const auto room = reader.room(chunk);
-    const auto got = recv(worker_socket, room.data(), room.size(), flags);
+    const auto got = recv(socket_, room.data(), room.size(), flags);
     if (got > 0) {
       reader.added(static_cast<std::size_t>(got));
       return true;
@@ -31,17 +29,17 @@ bool parent_link::fill(frame_reader& reader, int flags) {
 }
 
 void parent_link::wait_readable() {
-  pollfd waited{worker_socket, POLLIN, 0};
+  pollfd waited{socket_, POLLIN, 0};
   poll(&waited, 1, -1);
 }
 
 void parent_link::stop_reading() {
-  shutdown(worker_socket, SHUT_RD);
+  shutdown(socket_, SHUT_RD);
 }
 
 void parent_link::send_all(std::string_view bytes) {
   while (!bytes.empty()) {
-    const auto sent = send(worker_socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const auto sent = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent <= 0) return;  // the parent is gone, and this process is about to be
     bytes.remove_prefix(static_cast<std::size_t>(sent));

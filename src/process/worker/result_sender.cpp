@@ -107,7 +107,7 @@ void result_sender::append(const results_header& header, std::string_view value)
   appended(bytes);
 }
 
-/// Release: who sees it counted sees what it is.
+/// Release: a process that sees it counted sees its bytes.
 void result_sender::appended(std::size_t bytes) {
   size_ += static_cast<std::uint32_t>(bytes);
   unsent_.framed.store(size_, std::memory_order_release);

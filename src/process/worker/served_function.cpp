@@ -30,7 +30,7 @@ const remote_entry& served_function::entry() {
   return find_remote(name_);
 }
 
-// Acquire, release: who sees the instance made sees all of it.
+// Acquire, release: a lane that sees the pointer sees the whole instance.
 remote_instance& served_function::instance(std::uint32_t lane) {
   if (remote_instance* const made = of_lane_[lane].load(std::memory_order_acquire)) return *made;
   const std::lock_guard lock(mutex_);

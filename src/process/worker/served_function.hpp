@@ -12,7 +12,7 @@
 
 namespace fanout::detail {
 
-/// A remote function that a worker was told of, with its context. It is made when it is first called, in mid-task, so
+/// A remote function that a worker knows, with its context. It is made when it is first called, in mid-task, so
 /// that a context that cannot be read fails its own tasks and no others. Where it asks for that, each lane has one.
 ///
 /// Thread safety: all members may be called from any lane.

@@ -21,7 +21,7 @@ pull_status task_queue::claim(claimed_task& task) {
     if (one_lane_) return wait_and_claim(task);
     if (more()) read_frames();
     if (!claim_queued(task)) {
-      results_.flush();  // whoever waits for these results must not wait for the next task as well
+      results_.flush();  // these results must not wait for the next task as well
       if (!more()) {
         control_.exhaust();
         return pull_status::end;
@@ -35,10 +35,10 @@ pull_status task_queue::claim(claimed_task& task) {
 }
 
 /// Waits in the very call that reads: a task costs its worker one system call to get and one to answer. Whether more
-/// has come is asked before only if it was there the last time. The mutex is held; nobody else reads meanwhile.
+/// has come is asked before only if it was there the last time. The mutex is held, so no other thread reads meanwhile.
 pull_status task_queue::wait_and_claim(claimed_task& task) {
   for (bool wait = waited_;; wait = true) {
-    if (wait || !more()) results_.flush();  // whoever waits for these results must not wait for the next task as well
+    if (wait || !more()) results_.flush();  // these results must not wait for the next task as well
     if (!more()) {
       control_.exhaust();
       return pull_status::end;
@@ -74,7 +74,7 @@ bool task_queue::claim_next(claimed_task& task) const noexcept {
 }
 
 void task_queue::read_meanwhile() {
-  const std::unique_lock lock(mutex_, std::try_to_lock);  // who has it reads
+  const std::unique_lock lock(mutex_, std::try_to_lock);  // the thread that holds it reads
   if (!lock || !more()) return;
   read_frames();
   if (backlog()) control_.wake_waiting();

@@ -43,7 +43,7 @@ struct claimed_task {
 };
 
 /// What a worker has been handed and has not started. Lanes claim tasks from it in the order of their ordinals; what
-/// nobody has claimed can be called back by the parent.
+/// no lane has claimed can be called back by the parent.
 ///
 /// Thread safety: any thread, but for `claim_next`.
 class task_queue {
@@ -59,7 +59,7 @@ class task_queue {
         one_lane_(one_lane) {}
 
   /// Claims a task, after reading what the parent has sent if there is none. The one lane that takes all tasks waits
-  /// here; others are told `not_ready`.
+  /// here; others get `not_ready`.
   pull_status claim(claimed_task& task);
   /// For the one lane that takes all tasks: claims the next one of the same batch, without a lock. False at its end.
   bool claim_next(claimed_task& task) const noexcept;

@@ -112,7 +112,7 @@ int run_worker(int parent_pid) {
   if (getppid() != parent_pid) return 1;  // it died before the line above could take effect
   ignore_interrupts();
   for (const int descriptor : {worker_socket, worker_page, worker_lifeline}) fcntl(descriptor, F_SETFD, FD_CLOEXEC);
-  parent_link parent;
+  parent_link parent(worker_socket);
   try {
     serve(parent);
     return 0;

@@ -3,8 +3,6 @@
 #include <fanout/core/detail/pipeline.hpp>
 #include <fanout/core/detail/usage.hpp>
 
-#include "process/channel/worker_descriptors.hpp"
-
 #include <boost/asio/this_coro.hpp>
 
 #include <utility>
@@ -22,7 +20,8 @@ options make_options(const setup_frame& setup) {
 }  // namespace
 
 worker_run::worker_run(parent_link& parent, const setup_frame& setup, frame_reader& reader, progress_page page)
-    : setup_(setup),
+    : parent_(parent),
+      setup_(setup),
       options_(make_options(setup)),
       one_lane_(setup.threads == 1 && setup.loops == 0),
       control_(options_),
@@ -40,7 +39,7 @@ void worker_run::run() {
 }
 
 int worker_run::source_handle() {
-  return worker_socket;
+  return parent_.socket();
 }
 
 void worker_run::begin_task(const claimed_task& taken, std::uint32_t lane, clock::time_point started) {

@@ -42,6 +42,7 @@ class worker_run final : public lane_work {
   void tell_held(std::uint64_t ordinal, const std::vector<held_span>& spans);
   void begin_task(const claimed_task& taken, std::uint32_t lane, clock::time_point started);
 
+  parent_link& parent_;
   const setup_frame setup_;
   const options options_;
   const bool one_lane_;  ///< a single lane takes all tasks, one after the other
