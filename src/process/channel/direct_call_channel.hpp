@@ -55,7 +55,7 @@ class direct_call_channel {
 
   std::uint64_t next_ordinal() const noexcept { return next_ordinal_; }
   std::set<std::uint32_t>& told() noexcept { return told_; }
-  /// What the worker was to be told in front of the next call.
+  /// Frames that were to be sent in front of the next call.
   std::string take_unsent() noexcept { return std::exchange(out_, {}); }
 
   // Relaxed: it is a number for a report.

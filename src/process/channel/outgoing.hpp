@@ -17,7 +17,7 @@ class outgoing {
   /// When they throw `std::bad_alloc`, nothing was added.
   void add(std::string_view bytes);
   void add_owned(std::string bytes);
-  /// `bytes` must stay where they are until they are written, or nothing is written any more. `mark` tells them.
+  /// `bytes` must stay where they are until they are written, or nothing is written any more. `mark` identifies them.
   void add_borrowed(std::string_view bytes, std::uint64_t mark);
 
   bool empty() const noexcept { return first_ == pieces_.size(); }

@@ -35,7 +35,7 @@ class progress_page {
   /// One word says how many tasks of those handed over have been started, and how many may be: tasks are started in the
   /// order of their ordinals, each by a compare-and-exchange. So the worker can give back what it has not started, and
   /// the parent can tell, whenever the worker died, which tasks were started, and no task is ever both.
-  /// Release, acquire: whoever sees a task claimed, or allowed, also sees what was stored before.
+  /// Release, acquire: a thread that sees a task claimed, or allowed, also sees what was stored before.
   /// @{
   /// Tasks started so far. `near` is any ordinal of a task that may be under way: the word holds 32 bits.
   std::uint64_t started(std::uint64_t near) const noexcept { return extend(claimed_of(load()), near); }

@@ -188,7 +188,7 @@ class frame_writer {
   frame_type type_;
 };
 
-/// Appends the frame that tells of a function; `vital` as in `function_frame`.
+/// Appends the frame that describes a function; `vital` as in `function_frame`.
 void append_function(std::string& bytes, std::uint32_t number, const remote_callable& function, bool vital);
 
 /// Received bytes, frame by frame.

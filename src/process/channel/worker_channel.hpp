@@ -17,7 +17,7 @@ namespace fanout::detail {
 
 /// The parent's end of the connection to a worker: bytes of frames out, frames in, and the end of the peer. One class
 /// for all who talk to a worker: the supervisor's loop, a caller who has checked the worker out, and a call that has a
-/// worker of its own. Whoever waits for the socket (a loop, epoll) takes its `handle`.
+/// worker of its own. A loop or epoll waits for its `handle`.
 ///
 ///     channel.add(frames);
 ///     if (channel.flush() == worker_channel::sending::blocked) …          // wait until it is writable, flush again
@@ -34,7 +34,7 @@ class worker_channel {
   bool is_open() const noexcept { return static_cast<bool>(socket_); }
   void open(owned_descriptor socket) noexcept { socket_ = std::move(socket); }
   void close() noexcept { socket_.reset(); }
-  /// Shuts both directions down: the worker sees the end, and so does whoever reads here.
+  /// Shuts both directions down: the worker reads the end, and so does this side.
   void hang_up() noexcept;
 
   /// \name Sending
@@ -43,7 +43,7 @@ class worker_channel {
   /// Queues bytes of frames. When they throw `std::bad_alloc`, nothing of them is queued.
   void add(std::string_view frames) { out_.add(frames); }
   void add_owned(std::string frames) { out_.add_owned(std::move(frames)); }
-  /// `bytes` are sent from where they are, and must stay until then. `mark` tells them.
+  /// `bytes` are sent from where they are, and must stay until then. `mark` identifies them.
   void add_borrowed(std::string_view bytes, std::uint64_t mark) { out_.add_borrowed(bytes, mark); }
   using sending = outgoing::status;
   /// Writes what the socket takes. `broken` when the peer is gone: then what was queued is dropped.

@@ -12,8 +12,8 @@
 
 namespace fanout::detail {
 
-/// The functions that a pool's workers are told of, by number. A function and its context have one number for all who
-/// use them at the same time, and keep it for a while after that: contexts may be large, and telling them costs.
+/// The functions that a pool's workers know, by number. A function and its context have one number for all callers that
+/// use them at the same time, and keep it for a while after that: contexts may be large, and sending them costs.
 ///
 /// Thread safety: all members may be called from any thread.
 class known_functions {

@@ -144,7 +144,7 @@ void pool_engine::require_own_process() const {
 
 std::uint32_t pool_engine::acquire(remote_callable function) {
   require_own_process();
-  if (function.context.size() > max_value_bytes) throw error(too_large_to_send());  // here, not when it is told
+  if (function.context.size() > max_value_bytes) throw error(too_large_to_send());  // here, not when it is sent
   return functions_.acquire(std::move(function));
 }
 
@@ -155,7 +155,7 @@ void pool_engine::release(std::uint32_t function) {
   if (forgotten && supervisor_) supervisor_->post([this, number = *forgotten] { supervisor_->forget(number); });
 }
 
-/// Whoever is woken finds the mutex free.
+/// Notifies without the mutex, so that a woken thread finds it free.
 bool pool_engine::submit(pool_tasks& tasks) {
   std::unique_lock lock(mutex_);
   if (closing_ != closing::open) return false;
@@ -318,8 +318,8 @@ void pool_engine::supervise() {
   if (failed) std::rethrow_exception(failed);
 }
 
-/// When a supervisor breaks off: they would fare no better. Once, and before anybody is told: whoever knows of the
-/// failure and submits another task has it tried anew.
+/// When a supervisor breaks off, the queued tasks would fail as well. Runs once, and before any client gets a failure: a
+/// client that gets one and submits another task starts a new supervisor.
 void pool_engine::fail_queued(const failure& reason) {
   std::list<pool_tasks> queued;
   {
@@ -428,7 +428,7 @@ void pool_engine::deliver_results(const result_batch& run) {
   }
 }
 
-/// A client that has no memory for results is told so.
+/// A client that has no memory for results gets failures instead.
 void pool_engine::deliver(pool_client& client, const result_batch& run) {
   try {
     client.on_results(run);

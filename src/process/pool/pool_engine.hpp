@@ -22,7 +22,7 @@ namespace fanout::detail {
 
 class supervisor;
 
-/// Somebody whose tasks a pool carries. Called on the pool's thread, which nothing may keep waiting.
+/// A caller whose tasks a pool carries. Called on the pool's thread; must not block.
 class pool_client {
  public:
   virtual ~pool_client() = default;
@@ -130,7 +130,7 @@ class pool_engine final : private remote_job, public std::enable_shared_from_thi
   direct_call_channels direct_channels_;
   std::uint64_t next_ticket_ = 0;  ///< the supervisor's thread only, as the next
   under_way_map under_way_;
-  bool told_ = false;  ///< those who wait were told that the supervisor broke off
+  bool told_ = false;  ///< waiting tasks have failed, since the supervisor broke off
 
   mutable std::mutex mutex_;  ///< guards what follows
   std::condition_variable changed_;

@@ -1,14 +1,7 @@
 #include "process/pool/pool_run.hpp"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <iterator>
-#include <system_error>
 #include <utility>
 
 namespace fanout::detail {
@@ -20,13 +13,12 @@ void pool_backend::run(run_control& control, remote_job& job, const fanout::shap
 
 void pool_run::carry_out(pool_engine& pool, run_control& control, remote_job& job, report& cost) {
   const auto self = std::make_shared<pool_run>(pool, control, job);
-  const run_control::observer watch(control, [&] { self->wake(); });
+  const run_control::observer watch(control, [&] { self->inbox_.wake(); });
   self->loop(self, cost);
 }
 
 pool_run::pool_run(pool_engine& pool, run_control& control, remote_job& job)
-    : pool_(pool), control_(control), job_(job), woken_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!woken_) throw std::system_error(errno, std::generic_category(), "cannot start a run");
+    : pool_(pool), control_(control), job_(job) {
   function_ = pool_.acquire(job_.function(0));
 }
 
@@ -88,11 +80,10 @@ void pool_run::submit(pool_tasks& tasks) {
 }
 
 void pool_run::take_arrivals(report& cost) {
-  {
-    const std::lock_guard lock(mutex_);
-    arrived_.swap(inbox_);
-  }
-  for (arrival& each : arrived_) {
+  inbox_.take(arrived_);
+  while (!arrived_.empty()) {  // each once, also where delivering one throws
+    arrival each = std::move(arrived_.front());
+    arrived_.pop_front();
     book_end(each, cost);
     if (each.failed) {
       if (control_.aborted() && each.failed->kind == failure_kind::worker_died) each.failed = control_.cancelled();
@@ -103,7 +94,6 @@ void pool_run::take_arrivals(report& cost) {
     task_time_.add(run.count(), run.elapsed());
     job_.deliver_results(run);
   }
-  arrived_.clear();
 }
 
 void pool_run::book_end(const arrival& one, report& cost) {
@@ -119,47 +109,16 @@ void pool_run::book_end(const arrival& one, report& cost) {
 void pool_run::on_results(const result_batch& run) {
   arrival one;
   one.facts = run.copy_to(one.ends, one.values);
-  arrive(std::move(one));
+  inbox_.add(std::move(one));
 }
 
 void pool_run::on_failure(const outcome_facts& facts, failure reason) {
-  arrive({facts, {}, {}, std::move(reason)});
-}
-
-void pool_run::arrive(arrival&& one) {
-  std::unique_lock lock(mutex_);
-  inbox_.push_back(std::move(one));
-  const bool asleep = std::exchange(asleep_, false);
-  lock.unlock();
-  if (asleep) wake();
-}
-
-void pool_run::wake() {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = write(woken_.value(), &one, sizeof one);  // fails only when it is readable
+  inbox_.add({facts, {}, {}, std::move(reason)});
 }
 
 /// Waits for an arrival, for the source, for a change of the run, or for Ctrl-C.
 void pool_run::wait() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!inbox_.empty()) return;
-    asleep_ = true;
-  }
-  const interrupt* const ctrl_c = control_.options().interrupt;
-  const bool drained = ctrl_c && ctrl_c->level() > 0;
-  std::array<pollfd, 3> waited{};
-  waited[0] = {woken_.value(), POLLIN, 0};
-  waited[1] = {source_waits_ && control_.pulling() ? job_.source_handle() : -1, POLLIN, 0};
-  waited[2] = {!ctrl_c || control_.aborted() ? -1
-               : drained                     ? ctrl_c->abort_handle()
-                                             : ctrl_c->drain_handle(),
-               POLLIN, 0};
-  poll(waited.data(), waited.size(), -1);  // interrupted or not, all is asked again
-  std::uint64_t taken = 0;
-  if (waited[0].revents) [[maybe_unused]]
-    const auto got = read(woken_.value(), &taken, sizeof taken);
-  control_.follow_interrupt();
+  if (!inbox_.wait(control_, source_waits_ && control_.pulling() ? job_.source_handle() : -1, -1)) return;
   if (std::exchange(source_waits_, false)) control_.end_wait();
 }
 

@@ -1,21 +1,20 @@
 #pragma once
 
-#include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/core/detail/control.hpp>
 #include <fanout/core/detail/remote_job.hpp>
 
+#include "process/channel/run_inbox.hpp"
 #include "process/pool/pool_engine.hpp"
 #include "process/supervisor/task_time.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace fanout::detail {
 
@@ -50,7 +49,7 @@ class pool_run final : public pool_client {
   static constexpr std::uint64_t most_ahead = 131'072;
   static constexpr std::size_t most_bytes_ahead = 16U << 20;
   /// Tasks that go to the pool together: workers need not wait for all there are, and large inputs go one by one, so
-  /// that nobody copies them.
+  /// that they are not copied.
   static constexpr std::uint32_t most_together = 8192;
   static constexpr std::size_t most_bytes_together = 64 * 1024;
 
@@ -59,9 +58,7 @@ class pool_run final : public pool_client {
   void submit(pool_tasks& tasks);
   void take_arrivals(report& cost);
   void book_end(const arrival& one, report& cost);
-  void arrive(arrival&& one);
   void wait();
-  void wake();
   std::uint64_t window() const;
 
   pool_engine& pool_;
@@ -74,12 +71,8 @@ class pool_run final : public pool_client {
   task_time task_time_;
   bool source_waits_ = false;
   bool cancelled_ = false;
-  std::vector<arrival> arrived_;
-
-  owned_descriptor woken_;
-  std::mutex mutex_;  ///< guards inbox_ and asleep_
-  std::vector<arrival> inbox_;
-  bool asleep_ = false;
+  std::deque<arrival> arrived_;
+  run_inbox<arrival> inbox_;
 };
 
 /// What `process_pool::with` puts into the options of a run: the pool's workers run its tasks.

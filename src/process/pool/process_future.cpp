@@ -76,7 +76,7 @@ void pool_call::tell(std::shared_ptr<call_ends> ends, std::size_t index) {
     const std::lock_guard lock(mutex_);
     if (!result_) return void(told_.emplace_back(std::move(ends), index));
   }
-  // Who ends it may not have come as far: whoever is told finds it done.
+  // First `done_`, then the callback: a callback that asks finds the future done.
   done_.set();
   ends->ended(index);
 }

@@ -100,7 +100,7 @@ std::string wait_in_pool(const std::shared_ptr<detail::pool_engine>& engine, det
   try {
     client = make_single_call(engine, terms.function);
     engine->check_in(channel, only_task(client, std::move(argument), terms));
-  } catch (...) {  // of memory: nobody waits for the answer, and nobody else may take it for theirs
+  } catch (...) {  // no memory: the answer has no caller any more, and must not become the answer of the next call
     engine->abandon(channel);
     if (!client) engine->release(terms.function);
     throw;

@@ -13,7 +13,7 @@
 
 namespace fanout::detail {
 
-/// Who gets tasks, and how many.
+/// Which worker gets tasks, and how many.
 ///
 /// A worker has one task for each of its places, and more only when tasks turn out to be short: then some wait at the
 /// worker, about `ahead` worth of work, so that a worker need not wait for its parent between them and many travel in
@@ -79,7 +79,7 @@ class dispatch_rules {
 /// most waiting gives half of it back, if that is worth a round trip. Tasks that are not worth it are soon done, unless
 /// one of them turns out long; so this is asked again a little later.
 struct rebalance {
-  worker_record* from = nullptr;  ///< gives back all tasks that wait but for the first `keep`; null: nobody does
+  worker_record* from = nullptr;  ///< gives back all tasks that wait but for the first `keep`; null: none does
   std::uint32_t keep = 0;
   bool ask_again = false;  ///< after `dispatch_rules::long_task`
 

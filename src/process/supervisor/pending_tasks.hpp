@@ -42,11 +42,11 @@ class pending_tasks {
   void return_last(task_bundles& tasks) noexcept { returned_.splice(returned_.end(), tasks); }
   void suspect(task_bundles& tasks) noexcept { suspects_.splice(suspects_.end(), tasks); }
 
-  /// From now on nobody wants the tasks of which `whose` is true of the index: they end when they come here.
+  /// From now on the tasks for whose index `whose` is true are unwanted: they end when they come here.
   void cancel(std::function<bool(std::uint64_t index)> whose);
   bool any_cancelled() const noexcept { return static_cast<bool>(unwanted_); }
   bool cancelled(std::uint64_t index) const { return unwanted_ && unwanted_(index); }
-  /// Ends those among `tasks`, or among all that are here, that nobody wants.
+  /// Ends the unwanted ones among `tasks`, or among all that are here.
   void drop_unwanted(task_bundles& tasks);
   void drop_unwanted();
   /// Ends all.

@@ -47,7 +47,7 @@ void supervisor::run() {
   for (;;) try {
       loop_.run();
       break;
-    } catch (...) {  // of memory or descriptors, in the middle of something; those who wait are still to be served
+    } catch (...) {  // no memory or descriptors, in the middle of a step; callers that wait are still served
       break_off(std::current_exception());
     }
   settle_all();
@@ -79,7 +79,7 @@ void supervisor::end_tasks(std::function<bool(std::uint64_t)> whose) {
 }
 
 void supervisor::forget(std::uint32_t function) {
-  if (checked_out_ > 0) forgotten_.push_back(function);  // some may be told when they are back
+  if (checked_out_ > 0) forgotten_.push_back(function);  // workers that are checked out get it when they are back
   for (const auto& worker : workers_)
     if (worker && !worker->checked_out()) worker->outbox.forget(function, !worker->leaving());
   flush();
@@ -312,7 +312,7 @@ void supervisor::recall(worker_process& worker, std::uint32_t keep) {
   worker.send_outbox();
 }
 
-/// Has a worker give back what it has not begun, when there is something among it that nobody wants: the rest is handed
+/// Has a worker give back what it has not begun, when unwanted tasks are among it: the rest is handed
 /// out again.
 void supervisor::recall_unwanted(worker_process& worker) {
   if (!pending_.any_cancelled() || worker.leaving() || worker.checked_out() || worker.recall_pending) return;
@@ -402,7 +402,7 @@ void supervisor::check_in(direct_call_channel& channel, task_bundle* under_way) 
   worker_process& worker = *workers_.at(channel.worker());
   try {
     take_channel_back(worker, under_way);
-  } catch (const std::bad_alloc&) {  // to note the call: it ends here, and with it the worker that is at it
+  } catch (const std::bad_alloc&) {  // for the note of the call: the call ends here, and its worker with it
     worker.kill();
     completion_.end_unstarted(under_way->first_index,
                               worded(failure_kind::too_large, [] { return "there is no memory to wait for it"; }));
@@ -424,7 +424,7 @@ void supervisor::take_channel_back(worker_process& worker, task_bundle* under_wa
   try {
     if (limit.count() > 0) watch_deadlines(limit);
     for (const std::uint32_t function : std::exchange(forgotten_, {})) forget(function);
-  } catch (const std::bad_alloc&) {  // what it was not told of would come twice
+  } catch (const std::bad_alloc&) {  // a function that it does not know could be sent twice
     worker.kill();
   }
   if (control_.aborted()) worker.kill();
@@ -456,11 +456,11 @@ void supervisor::finish_when_done() {
   interrupt_.stop();
 }
 
-/// Workers are killed here, as well: whoever else was to be told may not have been.
+/// Kills workers here as well, since a callback that should do it may not have been called.
 void supervisor::break_off(std::exception_ptr why) noexcept {
   try {
     control_.break_off(why);
-  } catch (...) {  // NOLINT(bugprone-empty-catch): it is broken off, and not everybody was told
+  } catch (...) {  // NOLINT(bugprone-empty-catch): the run is broken off, although not all observers were called
   }
   try {
     on_change();

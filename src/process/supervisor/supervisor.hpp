@@ -25,7 +25,7 @@
 
 namespace fanout::detail {
 
-/// The worker processes of one run: who does what, and what becomes of it when one of them dies.
+/// The worker processes of one run: which tasks each one has, and what becomes of them when it dies.
 ///
 /// Everything happens on one loop on the thread that runs the job; workers share nothing with each other. What is
 /// decided here is decided by parts that know no loop and no process: whom tasks go to, and back from

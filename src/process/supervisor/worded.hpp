@@ -7,8 +7,8 @@
 
 namespace fanout::detail {
 
-/// A failure with the message that `say` returns, or without one where there is no memory for it: that a task failed is
-/// told in any case.
+/// A failure with the message that `say` returns, or without a message if there is no memory for it: the task has its
+/// failure in any case.
 template <class Say>
 failure worded(failure_kind kind, Say say) noexcept {
   failure reason;

@@ -16,7 +16,7 @@
 namespace fanout::detail {
 
 /// Frames for one worker, written and not yet queued for its socket, so that many travel together; and the functions
-/// that it was told of.
+/// that the worker knows.
 ///
 /// Each of these writes a whole frame, or throws and writes none of it.
 ///
@@ -40,7 +40,7 @@ class worker_outbox {
   std::size_t mark() const noexcept { return frames_.size(); }
   void take_back_to(std::size_t mark) noexcept { frames_.resize(mark); }
 
-  /// While somebody else tells the worker.
+  /// While a direct call channel sends functions to the worker.
   std::set<std::uint32_t> take_told() noexcept { return std::exchange(told_, {}); }
   void set_told(std::set<std::uint32_t> told) noexcept { told_ = std::move(told); }
 

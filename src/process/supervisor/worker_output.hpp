@@ -16,7 +16,7 @@ namespace fanout::detail {
 /// What one worker process writes to its standard output and standard error, read line by line on the supervisor's
 /// loop.
 ///
-/// Thread safety: the loop's thread only. It must be told of the worker's end, and may then be destroyed at once.
+/// Thread safety: the loop's thread only. Call `finish` when the worker has ended; after that it may be destroyed.
 class worker_output_reader {
  public:
   /// Throws `std::system_error`.

@@ -32,7 +32,7 @@ struct process_usage {
   std::uint64_t peak_rss_bytes = 0;
 };
 
-/// The wait of a loop for a socket that is somebody else's, who has to outlive it.
+/// The wait of a loop for a socket that another object owns, which must outlive this one.
 class watched_socket {
  public:
   explicit watched_socket(asio::io_context& loop) : socket_(loop) {}
@@ -43,7 +43,7 @@ class watched_socket {
   void begin(int socket, boost::system::error_code& failed) {
     socket_.assign(asio::local::stream_protocol(), socket, failed);
   }
-  /// Whoever waits goes on.
+  /// Ends the waits.
   void end() noexcept {
     if (socket_.is_open()) socket_.release();
   }
@@ -90,7 +90,7 @@ class worker_process : public worker_record {
   /// Runs until the process has ended and been reaped, and nothing of this object waits on the loop any more. It may
   /// end before its first wait: a worker can be dead when it is first looked at. So it is started by a post of its own,
   /// where nothing is half done. Calls `on_frame` for each frame it sent. A worker that sends what is no frame is
-  /// killed; `corrupt` then tells.
+  /// killed, and `corrupt` is true then.
   task<worker_end> watch(std::function<void(const frame_reader::frame&)> on_frame);
 
   std::uint64_t bytes_sent() const noexcept { return channel_.bytes_sent(); }

@@ -30,7 +30,7 @@ struct worker_end {
 ///     ready            starting         it reported a start-up error
 ///     ready            checked_out      its channel went to a caller
 ///     checked_out      ready            and came back
-///     starting         leaving_unready  it is told that there is no more
+///     starting         leaving_unready  the supervisor ends its input
 ///     ready            leaving
 ///     leaving_unready  leaving          it said hello
 ///     leaving          leaving_unready  it reported a start-up error
@@ -51,9 +51,8 @@ enum class task_share : std::uint8_t {
   alone      ///< it is at one of those
 };
 
-/// What a supervisor knows of one worker: its state, what was handed to it, and what it tells of itself on the page
-/// they share. It has no process and no connection, so that the rules which decide over workers can be tried without
-/// any.
+/// What a supervisor knows of one worker: its state, its tasks, and what it writes to the page that they share. It has no
+/// process and no connection, so that the rules for workers can be tested without any.
 ///
 /// Thread safety: none.
 class worker_record {
@@ -69,7 +68,7 @@ class worker_record {
   worker_state state() const noexcept { return state_; }
   bool ready() const noexcept { return state_ != worker_state::starting && state_ != worker_state::leaving_unready; }
   bool checked_out() const noexcept { return state_ == worker_state::checked_out; }
-  /// Whether it was told that there is no more.
+  /// Whether the supervisor has ended its input.
   bool leaving() const noexcept { return state_ >= worker_state::leaving_unready; }
   /// \name What changes the state
   /// @{
@@ -99,7 +98,7 @@ class worker_record {
     const std::uint64_t told = page_.started(oldest);
     return told < oldest || told > tasks.end_ordinal() ? tasks.end_ordinal() : told;
   }
-  /// A time on the steady clock that it told of, which is within its life: one that went wrong may have told anything.
+  /// A time on the steady clock that the worker sent, kept within its life: a worker that went wrong may send any number.
   clock::time_point time_of(std::int64_t ns) const noexcept;
   /// Whether the task is among those for whose time limit it was killed.
   bool overdue(std::uint64_t ordinal) const noexcept {

@@ -102,7 +102,7 @@ void worker_set::begin_attending(worker_process& worker) {
 }
 
 task<void> worker_set::attend(worker_process& worker) {
-  // Where there is no memory for a wait, Asio destroys the coroutine, and tells nobody.
+  // If there is no memory for a wait, Asio destroys the coroutine and calls no handler.
   struct attended {
     worker_set& owner;
     worker_process& worker;

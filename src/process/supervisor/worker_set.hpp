@@ -23,7 +23,7 @@
 
 namespace fanout::detail {
 
-/// What a set of workers tells whoever works with them.
+/// What a set of workers calls when something happens to one of them.
 class worker_events {
  public:
   /// Asked once of each worker: what is called with the frames that it sends.
@@ -53,7 +53,7 @@ class worker_set {
   std::size_t size() const noexcept { return workers_.size(); }
   auto begin() const noexcept { return workers_.begin(); }
   auto end() const noexcept { return workers_.end(); }
-  /// The same, for those who know no processes.
+  /// The same, for rules that know no processes.
   std::span<worker_record* const> records() const noexcept { return records_; }
   /// Those that ended last.
   const std::vector<std::unique_ptr<worker_process>>& ended() const noexcept { return ended_; }
