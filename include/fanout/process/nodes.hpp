@@ -83,6 +83,11 @@ struct node_options {
   /// For a node to end its part of a run that was cancelled, or whose outcomes have all come; then it is given up. Zero
   /// or less for any time.
   any_duration<std::chrono::nanoseconds> end_timeout{std::chrono::seconds(30)};
+  /// A node that takes part in a run and sends nothing for so long is given up: its machine stands still, or was cut
+  /// off without an end of the link. A node sends a message four times as often, however long its tasks take, so this
+  /// needs to be longer than the largest message takes on its way. Zero or less for any time; then only the link says
+  /// that a node is lost.
+  any_duration<std::chrono::nanoseconds> silence_timeout{std::chrono::minutes(5)};
 };
 
 namespace detail {

@@ -14,7 +14,7 @@
 namespace fanout::detail {
 
 /// Whole messages over a stream in and a stream out: each after its length, eight bytes, the lowest first. A thread
-/// writes, so that nobody who sends waits for the other end.
+/// writes, so that `send` does not wait for the other end.
 ///
 /// Thread safety: all members may be called from any thread, but `receive` by one. Destroying it drops what is not yet
 /// written.
@@ -34,7 +34,7 @@ class message_pipe {
   void end();
   /// Blocks until all is written, or the other end is gone. After `end`.
   void wait_sent();
-  /// Whoever receives or writes stops.
+  /// Ends `receive`, and the writing.
   void stop() noexcept;
 
  private:

@@ -1,5 +1,6 @@
 #include "process/node/node_job.hpp"
 
+#include <fanout/base/saturated_time.hpp>
 #include <fanout/core/run.hpp>
 #include <fanout/process/detail/registry.hpp>
 #include <fanout/process/untyped.hpp>
@@ -102,13 +103,20 @@ void node_job::send_outcomes(const std::stop_token& closing) {
   for (;;) {
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, closing, [&] { return !ended_.empty(); });
-      if (ended_.empty()) return;
+      if (!wait_for_outcomes(lock, closing)) return;
       taken.swap(ended_);
     }
     send_all(taken);
     taken.clear();
   }
+}
+
+/// Returns when there are some, or when it is time to send a message without any. False: there will be no more.
+bool node_job::wait_for_outcomes(std::unique_lock<std::mutex>& lock, const std::stop_token& closing) {
+  const auto some = [this] { return !ended_.empty(); };
+  if (terms_.heartbeat.count() <= 0) return changed_.wait(lock, closing, some);
+  const auto until = after(outcome_facts::clock::now(), terms_.heartbeat);
+  return changed_.wait_until(lock, closing, until, some) || !closing.stop_requested();
 }
 
 void node_job::send_all(std::vector<ended_task>& ended) {

@@ -53,6 +53,7 @@ class node_job {
   template <class Function>
   report run_function(const Function& function);
   void send_outcomes(const std::stop_token& closing);
+  bool wait_for_outcomes(std::unique_lock<std::mutex>& lock, const std::stop_token& closing);
   void send_all(std::vector<ended_task>& ended);
 
   const node_header header_;

@@ -1,5 +1,7 @@
 #include "process/node/node_message.hpp"
 
+#include <fanout/core/shape.hpp>
+
 #include "process/node/little_endian.hpp"
 
 #include <fmt/format.h>
@@ -171,6 +173,7 @@ std::string encode_open(node_header header, const node_terms& terms) {
   out.text(terms.context);
   out.text(terms.shape);
   out.duration(terms.limit);
+  out.duration(terms.heartbeat);
   out.u32(terms.coroutine ? 1 : 0);
   write_workers(out, terms.workers);
   return bytes;
@@ -183,6 +186,7 @@ node_terms decode_open(std::string_view body) {
   terms.context = in.text();
   terms.shape = in.text();
   terms.limit = in.duration();
+  terms.heartbeat = in.duration();
   terms.coroutine = in.u32() != 0;
   terms.workers = read_workers(in);
   require_end(body);
@@ -206,6 +210,9 @@ node_places decode_ready(std::string_view body) {
   places.processes = in.u32();
   require_end(body);
   if (places.tasks == 0 || places.lanes == 0 || places.processes == 0) refuse("the node has no place for a task");
+  if (places.tasks > shape_limits::in_flight || places.lanes > shape_limits::in_flight ||
+      places.processes > shape_limits::processes)
+    refuse("the node has more places than a shape can have");
   return places;
 }
 

@@ -20,7 +20,8 @@
 ///     engine -> node   open      a run begins: its function, the shape it runs under there, its options
 ///     node -> engine   ready     how many tasks it can have under way
 ///     engine -> node   inputs    any number: a batch of encoded inputs, with consecutive indices
-///     node -> engine   outcomes  any number: what became of some of them, each with its measurements
+///     node -> engine   outcomes  any number: what became of some of them, each with its measurements; of none where
+///                                nothing else was sent for as long as `node_terms::heartbeat`
 ///     engine -> node   finish    no more inputs; or
 ///     engine -> node   cancel    no more inputs, and tasks under way are cancelled
 ///     node -> engine   done      once, last: what the run cost there
@@ -34,7 +35,7 @@
 namespace fanout::detail {
 
 /// Raised whenever the meaning of a message changes; where the version stands in it never does.
-inline constexpr std::uint32_t node_version = 1;
+inline constexpr std::uint32_t node_version = 2;
 /// A message beyond this is not one.
 inline constexpr std::size_t max_node_message = (std::size_t{1} << 30) + (std::size_t{1} << 25);
 
@@ -62,8 +63,9 @@ std::string mismatch(const node_header& said, std::string_view peer);
 struct node_terms {
   std::string function = {};
   std::string context = {};
-  std::string shape = {};             ///< as `parse_shape` reads it, there
-  std::chrono::nanoseconds limit{0};  ///< for each task; zero or less for none
+  std::string shape = {};                 ///< as `parse_shape` reads it, there
+  std::chrono::nanoseconds limit{0};      ///< for each task; zero or less for none
+  std::chrono::nanoseconds heartbeat{0};  ///< the node sends something at least this often; zero or less for no matter
   bool coroutine = false;
   /// All but `command`, `cores`, `output` and `on_output`, which are the node's own.
   worker_options workers = {};

@@ -31,7 +31,7 @@ struct node_event {
 /// Thread safety: all members may be called from any thread.
 class node_peer final : private node_receiver {
  public:
-  /// Somebody who listens. Called on the link's threads; must not block.
+  /// Receives the events of a run. Called on the link's threads; must not block.
   class listener {
    public:
     virtual void on_node_event(node_event event) = 0;
@@ -51,7 +51,7 @@ class node_peer final : private node_receiver {
   /// When this has returned, the listener is not called again.
   void detach(std::uint64_t run);
   void send(std::string message);
-  /// Gives the node up: every run that listens is told. Not from the listener.
+  /// Gives the node up, and calls every listener with that. Not to be called by a listener.
   void lose(const std::string& why);
   bool lost() const;
   /// Why it is lost.

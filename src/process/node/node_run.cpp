@@ -5,20 +5,15 @@
 
 #include <fmt/format.h>
 
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <atomic>
-#include <cerrno>
 #include <exception>
-#include <system_error>
 #include <utility>
 
 namespace fanout::detail {
 namespace {
+
+using namespace std::chrono_literals;
 
 std::uint64_t next_run_number() {
   static std::atomic<std::uint64_t> last{0};
@@ -30,14 +25,13 @@ std::uint64_t next_run_number() {
 void node_run::carry_out(std::span<const std::unique_ptr<node_peer>> nodes, const node_options& how,
                          run_control& control, remote_job& job, report& cost) {
   node_run self(how, control, job, cost);
-  const run_control::observer watch(control, [&] { self.wake(); });
+  const run_control::observer watch(control, [&] { self.inbox_.wake(); });
   self.open(nodes);
   self.loop();
 }
 
 node_run::node_run(const node_options& how, run_control& control, remote_job& job, report& cost)
-    : how_(how), control_(control), job_(job), cost_(cost), woken_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!woken_) throw std::system_error(errno, std::generic_category(), "cannot start a run");
+    : how_(how), control_(control), job_(job), cost_(cost) {
   header_.run = next_run_number();
 }
 
@@ -54,6 +48,7 @@ void node_run::open(std::span<const std::unique_ptr<node_peer>> nodes) {
                                                     .context = function.context,
                                                     .shape = to_string(how_.shape),
                                                     .limit = control_.options().task_timeout,
+                                                    .heartbeat = how_.silence_timeout.count() / 4 * 1ns,
                                                     .coroutine = job_.needs_loops(),
                                                     .workers = control_.options().workers});
   members_.reserve(nodes.size());
@@ -110,24 +105,18 @@ void node_run::end_without_nodes() {
 // What comes ---------------------------------------------------------------------------------------------------------
 
 void node_run::on_node_event(node_event event) {
-  std::unique_lock lock(mutex_);
-  inbox_.push_back(std::move(event));
-  const bool asleep = std::exchange(asleep_, false);
-  lock.unlock();
-  if (asleep) wake();
+  inbox_.add(std::move(event));
 }
 
 void node_run::take_events() {
-  if (taken_.empty()) {
-    const std::lock_guard lock(mutex_);
-    taken_.swap(inbox_);
-  }
+  inbox_.take(taken_);
   while (!taken_.empty()) {  // each once, also where acting on one throws
     const node_event next = std::move(taken_.front());
     taken_.pop_front();
     act_on(next);
   }
   give_up_late();
+  give_up_silent();
 }
 
 void node_run::act_on(const node_event& event) {
@@ -136,6 +125,7 @@ void node_run::act_on(const node_event& event) {
   if (found == members_.end() || found->state == state::ended) return;
   member& from = *found;
   if (event.lost) return part_with(from, event.text, failure_kind::worker_died);
+  from.heard = event.at;
   cost_.ipc_bytes += event.text.size();
   try {
     switch (event.header.type) {
@@ -173,6 +163,8 @@ void node_run::take_outcomes(member& from, const node_event& event) {
 }
 
 void node_run::deliver(member& from, const node_event& event, node_outcome& outcome) {
+  if (outcome.lane >= from.places.lanes)
+    throw error(failure_kind::protocol, "a node sent an outcome of a lane that it does not have");
   const auto sent = from.sent.finish(outcome.index);
   if (!sent) throw error(failure_kind::protocol, "a node sent an outcome of a task that it was not at");
   --under_way_;
@@ -361,47 +353,53 @@ void node_run::finish() {
 
 void node_run::give_up_late() {
   if (!give_up_at_ || clock::now() < *give_up_at_) return;
-  const std::string why = "it did not end its part of a run in time";
-  for (member& each : members_) {
-    if (each.state == state::ended) continue;
-    each.peer->lose(why);
-    part_with(each, why, failure_kind::worker_died);
-  }
+  for (member& each : members_)
+    if (each.state != state::ended) give_up(each, "it did not end its part of a run in time");
 }
 
-// Waiting ------------------------------------------------------------------------------------------------------------
+/// By the times at which messages came, once all that have come were taken: the sink of a run may take long, and
+/// messages come meanwhile.
+void node_run::give_up_silent() {
+  if (how_.silence_timeout.count() <= 0) return;
+  const auto now = clock::now();
+  const auto silent = [&](const member& each) {
+    return each.state != state::ended && after(each.heard, how_.silence_timeout) <= now;
+  };
+  if (std::none_of(members_.begin(), members_.end(), silent)) return;
+  inbox_.take(taken_);
+  if (!taken_.empty()) return;
+  const std::string why = fmt::format("it has sent nothing for {:g} s, and was given up",
+                                      std::chrono::duration<double>(how_.silence_timeout).count());
+  for (member& each : members_)
+    if (silent(each)) give_up(each, why);
+}
 
-void node_run::wake() {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = write(woken_.value(), &one, sizeof one);  // fails only when it is readable
+void node_run::give_up(member& late, const std::string& why) {
+  late.peer->lose(why);
+  part_with(late, why, failure_kind::worker_died);
+}
+
+/// When a node is to be given up, if nothing comes before.
+std::optional<node_run::clock::time_point> node_run::next_deadline() const {
+  std::optional<clock::time_point> next = give_up_at_;
+  if (how_.silence_timeout.count() <= 0) return next;
+  for (const member& each : members_)
+    if (each.state != state::ended) {
+      const auto own = after(each.heard, how_.silence_timeout);
+      next = next ? std::min(*next, own) : own;
+    }
+  return next;
 }
 
 /// Waits for an event, for the source, for a change of the run, or for Ctrl-C.
 void node_run::wait() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!inbox_.empty() || !taken_.empty()) return;
-    asleep_ = true;
-  }
-  const interrupt* const ctrl_c = control_.options().interrupt;
-  const bool drained = ctrl_c && ctrl_c->level() > 0;
-  std::array<pollfd, 3> waited{};
-  waited[0] = {woken_.value(), POLLIN, 0};
-  waited[1] = {source_waits_ && control_.pulling() ? job_.source_handle() : -1, POLLIN, 0};
-  waited[2] = {!ctrl_c || control_.aborted() ? -1
-               : drained                     ? ctrl_c->abort_handle()
-                                             : ctrl_c->drain_handle(),
-               POLLIN, 0};
+  if (!taken_.empty()) return;
   int limit_ms = hungry_ ? 0 : -1;
-  if (give_up_at_ && !hungry_) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*give_up_at_ - clock::now()).count();
+  if (const auto deadline = next_deadline(); deadline && !hungry_) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - clock::now()).count();
     limit_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000));
   }
-  poll(waited.data(), waited.size(), limit_ms);  // interrupted or not, all is asked again
-  std::uint64_t taken = 0;
-  if (waited[0].revents) [[maybe_unused]]
-    const auto got = read(woken_.value(), &taken, sizeof taken);
-  control_.follow_interrupt();
+  if (!inbox_.wait(control_, source_waits_ && control_.pulling() ? job_.source_handle() : -1, limit_ms)) return;
   if (std::exchange(source_waits_, false)) control_.end_wait();
 }
 

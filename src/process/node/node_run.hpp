@@ -1,10 +1,10 @@
 #pragma once
 
-#include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/core/detail/control.hpp>
 #include <fanout/core/detail/remote_job.hpp>
 #include <fanout/process/nodes.hpp>
 
+#include "process/channel/run_inbox.hpp"
 #include "process/node/node_peer.hpp"
 #include "process/node/sent_batches.hpp"
 #include "process/supervisor/task_time.hpp"
@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,7 +30,7 @@ namespace fanout::detail {
 /// queue of them while another is idle. At the tail that is not enough for short ones: nodes differ, and each has
 /// milliseconds of work. So once tasks are short, the run pulls half as much again as is sent ahead, and keeps it. When
 /// the source has ended, this reserve is what is left, and nodes are given ever less ahead as it shrinks, to nothing:
-/// who is faster gets more of it. (Rejected: to ask busy nodes to give tasks back, which takes two messages and, as the
+/// a faster node gets more of it. (Rejected: to ask busy nodes to give tasks back, which takes two messages and, as the
 /// node goes on meanwhile, comes too late for what it is for.)
 class node_run final : private node_peer::listener {
  public:
@@ -48,6 +47,7 @@ class node_run final : private node_peer::listener {
     node_peer* peer = nullptr;
     std::uint32_t number = 0;
     detail::node_run::state state = detail::node_run::state::opening;
+    clock::time_point heard = clock::now();  ///< when its last message came
     node_places places{};
     std::uint32_t first_lane = 0;
     task_time time{};
@@ -56,7 +56,7 @@ class node_run final : private node_peer::listener {
 
   static constexpr std::uint64_t most_ahead = 32'768;
   static constexpr std::size_t most_bytes_ahead = 16U << 20;
-  /// In one message; large inputs go one by one, so that nobody copies them together.
+  /// In one message; large inputs are sent one by one, so that they are not copied together.
   static constexpr std::uint32_t most_together = 8192;
   static constexpr std::size_t most_bytes_together = 64 * 1024;
 
@@ -86,10 +86,12 @@ class node_run final : private node_peer::listener {
   void finish();
   void send_to_open(node_message type);
   void give_up_late();
+  void give_up_silent();
+  void give_up(member& late, const std::string& why);
+  std::optional<clock::time_point> next_deadline() const;
 
   // node_peer::listener
   void on_node_event(node_event event) override;
-  void wake();
   void wait();
   bool all_ended() const;
 
@@ -112,11 +114,7 @@ class node_run final : private node_peer::listener {
   bool finishing_ = false;
   std::optional<clock::time_point> give_up_at_;
   std::deque<node_event> taken_;
-
-  owned_descriptor woken_;
-  std::mutex mutex_;  ///< guards inbox_ and asleep_
-  std::deque<node_event> inbox_;
-  bool asleep_ = false;
+  run_inbox<node_event> inbox_;
 };
 
 }  // namespace fanout::detail
