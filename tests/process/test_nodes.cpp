@@ -3,7 +3,6 @@
 #include <fanout/fanout.hpp>
 #include <fanout/process/nodes.hpp>
 
-#include "process/channel/build_identity.hpp"
 #include "process/node/node_message.hpp"
 #include "support/leaks.hpp"
 #include "support/node_process.hpp"
@@ -19,12 +18,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <condition_variable>
 #include <csignal>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <random>
 #include <ranges>
 #include <set>
@@ -260,151 +256,6 @@ TEST_F(on_nodes, one_that_does_not_end_its_part_is_given_up) {
   EXPECT_GT(cancelled, 0);
   EXPECT_EQ(all.machines().alive(), 0u);
   all.process(0).signal(SIGKILL);
-}
-
-/// A link whose node is a function of this test: it is given each message and a way to answer.
-class false_node final : public node_link {
- public:
-  using reply = std::function<void(std::string)>;
-  using behaviour = std::function<void(std::string, const reply&)>;
-  explicit false_node(behaviour behave) : behave_(std::move(behave)) {}
-  ~false_node() override { abandon(); }
-
-  void start(node_receiver& to) override {
-    thread_ = std::jthread([this, &to](const std::stop_token& stop) {
-      std::unique_lock lock(mutex_);
-      while (changed_.wait(lock, stop, [&] { return !sent_.empty(); })) {
-        std::string message = std::move(sent_.front());
-        sent_.pop_front();
-        lock.unlock();
-        behave_(std::move(message), [&](std::string answer) { to.on_message(std::move(answer)); });
-        lock.lock();
-      }
-    });
-  }
-  void send(std::string message) override {
-    const std::lock_guard lock(mutex_);
-    sent_.push_back(std::move(message));
-    changed_.notify_all();
-  }
-  void end() override {}
-  void abandon() noexcept override {
-    thread_.request_stop();
-    if (thread_.joinable()) thread_.join();
-  }
-
- private:
-  const behaviour behave_;
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  std::deque<std::string> sent_;
-  std::jthread thread_;
-};
-
-std::string what_a_run_throws(false_node::behaviour behave) {
-  std::vector<std::unique_ptr<node_link>> links;
-  links.push_back(std::make_unique<false_node>(std::move(behave)));
-  nodes all({.shape = fanout::sync()}, std::move(links));
-  try {
-    map(collecting(all.with()), remote<plus_one>, std::vector{1, 2, 3});
-  } catch (const error& why) {
-    return why.what();
-  }
-  return "nothing";
-}
-
-detail::node_header header_of(std::string_view message) {
-  return detail::take_header(message);
-}
-
-TEST_F(on_nodes, another_build_is_refused_from_either_side) {
-  // The engine's side: the node's messages are of another build.
-  EXPECT_THAT(what_a_run_throws([](const std::string& message, const false_node::reply& answer) {
-                auto header = header_of(message);
-                header.build.front() ^= 1;
-                answer(detail::encode_ready(header, {}));
-              }),
-              HasSubstr("another build of the program"));
-  // The node's: it is asked by another build.
-  test::node_process node;
-  const auto link = node.link();
-  class answers final : public node_receiver {
-   public:
-    void on_message(std::string message) override { got.push_back(std::move(message)); }
-    void on_end(std::string) override {}
-    std::vector<std::string> got;
-  } heard;
-  link->start(heard);
-  detail::node_header header;
-  header.build.front() ^= 1;
-  header.run = 7;
-  link->send(detail::encode_open(header, {.function = std::string(remote<plus_one>.name()), .shape = "sync"}));
-  link->end();
-  EXPECT_EQ(node.wait(), 0);
-  link->abandon();
-  ASSERT_EQ(heard.got.size(), 1u);
-  std::string_view body = heard.got.front();
-  const auto said = detail::take_header(body);
-  EXPECT_EQ(said.type, detail::node_message::refused);
-  EXPECT_EQ(said.run, 7u);
-  EXPECT_THAT(detail::decode_refused(body), HasSubstr("another build of the program"));
-}
-
-TEST_F(on_nodes, another_version_is_refused) {
-  EXPECT_THAT(what_a_run_throws([](const std::string& message, const false_node::reply& answer) {
-                std::string later = detail::encode_ready(header_of(message), {});
-                later[4] = 9;
-                answer(std::move(later));
-              }),
-              HasSubstr("of version 9"));
-}
-
-TEST_F(on_nodes, one_that_refuses_does_no_harm_to_the_other) {
-  test::node_process real;
-  std::vector<std::unique_ptr<node_link>> links;
-  links.push_back(std::make_unique<false_node>([](const std::string& message, const false_node::reply& answer) {
-    answer(detail::encode_refused(header_of(message), "it is full"));
-  }));
-  links.push_back(real.link());
-  nodes all({.shape = fanout::sync()}, std::move(links));
-  EXPECT_EQ(map(all.with(), remote<plus_one>, std::vector{1, 2, 3}), (std::vector{2, 3, 4}));
-  EXPECT_EQ(all.alive(), 2u);
-}
-
-TEST_F(on_nodes, one_that_lies_about_outcomes_is_lost) {
-  for (const bool twice : {false, true})
-    EXPECT_THAT(what_a_run_throws([&](const std::string& message, const false_node::reply& answer) {
-                  std::string_view body = message;
-                  const auto header = detail::take_header(body);
-                  if (header.type == detail::node_message::open) answer(detail::encode_ready(header, {.tasks = 2}));
-                  if (header.type != detail::node_message::inputs) return;
-                  detail::outcomes_writer outcomes(header);
-                  const std::uint64_t index = detail::decode_inputs(body).first_index + (twice ? 0 : 1'000);
-                  const int value = static_cast<int>(index) + 2;
-                  const std::string_view bytes(reinterpret_cast<const char*>(&value), sizeof value);
-                  outcomes.add({.index = index, .started_ago = 1ms, .result = bytes});
-                  if (twice) outcomes.add({.index = index, .started_ago = 1ms, .result = bytes});
-                  answer(outcomes.take());
-                }),
-                HasSubstr("that it was not at"));
-}
-
-// Noise of every length up to some, and each message of a node cut anywhere: the run ends, with the reason.
-TEST_F(on_nodes, garbage_ends_the_run_and_nothing_else) {
-  std::mt19937 random(3);
-  for (int round = 0; round < 60; ++round) {
-    const auto said = what_a_run_throws([&](const std::string& message, const false_node::reply& answer) {
-      std::string bytes = detail::encode_ready(header_of(message), {});
-      if (round % 2 == 0) {
-        bytes.resize(random() % bytes.size());
-      } else {
-        bytes.resize(static_cast<std::size_t>(round));
-        std::generate(bytes.begin(), bytes.end(), [&] { return static_cast<char>(random()); });
-      }
-      answer(std::move(bytes));
-    });
-    EXPECT_THAT(said, HasSubstr("no node is left"));
-  }
 }
 
 /// Calls `sent` after each batch of inputs, with how many they are.
