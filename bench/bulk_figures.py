@@ -43,7 +43,7 @@ def measure(fanout, rounds, figures):
         figures.add("journal: 10 million are resumed", result["resume_s"], "<= 1 s", result["resume_s"] <= 1, " s")
 
         result = max((part(program, "warc", directory) for _ in range(rounds)), key=lambda each: each["small_per_s"])
-        print(f"\\nWARC, a response and a request each: {result['small_per_s']:.0f} exchanges of 1 KiB a second of CPU, "
+        print(f"\nWARC, a response and a request each: {result['small_per_s']:.0f} exchanges of 1 KiB a second of CPU, "
               f"{result['large_per_s']:.0f} of 20 KiB")
         figures.add("WARC: exchanges of 1 KiB a second of CPU", result["small_per_s"], ">= 30000", result["small_per_s"] >= 30000)
 
