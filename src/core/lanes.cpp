@@ -86,9 +86,9 @@ void lane_slot::add_held(std::chrono::steady_clock::time_point from, std::chrono
     held_.push_back({from, to});
 }
 
-// Every other task of this loop waits for a task that computes. A task that suspended gave the others their turn, but that
-// cannot be seen for free; if others began in the meantime it did, and if not, one turn more for each millisecond costs
-// nothing that counts. A slot whose task was cancelled has to reset its state before it can wait for anything.
+// Every other task of this loop waits for a task that computes. A task that suspended gave the others their turn, but
+// that cannot be seen for free; if others began in the meantime it did, and if not, one turn more for each millisecond
+// costs nothing that counts. A slot whose task was cancelled has to reset its state before it can wait for anything.
 bool lane_slot::held(std::chrono::nanoseconds elapsed) noexcept {
   constexpr std::chrono::milliseconds long_turn{1};
   home_.tell_probe(started_ + elapsed, elapsed, turn_ != not_marked && home_.turn() == turn_);

@@ -87,7 +87,8 @@ class probe {
     explicit meter(clockid_t of);
     std::chrono::nanoseconds wall() const { return since(clock::now()); }
     std::chrono::nanoseconds since(clock::time_point now) const { return now - started_; }
-    /// What `lanes` threads had of that time: the load of other programs, which takes cores away, says nothing about tasks.
+    /// What `lanes` threads had of that time: the load of other programs, which takes cores away, says nothing about
+    /// tasks.
     std::chrono::nanoseconds had(std::uint32_t lanes) const;
     /// CPU time of `lanes` threads over what they had: 0 to 1.
     double share(std::uint32_t lanes) const;

@@ -25,8 +25,8 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-/// A worker that makes one call. The parent sends all frames at once and closes its sending side, so the worker answers,
-/// says goodbye and ends by itself.
+/// A worker that makes one call. The parent sends all frames at once and closes its sending side, so the worker
+/// answers, says goodbye and ends by itself.
 class calling_worker final : public child_process {
  public:
   explicit calling_worker(const process_call& call) : limit_(call.how.timeout), page_(progress_page::create(1)) {

@@ -71,8 +71,8 @@ void watchdog::remove(watched_thread& ending) noexcept {
   std::erase(threads_, &ending);
 }
 
-// Relaxed: a thread that does not see that it was started finds out under the lock, and there, too, whether debugging was
-// turned off: that comes before `stop` takes the lock.
+// Relaxed: a thread that does not see that it was started finds out under the lock, and there, too, whether debugging
+// was turned off: that comes before `stop` takes the lock.
 void watchdog::start() {
   if (started_.load(std::memory_order_relaxed)) return;
   const std::lock_guard lock(mutex_);

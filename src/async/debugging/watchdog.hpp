@@ -44,8 +44,8 @@ class watched_thread {
   running_mark* current_ = nullptr;
 };
 
-/// Reports tasks that hold their loop while they hold it, since one that blocks for ever never ends. A thread of its own,
-/// from the first turn of a watched task until debugging is turned off.
+/// Reports tasks that hold their loop while they hold it, since one that blocks for ever never ends. A thread of its
+/// own, from the first turn of a watched task until debugging is turned off.
 class watchdog {
  public:
   static watchdog& instance();

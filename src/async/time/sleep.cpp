@@ -23,8 +23,8 @@ namespace fanout {
 namespace detail {
 namespace {
 
-/// A coroutine that sleeps; this lives in its frame. It is resumed by a post, so that a thread that wakes many is not held up
-/// by the first.
+/// A coroutine that sleeps; this lives in its frame. It is resumed by a post, so that a thread that wakes many is not
+/// held up by the first.
 class sleeper final : public queued_timer {
  public:
   /// What to await, once.

@@ -25,8 +25,8 @@ task<void> sleep_on_a_timer(time_point until) {
 
 }  // namespace
 
-/// The bucket. Only the holder of `turn` looks at it, so that those who wait for few tokens do not starve one who waits for
-/// many: the first in line holds the turn while it sleeps.
+/// The bucket. Only the holder of `turn` looks at it, so that those who wait for few tokens do not starve one who waits
+/// for many: the first in line holds the turn while it sleeps.
 class rate_limiter::state {
  public:
   explicit state(rate_limiter_options options) : options_(std::move(options)), tokens_(options_.burst) {

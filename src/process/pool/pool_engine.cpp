@@ -318,8 +318,8 @@ void pool_engine::supervise() {
   if (failed) std::rethrow_exception(failed);
 }
 
-/// When a supervisor breaks off, the queued tasks would fail as well. Runs once, and before any client gets a failure: a
-/// client that gets one and submits another task starts a new supervisor.
+/// When a supervisor breaks off, the queued tasks would fail as well. Runs once, and before any client gets a failure:
+/// a client that gets one and submits another task starts a new supervisor.
 void pool_engine::fail_queued(const failure& reason) {
   std::list<pool_tasks> queued;
   {

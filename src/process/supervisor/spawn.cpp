@@ -62,8 +62,8 @@ std::string why_not(const worker_surroundings& surroundings) {
   return "cannot start a worker process";
 }
 
-/// This program's own file, also if it was renamed or removed. Under valgrind the link /proc/self/exe leads to valgrind,
-/// but reading it gives the program's name.
+/// This program's own file, also if it was renamed or removed. Under valgrind the link /proc/self/exe leads to
+/// valgrind, but reading it gives the program's name.
 const char* own_file() {
   static const std::string file = [] {
     const char* const preloaded = std::getenv("LD_PRELOAD");

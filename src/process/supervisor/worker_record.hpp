@@ -51,8 +51,8 @@ enum class task_share : std::uint8_t {
   alone      ///< it is at one of those
 };
 
-/// What a supervisor knows of one worker: its state, its tasks, and what it writes to the page that they share. It has no
-/// process and no connection, so that the rules for workers can be tested without any.
+/// What a supervisor knows of one worker: its state, its tasks, and what it writes to the page that they share. It has
+/// no process and no connection, so that the rules for workers can be tested without any.
 ///
 /// Thread safety: none.
 class worker_record {
@@ -98,7 +98,8 @@ class worker_record {
     const std::uint64_t told = page_.started(oldest);
     return told < oldest || told > tasks.end_ordinal() ? tasks.end_ordinal() : told;
   }
-  /// A time on the steady clock that the worker sent, kept within its life: a worker that went wrong may send any number.
+  /// A time on the steady clock that the worker sent, kept within its life: a worker that went wrong may send any
+  /// number.
   clock::time_point time_of(std::int64_t ns) const noexcept;
   /// Whether the task is among those for whose time limit it was killed.
   bool overdue(std::uint64_t ordinal) const noexcept {

@@ -17,8 +17,8 @@ namespace fanout::detail {
 
 /// Results on their way to the parent. A result of a task of some length is worth a system call; those of tiny tasks
 /// share one, and the bookkeeping, too: a lane that has all tasks to itself collects them in a run, task by task,
-/// without a lock. What is collected must not wait behind a task that turns out long, so the thread that holds the lock may
-/// send the part of the run that is complete, while the lane goes on writing behind it.
+/// without a lock. What is collected must not wait behind a task that turns out long, so the thread that holds the lock
+/// may send the part of the run that is complete, while the lane goes on writing behind it.
 ///
 /// Until they are sent they are where the parent finds them if this process dies (`unsent_results`).
 ///
