@@ -46,6 +46,7 @@ export interface Sweep {
   amdahl?: { serial_share: number } | null;
   usl?: { contention: number; coherency: number; peak_n: number | null } | null;
   stops_paying_at?: number | null;
+  doubt?: string | null; // why nothing is concluded
 }
 
 export interface Workload {

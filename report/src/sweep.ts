@@ -11,6 +11,7 @@ import { amdahl, usl, type Sweep } from "./model.ts";
 /** What the curve says, a sentence each. */
 export function factsOf(sweep: Sweep): string[] {
   const facts: string[] = [];
+  if (sweep.doubt) facts.push(`Cannot tell how it scales: ${sweep.doubt}.`);
   const last = sweep.points.at(-1)?.n;
   if (sweep.stops_paying_at)
     facts.push(

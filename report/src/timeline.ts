@@ -6,7 +6,7 @@ import { select } from "d3-selection";
 import { el, figure, freshId, plainTable } from "./dom.ts";
 import { axisSeconds, count, percent, plural, seconds, visible } from "./format.ts";
 import { findAt, layOut, makeFilter, type Layout, type Placed } from "./layout.ts";
-import { computingTime, lanesInWords, mostlyWaiting, nameOf, overlapOf, readyShare, type Row, type Timeline, type TimelineTask, type Workload } from "./model.ts";
+import { computingTime, lanesInWords, mostlyWaiting, nameOf, overlapOf, readyShare, shareOfCore, type Row, type Timeline, type TimelineTask, type Workload } from "./model.ts";
 import { gutter, heightOf, lookOf, paint, rowHeight, topOf } from "./paint.ts";
 
 type Drawn = Row & { timeline: Timeline };
@@ -156,10 +156,12 @@ class Stack {
       strip.block.append(element);
       strip.note = { at, element };
     };
-    const middle = (strip: Strip | undefined): number => (strip ? strip.end * 0.4 : 0);
+    // Where the first task that ends is half done, all that start with it are in flight.
+    const middle = (strip: Strip | undefined): number => (strip ? Math.min(...strip.row.timeline.tasks.map((task) => task[3])) / 2 : 0);
+    const hasCores = (timeline: Timeline): boolean => timeline.tasks.reduce((sum, task) => sum + shareOfCore(task), 0) > 0.7 * timeline.tasks.length;
     const loop = this.strips.find(({ row }) => row.timeline.lanes.length === 1 && overlapOf(row.timeline).underWay > 1 && mostlyWaiting(row.timeline));
     add(loop, middle(loop), `these ${count(loop ? overlapOf(loop.row.timeline).underWay : 0)} tasks overlap on one thread: concurrency`);
-    const parallel = this.strips.find(({ row }) => row.timeline.lanes.length > 1 && !mostlyWaiting(row.timeline) && (overlapOf(row.timeline).computing ?? 0) > 1);
+    const parallel = this.strips.find(({ row }) => row.timeline.lanes.length > 1 && !mostlyWaiting(row.timeline) && hasCores(row.timeline) && (overlapOf(row.timeline).computing ?? 0) > 1);
     add(parallel, middle(parallel), `${plural(Math.min(this.cores, parallel ? overlapOf(parallel.row.timeline).computing ?? 0 : 0), "core")} compute at this moment: parallelism`);
   }
 

@@ -5,7 +5,9 @@ import { count, seconds } from "./format.ts";
 import { succeeded, type Workload } from "./model.ts";
 import { predict, questions } from "./whatif.ts";
 
+/** Null also for a run that shows no order: a law fitted to it would be as wrong. */
 export function whatIfFigure(workload: Workload): HTMLElement | null {
+  if (workload.doubt) return null;
   const rows = workload.rows.filter((row) => row.engine === "fanout" && succeeded(row));
   const row = rows.find((each) => each.shape === workload.best) ?? rows.sort((a, b) => a.wall_s! - b.wall_s!)[0];
   if (!row) return null;

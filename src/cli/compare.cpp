@@ -215,7 +215,7 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
   command->callback([with, command, &chosen] {
     settle_workloads(*command, with->work);
     // With fewer tasks than places the last places of a sweep would be empty.
-    if (!with->sweep.empty() && with->work.tasks == 0)
+    if (!with->sweep.empty() && with->work.tasks == 0 && with->sweep.back().tasks > usual_tasks("io", 1))
       with->work.tasks = std::max<std::uint64_t>(usual_tasks("", available_cores()), with->sweep.back().tasks);
     check_memory(with->work, with->shapes.empty()
                                  ? usual_shapes("memory", with->work.tasks_of("memory"), available_cores())

@@ -53,7 +53,7 @@ TEST(sweep, finds_what_the_universal_scalability_law_was_given_and_its_peak) {
   EXPECT_NEAR(found.peak.value(), std::sqrt(0.95 / 0.01), 1e-3);
   EXPECT_EQ(found.stops_paying_at, 8U) << "the measured point nearest to the peak";
   EXPECT_THAT(render_sweep(found),
-              AllOf(HasSubstr("processes pays up to 8: more is not faster"), HasSubstr("highest at 10")));
+              AllOf(HasSubstr("processes pays up to 8: more is not faster"), HasSubstr("maximum is at 10")));
 }
 
 TEST(sweep, perfect_scaling_has_no_peak_and_none_at_all_stops_at_one) {
@@ -70,6 +70,19 @@ TEST(sweep, differences_below_the_noise_do_not_pay) {
   auto rows = made_by(sweep_shapes(threads(4)), [](double n) { return n == 4 ? 1.95 : std::min(n, 1.9); });
   rows.noise = 0.05;
   EXPECT_EQ(scaling_of(rows).stops_paying_at, 2U);
+}
+
+TEST(sweep, next_to_other_programs_nothing_is_concluded) {
+  auto rows = made_by(sweep_shapes(threads(4)), [](double n) { return 1 + n / 100; });
+  rows.cores = 4;
+  rows.tasks = 8;
+  rows.cpu_share = 1;
+  rows.load.others = 2;
+  for (auto& row : rows.rows) row.cost.threads = row.shape.threads;
+  rows.doubt = "other programs used 2.00 of the 4 cores";
+  const auto found = scaling_of(rows);
+  EXPECT_FALSE(found.stops_paying_at || found.serial_share || found.contention);
+  EXPECT_THAT(render_sweep(found), HasSubstr("Cannot tell how far threads pays: other programs used 2.00 of"));
 }
 
 TEST(sweep, a_point_that_failed_is_shown_and_left_out) {

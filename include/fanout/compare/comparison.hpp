@@ -38,8 +38,10 @@ struct scaling {
   /// Where that curve is highest; empty where it only rises.
   std::optional<double> peak;
 
-  /// The first count that is as fast as the fastest within the machine's noise: more than that only costs.
+  /// The first count that is as fast as the fastest within the noise: more than that only costs. Empty where `doubt`
+  /// says why, as the two laws are.
   std::optional<std::uint32_t> stops_paying_at;
+  std::string doubt;  ///< why these points do not show how the work scales: `comparison::doubt`; else empty
 };
 
 /// What one shape made of the workload.

@@ -4,6 +4,7 @@
 
 #include "compare/seconds.hpp"
 #include "compare/verdict/order.hpp"
+#include "compare/verdict/verdict.hpp"
 
 #include <fmt/format.h>
 
@@ -84,20 +85,22 @@ void find_end(scaling& to, double equality) {
 }
 
 std::string conclusion(const scaling& of) {
+  if (!of.doubt.empty())
+    return fmt::format("Cannot tell how far {} pays: {}. Run it again on a quiet machine.", of.shape, of.doubt);
   if (!of.stops_paying_at) return "Nothing could be measured.";
   std::string said;
   if (*of.stops_paying_at == of.points.back().count)
-    said = fmt::format("{} still pays at {}, the most that was tried.", of.shape, *of.stops_paying_at);
+    said = fmt::format("More {} still pay at {}, the largest count measured.", of.shape, *of.stops_paying_at);
   else if (*of.stops_paying_at == 1)
     said = fmt::format("{} does not pay: more than 1 is not faster.", of.shape);
   else
     said = fmt::format("{} pays up to {}: more is not faster.", of.shape, *of.stops_paying_at);
   if (of.serial_share)
-    said += fmt::format(" Amdahl's law fits with {:.1f} % of the work in series.", *of.serial_share * 100);
+    said += fmt::format(" Amdahl's law fits with a serial part of {:.1f} %.", *of.serial_share * 100);
   if (of.contention)
     said += fmt::format(" The universal scalability law fits with contention {:.4f} and coherency {:.5f}{}.",
                         *of.contention, *of.coherency,
-                        of.peak ? fmt::format(", and is highest at {:.0f}", std::max(*of.peak, 1.0)) : "");
+                        of.peak ? fmt::format("; its maximum is at {:.0f}", std::max(*of.peak, 1.0)) : "");
   return said;
 }
 
@@ -133,6 +136,10 @@ scaling scaling_of(const comparison& of) {
   const auto first = points.front()->wall;
   for (auto& point : found.points)
     if (point.failure.empty() && point.wall.count() > 0) point.speedup = seconds(first) / seconds(point.wall);
+  if (detail::is_disturbed(of)) {
+    found.doubt = of.doubt;
+    return found;
+  }
   fit_amdahl(found);
   fit_usl(found);
   find_end(found, detail::equality(of));

@@ -116,6 +116,7 @@ json::value sweep_value(const comparison& of) {
       {"points", std::move(points)},
       {"amdahl", std::move(amdahl)},
       {"usl", std::move(usl)},
+      {"doubt", found.doubt.empty() ? json::value(nullptr) : json::value(detail::printable(found.doubt))},
       {"stops_paying_at", found.stops_paying_at ? json::value(*found.stops_paying_at) : json::value(nullptr)}};
 }
 

@@ -165,6 +165,10 @@ void judge(comparison& of) {
   of.why = say_verdict(of, figure);
 }
 
+bool is_disturbed(const comparison& of) {
+  return !of.doubt.empty() && (cores_taken(of) || of.noise > most_noise);
+}
+
 bool needs_more_rounds(const comparison& of) {
   const comparison_row* const quickest = quickest_of(of.rows);
   if (!quickest || (cores_taken(of) && uses_cores(*quickest))) return false;

@@ -16,6 +16,10 @@ namespace fanout::detail {
 /// where other programs used the cores that the tasks needed, and where noise hides the order; `doubt` then says so.
 void judge(comparison& of);
 
+/// Whether `doubt` is about the machine, which other programs used or which was too noisy, and not about two close
+/// rows.
+bool is_disturbed(const comparison& of);
+
 /// Whether more rounds could make `judge` say more.
 bool needs_more_rounds(const comparison& of);
 
