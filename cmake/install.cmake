@@ -93,7 +93,7 @@ set(fanout_pc_description_of_origin "Embedded HTTP server of fanout, for tests")
 set(fanout_pc_description_of_compare "Comparing execution models by measurement")
 set(fanout_pc_requires_of_core "fmt >= 9")
 set(fanout_pc_requires_of_http
-  "fanout-core, libssl >= 3.0, libcrypto >= 3.0, libcares, libbrotlidec, libzstd, libidn2, libpsl, zlib, fmt >= 9")
+  "fanout-core, libssl >= 3.0, libcrypto >= 3.0, libcares, libbrotlidec, libzstd, libidn2, libpsl, libnghttp2, zlib, fmt >= 9")
 set(fanout_pc_requires_of_fetch "fanout-http, libcrypto >= 3.0, libdeflate, libzstd, zlib, fmt >= 9")
 set(fanout_pc_requires_of_origin "fanout-core, libssl >= 3.0, libcrypto >= 3.0, fmt >= 9")
 set(fanout_pc_requires_of_compare "fanout-fetch, fmt >= 9")

@@ -40,6 +40,7 @@ http::client make_client(const settings& how) {
   options.verify_proxy_tls = how.verify_proxy_tls;
   options.proxy_ca_file = how.proxy_ca_file;
   if (how.least_tls_1_3) options.min_tls_version = http::tls_version::v1_3;
+  options.http_version = static_cast<http::http_versions>(how.http_versions);
   options.proxy_from_environment = how.proxy_from_environment;
   return http::client(std::move(options));
 }
@@ -101,6 +102,9 @@ timings timings_of(const http::measurements& measured) {
 
 void take_response(const settings& how, http::response&& response, record& result) {
   result.status = response.status;
+  result.http_version = response.version == http::http_version::v2     ? 20
+                        : response.version == http::http_version::v1_1 ? 11
+                                                                       : 10;
   result.bytes = response.body_bytes;
   result.attempts = response.measured.attempts;
   if (response.measured.redirects > 0) result.final_url = response.url.str();

@@ -2,6 +2,7 @@
 
 #include <fanout/fetch/http_options.hpp>
 #include <fanout/fetch/units.hpp>
+#include <fanout/http/client_options.hpp>
 #include <fanout/process/codec.hpp>
 
 #include <cereal/types/vector.hpp>
@@ -146,6 +147,16 @@ constexpr http_option usual(std::string_view names, std::string_view help) {
   return row;
 }
 
+/// One of several versions of HTTP; the last one given counts, as with curl.
+template <http::http_versions Which>
+constexpr http_option speaks(std::string_view names, std::string_view help) {
+  http_option row{option_group::exchange, names, {}, help};
+  row.take = [](http_options& into, std::string_view) {
+    into.settings.http_versions = static_cast<std::uint8_t>(Which);
+  };
+  return row;
+}
+
 /// A setting that follows from others: it only travels.
 template <auto Member>
 constexpr http_option derived() {
@@ -272,6 +283,11 @@ constexpr std::array table{
         exchange, {"--noproxy",
                    "Hosts reached without a proxy: names with their subdomains, addresses, blocks such as 10.0.0.0/8, "
                    "separated by commas; * is all; instead of no_proxy in the environment"}),
+    speaks<http::http_versions::http_1_1>("--http1.1", "Speak HTTP/1.1 alone, which is the default"),
+    speaks<http::http_versions::http_2>(
+        "--http2", "Speak HTTP/2 over TLS where the server does: many requests at a time on one connection"),
+    speaks<http::http_versions::http_2_prior_knowledge>("--http2-prior-knowledge",
+                                                        "Speak HTTP/2 alone, and without asking, also without TLS"),
     flag<&settings::least_tls_1_3>(exchange, {"--tlsv1.3", "Accept TLS 1.3 and later only; otherwise 1.2, too"}),
     flag<&settings::verify_tls, false>(exchange, {"-k,--insecure", "Accept any TLS certificate of a server"}),
     file<&settings::ca_file>(exchange, {"--cacert", "PEM file of the issuers to trust, instead of the system's"}),
@@ -294,9 +310,9 @@ constexpr std::array table{
     usual("-S,--show-error", "Say what went wrong"),
     usual("-N,--no-buffer", "Write to whoever reads along as it comes"),
     usual("-g,--globoff", "Take brackets and braces in URLs as they are"),
-    usual("--http1.1", "Use HTTP/1.1"),
 
     derived<&settings::authorization>(),
+    derived<&settings::http_versions>(),
     derived<&settings::use_cookies>(),
     derived<&settings::cookie_file>(),
     derived<&settings::proxy_from_environment>(),

@@ -19,6 +19,10 @@ bool is_plain(char c) {
   return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+std::string_view version_text(const record& of) {
+  return of.http_version == 20 ? "2" : of.http_version == 10 ? "1.0" : "1.1";
+}
+
 void append_timings(std::string& text, const timings& of) {
   text += ",\"timings\":{";
   for (const auto& [name, took] : {std::pair("queued_ms", of.queued_ns), std::pair("name_lookup_ms", of.name_lookup_ns),
@@ -81,6 +85,7 @@ void append_json(std::string& text, std::uint64_t index, const request& asked, c
     text += ",\"status\":null";
   fmt::format_to(into, FMT_COMPILE(",\"bytes\":{},\"elapsed_ms\":{}.{:03},\"attempts\":{}"), result.bytes,
                  result.elapsed_ns / 1'000'000, result.elapsed_ns / 1'000 % 1'000, result.attempts);
+  if (result.http_version != 0) text.append(",\"http_version\":\"").append(version_text(result)).append("\"");
   if (result.error) {
     text += ",\"error\":{\"kind\":\"";
     text += to_string(*result.error);
@@ -131,7 +136,7 @@ void append_readable(std::string& text, const request& asked, const record& resu
 }
 
 void append_head(std::string& text, const record& result) {
-  fmt::format_to(std::back_inserter(text), "HTTP/1.1 {}\n", result.status);
+  fmt::format_to(std::back_inserter(text), "HTTP/{} {}\n", version_text(result), result.status);
   for (const auto& [name, value] : result.headers)
     fmt::format_to(std::back_inserter(text), "{}: {}\n", printable(name), printable(value));
   text += '\n';

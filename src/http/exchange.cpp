@@ -9,6 +9,13 @@
 #include <vector>
 
 namespace fanout::http {
+namespace {
+
+// How often a request that servers refuse before they act on it is sent again. What a connection refuses that has
+// answered others does not count: a server that takes three requests on each connection takes all of them in the end.
+constexpr int most_refusals = 5;
+
+}  // namespace
 
 void exchange::begin(const client_options& options) {
   options_ = &options;
@@ -18,10 +25,20 @@ void exchange::begin(const client_options& options) {
 }
 
 void exchange::end() noexcept {
-  granted_.reset();
+  give_up_stream();
   timer_.end();
   stream_.end();
   body_.close();
+}
+
+void exchange::give_up_stream() noexcept {
+  if (!granted_) return;
+  const bool session_goes_on = stream_.multiplexed();
+  stream_.leave();
+  if (session_goes_on)
+    loop_.pool().put(std::move(granted_), timer_.limits().last_moved(), limits_of_pool());
+  else
+    granted_.reset();
 }
 
 void exchange::prepare(const request& what, std::string_view user_agent, const route& via) {
@@ -31,11 +48,13 @@ void exchange::prepare(const request& what, std::string_view user_agent, const r
   body_.open(what);
   expects_ = what.expect_continue && body_.any();
   sent_before_ = false;
+  refusals_ = 0;
   prepare_stream();
 }
 
 void exchange::prepare_stream() {
-  stream_.prepare(*request_, {*options_, user_agent_, via_.in_absolute_form ? via_.proxy : nullptr, expects_});
+  stream_.prepare(*request_, {*options_, user_agent_, via_.in_absolute_form ? via_.proxy : nullptr, expects_},
+                  via_.may_multiplex);
 }
 
 bool exchange::take_open() {
@@ -58,7 +77,7 @@ void exchange::use(stream_grant granted) {
 
 void exchange::opened() {
   timer_.enter_transfer(request_timer::wait_handle(stream_));
-  stream_.begin(granted_->wire, streaming_);
+  stream_.begin(*granted_, streaming_);
   asked_ = false;
   ++measured_.attempts;
   measured_.connection_reused = granted_->used;
@@ -90,8 +109,22 @@ step exchange::advance_asking() {
 }
 
 step exchange::lost() {
-  if (may_send_again()) return step::again;
+  if (!stream_.unprocessed()) {
+    if (may_send_again()) return step::again;
+  } else if (body_.can_be_sent_again() && (stream_.others_done() || refusals_ < most_refusals)) {
+    refusals_ += !stream_.others_done();
+    return step::again;
+  }
   stream_.raise_lost(why_not_again());
+}
+
+// A server that is not the right one for this host (421, RFC 9110 section 15.5.20) may be where another connection
+// leads.
+step exchange::completed() {
+  const bool misdirected = stream_.multiplexed() && stream_.status() == 421 && granted_->used && !sent_before_;
+  if (!misdirected || !body_.can_be_sent_again()) return step::complete;
+  sent_before_ = true;
+  return step::again;
 }
 
 bool exchange::was_stale() const noexcept {
@@ -150,21 +183,20 @@ void exchange::finish(response& head) {
 
 void exchange::end_early() noexcept {
   pause();
-  stream_.leave();
-  granted_.reset();
+  give_up_stream();
 }
 
 void exchange::release() {
   const bool usable = stream_.session_usable();
+  if (!stream_.complete() && !stream_.unprocessed()) sent_before_ = true;
   stream_.leave();
   if (usable) return loop_.pool().put(std::move(granted_), timer_.limits().last_moved(), limits_of_pool());
-  sent_before_ = !stream_.complete();
   granted_.reset();
 }
 
 pool_limits exchange::limits_of_pool() const noexcept {
-  return {options_->max_connections, options_->max_connections_per_host, options_->max_idle_connections,
-          options_->max_idle_per_host, options_->idle_connection_lifetime};
+  return {options_->max_connections,   options_->max_connections_per_host, options_->max_idle_connections,
+          options_->max_idle_per_host, options_->idle_connection_lifetime, via_.may_multiplex};
 }
 
 void exchange::raise_expired(expiry which) const {

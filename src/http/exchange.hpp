@@ -5,10 +5,10 @@
 #include <fanout/http/request.hpp>
 #include <fanout/http/response.hpp>
 
+#include "http/any_stream.hpp"
 #include "http/body/outgoing_body.hpp"
 #include "http/connect/dial.hpp"
 #include "http/connect/transport.hpp"
-#include "http/h1/h1_stream.hpp"
 #include "http/loop/loop_state.hpp"
 #include "http/loop/request_timer.hpp"
 #include "http/pool/session_pool.hpp"
@@ -44,7 +44,7 @@ class exchange {
   /// Starts the clock for a request with its redirects.
   void begin(const client_options& options);
   /// Ends it: gives the stream up if one is still held, and disarms the deadline. HTTP/1.1 has no way to end a stream
-  /// before its response is complete but to close the connection.
+  /// before its response is complete but to close the connection; HTTP/2 resets the stream.
   void end() noexcept;
 
   /// Prepares the next hop, to `what.url` on this way: checks and serialises it. `what` must outlive the hop.
@@ -59,7 +59,8 @@ class exchange {
   step advance() {
     if (expects_) return advance_asking();
     const step next = stream_.advance();
-    return next == step::lost ? lost() : next;
+    if (next == step::lost) return lost();
+    return next == step::complete ? completed() : next;
   }
   /// What to await when `advance` wants to wait for the stream; `resumed` is to be called with what became of it.
   auto wait(step next) { return stream_.wait(next); }
@@ -105,6 +106,8 @@ class exchange {
   void opened();
   step advance_asking();
   step lost();
+  step completed();
+  void give_up_stream() noexcept;
   [[noreturn]] void raise_expired(expiry which) const;
   reuse how_to_reuse() const noexcept;
   bool was_stale() const noexcept;
@@ -121,11 +124,12 @@ class exchange {
   request_timer timer_;
   measurements measured_;
   stream_grant granted_;
-  h1_stream stream_;
+  any_stream stream_;
   bool streaming_ = false;
   bool expects_ = false;      ///< the server is asked before the body is sent
   bool asked_ = false;        ///< on this session, and how long its answer is waited for
   bool sent_before_ = false;  ///< this hop is on its second session
+  int refusals_ = 0;          ///< of this hop, by servers that had not acted on it
 };
 
 /// An exchange object, borrowed from its loop: they are used again, with the capacity their buffers have grown to.

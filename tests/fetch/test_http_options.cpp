@@ -162,10 +162,17 @@ TEST(http_options, what_people_have_typed_for_years) {
   EXPECT_THAT(refusal_of([] { request_of(given({{"--user-agent", "a"}, {"--header", "user-agent: b"}})); }),
               HasSubstr("-A and -H"));
   EXPECT_THAT(refusal_of([] { request_of(given({{"--referer", "a\nb"}})); }), HasSubstr("control character"));
-  for (const char* usual : {"--location", "--show-error", "--no-buffer", "--globoff", "--http1.1"}) {
+  for (const char* usual : {"--location", "--show-error", "--no-buffer", "--globoff"}) {
     EXPECT_TRUE(row_of(usual).usual) << usual;
     EXPECT_EQ(settings_for(given({{usual, ""}})), settings_for(given({}))) << usual;
   }
+}
+
+TEST(http_options, of_several_versions_the_last_counts) {
+  EXPECT_EQ(settings_for(given({})), settings_for(given({{"--http1.1", ""}})));
+  EXPECT_EQ(settings_for(given({{"--http2", ""}})).http_versions, 1);
+  EXPECT_EQ(settings_for(given({{"--http2", ""}, {"--http2-prior-knowledge", ""}})).http_versions, 2);
+  EXPECT_EQ(settings_for(given({{"--http2", ""}, {"--http1.1", ""}})).http_versions, 0);
 }
 
 TEST(http_options, settings_that_follow_from_several) {

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -50,6 +51,8 @@ std::string configuration(const std::string& prefix, const std::string& root, co
   return text + "  server { listen " + listen + "; root " + root + ";\n" + directives + "}\n}\n";
 }
 
+constexpr std::string_view http2_on = "http2 on;";
+
 bool has_ended(pid_t& pid) {
   if (::waitpid(pid, nullptr, WNOHANG) != pid) return false;
   pid = -1;
@@ -60,6 +63,11 @@ bool has_ended(pid_t& pid) {
 
 nginx::nginx(const std::string& root, std::string directives)
     : directives_(std::move(directives)), tls_(directives_.find("ssl_certificate") != std::string::npos) {
+  // As nginx 1.25 spells it; those before want it with the address, and those after still take that.
+  if (const auto at = directives_.find(http2_on); at != std::string::npos) {
+    directives_.erase(at, http2_on.size());
+    http2_ = true;
+  }
   const std::string program = program_to_test_against();
   for (int attempt = 0; attempt < 10; ++attempt)  // somebody else may take the port first
     if (start(program, root)) return;
@@ -77,7 +85,7 @@ std::string nginx::url(const std::string& path) const {
 /// False if it ended instead. It writes its pid once it listens.
 bool nginx::start(const std::string& program, const std::string& root) {
   port_ = free_port();
-  const std::string listen = "127.0.0.1:" + std::to_string(port_) + (tls_ ? " ssl" : "");
+  const std::string listen = "127.0.0.1:" + std::to_string(port_) + (tls_ ? " ssl" : "") + (http2_ ? " http2" : "");
   const std::string file = directory_.write("nginx.conf", configuration(directory_.path(), root, listen, directives_));
   std::vector<std::string> arguments{program, "-p", directory_.path(), "-c", file, "-e", directory_ / "error.log"};
   std::vector<char*> argv;

@@ -14,7 +14,8 @@ namespace fanout_test {
 /// All its files are below a temporary directory; the destructor ends it.
 class nginx {
  public:
-  /// `directives` are added to its server block. With a certificate among them it speaks TLS.
+  /// `directives` are added to its server block. With a certificate among them it speaks TLS, and with
+  /// "http2 on;" HTTP/2.
   explicit nginx(const std::string& root, std::string directives = {});
   nginx(const nginx&) = delete;
   nginx& operator=(const nginx&) = delete;
@@ -29,6 +30,7 @@ class nginx {
   temporary_directory directory_;
   std::string directives_;
   bool tls_ = false;
+  bool http2_ = false;
   std::uint16_t port_ = 0;
   pid_t pid_ = -1;
 };

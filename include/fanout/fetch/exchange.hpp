@@ -65,6 +65,7 @@ struct record {
   std::uint64_t bytes = 0;  ///< of the body, kept or not
   std::int64_t elapsed_ns = 0;
   std::int32_t attempts = 0;             ///< requests sent, redirects included
+  std::uint8_t http_version = 0;         ///< that the response came in: 10, 11 or 20
   std::string final_url = {};            ///< the page that answered; empty where it is the one that was asked
   header_list headers = {};              ///< only with `settings::keep_headers`
   std::optional<std::string> body = {};  ///< of a response, only with `settings::keep_body`
@@ -74,7 +75,7 @@ struct record {
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(status, bytes, elapsed_ns, attempts, final_url, headers, body, measured, error, message);
+    archive(status, bytes, elapsed_ns, attempts, http_version, final_url, headers, body, measured, error, message);
   }
 };
 

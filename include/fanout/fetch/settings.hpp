@@ -37,6 +37,7 @@ struct settings {
   bool verify_proxy_tls = true;              ///< of an https proxy
   std::string proxy_ca_file;                 ///< PEM file of the issuers to trust for it
   bool least_tls_1_3 = false;                ///< otherwise TLS 1.2
+  std::uint8_t http_versions = 0;            ///< as `http::http_versions` counts them
   std::vector<std::string> without_headers;  ///< which the client would send by itself
   bool keep_body = false;                    ///< otherwise bytes are counted and dropped
   bool keep_headers = false;                 ///< of the response

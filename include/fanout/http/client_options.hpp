@@ -17,6 +17,13 @@ class cookie_jar;
 
 enum class tls_version { v1_2, v1_3 };
 
+/// Which versions of HTTP a client speaks.
+enum class http_versions {
+  http_1_1,                ///< 1.1 alone
+  http_2,                  ///< over TLS 2 or 1.1, as the server chooses (ALPN, RFC 7301); without TLS 1.1
+  http_2_prior_knowledge,  ///< 2 alone, without asking (RFC 9113 section 3.3); 1.1 with a proxy that reads requests
+};
+
 /// What a client allows and how long it waits. Every deadline fails with kind `timeout` and a message of its own.
 struct client_options {
   using milliseconds = any_duration<std::chrono::milliseconds>;  ///< made of any duration
@@ -31,6 +38,8 @@ struct client_options {
   milliseconds first_byte_timeout{0};        ///< from the request's last byte to the response's first
   std::uint64_t low_speed_bytes_per_s = 50;  ///< a transfer that is slower, over a whole window, fails; 0: none does
   milliseconds low_speed_window{60'000};
+  http_versions http_version = http_versions::http_1_1;
+  std::size_t max_streams_per_connection = 100;  ///< requests at a time on one of HTTP/2; fewer if the server says so
   // Where connections lead. Connections are shared only by clients that agree on all of these.
   bool public_only = false;               ///< refuses addresses that are not public: loopback, private, link-local, ...
   std::vector<std::string> resolve = {};  ///< "host:port:address[,address]", as curl's --resolve; host "*" is any

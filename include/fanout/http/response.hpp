@@ -13,6 +13,14 @@
 /// What came back.
 namespace fanout::http {
 
+/// The version of HTTP that a response came in.
+enum class http_version { v1_0, v1_1, v2 };
+
+/// "1.0", "1.1", "2".
+constexpr std::string_view to_string(http_version version) noexcept {
+  return version == http_version::v2 ? "2" : version == http_version::v1_1 ? "1.1" : "1.0";
+}
+
 /// What one exchange cost, its redirects and its retry included.
 struct measurements {
   // Times are sums over all hops; a phase that an open connection spared is 0.
@@ -40,6 +48,7 @@ struct hop {
 /// One whole response. A status of 400 or above is not an exception; `raise_for_status` makes it one.
 struct response {
   int status = 0;
+  http_version version = http_version::v1_1;
   std::string reason;  ///< as the server phrased it; often empty
   http::headers headers;
   std::string body;               ///< empty when the request said not to keep it

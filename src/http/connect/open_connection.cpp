@@ -4,6 +4,7 @@
 
 #include "http/connect/transport.hpp"
 #include "http/dns/address_policy.hpp"
+#include "http/h2/h2_session.hpp"
 #include "http/loop/loop_state.hpp"
 #include "http/proxy/proxy_handshake.hpp"
 
@@ -103,6 +104,21 @@ task<std::unique_ptr<session>> through_proxy(const connect_context& context, not
   co_return made;
 }
 
+std::string_view to_offer(const route& via, const connection_permit& mine) {
+  if (!via.may_multiplex) return tls_session::offer_http_1_1;
+  if (via.by->versions() == http_versions::http_2_prior_knowledge) return tls_session::offer_http_2;
+  return mine.host_has() == multiplexing::refused ? tls_session::offer_http_1_1 : tls_session::offer_both;
+}
+
+// What is spoken on a connection that stands. Who knows beforehand does not ask.
+void choose_protocol(const connect_context& context, session& made) {
+  const route& via = context.via;
+  if (!via.may_multiplex) return;
+  const bool known = via.by->versions() == http_versions::http_2_prior_knowledge;
+  if (known || (made.wire.tls && made.wire.tls->protocol() == "h2"))
+    h2_session::begin_on(context.loop, made, via.by->most_streams());
+}
+
 }  // namespace
 
 task<stream_grant> open_connection(connect_context context) {
@@ -136,12 +152,13 @@ task<stream_grant> open_connection(connect_context context) {
     const tls_carrier below{wire.socket.native_handle(), wire.proxy_tls.get()};
     // Sessions are found by what the pool's key holds: one that was made through a proxy would tell the server, when it
     // is resumed without it, that both are the same client.
-    wire.tls =
-        std::make_unique<tls_session>(*via.tls, below, std::string(context.target.host()),
-                                      fmt::format("{} {}", context.target.origin(), static_cast<const void*>(via.by)));
+    wire.tls = std::make_unique<tls_session>(
+        *via.tls, below, std::string(context.target.host()),
+        fmt::format("{} {}", context.target.origin(), static_cast<const void*>(via.by)), to_offer(via, mine));
     auto shaking = tls_handshake(context, wire, *wire.tls, context.peer());
     co_await std::move(shaking);
   }
+  choose_protocol(context, *made);
   co_return mine.fill(std::move(made));
 }
 

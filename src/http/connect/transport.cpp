@@ -68,6 +68,7 @@ const transport& transport::shared(const client_options& options) {
     const char* const value = options.proxy_from_environment ? variable(name) : nullptr;
     add(value ? value : "");
   }
+  add(fmt::format("{} {}", static_cast<int>(options.http_version), options.max_streams_per_connection));
   for (const auto& each : options.resolve) add(each);
   const std::lock_guard guard(lock);
   auto& found = all[key];
@@ -78,6 +79,8 @@ const transport& transport::shared(const client_options& options) {
 transport::transport(const client_options& options)
     : proxies_(make_proxy_rules(options.proxy, options.no_proxy, options.proxy_from_environment, variable)),
       unix_socket_(options.unix_socket),
+      versions_(options.http_version),
+      most_streams_(options.max_streams_per_connection),
       public_only_(options.public_only),
       proxy_tls_(tls_context::shared(tls_settings::of_proxy(options))) {
   if (unix_socket_.size() >= sizeof(sockaddr_un::sun_path) || unix_socket_.find('\0') != std::string::npos)
@@ -114,12 +117,15 @@ route transport::to(const url& to, const tls_context* tls) const {
   way.by = this;
   way.tls = to.secure() ? tls : nullptr;
   way.key = {to.origin(), way.tls, this};
+  way.may_multiplex =
+      versions_ == http_versions::http_2_prior_knowledge || (versions_ == http_versions::http_2 && way.tls);
   if (plain_ || !unix_socket_.empty()) return way;
   way.proxy = proxies_.find(to);
   if (!way.proxy) return way;
   if (way.proxy->kind == proxy_kind::https) way.proxy_tls = proxy_tls_.get();
   if (!way.proxy->tunnels(to)) {
     way.in_absolute_form = true;
+    way.may_multiplex = false;
     way.key.peer = way.proxy->name;
     way.key.tls = way.proxy_tls;
   }

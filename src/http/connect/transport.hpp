@@ -25,10 +25,11 @@ struct route {
   const tls_context* proxy_tls = nullptr;  ///< for the connection to the proxy, if that is an https one
   pool_key_view key{};                     ///< of connections that lead there
   bool in_absolute_form = false;           ///< the proxy reads the requests
+  bool may_multiplex = false;              ///< HTTP/2 may be spoken there
 };
 
 /// The settings of a client that say where its connections lead: proxies and TLS with them, unix socket, given
-/// addresses, address policy.
+/// addresses, address policy, versions of HTTP.
 /// Equal settings are one object, for good, so its address stands for them in a pool key. Thread-safe: never changes.
 class transport {
  public:
@@ -40,6 +41,8 @@ class transport {
   /// `tls`: the client's settings for servers. The route refers to `to`, which must outlive it.
   route to(const url& to, const tls_context* tls) const;
 
+  http_versions versions() const noexcept { return versions_; }
+  std::size_t most_streams() const noexcept { return most_streams_; }
   bool public_only() const noexcept { return public_only_; }
   /// The socket all connections go to; empty: none.
   const std::string& unix_socket() const noexcept { return unix_socket_; }
@@ -55,6 +58,8 @@ class transport {
   proxy_rules proxies_;
   std::vector<given> given_;
   std::string unix_socket_;
+  http_versions versions_;
+  std::size_t most_streams_;  ///< on one connection
   bool public_only_;
   bool plain_;  ///< no proxies and no socket
   std::shared_ptr<const tls_context> proxy_tls_;

@@ -32,12 +32,7 @@ class h1_stream {
   h1_stream(const h1_stream&) = delete;
   h1_stream& operator=(const h1_stream&) = delete;
 
-  struct settings {
-    const client_options& options;
-    std::string_view user_agent;
-    const proxy_server* read_by = nullptr;  ///< the proxy that reads the request, if one does
-    bool expect_continue = false;           ///< hold the body back until the server answers `Expect`
-  };
+  using settings = stream_settings;
   /// Checks and serialises the header. `what`, whose body is open, and the options must outlive the stream's use.
   void prepare(const request& what, const settings& how);
   /// Begins on this connection. `streaming`: the response's body is read bit by bit.
@@ -50,6 +45,11 @@ class h1_stream {
   step advance();
   step advance_body();
   auto wait(step next) { return on_->socket.wait(waits_for(next)); }
+  /// For who has the completion handler of a wait already.
+  template <class Handler>
+  void begin_wait(Handler handler, step next) {
+    on_->socket.begin_wait(std::move(handler), waits_for(next));
+  }
   void cancel() noexcept {
     if (on_) on_->socket.cancel();
   }

@@ -151,6 +151,7 @@ bool response_parser::read_status_line(std::string_view line) {
   result_.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
   if (result_.status < 100) return fail(parse_error::malformed, "a status below 100 (RFC 9110 section 15)");
   old_version_ = line[7] == '0';
+  result_.version = old_version_ ? http_version::v1_0 : http_version::v1_1;
   bare_lines_ = false;
   result_.reason.assign(reason);
   result_.headers.clear();

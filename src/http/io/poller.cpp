@@ -57,6 +57,16 @@ void polled_socket::notify(notifier* whom) noexcept {
   if (!whom && before) watched_->owner.end_wait();
 }
 
+void polled_socket::ask_turn() {
+  watched_->owner.ask_turn(*watched_);
+}
+
+bool polled_socket::take_ready(std::uint8_t what) noexcept {
+  const bool told = ((watched_->ready | watched_->over) & what) != 0;
+  watched_->ready &= static_cast<std::uint8_t>(~what);
+  return told;
+}
+
 void polled_socket::watched::wait(std::uint8_t what) {
   const bool told = ((ready | over) & what) != 0;
   ready &= static_cast<std::uint8_t>(~what);
@@ -71,6 +81,7 @@ void polled_socket::watched::tell(std::uint32_t events) {
   if ((events & EPOLLIN) != 0) ready |= readable;
   if ((events & EPOLLOUT) != 0) ready |= writable;
   if (notified) notified->notify();
+  if (user && !in_turns.is_linked()) owner.turns_.push_back(*this);
   if (((ready | over) & wanted) == 0) return;
   ready &= static_cast<std::uint8_t>(~wanted);
   wanted = 0;
@@ -86,6 +97,26 @@ void polled_socket::watched::cancel() noexcept {
   owner.resume(*this, asio::error::operation_aborted);
 }
 
+// --- coroutines that wait for somebody else's socket
+
+parked_wait::~parked_wait() {
+  if (is_linked()) owner_.end_wait();
+}
+
+void parked_wait::begin_wait() {
+  owner_.parked_waits_.push_back(*this);
+  owner_.begin_wait();
+}
+
+void parked_wait::resume(boost::system::error_code with) {
+  if (!is_linked()) return;
+  unlink();
+  owner_.end_wait();
+  if (!executor_) return asio::post(owner_.loop_, parked_turn(parked_, with));
+  const asio::any_io_executor executor = executor_;
+  asio::post(executor, parked_turn(parked_, with));
+}
+
 // --- their poller
 
 poller::poller(asio::io_context& loop) : loop_(loop), epoll_(loop.get_executor(), new_epoll()) {}
@@ -93,6 +124,7 @@ poller::poller(asio::io_context& loop) : loop_(loop), epoll_(loop.get_executor()
 poller::~poller() = default;
 
 void poller::shut_down() noexcept {
+  ended_ = true;
   looking_ = false;  // Asio ends that wait itself
   while (!parked_.empty()) {
     watched& gone = parked_.front();
@@ -100,6 +132,12 @@ void poller::shut_down() noexcept {
     gone.wanted = 0;
     --waits_;
     gone.parked.drop();
+  }
+  while (!parked_waits_.empty()) {
+    parked_wait& gone = parked_waits_.front();
+    gone.unlink();
+    --waits_;
+    gone.parked_.drop();
   }
 }
 
@@ -140,6 +178,28 @@ void poller::resume(watched& socket, boost::system::error_code with) {
   asio::post(executor, parked_turn(socket.parked, with));
 }
 
+void poller::ask_turn(watched& socket) {
+  if (ended_) return;
+  if (!socket.in_turns.is_linked()) turns_.push_back(socket);
+  if (std::exchange(turn_posted_, true)) return;
+  asio::post(loop_, [this] {
+    turn_posted_ = false;
+    give_turns();
+  });
+}
+
+// A user may destroy any socket meanwhile, which leaves the list by itself, and may ask for another turn, which comes
+// behind what others were resumed for.
+void poller::give_turns() noexcept {
+  turn_list now;
+  now.swap(turns_);
+  while (!now.empty()) {
+    watched& socket = now.front();
+    now.pop_front();
+    if (socket.user) socket.user->on_turn();
+  }
+}
+
 void poller::look() {
   looking_ = true;
   epoll_.async_wait(asio::posix::descriptor_base::wait_read, [this](boost::system::error_code) {
@@ -156,6 +216,7 @@ void poller::tell_all() {
   for (int i = 0; i < count; ++i)
     static_cast<watched*>(events[static_cast<std::size_t>(i)].data.ptr)
         ->tell(events[static_cast<std::size_t>(i)].events);
+  give_turns();
 }
 
 }  // namespace fanout::http

@@ -3,6 +3,7 @@
 #include <fanout/base/deadline.hpp>
 
 #include "http/dns/resolver.hpp"
+#include "http/h2/h2_memory.hpp"
 #include "http/io/poller.hpp"
 #include "http/pool/session_pool.hpp"
 
@@ -57,6 +58,7 @@ class loop_state : public asio::execution_context::service {
   session_pool& pool() noexcept { return pool_; }
   deadline_list& deadlines() noexcept { return deadlines_; }
   resolver& names() noexcept { return names_; }
+  h2_memory& memory_of_h2() noexcept { return memory_of_h2_; }
 
   /// The one buffer everything is read into, at least `size` bytes. What a reader does not use at once it must copy.
   std::span<char> scratch(std::size_t size);
@@ -68,6 +70,7 @@ class loop_state : public asio::execution_context::service {
   deadline_list deadlines_;
   resolver names_;
   poller sockets_;
+  h2_memory memory_of_h2_;
   session_pool pool_;
   std::vector<char> scratch_;
   std::atomic<const void*> owner_{nullptr};  ///< identifies the thread with exchanges under way; null while none are

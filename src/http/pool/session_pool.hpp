@@ -23,6 +23,25 @@ class connection_permit;
 class session_pool;
 struct session_group;
 
+/// What a protocol that multiplexes keeps with its connection.
+class session_protocol {
+ public:
+  session_protocol() = default;
+  session_protocol(const session_protocol&) = delete;
+  session_protocol& operator=(const session_protocol&) = delete;
+  virtual ~session_protocol() = default;
+  /// Whether another stream may be granted after a time without any. It looks at what the peer has sent meanwhile.
+  virtual bool stands() noexcept = 0;
+};
+
+/// Which kind of session a host turned out to have.
+enum class multiplexing : std::uint8_t {
+  unknown,
+  none,     ///< HTTP/1.1, the last time
+  chosen,   ///< the peer takes many streams on a connection
+  refused,  ///< it asked for HTTP/1.1, and is not offered anything else any more
+};
+
 /// A connection that HTTP is spoken on. One exchange at a time has one of its streams; a session of HTTP/1.1 has room
 /// for one stream, one of a protocol that multiplexes for as many as its peer allows.
 ///
@@ -32,10 +51,12 @@ class session {
   explicit session(polled_socket open_socket) : wire(std::move(open_socket)) {}
 
   connection wire;
-  std::size_t most_streams = 1;  ///< at a time
-  bool used = false;             ///< carried an exchange before
+  std::size_t most_streams = 1;                ///< at a time
+  bool used = false;                           ///< carried an exchange before
+  std::unique_ptr<session_protocol> protocol;  ///< above the connection; null for HTTP/1.1
 
   // The pool's.
+  bool retired = false;  ///< no stream is granted any more
   session_group* group = nullptr;
   std::size_t streams = 0;                             ///< that are granted
   std::chrono::steady_clock::time_point idle_since{};  ///< when a stream was last given back
@@ -101,6 +122,7 @@ struct pool_limits {
   std::size_t idle = 0;
   std::size_t idle_per_group = 0;
   std::chrono::milliseconds lifetime{0};
+  bool may_multiplex = false;  ///< new sessions may turn out to have room for many streams
 };
 
 using permit_queue =
@@ -122,16 +144,19 @@ class connection_permit : public boost::intrusive::list_base_hook<> {
   bool granted() const noexcept { return state_ == state::granted || state_ == state::handed; }
   /// The stream that another exchange was done with and handed over; empty if a new connection is to be opened.
   stream_grant take_handed() noexcept;
+  /// What is known of the host.
+  multiplexing host_has() const noexcept;
   /// The new session uses the permit up. Its first stream.
-  stream_grant fill(std::unique_ptr<session> fresh) noexcept;
+  stream_grant fill(std::unique_ptr<session> fresh);
 
  private:
   friend class session_pool;
   enum class state : std::uint8_t {
-    waiting_for_host,  ///< counted nowhere
-    waiting_for_any,   ///< counted in its group
-    granted,           ///< counted in its group and the pool
-    handed,            ///< as the session is
+    waiting_for_host,   ///< counted nowhere
+    waiting_for_any,    ///< counted in its group
+    waiting_for_other,  ///< for a connection under way that may have a stream for it; counted nowhere
+    granted,            ///< counted in its group and the pool
+    handed,             ///< as the session is
     spent,
   };
   session_pool& pool_;
@@ -155,6 +180,16 @@ struct session_group {
   bool keeps_open = false;
   std::size_t open = 0;  ///< full ones and granted permits included
   permit_queue waiting;
+
+  // Where sessions may multiplex.
+  multiplexing has = multiplexing::unknown;
+  std::size_t streams = 0;           ///< granted, of all its sessions
+  std::size_t opening = 0;           ///< permits that are counted in `open`
+  std::size_t opening_for_many = 0;  ///< those of them whose session may have streams for others
+  bool in_a_hurry = false;           ///< a connection that others waited for failed: nobody waits for another's
+  std::size_t most_streams = 0;      ///< after the peer asked for calm; 0: as many as the limits allow
+  std::size_t since_calm = 0;        ///< streams that were given back since `most_streams` changed
+  permit_queue waiting_for_other;
 };
 
 /// Keeps sessions open between exchanges, counts those that are open, and grants streams of them. The latest one
@@ -181,6 +216,15 @@ class session_pool {
   /// Takes back a stream of a session that can carry another exchange, and hands it to whoever waits for one like it.
   /// `back` is empty afterwards.
   void put(stream_grant&& back, clock::time_point now, const pool_limits& allowed);
+  /// A session that multiplexes has room for so many streams from now on.
+  void set_most_streams(session& of, std::size_t most);
+  /// No more streams are granted of it. It is closed with its last stream, or at once: then it is gone.
+  void drain(session& of) noexcept;
+  /// Its host asked for HTTP/1.1.
+  void refuse_multiplexing(session& of);
+  /// Its host asked to be spared: half as many streams as now, and one more after each so many that went well.
+  void calm_down(session& of) noexcept;
+
   /// Closes the idle session unused for longest; false when there is none.
   bool close_oldest() noexcept;
   /// Closes all idle sessions.
@@ -214,11 +258,18 @@ class session_pool {
   bool has_room(const session_group& group, const pool_limits& limits) const noexcept;
   session_group& group_of(pool_key_view key);
   stream_grant grant_stream(session& of) noexcept;
+  bool is_full(const session_group& group, std::size_t most) const noexcept;
+  void remember(const session_group& group);
+  void release_waiting_for_other(session_group& group);
+  void hand_out(session_group& group);
+  bool hand_to(connection_permit& who, stream_grant& stream) noexcept;
+  void enter_host_queue(connection_permit& who);
   void retire(session& of) noexcept;
   void close_idle(session& gone) noexcept;
   void close(session& gone) noexcept;
   void join(connection_permit& who);
   void leave(connection_permit& who) noexcept;
+  void not_opened(connection_permit& who) noexcept;
   void wait_for_any(connection_permit& who);
   void grant(connection_permit& who) noexcept;
   bool hand_over(stream_grant& back);
@@ -228,6 +279,7 @@ class session_pool {
   void expire();
 
   std::unordered_map<pool_key, session_group, key_hash, key_equal> groups_;
+  std::unordered_map<pool_key, multiplexing, key_hash, key_equal> remembered_;
   idle_sessions idle_;
   permit_queue waiting_for_any_;
   std::size_t open_ = 0;

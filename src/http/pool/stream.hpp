@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/http/client_options.hpp>
 #include <fanout/http/response.hpp>
 
 #include "http/io/poller.hpp"
@@ -7,10 +8,21 @@
 #include <concepts>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 /// \file
 /// What an exchange asks of the stream that carries it, whatever the version of HTTP.
 namespace fanout::http {
+
+struct proxy_server;
+
+/// How a stream is to send a request.
+struct stream_settings {
+  const client_options& options;
+  std::string_view user_agent;
+  const proxy_server* read_by = nullptr;  ///< the proxy that reads the request, if one does
+  bool expect_continue = false;           ///< hold the body back until the server answers `Expect`
+};
 
 /// What an exchange needs next.
 enum class step {

@@ -117,8 +117,6 @@ SSL_CTX* tls_context::make() const {
   // Buffers of an idle connection are given back: some 34 KB of its 40.
   SSL_CTX_set_mode(context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  constexpr unsigned char protocols[] = "\x08http/1.1";
-  SSL_CTX_set_alpn_protos(context, protocols, sizeof protocols - 1);
   if (settings_.verify) {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set1_cert_store(context, issuers(settings_.ca_file));

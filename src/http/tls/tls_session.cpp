@@ -95,7 +95,8 @@ bool is_address(const std::string& host) {
 
 }  // namespace
 
-tls_session::tls_session(const tls_context& context, tls_carrier over, const std::string& host, std::string_view key)
+tls_session::tls_session(const tls_context& context, tls_carrier over, const std::string& host, std::string_view key,
+                         std::string_view offer)
     : native_(SSL_new(context.native())), carrier_(over), host_(host), to_proxy_(context.settings().to_proxy) {
   BIO* const bio = native_ ? BIO_new(bio_method()) : nullptr;
   if (!bio) {
@@ -106,6 +107,8 @@ tls_session::tls_session(const tls_context& context, tls_carrier over, const std
   BIO_set_init(bio, 1);
   SSL_set_bio(native_, bio, bio);
   SSL_set_connect_state(native_);
+  SSL_set_alpn_protos(native_, reinterpret_cast<const unsigned char*>(offer.data()),
+                      static_cast<unsigned>(offer.size()));
   // While shaking hands, one read takes all records of a flight; each costs two otherwise. Later it must not: what lies
   // in OpenSSL's buffer makes no socket readable.
   SSL_set_read_ahead(native_, 1);

@@ -25,9 +25,15 @@ struct tls_carrier {
 /// the plain calls do. Thread safety: none.
 class tls_session {
  public:
+  /// The protocols to offer (RFC 7301), best first, as ALPN spells lists.
+  static constexpr std::string_view offer_http_1_1{"\x08http/1.1"};
+  static constexpr std::string_view offer_http_2{"\x02h2"};
+  static constexpr std::string_view offer_both{"\x02h2\x08http/1.1"};
+
   /// `host`: for SNI and, unless the context does not verify, for the check of the certificate. `key`: whose sessions
   /// may be resumed, the pool's key. `context` is one of `tls_context::shared`, which live for ever.
-  tls_session(const tls_context& context, tls_carrier over, const std::string& host, std::string_view key);
+  tls_session(const tls_context& context, tls_carrier over, const std::string& host, std::string_view key,
+              std::string_view offer = offer_http_1_1);
   ~tls_session();
   tls_session(const tls_session&) = delete;
   tls_session& operator=(const tls_session&) = delete;
@@ -37,7 +43,7 @@ class tls_session {
   io_result write_some(std::string_view bytes);
   /// Looks at what arrived while the connection was idle: want_read when nothing but TLS's own records did.
   io_result peek();
-  /// The application protocol the server chose (ALPN); empty when it chose none. HTTP/1.1 is all that is offered.
+  /// The application protocol the server chose (ALPN); empty when it chose none.
   std::string_view protocol() const noexcept;
   /// Whether the handshake took up the session of an earlier connection.
   bool resumed() const noexcept;
