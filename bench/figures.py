@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 
+import body_figures
 import bulk_figures
 import compare_figures
 import http_figures
@@ -256,7 +257,8 @@ def main():
     parser.add_argument("--fanout", required=True, help="the release binary")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("only", nargs="*",
-                        choices=["shapes", "fetch", "http", "async", "tls", "processes", "dns", "idle", "verdict", "auto", "bulk", []],
+                        choices=["shapes", "fetch", "bodies", "http", "async", "tls", "processes", "dns", "idle",
+                                 "verdict", "auto", "bulk", []],
                         help="which parts; all by default")
     given = parser.parse_args()
     if len(os.sched_getaffinity(0)) < 2:
@@ -270,6 +272,8 @@ def main():
         measure_shapes(given.fanout, given.rounds, figures)
     if not given.only or "fetch" in given.only:
         measure_fetch(given.fanout, given.rounds, figures)
+    if not given.only or "bodies" in given.only:
+        body_figures.measure(given.fanout, given.rounds, figures)
     if not given.only or "http" in given.only:
         http_figures.measure(given.fanout, given.rounds, figures)
     if not given.only or "async" in given.only:
