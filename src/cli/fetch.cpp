@@ -2,6 +2,7 @@
 
 #include <fanout/fetch/cookies.hpp>
 #include <fanout/fetch/descriptor_limit.hpp>
+#include <fanout/fetch/existing_file.hpp>
 #include <fanout/fetch/http_options.hpp>
 #include <fanout/fetch/job.hpp>
 #include <fanout/fetch/output.hpp>
@@ -73,17 +74,22 @@ class fetch_sinks {
   fetch_sinks(const fetch_options& given, bool one_page) {
     const bool to_directory = !given.destination.empty() && names_directory(given.destination);
     const bool to_file = !given.destination.empty() && !to_directory;
+    using enum fetch::existing_file;
+    if (to_directory)
+      add<fetch::body_files>(given.destination, given.http.settings.overwrite_bodies ? replaced : refused);
+    if (one_page && !given.http.head && !to_directory) {
+      add<fetch::body_output>(to_file ? given.destination : "-");
+      add<fetch::record_callback>(tell_error);
+      return;
+    }
     fetch::output out = to_file ? fetch::output::create(given.destination) : fetch::output::standard();
-    if (to_directory) add<fetch::body_files>(given.destination);
     if (!one_page && out.is_terminal() && !given.http.settings.keep_body)
       add<fetch::readable_lines>(std::move(out));
     else if (!one_page)
       add<fetch::json_lines>(std::move(out),
                              fetch::json_fields{given.http.settings.keep_headers, given.http.settings.keep_body});
-    else if (given.http.head && !to_directory)
-      add<fetch::head_output>(std::move(out));
     else if (!to_directory)
-      add<fetch::body_output>(std::move(out));
+      add<fetch::head_output>(std::move(out));
     if (one_page) add<fetch::record_callback>(tell_error);
   }
 
@@ -100,6 +106,7 @@ class fetch_sinks {
     sinks_.push_back(std::make_unique<Sink>(std::forward<Arguments>(arguments)...));
   }
   static void tell_error(fetch::finished& each, fetch::writer&) {
+    if (!each.result.remark.empty()) tell(fmt::format("fanout fetch: {}\n", each.result.remark));
     if (!each.result.error) return;
     std::string line = "fanout fetch: ";
     fetch::append_readable(line, each.asked, each.result);
@@ -108,6 +115,19 @@ class fetch_sinks {
 
   std::vector<std::unique_ptr<fetch::sink>> sinks_;
 };
+
+/// What options of bodies ask for where there are no such bodies.
+void check_body_options(const fetch_options& given, bool one_page) {
+  const fetch::settings& how = given.http.settings;
+  const bool to_directory = !given.destination.empty() && names_directory(given.destination);
+  const bool to_file = one_page && !to_directory && !given.destination.empty() && given.destination != "-";
+  if (how.continue_parts && (!to_file || given.http.head))
+    throw usage_error("--continue: goes on with the body of one URL in a file; give one URL and -o FILE");
+  if (how.overwrite_bodies && !to_directory)
+    throw usage_error("--overwrite: replaces files of a directory; give -o DIR/ (a FILE is replaced in any case)");
+  if (how.skip_existing && !to_directory && !to_file)
+    throw usage_error("--skip-existing: skips bodies whose files are there; give -o DIR/, or one URL and -o FILE");
+}
 
 /// What is wrong with the file of cookies is known before the first request.
 void read_cookies(const fetch::settings& how) {
@@ -137,6 +157,7 @@ int run_fetch(const fetch_options& given) {
     throw usage_error("@-: standard input is the list of URLs already; give the URLs as arguments, or the list by -i");
   const bool one_page = given.urls.size() == 1 && list.empty() && !given.http.settings.keep_body &&
                         !given.http.settings.keep_headers && !given.http.settings.keep_timings;
+  check_body_options(given, one_page);
   const fetch::common_request common = fetch::request_of(given.http);
   fetch::request_source source(given.urls, list);
   source.set_defaults(common.method, common.headers, common.body, common.content_type);
@@ -166,7 +187,8 @@ int run_fetch(const fetch_options& given) {
   }
   if (!given.quiet && !one_page) tell(summary_text(cost, counts));
   if (const std::string part = given.destination + ".part"; cost.stopped && access(part.c_str(), F_OK) == 0)
-    tell(fmt::format("fanout fetch: {} stays as it was; the records so far are in {}\n", given.destination, part));
+    tell(fmt::format("fanout fetch: {} stays as it was; the {} so far {} in {}\n", given.destination,
+                     one_page ? "body" : "records", one_page ? "is" : "are", part));
   if (job.how.interrupt->level() > 0) return interrupted;
   return counts.failed == 0 ? ok : some_failed;
 }

@@ -18,7 +18,7 @@ void add_lists(CLI::App& command, fetch_options& into) {
   command.add_option("-o,--output", into.destination,
                      "One URL: the file for its body. Several: the file for the records; or a directory (existing, or "
                      "with a / at its end) for the bodies, named by index. A file that is there stays until it is "
-                     "replaced by a whole one");
+                     "replaced by a whole one; a body that is cut is in FILE.part");
   command
       .add_option("-s,--shape", into.shape,
                   "sync, threads:N, async:N, processes:N, hybrid:N, auto, or PxTxC (processes x threads x tasks in "

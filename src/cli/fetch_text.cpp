@@ -27,10 +27,12 @@ std::string summary_text(const report& cost, const fetch::counts& counts) {
   for (const auto& [kind, count] : counts.by_kind)
     fmt::format_to(std::back_inserter(failures), "{}{} {}", failures.empty() ? " (" : ", ", count, to_string(kind));
   if (!failures.empty()) failures += ')';
-  std::string text = fmt::format(
-      "{} fetched, {} failed{}, {} in {:.2f} s: {:.0f} a second, {} ({:.2f} cores, {} peak)\n", counts.succeeded,
-      counts.failed, failures, fetch::readable_bytes(counts.bytes), seconds(cost.wall), rate(cost.tasks, cost.wall),
-      to_string(cost.shape), cost.cores_used(), fetch::readable_bytes(cost.peak_rss_bytes));
+  if (counts.skipped > 0) fmt::format_to(std::back_inserter(failures), ", {} skipped", counts.skipped);
+  std::string text =
+      fmt::format("{} fetched, {} failed{}, {} in {:.2f} s: {:.0f} a second, {} ({:.2f} cores, {} peak)\n",
+                  counts.succeeded - counts.skipped, counts.failed, failures, fetch::readable_bytes(counts.bytes),
+                  seconds(cost.wall), rate(cost.tasks, cost.wall), to_string(cost.shape), cost.cores_used(),
+                  fetch::readable_bytes(cost.peak_rss_bytes));
   if (!cost.choice.empty()) text += fmt::format("auto: {}\n", cost.choice);
   return text;
 }

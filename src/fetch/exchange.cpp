@@ -1,6 +1,10 @@
 #include <fanout/fetch/cookies.hpp>
 #include <fanout/fetch/exchange.hpp>
+#include <fanout/fetch/output_error.hpp>
 #include <fanout/http/client.hpp>
+
+#include "fetch/response_record.hpp"
+#include "fetch/streamed_exchange.hpp"
 
 #include <boost/beast/core/string.hpp>
 #include <boost/system/system_error.hpp>
@@ -84,38 +88,22 @@ http::request make_request(const settings& how, const request& what) {
   return made;
 }
 
-timings timings_of(const http::measurements& measured) {
-  timings made;
-  made.queued_ns = measured.queued.count();
-  made.name_lookup_ns = measured.name_lookup.count();
-  made.connect_ns = measured.connect.count();
-  made.tls_ns = measured.tls.count();
-  made.first_byte_ns = measured.first_byte.count();
-  made.total_ns = measured.total.count();
-  made.bytes_sent = measured.bytes_sent;
-  made.bytes_received = measured.bytes_received;
-  made.remote_address = measured.remote_address;
-  made.connection_reused = measured.connection_reused;
-  made.redirects = measured.redirects;
-  return made;
+http::request checked_request(const settings& how, const request& what) {
+  if (!what.problem.empty()) throw error(failure_kind::invalid_request, what.problem);
+  return make_request(how, what);
 }
 
 void take_response(const settings& how, http::response&& response, record& result) {
-  result.status = response.status;
-  result.http_version = response.version == http::http_version::v2     ? 20
-                        : response.version == http::http_version::v1_1 ? 11
-                                                                       : 10;
+  detail::take_head(how, response, result);
+  detail::take_measurements(how, response.measured, result);
   result.bytes = response.body_bytes;
-  result.attempts = response.measured.attempts;
-  if (response.measured.redirects > 0) result.final_url = response.url.str();
-  if (how.keep_headers)
-    for (const auto& [name, value] : response.headers) result.headers.emplace_back(name, value);
-  if (how.keep_timings) result.measured = timings_of(response.measured);
   if (how.keep_body) result.body = std::move(response.body);
-  if (response.status < 400) return;
-  result.error = failure_kind::status;
-  result.message = response.reason.empty() ? fmt::format("the server answered {}", response.status)
-                                           : fmt::format("{} {}", response.status, response.reason);
+}
+
+void take_failure(const error& failed, record& result) {
+  result.error = failed.kind();
+  result.message = failed.what();
+  result.attempts = std::max(result.attempts, failed.failure().attempts);
 }
 
 }  // namespace
@@ -147,16 +135,36 @@ task<record> exchange(const exchanger& with, const request& what) {
   record result;
   const auto started = std::chrono::steady_clock::now();
   try {
-    if (!what.problem.empty()) throw error(failure_kind::invalid_request, what.problem);
-    http::request message = make_request(with.settings(), what);
-    task<http::response> sending = with.client().send(std::move(message));
-    http::response response = co_await std::move(sending);
-    take_response(with.settings(), std::move(response), result);
+    http::request message = checked_request(with.settings(), what);
+    if (with.settings().body_path.empty()) {
+      task<http::response> sending = with.client().send(std::move(message));
+      http::response response = co_await std::move(sending);
+      take_response(with.settings(), std::move(response), result);
+    } else {
+      task<void> saving = detail::save_exchange(with.client(), with.settings(), what, std::move(message), result);
+      co_await std::move(saving);
+    }
   } catch (const error& failed) {
     if (failed.kind() == failure_kind::cancelled) throw;
-    result.error = failed.kind();
-    result.message = failed.what();
-    result.attempts = std::max(result.attempts, failed.failure().attempts);
+    take_failure(failed, result);
+  } catch (const output_error& failed) {
+    result.error = failure_kind::task_failed;
+    result.message = result.unwritten = failed.what();
+  }
+  result.elapsed_ns = (std::chrono::steady_clock::now() - started).count();
+  co_return result;
+}
+
+task<record> exchange_into(const exchanger& with, const request& what, body_sink& into) {
+  record result;
+  const auto started = std::chrono::steady_clock::now();
+  try {
+    http::request message = checked_request(with.settings(), what);
+    task<void> streaming = detail::stream_exchange(with.client(), with.settings(), std::move(message), into, result);
+    co_await std::move(streaming);
+  } catch (const error& failed) {
+    if (failed.kind() == failure_kind::cancelled) throw;
+    take_failure(failed, result);
   }
   result.elapsed_ns = (std::chrono::steady_clock::now() - started).count();
   co_return result;

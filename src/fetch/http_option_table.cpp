@@ -203,6 +203,13 @@ void take_proxy(http_options& into, std::string_view text) {
   into.settings.proxy = text;
   into.settings.proxy_from_environment = false;
 }
+/// An offset of the user's own could join what does not belong together.
+void take_continue_at(http_options& into, std::string_view text) {
+  if (text != "-")
+    throw std::invalid_argument(fmt::format(
+        "'{}' is not supported; use '-', which goes on where FILE.part ends and checks that it fits", text));
+  into.settings.continue_parts = true;
+}
 void take_no_redirects(http_options& into, std::string_view) {
   into.settings.max_redirects = 0;
 }
@@ -305,12 +312,29 @@ constexpr std::array table{
     flag<&settings::keep_body>(output, {"--with-bodies", "Put the body into the record, as text or base64"}),
     flag<&settings::keep_timings>(output,
                                   {"--timings", "Put what each phase took, and bytes on the wire, into the record"}),
+    flag<&settings::skip_existing>(
+        output, {"--skip-existing", "Fetch no body whose file is there already; with -o FILE or -o DIR/"}),
+    flag<&settings::overwrite_bodies>(output,
+                                      {"--overwrite", "Replace files of -o DIR/ that are there", "--skip-existing"}),
+    flag<&settings::continue_parts>(
+        output,
+        {"--continue",
+         "With -o FILE: go on where FILE.part ends, by what FILE.part.json says of it; anew if the page has changed"}),
+    http_option{output,
+                "-C,--continue-at",
+                "-",
+                "The same, as curl calls it; other offsets than - are not taken",
+                false,
+                {},
+                take_continue_at},
 
     usual("-L,--location", "Follow redirects"),
     usual("-S,--show-error", "Say what went wrong"),
     usual("-N,--no-buffer", "Write to whoever reads along as it comes"),
     usual("-g,--globoff", "Take brackets and braces in URLs as they are"),
 
+    derived<&settings::body_path>(),
+    derived<&settings::held_body_bytes>(),
     derived<&settings::authorization>(),
     derived<&settings::http_versions>(),
     derived<&settings::use_cookies>(),

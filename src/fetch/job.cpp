@@ -7,6 +7,8 @@
 #include <fanout/process/remote.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <stop_token>
@@ -15,11 +17,17 @@ namespace fanout::fetch {
 namespace {
 
 /// The source of a job, held up while the queue to its writer is full.
+/// With `names_files` each request is told the name of its body's file.
 class held_source {
  public:
-  held_source(request_input& source, const writer& to) : source_(source), to_(to), gate_(source.handle()) {}
+  held_source(request_input& source, const writer& to, bool names_files)
+      : source_(source), to_(to), gate_(source.handle()), names_files_(names_files) {}
 
-  std::optional<request> next() { return source_.next(); }
+  std::optional<request> next() {
+    std::optional<request> given = source_.next();
+    if (given && names_files_) given->file = body_directory::name_of(index_++);
+    return given;
+  }
   bool ready() {
     if (!gate_.may_pull([this] { return to_.has_room(); })) return false;
     if (source_.ready()) return true;
@@ -34,6 +42,8 @@ class held_source {
   request_input& source_;
   const writer& to_;
   fanout::detail::source_gate gate_;
+  std::uint64_t index_ = 0;
+  const bool names_files_;
 };
 
 /// Counts each record, and hands it from sink to sink.
@@ -47,6 +57,7 @@ class all_sinks {
   void operator()(outcome<record> out, const request& asked) {
     const std::uint64_t index = out.index;
     record result = out.ok() ? std::move(out).value() : record_of(out.error());
+    if (!result.unwritten.empty()) throw output_error(result.unwritten);
     counts_.add(result);
     finished all{index, asked, result};
     for (sink* each : sinks_) {
@@ -62,11 +73,33 @@ class all_sinks {
   const sink* last_with_body_ = nullptr;
 };
 
-settings with_what_sinks_want(settings with, const std::vector<sink*>& sinks) {
+// Up to this size a body of many is no burden to memory, and its file is the writer's work: to make one takes longer
+// than most exchanges.
+constexpr std::uint64_t small_body = 64 * 1024;
+
+/// Where bodies go as they come; empty where they have to be in the records.
+std::string body_path_of(const settings& with, const options& how, const std::vector<sink*>& sinks) {
+  std::string path;
+  int wanting = with.keep_body;
   for (const sink* each : sinks) {
-    with.keep_body |= each->wants_bodies();
-    with.keep_headers |= each->wants_headers();
+    if (!each->wants_bodies()) continue;
+    ++wanting;
+    path = each->body_path();
   }
+  // Who lent the workers may have them on other machines, or their standard output elsewhere.
+  const bool elsewhere = how.backend || (path == "-" && how.workers.output != worker_output::inherit);
+  if (wanting != 1 || elsewhere) return {};
+  // A worker may be started in another directory.
+  if (!path.empty() && path != "-" && !how.workers.directory.empty()) path = std::filesystem::absolute(path).string();
+  return path;
+}
+
+settings with_what_sinks_want(settings with, const options& how, const std::vector<sink*>& sinks) {
+  for (const sink* each : sinks) with.keep_headers |= each->wants_headers();
+  with.body_path = body_path_of(with, how, sinks);
+  if (with.body_path.ends_with('/') && !how.shape.uses_workers()) with.held_body_bytes = small_body;
+  if (!with.body_path.empty()) return with;
+  for (const sink* each : sinks) with.keep_body |= each->wants_bodies();
   return with;
 }
 
@@ -81,7 +114,7 @@ std::shared_ptr<http::cookie_jar> jar_to_save(const settings& with, const option
 }  // namespace
 
 job_report job::run(request_input& source) const {
-  fetch::settings with = with_what_sinks_want(settings, sinks);
+  fetch::settings with = with_what_sinks_want(settings, how, sinks);
   with.use_cookies |= !save_cookies.empty();
   const auto jar = jar_to_save(with, how, save_cookies);
 
@@ -90,7 +123,7 @@ job_report job::run(request_input& source) const {
   const std::stop_callback forwarded(how.stop, [&] { stopping.request_stop(); });
   std::optional<held_source> held;
   writer to(queue, {.failed = [&] { stopping.request_stop(); }, .room_made = [&] { held->room_made(); }});
-  held.emplace(source, to);
+  held.emplace(source, to, with.body_path.ends_with('/'));
 
   options own = how;
   own.shape = fitted(how.shape);

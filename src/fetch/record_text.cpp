@@ -106,6 +106,11 @@ void append_json(std::string& text, std::uint64_t index, const request& asked, c
     text += ",\"file\":";
     append_json_string(text, file);
   }
+  if (result.skipped) text += ",\"skipped\":true";
+  if (!result.remark.empty()) {
+    text += ",\"remark\":";
+    append_json_string(text, result.remark);
+  }
   if (with.headers && !result.headers.empty()) {
     char separator = '[';
     text += ",\"headers\":";

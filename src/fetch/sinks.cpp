@@ -29,9 +29,20 @@ void readable_lines::take(finished& each, writer& to) {
   to.append(to_, [&](std::string& text) { append_readable(text, each.asked, each.result); });
 }
 
+body_output::body_output(std::string path) : path_(std::move(path)) {
+  detail::part_file::check(path_);
+}
+
 void body_output::take(finished& each, writer& to) {
   (is_whole(each.result) ? whole_ : broken_) = true;
-  to.write(to_, body_of(each));
+  each.file = path_ == "-" ? std::string() : each.result.file;
+  if (!each.result.body) return;
+  if (!to_) to_.emplace(output::create(path_));
+  to.write(*to_, body_of(each));
+}
+
+void body_output::close() {
+  if (to_) whole_ && !broken_ ? to_->close() : to_->abandon();
 }
 
 void head_output::take(finished& each, writer& to) {
@@ -41,7 +52,8 @@ void head_output::take(finished& each, writer& to) {
 }
 
 void body_files::take(finished& each, writer& to) {
-  if (each.result.status == 0) return;
+  each.file = each.result.file;
+  if (!each.result.body || each.result.status == 0) return;
   each.file = body_directory::name_of(each.index);
   const auto body = std::make_shared<const std::string>(body_of(each));  // std::function copies what it holds
   to.add(body->size(), [this, index = each.index, body] { files_.store(index, *body); });

@@ -33,6 +33,7 @@ boost::json::object of_worker(const worker_report& each) {
 
 void counts::add(const record& result) {
   bytes += result.bytes;
+  skipped += result.skipped;
   if (!result.error) {
     ++succeeded;
     return;
@@ -51,6 +52,7 @@ std::string summary_json(const report& cost, const counts& of) {
       {"succeeded", of.succeeded},
       {"failed", of.failed},
       {"failures", failures},
+      {"skipped", of.skipped},
       {"stopped", cost.stopped},
       {"bytes", of.bytes},
       {"wall_s", seconds(cost.wall)},

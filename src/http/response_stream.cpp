@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace fanout::http {
 
@@ -74,6 +75,14 @@ task<std::string> response_stream::read_some() {
   std::string rest = std::exchange(state_->body(), {});
   rest.erase(0, std::exchange(state_->taken, 0));
   co_return rest;
+}
+
+task<std::string_view> response_stream::next_piece() {
+  auto filling = state_->fill();
+  const bool any = co_await std::move(filling);
+  if (!any) co_return std::string_view{};
+  const std::string_view body = state_->body();
+  co_return body.substr(std::exchange(state_->taken, body.size()));
 }
 
 task<std::string> response_stream::read_all() {

@@ -40,7 +40,7 @@ TEST(body_directory, an_existing_file_or_link_is_left_alone) {
   directory.write("00000000", "mine");
   std::filesystem::create_symlink(directory / "elsewhere", directory / "00000001");
   body_directory bodies(directory.path());
-  EXPECT_THAT(directory_failure([&] { bodies.store(0, "x"); }), HasSubstr("fetch into an empty directory"));
+  EXPECT_THAT(directory_failure([&] { bodies.store(0, "x"); }), HasSubstr("--overwrite replaces files that are there"));
   EXPECT_THAT(directory_failure([&] { bodies.store(1, "x"); }), HasSubstr("00000001: File exists"));
   EXPECT_EQ(read_file(directory / "00000000"), "mine");
   EXPECT_FALSE(std::filesystem::exists(directory / "elsewhere"));

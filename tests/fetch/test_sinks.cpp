@@ -65,8 +65,9 @@ TEST_F(sinks_test, lines_for_people) {
 }
 
 TEST_F(sinks_test, a_page_and_its_header) {
-  body_output page(file());
+  body_output page(directory_ / "file");
   EXPECT_TRUE(page.wants_bodies());
+  EXPECT_EQ(page.body_path(), directory_ / "file");
   EXPECT_EQ(taken_by(page), "page");
   head_output head(file());
   EXPECT_TRUE(head.wants_headers());
@@ -74,8 +75,9 @@ TEST_F(sinks_test, a_page_and_its_header) {
   result_ = {};
   head_output none(file());
   EXPECT_EQ(taken_by(none), "");
-  body_output lost(file());
+  body_output lost(directory_ / "file");
   EXPECT_EQ(taken_by(lost), "");
+  EXPECT_THROW(body_output(directory_ / "none/file"), output_error);
 }
 
 TEST_F(sinks_test, a_directory_names_its_files_to_those_that_follow) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fanout/fetch/existing_file.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,19 +13,20 @@ namespace fanout::fetch {
 /// A directory for bodies, one file for each input, named by the input's index alone: a server cannot choose a name.
 class body_directory {
  public:
-  explicit body_directory(const std::string& path);  ///< made if it does not exist
-  body_directory(const body_directory&) = delete;
-  body_directory& operator=(const body_directory&) = delete;
-  ~body_directory();
+  /// The directory is made if it does not exist.
+  explicit body_directory(const std::string& path, existing_file existing = existing_file::refused);
 
   /// The name of the file for this index.
   static std::string name_of(std::uint64_t index);
-  /// Writes a new file and returns its name within the directory. An existing file is an error, not replaced.
+  /// Writes a file and returns its name within the directory. One that is there is an error unless it is to be
+  /// replaced.
   std::string store(std::uint64_t index, std::string_view body);
+
+  const std::string& path() const noexcept { return path_; }
 
  private:
   std::string path_;
-  int descriptor_ = -1;
+  existing_file existing_;
 };
 
 }  // namespace fanout::fetch

@@ -1,19 +1,15 @@
 #pragma once
 
+#include <fanout/fetch/detail/part_file.hpp>
+#include <fanout/fetch/output_error.hpp>
+
 #include <cstddef>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
 /// \file
 /// Files that results are written to.
 namespace fanout::fetch {
-
-/// Results could not be written. The message names the file and the reason.
-class output_error : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 /// Writes all bytes, and waits where the descriptor is not ready. Returns 0, or the errno that says why not.
 int write_all(int descriptor, std::string_view bytes);
@@ -32,7 +28,7 @@ class output {
  public:
   static output standard();
   static output create(const std::string& path);  ///< "-": standard output
-  output(output&& other) noexcept;
+  output(output&& other) noexcept = default;
   output& operator=(output&&) = delete;
   ~output();
 
@@ -42,21 +38,15 @@ class output {
   void abandon();
   bool is_terminal() const noexcept { return terminal_; }
   /// Whether closing it replaces a file that was there.
-  bool replaces() const noexcept { return replaces_; }
+  bool replaces() const noexcept { return to_.replaces(); }
   /// Whether somebody may be reading along.
   bool prompt() const noexcept { return hold_ == 0; }
 
  private:
-  output(int descriptor, std::string name, bool owned, std::string becomes = {});
-  void leave_part() noexcept;
+  explicit output(detail::part_file to);
   void flush();
-  [[noreturn]] void fail(int why) const;
 
-  int descriptor_ = -1;
-  std::string name_;     ///< in messages, and of the file that is open
-  std::string becomes_;  ///< the name it gets when it is whole; empty: it has it already
-  bool owned_ = false;
-  bool replaces_ = false;
+  detail::part_file to_;
   bool terminal_ = false;
   std::size_t hold_ = 0;  ///< bytes kept back at most
   std::string pending_;

@@ -42,6 +42,14 @@ struct settings {
   bool keep_body = false;                    ///< otherwise bytes are counted and dropped
   bool keep_headers = false;                 ///< of the response
   bool keep_timings = false;                 ///< and bytes on the wire
+  /// Where bodies go as they come, instead of `keep_body`; written by the process that fetches. A file, for one
+  /// request; a directory, with a '/' at its end, for a file of each request (`request::file`); "-" for standard
+  /// output. Empty: nowhere. A file appears when it is whole (FILE.part until then).
+  std::string body_path;
+  std::uint64_t held_body_bytes = 0;  ///< bodies up to this size for a directory are given in the record instead
+  bool overwrite_bodies = false;      ///< files of the directory that are there; otherwise they are an error
+  bool skip_existing = false;         ///< send nothing where the file is there
+  bool continue_parts = false;        ///< go on at what FILE.part has, if it is of the same page still
 
   bool operator==(const settings&) const = default;
 

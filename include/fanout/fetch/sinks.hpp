@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,7 +23,7 @@ struct finished {
   const request& asked;
   record& result;               ///< for the last sink that wants bodies, the body is there to be moved away
   bool last_with_body = false;  ///< that sink is this one
-  std::string file = {};        ///< where the body was stored, once a sink did so
+  std::string file = {};        ///< where the body is stored, once a sink did so
 };
 
 /// Takes the records of a job, in the order in which they complete.
@@ -38,6 +39,10 @@ class sink {
   /// Whether it needs what is otherwise counted and dropped.
   virtual bool wants_bodies() const { return false; }
   virtual bool wants_headers() const { return false; }
+  /// Where the bodies it wants can go as they come, without being held in memory: as `settings::body_path`. The job
+  /// sends them there if no other sink wants them and its workers run on this machine; then the record has `file`
+  /// instead of `body`. Empty: it needs them in records.
+  virtual std::string body_path() const { return {}; }
 
   /// Called on the lane that completed the request, whose event loop stands still meanwhile: so this turns the record
   /// into bytes, and what waits for a disk or a reader is handed to the writer. An exception stops the job.
@@ -80,17 +85,20 @@ class readable_lines final : public sink {
   bool any_ = false;
 };
 
-/// The body of each response, and nothing else: for a job of one request. A file stays what it was where a request
-/// brought no whole response.
+/// The body of the response, and nothing else: for a job of one request. It is written as it comes. A file stays what
+/// it was where the request brought no whole body, and what there is of it stays in FILE.part.
 class body_output final : public sink {
  public:
-  explicit body_output(output to) : to_(std::move(to)) {}
+  /// A file, or "-" for standard output. Throws `output_error` for a path that cannot be written to.
+  explicit body_output(std::string path);
   bool wants_bodies() const override { return true; }
+  std::string body_path() const override { return path_; }
   void take(finished& each, writer& to) override;
-  void close() override { whole_ && !broken_ ? to_.close() : to_.abandon(); }
+  void close() override;
 
  private:
-  output to_;
+  const std::string path_;
+  std::optional<output> to_;  ///< for a body that is in the record
   bool whole_ = false;
   bool broken_ = false;
 };
@@ -109,11 +117,14 @@ class head_output final : public sink {
   bool broken_ = false;
 };
 
-/// The body of each response as a file of a directory. Records of it that come after name that file.
+/// The body of each response as a file of a directory, written as it comes. Records of it that come after name that
+/// file.
 class body_files final : public sink {
  public:
-  explicit body_files(const std::string& path) : files_(path) {}
+  explicit body_files(const std::string& path, existing_file existing = existing_file::refused)
+      : files_(path, existing) {}
   bool wants_bodies() const override { return true; }
+  std::string body_path() const override { return files_.path() + "/"; }
   void take(finished& each, writer& to) override;
 
  private:

@@ -15,6 +15,7 @@ namespace fanout::fetch {
 struct counts {
   std::uint64_t succeeded = 0;
   std::uint64_t failed = 0;
+  std::uint64_t skipped = 0;  ///< as their files were there; among those that succeeded
   std::uint64_t bytes = 0;
   std::map<failure_kind, std::uint64_t> by_kind;
 

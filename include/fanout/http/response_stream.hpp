@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 /// \file
 /// A response whose body is read bit by bit.
@@ -43,6 +44,8 @@ class response_stream {
   task<std::size_t> read_some(std::span<char> into);
   /// The same, as much as there is; empty at the end.
   task<std::string> read_some();
+  /// The same without moving it: a view that holds until the stream is used again; empty at the end.
+  task<std::string_view> next_piece();
   /// All that is left.
   task<std::string> read_all();
 

@@ -20,6 +20,9 @@ using clock = std::chrono::steady_clock;
 constexpr std::size_t small_body = 16 * 1024;
 // Decoded bytes of a streamed body that may lie untaken; the buffer they are read into bounds the others.
 constexpr std::size_t most_untaken = 64 * 1024;
+// What is read at once: of a response, and of the body of a streamed one, where fewer and larger pieces are cheaper.
+constexpr std::size_t usual_read = 16 * 1024;
+constexpr std::size_t streamed_read = 128 * 1024;
 // How often one stream reads without waiting before others have their turn: a fast body must not keep the loop.
 constexpr int most_reads = 16;
 // The same for pieces of a body that a fast server takes.
@@ -151,7 +154,7 @@ void h1_stream::send_body() noexcept {
 
 step h1_stream::read_some() {
   for (int reads = 0; reads < most_reads; ++reads) {
-    const std::span<char> buffer = loop_.scratch(leftover_.size() + 16 * 1024);
+    const std::span<char> buffer = loop_.scratch(leftover_.size() + (header_told_ ? streamed_read : usual_read));
     std::copy(leftover_.begin(), leftover_.end(), buffer.begin());
     const auto room = buffer.subspan(leftover_.size());
     const io_result result = on_->read_some(room);

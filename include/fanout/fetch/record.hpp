@@ -1,0 +1,83 @@
+#pragma once
+
+#include <fanout/base/failure.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// \file
+/// What a bulk fetch takes in and gives out.
+namespace fanout::fetch {
+
+using header_list = std::vector<std::pair<std::string, std::string>>;
+
+/// One input. Everything but the URL is optional.
+struct request {
+  std::string url;
+  std::string id;  ///< the caller's own name for it, handed through to the record
+  std::string method = "GET";
+  header_list headers;
+  std::string body;
+  std::string file;     ///< its body's, in the directory of `settings::body_path`; a job sets it
+  std::string problem;  ///< why this input can be no request, found while it was read; the exchange fails with it
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(url, id, method, headers, body, file, problem);
+  }
+};
+
+/// What the exchange took, as `http::measurements` has it.
+struct timings {
+  std::int64_t queued_ns = 0;
+  std::int64_t name_lookup_ns = 0;
+  std::int64_t connect_ns = 0;
+  std::int64_t tls_ns = 0;
+  std::int64_t first_byte_ns = 0;
+  std::int64_t total_ns = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+  std::string remote_address = {};
+  bool connection_reused = false;
+  std::int32_t redirects = 0;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(queued_ns, name_lookup_ns, connect_ns, tls_ns, first_byte_ns, total_ns, bytes_sent, bytes_received,
+            remote_address, connection_reused, redirects);
+  }
+};
+
+/// What became of one request: a response, or an error, or (a status of 400 and above) both.
+struct record {
+  std::int32_t status = 0;  ///< 0 when no response came
+  std::uint64_t bytes = 0;  ///< of the body, kept or not
+  std::int64_t elapsed_ns = 0;
+  std::int32_t attempts = 0;             ///< requests sent, redirects included
+  std::uint8_t http_version = 0;         ///< that the response came in: 10, 11 or 20
+  std::string final_url = {};            ///< the page that answered; empty where it is the one that was asked
+  header_list headers = {};              ///< only with `settings::keep_headers`
+  std::optional<std::string> body = {};  ///< of a response, only with `settings::keep_body`
+  std::optional<timings> measured = {};  ///< of a response, only with `settings::keep_timings`
+  std::optional<failure_kind> error = {};
+  std::string message = {};  ///< of the error
+
+  /// \name Of a body that goes where `settings::body_path` says
+  /// @{
+  std::string file = {};       ///< where it is: of a body that was cut, the name ends in ".part"
+  std::string remark = {};     ///< what was done with a part that was there; for a person
+  std::string unwritten = {};  ///< why it could not be written; it is the error, too
+  bool skipped = false;        ///< nothing was sent, as the file was there (`settings::skip_existing`)
+  /// @}
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(status, bytes, elapsed_ns, attempts, http_version, final_url, headers, body, measured, error, message, file,
+            remark, unwritten, skipped);
+  }
+};
+
+}  // namespace fanout::fetch

@@ -1,0 +1,119 @@
+#include "fetch/body_file.hpp"
+
+#include <fanout/async/to_thread.hpp>
+#include <fanout/fetch/output.hpp>
+
+#include "fetch/kept_part.hpp"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+#include <utility>
+
+namespace fanout::fetch::detail {
+namespace {
+
+// A write to the page cache that took this long waited for a disk, or its thread for a core, and so may the next ones.
+// It is far above what the largest piece takes, and short beside the time a request takes.
+constexpr std::chrono::milliseconds long_write{10};
+constexpr int writes_after_a_long_one = 32;
+
+/// On a thread. A reader that has gone is an error of the write, not a signal that ends the process.
+int write_waiting(int descriptor, std::string_view bytes) {
+  sigset_t broken, before;
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken, &before);
+  const int failed = write_all(descriptor, bytes);
+  if (constexpr timespec at_once{}; failed == EPIPE && sigismember(&before, SIGPIPE) == 0)
+    sigtimedwait(&broken, nullptr, &at_once);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return failed;
+}
+
+std::uint64_t size_of(int descriptor) noexcept {
+  struct stat there{};
+  return fstat(descriptor, &there) == 0 ? static_cast<std::uint64_t>(there.st_size) : 0;
+}
+
+}  // namespace
+
+void body_file::begin(const http::response& head) {
+  if (hold_ != 0) return;
+  open();
+  if (!url_.empty() && !to_->in_place() && !how_.goes_on) kept_part::remember(to_->name(), url_, head);
+}
+
+void body_file::open() {
+  to_.emplace(part_file::open(path_, how_));
+  where_ = to_->name();
+  size_ = how_.goes_on && to_->is_file() ? size_of(to_->descriptor()) : 0;
+}
+
+task<void> body_file::write(std::string_view piece) {
+  if (!to_) {
+    if (held_.size() + piece.size() <= hold_) {
+      held_ += piece;
+      co_return;
+    }
+    open();
+    task<void> first = write_out(held_);
+    co_await std::move(first);
+    std::string().swap(held_);
+  }
+  task<void> writing = write_out(piece);
+  co_await std::move(writing);
+}
+
+task<void> body_file::write_out(std::string_view bytes) {
+  int failed = 0;
+  const auto before = std::chrono::steady_clock::now();
+  if (!to_->is_file() || on_thread_ > 0) {
+    task<int> writing = to_thread(write_waiting, to_->descriptor(), bytes);
+    failed = co_await std::move(writing);
+    --on_thread_;
+  } else {
+    failed = write_all(to_->descriptor(), bytes);
+  }
+  if (std::chrono::steady_clock::now() - before > long_write) on_thread_ = writes_after_a_long_one;
+  if (failed != 0) to_->fail(failed);
+  size_ += bytes.size();
+}
+
+void body_file::finish() {
+  if (!to_) return;
+  to_->finish();
+  if (!url_.empty() && !to_->in_place()) kept_part::forget(to_->name());
+  where_ = path_;
+}
+
+std::optional<std::string> body_file::take_held() {
+  if (to_) return std::nullopt;
+  return std::move(held_);
+}
+
+void body_file::finish_as_it_is() {
+  how_.goes_on = true;
+  open();
+  finish();
+}
+
+void body_file::cut() noexcept {
+  try {
+    if (!to_ && !held_.empty()) {
+      open();
+      write_all(to_->descriptor(), held_);
+    }
+  } catch (const std::exception&) {  // then there is nothing of it
+    where_.clear();
+  }
+  if (!to_) return;
+  if (to_->is_file()) size_ = size_of(to_->descriptor());
+  if (!to_->in_place() && size_ == 0) where_.clear();
+  to_->leave();
+}
+
+}  // namespace fanout::fetch::detail

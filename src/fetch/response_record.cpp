@@ -1,0 +1,45 @@
+#include "fetch/response_record.hpp"
+
+#include <fmt/format.h>
+
+namespace fanout::fetch::detail {
+namespace {
+
+timings timings_of(const http::measurements& measured) {
+  timings made;
+  made.queued_ns = measured.queued.count();
+  made.name_lookup_ns = measured.name_lookup.count();
+  made.connect_ns = measured.connect.count();
+  made.tls_ns = measured.tls.count();
+  made.first_byte_ns = measured.first_byte.count();
+  made.total_ns = measured.total.count();
+  made.bytes_sent = measured.bytes_sent;
+  made.bytes_received = measured.bytes_received;
+  made.remote_address = measured.remote_address;
+  made.connection_reused = measured.connection_reused;
+  made.redirects = measured.redirects;
+  return made;
+}
+
+}  // namespace
+
+void take_head(const settings& how, const http::response& response, record& result) {
+  result.status = response.status;
+  result.http_version = response.version == http::http_version::v2     ? 20
+                        : response.version == http::http_version::v1_1 ? 11
+                                                                       : 10;
+  result.attempts += response.measured.attempts;
+  if (response.measured.redirects > 0) result.final_url = response.url.str();
+  if (how.keep_headers)
+    for (const auto& [name, value] : response.headers) result.headers.emplace_back(name, value);
+  if (response.status < 400) return;
+  result.error = failure_kind::status;
+  result.message = response.reason.empty() ? fmt::format("the server answered {}", response.status)
+                                           : fmt::format("{} {}", response.status, response.reason);
+}
+
+void take_measurements(const settings& how, const http::measurements& measured, record& result) {
+  if (how.keep_timings) result.measured = timings_of(measured);
+}
+
+}  // namespace fanout::fetch::detail

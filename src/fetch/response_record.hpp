@@ -1,0 +1,16 @@
+#pragma once
+
+#include <fanout/fetch/record.hpp>
+#include <fanout/fetch/settings.hpp>
+#include <fanout/http/response.hpp>
+
+/// \file
+/// Responses as records.
+namespace fanout::fetch::detail {
+
+/// All that a record tells of a response but its body. A status of 400 and above is an error.
+void take_head(const settings& how, const http::response& response, record& result);
+/// What is known at the end of the body alone.
+void take_measurements(const settings& how, const http::measurements& measured, record& result);
+
+}  // namespace fanout::fetch::detail

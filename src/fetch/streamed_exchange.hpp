@@ -1,0 +1,22 @@
+#pragma once
+
+#include <fanout/base/task.hpp>
+#include <fanout/fetch/body_sink.hpp>
+#include <fanout/fetch/record.hpp>
+#include <fanout/fetch/settings.hpp>
+#include <fanout/http/client.hpp>
+
+/// \file
+/// Exchanges whose bodies go somewhere as they come.
+namespace fanout::fetch::detail {
+
+/// Sends the request and hands the body to `into`. The record is complete, but for the time it took, when the task
+/// ends, and as far as it goes when it throws what the client or the sink did. All arguments must outlive the task.
+task<void> stream_exchange(const http::client& with, const settings& how, http::request message, body_sink& into,
+                           record& result);
+
+/// The same with a body that goes where `settings::body_path` says.
+task<void> save_exchange(const http::client& with, const settings& how, const request& what, http::request message,
+                         record& result);
+
+}  // namespace fanout::fetch::detail
