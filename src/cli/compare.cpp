@@ -206,10 +206,10 @@ void add_compare(CLI::App& app, std::function<int()>& chosen) {
   add_compare_output(*command, with->output);
   command->footer(
       "Examples:\n"
-      "  fanout compare                                   waiting (io) and computing (cpu)\n"
-      "  fanout compare urls -i urls.txt                  your own URLs\n"
-      "  fanout compare ./resize {} -i pictures.txt       your own program, once for each line\n"
-      "  fanout compare cpu --python --html report.html   with CPython, as a report page\n\n"
+      "  fanout compare                                  waiting (io), computing (cpu)\n"
+      "  fanout compare urls -i urls.txt                 your own URLs\n"
+      "  fanout compare -i images.txt -- ./resize -q {}  your own program\n"
+      "  fanout compare cpu --python --html report.html  with CPython, as a page\n\n"
       "Exit status: 0; 1 if a task failed; 2 for wrong options; 3 if the output cannot be written; 130 if "
       "interrupted.");
   command->callback([with, command, &chosen] {

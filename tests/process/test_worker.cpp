@@ -13,14 +13,14 @@ namespace workers_of_somebody {
 using fanout::detail::parent_in;
 using fanout::detail::started_as_worker;
 
-TEST(worker, the_argument_names_its_parent_and_nothing_else_is_one) {
+TEST(worker_argument, the_argument_names_its_parent_and_nothing_else_is_one) {
   EXPECT_EQ(parent_in("--fanout-worker=1234"), 1234);
   for (const char* each : {"", "--fanout-worker", "--fanout-worker=", "--fanout-worker= 1", "--fanout-worker=1 ",
                            "--fanout-worker=1x", "--fanout-worker=99999999999999999999", "x--fanout-worker=1"})
     EXPECT_EQ(parent_in(each), std::nullopt) << each;
 }
 
-TEST(worker, one_is_started_with_that_argument_alone) {
+TEST(worker_argument, one_is_started_with_that_argument_alone) {
   std::string name = "program";
   std::string mark = "--fanout-worker=77";
   std::string other = "other";
