@@ -60,7 +60,7 @@ std::string for_arguments(const std::string& text) {
 }  // namespace
 
 std::string bash_completion(const command_text& tool) {
-  std::string commands, options, files, words, cases;
+  std::string commands, cases;
   for (const command_text& command : tool.commands) {
     const std::string name = last_word(command.name);
     commands += " " + name;

@@ -61,7 +61,10 @@ std::optional<content_range> parse_content_range(std::string_view text) {
   const auto range = text.substr(0, slash);
   const auto whole = text.substr(slash + 1);
   content_range made;
-  if (whole != "*" && !(made.whole = parse_number(whole))) return std::nullopt;
+  if (whole != "*") {
+    made.whole = parse_number(whole);
+    if (!made.whole) return std::nullopt;
+  }
   if (range == "*") return made;
   const auto dash = range.find('-');
   if (dash == range.npos) return std::nullopt;

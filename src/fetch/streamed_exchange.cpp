@@ -193,7 +193,8 @@ task<void> saved_body::save(http::response_stream& page) {
     co_return;
   }
   take_measurements(how_, page.head().measured, result_);
-  if ((result_.body = file_.take_held())) co_return;
+  result_.body = file_.take_held();
+  if (result_.body) co_return;
   result_.file = name_of(file_.where());
 }
 

@@ -20,7 +20,7 @@ namespace fanout::detail {
 namespace {
 
 constexpr std::chrono::milliseconds rest{20};
-constexpr std::chrono::milliseconds between_looks{4};
+constexpr std::chrono::milliseconds between_samples{4};
 
 bool may_run_on(std::uint32_t core) {
   cpu_set_t all;
@@ -101,7 +101,7 @@ ready_meter::ready_meter() {
     std::mutex mutex;
     std::condition_variable_any ended;
     std::unique_lock lock(mutex);
-    while (!ended.wait_for(lock, stop, between_looks, [&] { return stop.stop_requested(); })) look();
+    while (!ended.wait_for(lock, stop, between_samples, [&] { return stop.stop_requested(); })) look();
   });
 }
 

@@ -17,6 +17,7 @@ constexpr std::size_t one_to_spare = 5;
 /// Ascending. A row made by hand may have the median alone.
 std::vector<double> sorted_walls(const comparison_row& row) {
   std::vector<double> walls;
+  walls.reserve(row.walls.size() + 1);
   for (const auto wall : row.walls) walls.push_back(seconds(wall));
   if (walls.empty()) walls.push_back(seconds(row.cost.wall));
   std::ranges::sort(walls);

@@ -196,6 +196,7 @@ std::string say_doubt(const comparison& of) {
     if (row.ok()) rows.push_back(&row);
   std::ranges::sort(rows, {}, [](const comparison_row* row) { return row->cost.wall; });
   std::vector<std::string> seen;
+  seen.reserve(rows.size());
   for (const comparison_row* row : rows)
     seen.push_back(fmt::format("{} {:.3f} s", to_string(row->shape), seconds(row->cost.wall)));
   return fmt::format(

@@ -91,7 +91,7 @@ class duplicate_finder::implementation {
   static constexpr std::size_t keys_in_buffer = bucket_buffer / sizeof(hashed_key);
 
   static std::string_view bytes_of(const std::vector<hashed_key>& keys) {
-    return {static_cast<const char*>(static_cast<const void*>(keys.data())), keys.size() * sizeof(hashed_key)};
+    return {reinterpret_cast<const char*>(keys.data()), keys.size() * sizeof(hashed_key)};
   }
 
   void write(std::size_t bucket) {

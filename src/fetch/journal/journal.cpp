@@ -61,7 +61,7 @@ class file {
   std::string path_;
 };
 
-const std::string& made_with_header(const std::string& path, const job_identity& identity) {
+std::string made_with_header(const std::string& path, const job_identity& identity) {
   const std::string part = path + ".part";
   {
     file made(part, O_WRONLY | O_CREAT | O_TRUNC);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace fanout::fetch {
 namespace {
@@ -93,7 +94,7 @@ std::optional<std::chrono::milliseconds> delay_of(std::string_view value) {
   const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), seconds);
   if (failed != std::errc{} || end != value.data() + value.size()) return std::nullopt;
   if (!(seconds >= 0 && seconds <= 86'400)) return std::nullopt;
-  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1'000 + 0.5));
+  return std::chrono::milliseconds(std::llround(seconds * 1'000));
 }
 
 /// Lines as "name: value", without comments.

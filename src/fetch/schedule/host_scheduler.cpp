@@ -326,7 +326,7 @@ class host_scheduler::implementation {
   }
 
   queued_node& node_at(std::uint32_t handle) {  // aligned to 8 bytes by the arena
-    return *static_cast<queued_node*>(static_cast<void*>(nodes_.at(handle)));
+    return *reinterpret_cast<queued_node*>(nodes_.at(handle));
   }
   std::uint32_t make_node(std::string_view payload, std::uint64_t index) {
     const auto handle = nodes_.allocate(sizeof(queued_node) + payload.size());

@@ -42,7 +42,7 @@ class h2_stream final : private h2_events {
       : body_(body), limits_(limits), measured_(measured), parked_(loop.sockets()) {}
   h2_stream(const h2_stream&) = delete;
   h2_stream& operator=(const h2_stream&) = delete;
-  ~h2_stream() { leave(); }
+  ~h2_stream() override { leave(); }
 
   void prepare(const request& what, const stream_settings& how);
   /// Begins on this session, which has an `h2_session`.
