@@ -55,7 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const http::url first = what.url;
   bool left_home = false;
   try {
-    http::redirect_chain hops(options, what);
+    http::redirect_chain hops(options, nullptr, what);
     hops.prepare();
     for (int hop = 0; !rest.empty() && hop < 20; ++hop) {
       http::response answer;

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 
 #include <functional>
+#include <string>
+#include <vector>
 
 /// \file
 /// The commands of the tool. Each has a file of its own and registers itself: parsing its subcommand sets `chosen` to
@@ -19,6 +21,10 @@ enum exit_status : int {
 
 /// `fanout fetch`: the main job.
 void add_fetch(CLI::App& app, std::function<int()>& chosen);
+/// `fanout curl`: the same by curl's command line, which is read as curl reads it. Returns the exit status.
+int run_curl(const std::vector<std::string>& arguments);
+/// Names it among the commands.
+void list_curl(CLI::App& app);
 /// `fanout serve`: the embedded origin.
 void add_serve(CLI::App& app, std::function<int()>& chosen);
 

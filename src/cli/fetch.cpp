@@ -1,8 +1,10 @@
 // fanout fetch: the main job. What it runs is fetch/job.
 
 #include <fanout/fetch/cookies.hpp>
+#include <fanout/fetch/curl_status.hpp>
 #include <fanout/fetch/descriptor_limit.hpp>
 #include <fanout/fetch/existing_file.hpp>
+#include <fanout/fetch/har.hpp>
 #include <fanout/fetch/http_options.hpp>
 #include <fanout/fetch/job.hpp>
 #include <fanout/fetch/output.hpp>
@@ -10,13 +12,16 @@
 #include <fanout/fetch/request_source.hpp>
 #include <fanout/fetch/sinks.hpp>
 #include <fanout/fetch/summary.hpp>
+#include <fanout/fetch/text_sinks.hpp>
 #include <fanout/http/cookie.hpp>
 
 #include "cli/command.hpp"
 #include "cli/ctrl_c.hpp"
 #include "cli/fetch_options.hpp"
+#include "cli/fetch_run.hpp"
 #include "cli/fetch_text.hpp"
 #include "cli/messages.hpp"
+#include "cli/page_file.hpp"
 
 #include <fmt/format.h>
 
@@ -71,27 +76,31 @@ bool names_directory(const std::string& path) {
 /// wrong is a message.
 class fetch_sinks {
  public:
-  fetch_sinks(const fetch_options& given, bool one_page) {
-    const bool to_directory = !given.destination.empty() && names_directory(given.destination);
-    const bool to_file = !given.destination.empty() && !to_directory;
+  fetch_sinks(const fetch_options& given, bool pages, page_file& file) : given_(given), file_(file) {
+    const std::string& path = pages ? file.path() : given.destination;
+    const bool to_directory = !path.empty() && names_directory(path);
+    const bool to_file = !path.empty() && !to_directory;
     using enum fetch::existing_file;
-    if (to_directory)
-      add<fetch::body_files>(given.destination, given.http.settings.overwrite_bodies ? replaced : refused);
-    if (one_page && !given.http.head && !to_directory) {
-      add<fetch::body_output>(to_file ? given.destination : "-");
-      add<fetch::record_callback>(tell_error);
-      return;
-    }
-    fetch::output out = to_file ? fetch::output::create(given.destination) : fetch::output::standard();
-    if (!one_page && out.is_terminal() && !given.http.settings.keep_body)
-      add<fetch::readable_lines>(std::move(out));
-    else if (!one_page)
-      add<fetch::json_lines>(std::move(out),
-                             fetch::json_fields{given.http.settings.keep_headers, given.http.settings.keep_body});
+    // First, so that they stand before the page where both go to standard output.
+    if (!given.header_file.empty()) add<fetch::header_output>(fetch::output::create(given.header_file));
+    if (to_directory) add<fetch::body_files>(path, given.http.settings.overwrite_bodies ? replaced : refused);
+    if (!pages)
+      add_records(to_file ? fetch::output::create(path) : fetch::output::standard());
+    else if (given.http.head && !to_directory && !given.as_curl)
+      add<fetch::head_output>(to_file ? fetch::output::create(path) : fetch::output::standard());
     else if (!to_directory)
-      add<fetch::head_output>(std::move(out));
-    if (one_page) add<fetch::record_callback>(tell_error);
+      add<fetch::body_output>(to_file ? path : "-",
+                              fetch::body_output_options{.with_heads = given.include || given.http.head,
+                                                         .held = given.urls.size() > 1 || given.header_file == "-"});
+    if (pages || given.verbose)
+      add<fetch::record_callback>([this, pages](fetch::finished& each, fetch::writer&) { look_at(each, pages); },
+                                  fetch::json_fields{.headers = file.named_by_server(), .body = false});
+    if (!given.archive.empty()) add<fetch::har_output>(fetch::output::create(given.archive));
+    if (!given.write_out.empty()) add_write_out();
   }
+
+  /// Curl's exit status of the last page.
+  int curl_status() const noexcept { return curl_status_; }
 
   std::vector<fetch::sink*> all() const {
     std::vector<fetch::sink*> made;
@@ -105,14 +114,37 @@ class fetch_sinks {
   void add(Arguments&&... arguments) {
     sinks_.push_back(std::make_unique<Sink>(std::forward<Arguments>(arguments)...));
   }
-  static void tell_error(fetch::finished& each, fetch::writer&) {
-    if (!each.result.remark.empty()) tell(fmt::format("fanout fetch: {}\n", each.result.remark));
-    if (!each.result.error) return;
-    std::string line = "fanout fetch: ";
+  void add_records(fetch::output out) {
+    const fetch::settings& how = given_.http.settings;
+    if (out.is_terminal() && !how.keep_body)
+      add<fetch::readable_lines>(std::move(out));
+    else
+      add<fetch::json_lines>(std::move(out), fetch::json_fields{how.keep_headers, how.keep_body});
+  }
+  void add_write_out() {
+    try {
+      add<fetch::format_output>(given_.write_out, given_.fail || !given_.as_curl);
+    } catch (const std::invalid_argument& refused) {
+      throw usage_error(fmt::format("-w: {}", refused.what()));
+    }
+  }
+
+  void look_at(const fetch::finished& each, bool pages) {
+    if (given_.verbose) tell(each.result.trace);
+    if (!pages) return;
+    if (!each.result.remark.empty())
+      tell(fmt::format("{}: {}\n", given_.as_curl ? "fanout curl" : "fanout fetch", each.result.remark));
+    file_.look_at(each.result);
+    curl_status_ = fetch::curl_exit_status(each.result, given_.fail);
+    if (!each.result.error || (given_.as_curl && (given_.silent || curl_status_ == 0))) return;
+    std::string line = given_.as_curl ? fmt::format("fanout curl: ({}) ", curl_status_) : "fanout fetch: ";
     fetch::append_readable(line, each.asked, each.result);
     tell(line);
   }
 
+  const fetch_options& given_;
+  page_file& file_;
+  int curl_status_ = 0;
   std::vector<std::unique_ptr<fetch::sink>> sinks_;
 };
 
@@ -120,7 +152,8 @@ class fetch_sinks {
 void check_body_options(const fetch_options& given, bool one_page) {
   const fetch::settings& how = given.http.settings;
   const bool to_directory = !given.destination.empty() && names_directory(given.destination);
-  const bool to_file = one_page && !to_directory && !given.destination.empty() && given.destination != "-";
+  const bool named_file = !given.destination.empty() && given.destination != "-";
+  const bool to_file = one_page && !to_directory && (named_file || (given.remote_name && !given.remote_header_name));
   if (how.continue_parts && (!to_file || given.http.head))
     throw usage_error("--continue: goes on with the body of one URL in a file; give one URL and -o FILE");
   if (how.overwrite_bodies && !to_directory)
@@ -142,7 +175,28 @@ void read_cookies(const fetch::settings& how) {
   }
 }
 
-int run_fetch(const fetch_options& given) {
+/// What the records have to have for the options of what is written.
+void keep_what_is_written(const fetch_options& given, fetch::settings& in) {
+  in.drop_failed_bodies = given.fail;
+  in.keep_trace = given.verbose;
+  in.keep_heads = given.include || given.http.head || !given.header_file.empty() || !given.archive.empty() ||
+                  !given.write_out.empty();
+  in.keep_timings |= !given.write_out.empty() || !given.archive.empty();
+}
+
+void check_page_options(const fetch_options& given, bool pages) {
+  if (pages) return;
+  for (const auto& [set, name] : {std::pair(given.remote_name, "-O"), std::pair(given.include, "--include"),
+                                  std::pair(!given.output_directory.empty(), "--output-dir")})
+    if (set) throw usage_error(fmt::format("{} is for one URL; several go to a directory by -o DIR/", name));
+}
+
+int exit_status(const fetch_options& given, const fetch::job_report& done, const fetch_sinks& sinks) {
+  if (given.as_curl) return sinks.curl_status();
+  return done.counts.failed == 0 ? ok : some_failed;
+}
+
+int run_job(const fetch_options& given) {
   turn_write_signals_into_errors();
   fetch::job job;
   job.how.shape = shape_of(given);
@@ -155,13 +209,17 @@ int run_fetch(const fetch_options& given) {
   }
   if (list == "-" && fetch::reads_standard_input(given.http))
     throw usage_error("@-: standard input is the list of URLs already; give the URLs as arguments, or the list by -i");
-  const bool one_page = given.urls.size() == 1 && list.empty() && !given.http.settings.keep_body &&
-                        !given.http.settings.keep_headers && !given.http.settings.keep_timings;
+  const bool one_page = given.as_curl || (given.urls.size() == 1 && list.empty() && !given.http.settings.keep_body &&
+                                          !given.http.settings.keep_headers && !given.http.settings.keep_timings);
+  check_page_options(given, one_page);
   check_body_options(given, one_page);
   const fetch::common_request common = fetch::request_of(given.http);
   fetch::request_source source(given.urls, list);
   source.set_defaults(common.method, common.headers, common.body, common.content_type);
-  const fetch_sinks sinks(given, one_page);
+  source.set_url_end(common.query, common.upload_name);
+  source.set_passthrough(given.http.passthrough);
+  page_file file(one_page ? given : fetch_options{});
+  const fetch_sinks sinks(given, one_page, file);
   job.sinks = sinks.all();
   if (!given.http.cookie_jar.empty() && job.how.shape.uses_workers())
     throw usage_error(
@@ -169,6 +227,7 @@ int run_fetch(const fetch_options& given) {
                     "use sync, threads:N, async:N, hybrid:N or auto",
                     given.shape));
   job.settings = fetch::settings_of(given.http, common);
+  keep_what_is_written(given, job.settings);
   read_cookies(job.settings);
   job.save_cookies = given.http.cookie_jar == "-" ? "/dev/stdout" : given.http.cookie_jar;
   if (!job.save_cookies.empty()) fetch::check_cookie_file(job.save_cookies);
@@ -178,7 +237,8 @@ int run_fetch(const fetch_options& given) {
   job.how.interrupt = &catch_ctrl_c(first_ctrl_c::drains);
   const bool live = !given.quiet && !one_page && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) != 1;
   if (live) job.on_progress = show_progress;
-  const auto [cost, counts] = job.run(source);
+  const fetch::job_report done = job.run(source);
+  const auto& [cost, counts] = done;
   if (live) clear_progress();
 
   if (summary) {
@@ -186,29 +246,33 @@ int run_fetch(const fetch_options& given) {
     summary->close();
   }
   if (!given.quiet && !one_page) tell(summary_text(cost, counts));
-  if (const std::string part = given.destination + ".part"; cost.stopped && access(part.c_str(), F_OK) == 0)
-    tell(fmt::format("fanout fetch: {} stays as it was; the {} so far {} in {}\n", given.destination,
+  const std::string& destination = one_page ? file.path() : given.destination;
+  if (const std::string part = destination + ".part"; cost.stopped && access(part.c_str(), F_OK) == 0)
+    tell(fmt::format("fanout fetch: {} stays as it was; the {} so far {} in {}\n", destination,
                      one_page ? "body" : "records", one_page ? "is" : "are", part));
   if (job.how.interrupt->level() > 0) return interrupted;
-  return counts.failed == 0 ? ok : some_failed;
-}
-
-int guarded(const fetch_options& given) {
-  try {
-    return run_fetch(given);
-  } catch (const fetch::cookie_file_error& why) {
-    tell(fmt::format("fanout fetch: --cookie-jar: {}\n", why.what()));
-    return output_failed;
-  } catch (const fetch::output_error& why) {
-    tell(fmt::format("fanout fetch: {}\n", why.what()));
-    return output_failed;
-  } catch (const std::exception& why) {
-    tell(fmt::format("fanout fetch: {}\n", why.what()));
-    return usage;
-  }
+  if (const std::string path = file.rename(); !path.empty() && !given.quiet)
+    tell(fmt::format("fanout fetch: saved as {}\n", path));
+  return exit_status(given, done, sinks);
 }
 
 }  // namespace
+
+int run_fetch(const fetch_options& given) {
+  const std::string_view who = given.as_curl ? "fanout curl" : "fanout fetch";
+  try {
+    return run_job(given);
+  } catch (const fetch::cookie_file_error& why) {
+    tell(fmt::format("{}: --cookie-jar: {}\n", who, why.what()));
+    return given.as_curl ? 23 : output_failed;
+  } catch (const fetch::output_error& why) {
+    tell(fmt::format("{}: {}\n", who, why.what()));
+    return given.as_curl ? 23 : output_failed;
+  } catch (const std::exception& why) {
+    tell(fmt::format("{}: {}\n", who, why.what()));
+    return usage;
+  }
+}
 
 void add_fetch(CLI::App& app, std::function<int()>& chosen) {
   auto given = std::make_shared<fetch_options>();
@@ -218,7 +282,7 @@ void add_fetch(CLI::App& app, std::function<int()>& chosen) {
       "Exit status: 0 all succeeded, 1 some failed, 2 usage or input error, 3 output could not be written,\n"
       "130 interrupted (the first Ctrl-C lets what is under way finish, for at most 5 s; the second stops it).");
   add_fetch_options(*command, *given);
-  command->callback([given, &chosen] { chosen = [given] { return guarded(*given); }; });
+  command->callback([given, &chosen] { chosen = [given] { return run_fetch(*given); }; });
 }
 
 }  // namespace fanout::cli

@@ -2,15 +2,46 @@
 
 #include <fanout/core/shape.hpp>
 
+#include "cli/config_file.hpp"
 #include "cli/units.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace fanout::cli {
 namespace {
 
+void add_urls(CLI::App& command, fetch_options& into) {
+  const auto take = [&into](const std::vector<std::string>& urls) {
+    into.urls.insert(into.urls.end(), urls.begin(), urls.end());
+    return true;
+  };
+  command.add_option("URL", take, "What to fetch")->expected(-1)->take_all();
+  command.add_option("--url", take, "What to fetch, as an option; may be repeated")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->trigger_on_parse()
+      ->type_name("URL");
+}
+
+/// Options of a file count as if they stood here on the command line.
+void add_config(CLI::App& command, fetch_options& into) {
+  const auto take = [&into](const std::vector<std::string>& files) {
+    read_config(files.front(), into);
+    return true;
+  };
+  command
+      .add_option("-K,--config", take,
+                  "File of options, one a line: 'name = value', or as on the command line; # begins a comment; - is "
+                  "standard input; may be repeated")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->trigger_on_parse()
+      ->type_name("FILE");
+}
+
 void add_lists(CLI::App& command, fetch_options& into) {
-  command.add_option("URL", into.urls, "What to fetch");
+  add_urls(command, into);
   command.add_option(
       "-i,--input", into.list,
       "List of URLs, one a line, or JSON Lines {\"url\",\"id\"?,\"method\"?,\"headers\"?,\"body\"?}; plain, "
@@ -24,7 +55,8 @@ void add_lists(CLI::App& command, fetch_options& into) {
                   "sync, threads:N, async:N, processes:N, hybrid:N, auto, or PxTxC (processes x threads x tasks in "
                   "flight on each thread)")
       ->capture_default_str();
-  add_count(command, "-j,--jobs", into.in_flight, {1, shape_limits::in_flight}, "Tasks in flight altogether");
+  add_count(command, "-j,--jobs,--parallel-max", into.in_flight, {1, shape_limits::in_flight},
+            "Tasks in flight altogether");
 }
 
 /// A row of the table of options, as an option of the command.
@@ -45,23 +77,63 @@ void add_http_option(CLI::App& command, const fetch::http_option& row, fetch::ht
       for (const std::string& text : texts) take(text);
     };
     added = command.add_option_function<std::vector<std::string>>(names, take_each, std::string(row.help));
-    added->expected(1)->allow_extra_args(false)->take_all();
+    // One after the other as they stand: what -d and --data-raw give is joined in that order.
+    added->expected(1)->allow_extra_args(false)->trigger_on_parse();
   } else {
     added = command.add_option_function<std::string>(names, take, std::string(row.help));
+    added->take_last();  // as curl: what stands in a file of options or a script can be replaced
   }
   if (row.usual) added->group("");  // not in the help
   if (!row.value_name.empty()) added->type_name(std::string(row.value_name));
   if (!row.excludes.empty()) added->excludes(command.get_option(std::string(row.excludes)));
 }
 
+void add_output_option(CLI::App& command, const output_option& row, fetch_options& into) {
+  const std::string names(row.names);
+  const auto take = [&row, &into, long_name = names.substr(names.find("--"))](const std::string& text) {
+    try {
+      row.take(into, text);
+    } catch (const std::invalid_argument& refused) {
+      throw CLI::ValidationError(long_name, refused.what());
+    }
+  };
+  if (row.value_name.empty())
+    command.add_flag_function(names, [take](std::int64_t) { take({}); }, std::string(row.help));
+  else
+    command.add_option_function<std::string>(names, take, std::string(row.help))
+        ->take_last()
+        ->type_name(std::string(row.value_name));
+}
+
 void add_output(CLI::App& command, fetch_options& into) {
+  for (const output_option& row : output_option_table()) add_output_option(command, row, into);
   command.add_option("--summary", into.summary_file, "Write a summary of the run to this file, as JSON");
   command.add_flag("-q,--quiet", into.quiet, "No progress and no summary on standard error");
 }
 
 }  // namespace
 
+void read_config(const std::string& path, fetch_options& into) {
+  if (into.config_depth >= 8)
+    throw CLI::ValidationError("--config", path + " is the ninth file that one of them names in another");
+  CLI::App nested;
+  nested.set_help_flag();
+  add_fetch_options(nested, into);
+  ++into.config_depth;
+  try {
+    auto arguments = config_arguments(path);
+    std::reverse(arguments.begin(), arguments.end());
+    nested.parse(arguments);
+  } catch (const std::invalid_argument& refused) {
+    throw CLI::ValidationError("--config", refused.what());
+  } catch (const CLI::ParseError& refused) {
+    throw CLI::ValidationError("--config", path + ": " + refused.what());
+  }
+  --into.config_depth;
+}
+
 void add_fetch_options(CLI::App& command, fetch_options& into) {
+  add_config(command, into);
   add_lists(command, into);
   for (const fetch::http_option& row : fetch::http_option_table())
     if (!row.names.empty()) add_http_option(command, row, into.http);

@@ -5,8 +5,10 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdint>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// \file
@@ -23,13 +25,45 @@ struct fetch_options {
   std::uint64_t in_flight = 0;
   fetch::http_options http;
   bool quiet = false;
+
+  bool fail = false;                ///< a page of status 400 and above is not written
+  bool include = false;             ///< its header is written before each page
+  bool verbose = false;             ///< the exchange is shown
+  bool remote_name = false;         ///< the file has the name of the URL
+  bool remote_header_name = false;  ///< the file has the name that the server gives
+  bool create_directories = false;  ///< for the file
+  std::string output_directory;     ///< of the file
+  std::string header_file;          ///< where all headers go
+  std::string archive;              ///< where all exchanges go, as HAR
+  std::string write_out;            ///< what is printed of each page
+
+  bool as_curl = false;  ///< pages one after the other, no records; messages and exit status are curl's
+  bool silent = false;   ///< as curl: failures are not told
+  int config_depth = 0;  ///< files of options that are being read
 };
+
+/// \name Options of what is written, with curl's names
+/// The command line of `fanout fetch` and that of `fanout curl` are made from these rows and those of
+/// `fetch::http_option_table`.
+/// @{
+struct output_option {
+  std::string_view names;       ///< "-f,--fail"
+  std::string_view value_name;  ///< empty: it takes no value
+  std::string_view help;
+  /// Throws `std::invalid_argument` that quotes the text.
+  void (*take)(fetch_options& into, std::string_view text);
+};
+std::span<const output_option> output_option_table();
+/// @}
 
 /// Something is wrong with the command line as a whole: exit status 2.
 class usage_error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+
+/// Reads a file of options (`--config`) into the others. Throws `CLI::ValidationError` that names the file.
+void read_config(const std::string& path, fetch_options& into);
 
 /// Adds the options to the command. `into` must outlive it.
 void add_fetch_options(CLI::App& command, fetch_options& into);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <exception>
+#include <string_view>
 
 namespace {
 
@@ -38,12 +39,14 @@ int main(int argc, char** argv) {
   occupy_standard_descriptors();
   init(argc, argv);
   raise_descriptor_limit();
+  if (argc > 1 && std::string_view(argv[1]) == "curl") return cli::run_curl({argv + 2, argv + argc});
   CLI::App app("Runs the same work under every execution model", "fanout");
   cli::use_help_text(app);
   app.set_version_flag("-V,--version", "fanout " FANOUT_VERSION, "Print the version and exit");
   app.set_help_flag("-h,--help", "Print this help and exit");
   std::function<int()> chosen;
   cli::add_fetch(app, chosen);
+  cli::list_curl(app);
   cli::add_compare(app, chosen);
   cli::add_serve(app, chosen);
   cli::add_help(app, chosen);

@@ -7,13 +7,19 @@
 namespace fanout::cli {
 namespace {
 
+/// "--jobs" of "-j,--jobs,--parallel-max".
+std::string long_name(const std::string& names) {
+  const auto begin = names.find("--");
+  return begin == names.npos ? names : names.substr(begin, names.find(',', begin) - begin);
+}
+
 /// Runs `parse`, and names the option when it refuses.
 template <class Parse>
 CLI::Option* add_parsed(CLI::App& app, const std::string& names, const std::string& help, const std::string& type,
                         Parse parse) {
   auto* const option = app.add_option_function<std::string>(
       names,
-      [parse, name = names.substr(names.rfind(',') + 1)](const std::string& text) {
+      [parse, name = long_name(names)](const std::string& text) {
         try {
           parse(text);
         } catch (const std::invalid_argument& refused) {

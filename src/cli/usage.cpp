@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <numeric>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace fanout::cli {
@@ -30,15 +34,50 @@ std::string commands_of(const CLI::App& app) {
 std::string options_of(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* each : app.get_options())
-    if (each->nonpositional()) names.push_back(each->get_name());
+    if (each->nonpositional() && !each->get_name().empty()) names.push_back(each->get_name());
   return fmt::format("{}", fmt::join(names, ", "));
+}
+
+/// How many letters are to be changed, added or left out to make one of the other.
+std::size_t distance(std::string_view one, std::string_view other) {
+  std::vector<std::size_t> row(other.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= one.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= other.size(); ++j) {
+      const std::size_t changed = diagonal + (one[i - 1] != other[j - 1]);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, changed}));
+    }
+  }
+  return row.back();
+}
+
+/// The long option that was most likely meant; empty where none is near.
+std::string nearest_option(const CLI::App& app, std::string_view given) {
+  if (!given.starts_with("--")) return {};
+  given = given.substr(2, given.find('=') - 2);
+  std::string nearest;
+  std::size_t best = std::max<std::size_t>(1, given.size() / 3) + 1;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      // The front of a name is what people type who know the rest.
+      const std::size_t far = name.starts_with(given) && given.size() > 2 ? 1 : distance(given, name);
+      if (far >= best) continue;
+      best = far;
+      nearest = "--" + name;
+    }
+  }
+  return nearest;
 }
 
 std::string unexpected(const CLI::App& used) {
   const auto left = used.remaining();
   const std::string extra = left.empty() ? "" : left.front();
-  if (extra.starts_with('-'))
+  if (extra.starts_with('-')) {
+    if (const std::string meant = nearest_option(used, extra); !meant.empty())
+      return fmt::format("{}: unknown option '{}'; did you mean {}?", full_name(used), extra, meant);
     return fmt::format("{}: unknown option '{}'; accepted: {}", full_name(used), extra, options_of(used));
+  }
   if (!used.get_parent())
     return fmt::format("{}: unknown command '{}'; accepted: {}", full_name(used), extra, commands_of(used));
   return fmt::format("{}: unexpected argument '{}'; it takes options only: {}", full_name(used), extra,

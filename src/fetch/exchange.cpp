@@ -1,9 +1,16 @@
+#include <fanout/async/sleep.hpp>
 #include <fanout/fetch/cookies.hpp>
 #include <fanout/fetch/exchange.hpp>
 #include <fanout/fetch/output_error.hpp>
+#include <fanout/http/auth.hpp>
 #include <fanout/http/client.hpp>
+#include <fanout/http/forms.hpp>
+#include <fanout/http/response_stream.hpp>
 
+#include "fetch/exchange_watch.hpp"
+#include "fetch/netrc.hpp"
 #include "fetch/response_record.hpp"
+#include "fetch/retry_rule.hpp"
 #include "fetch/streamed_exchange.hpp"
 
 #include <boost/beast/core/string.hpp>
@@ -36,9 +43,14 @@ http::client make_client(const settings& how) {
   options.key_file = how.key_file;
   options.decode_content = how.decode_content;
   options.authorization = how.authorization;
+  options.digest = how.digest;
   options.cookies = cookie_jar_of(how);
   options.public_only = how.public_only;
   options.resolve = how.resolve;
+  options.connect_to = how.connect_to;
+  options.unix_socket = how.unix_socket;
+  options.interface = how.interface;
+  if (how.ip_version != 0) options.family = how.ip_version == 6 ? http::address_family::v6 : http::address_family::v4;
   options.proxy = how.proxy;
   options.no_proxy = how.no_proxy;
   options.verify_proxy_tls = how.verify_proxy_tls;
@@ -76,12 +88,31 @@ bool lacks_scheme(std::string_view url) {
                       [&](std::string_view each) { return boost::beast::iequals(each, scheme); });
 }
 
+void add_netrc_user(const settings& how, http::request& to) {
+  if (!how.authorization.empty() || !to.url.userinfo().empty() || to.headers.contains("authorization")) return;
+  const netrc_entry* const found = find_netrc(how.netrc, to.url.host());
+  if (found && !(found->login.empty() && found->password.empty()))
+    to.headers.add("Authorization", http::basic_auth(found->login, found->password));
+}
+
+void set_form(const std::vector<form_field>& fields, http::request& of) {
+  const std::string method = of.method;
+  std::vector<http::form_part> parts;
+  parts.reserve(fields.size());
+  for (const form_field& each : fields)
+    parts.push_back({each.name, each.value, each.file, each.file_name, each.content_type});
+  http::set_multipart(of, std::move(parts));
+  of.method = method;
+}
+
 http::request make_request(const settings& how, const request& what) {
   http::request made;
   made.method = what.method;
   made.url = lacks_scheme(what.url) ? http::url("http://" + what.url) : http::url(what.url);
   for (const auto& [name, value] : what.headers) made.headers.add(name, value);
   made.body = what.body;
+  if (!how.netrc.empty()) add_netrc_user(how, made);
+  if (what.body.empty() && !how.form.empty()) set_form(how.form, made);
   if (what.body.empty() && !how.body_file.empty()) made.body_from = http::body_source::file(how.body_file);
   made.without = how.without_headers;
   made.keep_body = how.keep_body;
@@ -97,7 +128,7 @@ void take_response(const settings& how, http::response&& response, record& resul
   detail::take_head(how, response, result);
   detail::take_measurements(how, response.measured, result);
   result.bytes = response.body_bytes;
-  if (how.keep_body) result.body = std::move(response.body);
+  if (how.keep_body && !(how.drop_failed_bodies && response.status >= 400)) result.body = std::move(response.body);
 }
 
 void take_failure(const error& failed, record& result) {
@@ -131,13 +162,47 @@ const http::client& exchanger::client() const {
   return *client_;
 }
 
-task<record> exchange(const exchanger& with, const request& what) {
+namespace {
+
+/// Leaves the rest with the server for a while after each piece: what is not read fills the connection's buffers, and
+/// TCP holds the server up.
+task<http::response> send_slowly(const http::client& by, http::request message, std::uint64_t bytes_per_s) {
+  const bool keeps = message.keep_body;
+  task<http::response_stream> opening = by.open(std::move(message));
+  http::response_stream page = co_await std::move(opening);
+  const auto started = std::chrono::steady_clock::now();
+  std::string body;
+  std::uint64_t bytes = 0;
+  for (;;) {
+    auto reading = page.read_some();
+    const std::string piece = co_await std::move(reading);
+    if (piece.empty()) break;
+    bytes += piece.size();
+    if (keeps) body += piece;
+    auto pausing = sleep_until(started + detail::time_for(bytes, bytes_per_s));
+    co_await std::move(pausing);
+  }
+  http::response answer = page.head();
+  answer.body = std::move(body);
+  answer.body_bytes = bytes;
+  co_return answer;
+}
+
+task<http::response> send_as_told(const exchanger& with, http::request message) {
+  const std::uint64_t limit = with.settings().limit_rate;
+  if (limit == 0) return with.client().send(std::move(message));
+  return send_slowly(with.client(), std::move(message), limit);
+}
+
+/// One try. `watch` is told of its messages; null: nobody is.
+task<record> exchange_once(const exchanger& with, const request& what, exchange_watch* watch) {
   record result;
   const auto started = std::chrono::steady_clock::now();
   try {
     http::request message = checked_request(with.settings(), what);
+    message.observer = watch;
     if (with.settings().body_path.empty()) {
-      task<http::response> sending = with.client().send(std::move(message));
+      task<http::response> sending = send_as_told(with, std::move(message));
       http::response response = co_await std::move(sending);
       take_response(with.settings(), std::move(response), result);
     } else {
@@ -155,6 +220,41 @@ task<record> exchange(const exchanger& with, const request& what) {
   co_return result;
 }
 
+/// As many tries as the settings allow; one where they allow no more.
+task<record> exchange_watched(const exchanger& with, const request& what) {
+  const settings& how = with.settings();
+  const auto started = std::chrono::steady_clock::now();
+  record all;  // what the tries before the last one came to
+  for (std::uint32_t retries = 0;; ++retries) {
+    exchange_watch watch(how);
+    auto trying = exchange_once(with, what, &watch);
+    record result = co_await std::move(trying);
+    const bool answered = !result.error || *result.error == failure_kind::status;
+    watch.end(answered ? std::string_view() : result.message, result.bytes, result.elapsed_ns);
+    const auto since_start = std::chrono::steady_clock::now() - started;
+    result.attempts += all.attempts;
+    result.trace = all.trace + watch.trace();
+    result.sent_heads = all.sent_heads + watch.sent_heads();
+    result.heads = all.heads + watch.heads();
+    result.elapsed_ns = since_start.count();
+    const tried last{what.method,
+                     result.error,
+                     result.status,
+                     retries,
+                     std::chrono::duration_cast<std::chrono::milliseconds>(since_start),
+                     watch.lost_on_kept_connection(),
+                     watch.retry_after()};
+    const auto pause = wait_before_retry(how, last);
+    if (!pause || !result.unwritten.empty()) co_return result;
+    if (how.keep_trace) result.trace += fmt::format("* Trying again in {} ms: {}\n", pause->count(), result.message);
+    all = std::move(result);
+    auto pausing = sleep(*pause);
+    co_await std::move(pausing);
+  }
+}
+
+}  // namespace
+
 task<record> exchange_into(const exchanger& with, const request& what, body_sink& into) {
   record result;
   const auto started = std::chrono::steady_clock::now();
@@ -168,6 +268,12 @@ task<record> exchange_into(const exchanger& with, const request& what, body_sink
   }
   result.elapsed_ns = (std::chrono::steady_clock::now() - started).count();
   co_return result;
+}
+
+task<record> exchange(const exchanger& with, const request& what) {
+  // No coroutine frame around the one try that nearly all requests are.
+  if (!exchange_watch::wanted(with.settings())) return exchange_once(with, what, nullptr);
+  return exchange_watched(with, what);
 }
 
 }  // namespace fanout::fetch

@@ -1,151 +1,26 @@
 // One row for each option of HTTP. To add one is to add its member to the settings and a row here.
 
 #include <fanout/fetch/http_options.hpp>
-#include <fanout/fetch/units.hpp>
+#include <fanout/http/client.hpp>
 #include <fanout/http/client_options.hpp>
-#include <fanout/process/codec.hpp>
 
-#include <cereal/types/vector.hpp>
+#include "fetch/form_fields.hpp"
+#include "fetch/option_rows.hpp"
+
 #include <fmt/format.h>
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <stdexcept>
-#include <type_traits>
+#include <utility>
 
 namespace fanout::fetch {
 namespace {
 
-// Members, of the settings or of the options themselves ---------------------------------------------------------------
-
-template <auto Member>
-inline constexpr bool of_settings = std::is_invocable_v<decltype(Member), settings&>;
-
-template <auto Member>
-auto& member_of(http_options& all) {
-  if constexpr (of_settings<Member>)
-    return all.settings.*Member;
-  else
-    return all.*Member;
-}
-template <auto Member>
-const auto& member_of(const http_options& all) {
-  if constexpr (of_settings<Member>)
-    return all.settings.*Member;
-  else
-    return all.*Member;
-}
-
-/// The row with the encoding of its member, if that is one of the settings.
-template <auto Member>
-constexpr http_option travelling(http_option row) {
-  if constexpr (of_settings<Member>) {
-    row.save = [](const settings& from, std::string& bytes) {
-      fanout::detail::wire_output archive(bytes);
-      archive(from.*Member);
-    };
-    row.load = [](settings& into, std::string_view bytes) {
-      fanout::detail::wire_input archive(bytes);
-      archive(into.*Member);
-      return bytes.size() - archive.left();
-    };
-  }
-  return row;
-}
-
-// Kinds of options ----------------------------------------------------------------------------------------------------
-
-struct words {
-  std::string_view names;
-  std::string_view help;
-  std::string_view excludes = {};
-};
-
-/// Sets a truth value.
-template <auto Member, bool Value = true>
-constexpr http_option flag(option_group group, words with) {
-  http_option row{group, with.names, {}, with.help, false, with.excludes};
-  row.take = [](http_options& into, std::string_view) { member_of<Member>(into) = Value; };
-  return travelling<Member>(row);
-}
-
-template <auto Member>
-constexpr http_option any_text(option_group group, words with) {
-  http_option row{group, with.names, "TEXT", with.help, false, with.excludes};
-  row.take = [](http_options& into, std::string_view text) { member_of<Member>(into) = text; };
-  return travelling<Member>(row);
-}
-
-/// A text that says something: an empty one is a variable of a script that was not set.
-template <auto Member>
-constexpr http_option text(option_group group, words with) {
-  http_option row = any_text<Member>(group, with);
-  row.take = [](http_options& into, std::string_view given) {
-    if (given.empty()) throw std::invalid_argument("the value is empty; leave the option out, or give one");
-    member_of<Member>(into) = given;
-  };
-  return row;
-}
-
-template <auto Member>
-constexpr http_option texts(option_group group, words with) {
-  http_option row{group, with.names, "TEXT", with.help, true, with.excludes};
-  row.take = [](http_options& into, std::string_view text) { member_of<Member>(into).emplace_back(text); };
-  return travelling<Member>(row);
-}
-
-template <auto Member>
-std::string unreadable(const http_options& given) {
-  const std::string& path = member_of<Member>(given);
-  if (path.empty() || access(path.c_str(), R_OK) == 0) return {};
-  return fmt::format("cannot read {}: {}", path, std::strerror(errno));
-}
-
-/// A text that names a file, which is there.
-template <auto Member>
-constexpr http_option file(option_group group, words with) {
-  http_option row = text<Member>(group, with);
-  row.refused = &unreadable<Member>;
-  return row;
-}
-
-template <auto Member>
-constexpr http_option duration(option_group group, words with) {
-  http_option row{group, with.names, "DURATION", with.help, false, with.excludes};
-  row.take = [](http_options& into, std::string_view text) { member_of<Member>(into) = parse_duration(text).count(); };
-  return travelling<Member>(row);
-}
-
-template <auto Member>
-constexpr http_option size(option_group group, words with) {
-  http_option row{group, with.names, "SIZE", with.help, false, with.excludes};
-  row.take = [](http_options& into, std::string_view text) { member_of<Member>(into) = parse_size(text); };
-  return travelling<Member>(row);
-}
-
-template <auto Member, std::uint64_t Least, std::uint64_t Most>
-constexpr http_option count(option_group group, words with) {
-  http_option row{group, with.names, "N", with.help, false, with.excludes};
-  row.take = [](http_options& into, std::string_view text) {
-    member_of<Member>(into) =
-        static_cast<std::remove_reference_t<decltype(member_of<Member>(into))>>(parse_count(text, Least, Most));
-  };
-  return travelling<Member>(row);
-}
-
-/// What is so anyway: people have typed it for years.
-constexpr http_option usual(std::string_view names, std::string_view help) {
-  http_option row{option_group::exchange, names, {}, help};
-  row.take = [](http_options&, std::string_view) {};
-  row.usual = true;
-  return row;
-}
+using namespace option_rows;
 
 /// One of several versions of HTTP; the last one given counts, as with curl.
 template <http::http_versions Which>
@@ -154,21 +29,6 @@ constexpr http_option speaks(std::string_view names, std::string_view help) {
   row.take = [](http_options& into, std::string_view) {
     into.settings.http_versions = static_cast<std::uint8_t>(Which);
   };
-  return row;
-}
-
-/// A setting that follows from others: it only travels.
-template <auto Member>
-constexpr http_option derived() {
-  return travelling<Member>({});
-}
-
-constexpr http_option checked(http_option row, std::string (*refused)(const http_options&)) {
-  row.refused = refused;
-  return row;
-}
-constexpr http_option taking(http_option row, void (*take)(http_options&, std::string_view)) {
-  row.take = take;
   return row;
 }
 
@@ -182,6 +42,20 @@ std::string no_connect_timeout(const http_options& given) {
 }
 std::string no_idle_timeout(const http_options& given) {
   return given.settings.idle_timeout_ms == 0 ? "0 leaves no time between two bytes; give at least 1ms" : "";
+}
+
+/// What a client says of one of its options alone, so that the message can name it.
+template <auto Member, auto Option>
+std::string refused_by_client(const http_options& given) {
+  if ((given.settings.*Member).empty()) return {};
+  http::client_options alone;
+  alone.*Option = given.settings.*Member;
+  try {
+    const http::client asked(std::move(alone));
+    return {};
+  } catch (const error& refused) {
+    return refused.what();
+  }
 }
 
 /// It is read in pieces, and again after a redirect.
@@ -210,6 +84,23 @@ void take_continue_at(http_options& into, std::string_view text) {
         "'{}' is not supported; use '-', which goes on where FILE.part ends and checks that it fits", text));
   into.settings.continue_parts = true;
 }
+void take_ipv4(http_options& into, std::string_view) {
+  into.settings.ip_version = 4;
+}
+void take_ipv6(http_options& into, std::string_view) {
+  into.settings.ip_version = 6;
+}
+void take_form_field(http_options& into, std::string_view text) {
+  into.settings.form.push_back(parse_form_field(std::string(text), false));
+}
+void take_form_string(http_options& into, std::string_view text) {
+  into.settings.form.push_back(parse_form_field(std::string(text), true));
+}
+void take_upload(http_options& into, std::string_view text) {
+  if (text.empty()) throw std::invalid_argument("the value is empty; give a file, or - for standard input");
+  into.upload = text == "." ? "-" : text;  // curl's "." is standard input, too
+  if (into.upload != "-") into.settings.body_file = into.upload;
+}
 void take_no_redirects(http_options& into, std::string_view) {
   into.settings.max_redirects = 0;
 }
@@ -224,20 +115,57 @@ constexpr std::array table{
         request, {"-H,--header",
                   "Header to send, 'Name: value'; 'Name;' for one without a value; 'Name:' to leave out one that is "
                   "sent otherwise; may be repeated"}),
-    texts<&http_options::data>(
-        request, {"-d,--data",
-                  "Body to send, as a form; @FILE reads it from a file, or @- from standard input, without its line "
-                  "ends; several are joined with &"}),
-    texts<&http_options::data_raw>(request, {"--data-raw", "As -d, but @ has no meaning"}),
-    texts<&http_options::data_binary>(request, {"--data-binary", "As -d, but @FILE is sent as it is"}),
-    texts<&http_options::json>(
-        request,
-        {"--json", "Body to send, said to be JSON and not checked; @FILE reads it from a file; several are joined"}),
+    data({"-d,--data,--data-ascii",
+          "Body to send, as a form; @FILE reads it from a file, or @- from standard input, without its line ends; "
+          "several "
+          "are joined with &"},
+         take_data<data_piece::kind::form>),
+    data({"--data-raw", "As -d, but @ has no meaning"}, take_data<data_piece::kind::raw>),
+    data({"--data-binary", "As -d, but @FILE is sent as it is"}, take_data<data_piece::kind::binary>),
+    data({"--data-urlencode",
+          "As -d, but percent-encoded: TEXT, NAME=TEXT, @FILE or NAME@FILE; the name is sent as it is"},
+         take_data<data_piece::kind::urlencoded>),
+    data({"--json", "Body to send, said to be JSON and not checked; @FILE reads it from a file; several are joined"},
+         take_data<data_piece::kind::json>),
+    flag<&http_options::data_in_query>(
+        request, {"-G,--get", "Send what -d and --data-urlencode give as the end of each URL, with GET"}),
+    texts<&http_options::query>(
+        request, {"--url-query", "Piece for the end of each URL, encoded as by --data-urlencode; after a + as it is"}),
+    http_option{request,
+                "-F,--form",
+                "FIELD",
+                "Field of a form with files: NAME=TEXT, NAME=@FILE, or NAME=<FILE for a text that a file holds; then "
+                ";type=TYPE and ;filename=NAME; may be repeated",
+                true,
+                {},
+                take_form_field},
+    http_option{request,
+                "--form-string",
+                "FIELD",
+                "As -F, but NAME=TEXT alone, in which nothing has a meaning",
+                true,
+                {},
+                take_form_string},
+    http_option{request,
+                "-T,--upload-file",
+                "FILE",
+                "File to PUT, read while it is sent; - is standard input. A URL that ends with / gets the file's name",
+                false,
+                {},
+                take_upload},
     checked(text<&settings::body_file>(request, {"--data-file", "File to send as the body, read while it is sent"}),
             no_body_file),
+    text<&http_options::range>(request, {"-r,--range", "Part of each page, such as 0-99, 100- or -100 (the last)"}),
+    text<&http_options::condition>(
+        request,
+        {"-z,--time-cond", "Fetch only what is newer than this date, or than this file; after a - what is older"}),
     flag<&http_options::head>(request, {"-I,--head", "Send HEAD; one URL: print the response's header"}),
     text<&http_options::user>(request,
                               {"-u,--user", "user:password for Basic authentication, for the URL's own host alone"}),
+    flag<&http_options::digest>(request, {"--digest", "Send -u by Digest authentication (RFC 7616)"}),
+    flag<&http_options::netrc>(request, {"-n,--netrc", "Read users and passwords of hosts from ~/.netrc, or $NETRC"}),
+    flag<&http_options::netrc_optional>(request, {"--netrc-optional", "The same, if the file is there"}),
+    file<&http_options::netrc_file>(request, {"--netrc-file", "The same from this file"}),
     text<&http_options::bearer>(request, {"--oauth2-bearer", "Bearer token, for the URL's own host alone"}),
     text<&http_options::user_agent>(request, {"-A,--user-agent", "User-Agent to send"}),
     text<&http_options::referer>(request, {"-e,--referer", "Referer to send"}),
@@ -276,10 +204,37 @@ constexpr std::array table{
     flag<&settings::public_only>(
         exchange,
         {"--public-only", "Refuse addresses that are not public (loopback, private, link-local), on every hop"}),
-    texts<&settings::resolve>(
-        exchange, {"--resolve",
-                   "HOST:PORT:ADDRESS[,ADDRESS]: connect there instead of looking the host up; * is any host; may be "
-                   "repeated"}),
+    size<&settings::limit_rate>(exchange,
+                                {"--limit-rate", "Receive at most so many bytes of each page a second, such as 100K"}),
+    count<&settings::retries, 0, 1'000'000>(
+        exchange, {"--retry",
+                   "Tries after one that failed in a way that may pass: a timeout, a name that cannot be looked "
+                   "up, 408, 429, 500, 502, 503, 504 (default 0)"}),
+    duration<&settings::retry_delay_ms>(
+        exchange,
+        {"--retry-delay", "Time before each (default 1 s, then twice as long each time; Retry-After counts)"}),
+    duration<&settings::retry_max_time_ms>(exchange, {"--retry-max-time", "Time after which none is begun"}),
+    flag<&settings::retry_all_errors>(exchange, {"--retry-all-errors", "Try again whatever the failure is"}),
+    flag<&settings::retry_refused>(exchange, {"--retry-connrefused", "Try again when a connection is refused, too"}),
+    checked(texts<&settings::resolve>(
+                exchange, {"--resolve",
+                           "HOST:PORT:ADDRESS[,ADDRESS]: connect there instead of looking the host up; * is any host; "
+                           "may be repeated"}),
+            refused_by_client<&settings::resolve, &http::client_options::resolve>),
+    checked(texts<&settings::connect_to>(
+                exchange,
+                {"--connect-to",
+                 "HOST1:PORT1:HOST2:PORT2: connect to the second instead of the first; an empty part is any, or the "
+                 "same; not through a proxy; may be repeated"}),
+            refused_by_client<&settings::connect_to, &http::client_options::connect_to>),
+    checked(
+        text<&settings::unix_socket>(exchange, {"--unix-socket", "Connect to this socket, whatever the URL's host is"}),
+        refused_by_client<&settings::unix_socket, &http::client_options::unix_socket>),
+    checked(text<&settings::interface>(exchange,
+                                       {"--interface", "Network device, or address of this machine, to connect from"}),
+            refused_by_client<&settings::interface, &http::client_options::interface>),
+    taking(flag<&settings::ip_version>(exchange, {"-4,--ipv4", "Connect to IPv4 addresses only"}), take_ipv4),
+    http_option{exchange, "-6,--ipv6", "", "Connect to IPv6 addresses only", false, "--ipv4", take_ipv6},
     taking(any_text<&settings::proxy>(
                exchange,
                {"-x,--proxy",
@@ -328,15 +283,34 @@ constexpr std::array table{
                 {},
                 take_continue_at},
 
+    flag<&http_options::passthrough, false>(
+        output, {"--no-passthrough", "Leave out of the records what else the objects of a list have"}),
+    usual("--passthrough", "Put what else the objects of a list have into their records"),
+
     usual("-L,--location", "Follow redirects"),
     usual("-S,--show-error", "Say what went wrong"),
     usual("-N,--no-buffer", "Write to whoever reads along as it comes"),
     usual("-g,--globoff", "Take brackets and braces in URLs as they are"),
+    usual("-Z,--parallel", "Fetch several URLs at once"),
+    usual("--parallel-immediate", "Open new connections rather than wait for others"),
+    usual("--tcp-nodelay", "Send small pieces at once"),
+    usual("--basic", "Send -u by Basic authentication"),
+    usual("--tlsv1.2", "Accept TLS 1.2 and later only"),
+    usual("--ssl-reqd", "Use TLS where the URL says so"),
+    usual("--no-progress-meter", "Show no progress of a single page"),
+    usual("--no-keepalive", "Send no TCP keep-alive probes"),
+    usual("--tr-encoding", "Undo the transfer coding"),
 
     derived<&settings::body_path>(),
     derived<&settings::held_body_bytes>(),
     derived<&settings::authorization>(),
     derived<&settings::http_versions>(),
+    derived<&settings::form>(),
+    derived<&settings::digest>(),
+    derived<&settings::drop_failed_bodies>(),
+    derived<&settings::keep_trace>(),
+    derived<&settings::keep_heads>(),
+    derived<&settings::netrc>(),
     derived<&settings::use_cookies>(),
     derived<&settings::cookie_file>(),
     derived<&settings::proxy_from_environment>(),

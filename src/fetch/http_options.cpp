@@ -1,7 +1,10 @@
 #include <fanout/fetch/http_options.hpp>
 #include <fanout/http/auth.hpp>
 
+#include "fetch/netrc.hpp"
+#include "fetch/request_data.hpp"
 #include "fetch/text.hpp"
+#include "fetch/time_condition.hpp"
 
 #include <boost/beast/core/string.hpp>
 #include <fmt/format.h>
@@ -12,7 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <filesystem>
 #include <iterator>
 #include <stdexcept>
 #include <tuple>
@@ -46,63 +49,59 @@ void add_header(const std::string& line, common_request& into) {
     into.without.emplace_back(name);
 }
 
-/// The text, or with @ the contents of a file.
-std::string read_argument(std::string_view option, const std::string& argument) {
-  if (!argument.starts_with('@')) return argument;
-  const std::string path = argument == "@-" ? "/dev/stdin" : argument.substr(1);
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text;
-  char part[64 * 1024];
-  while (file.read(part, sizeof part) || file.gcount() > 0) text.append(part, static_cast<std::size_t>(file.gcount()));
-  if (!file.eof())
-    throw std::invalid_argument(fmt::format("{}: cannot read {}: {}", option, path, std::strerror(errno)));
-  return text;
+bool is_json(const data_piece& piece) {
+  return piece.what == data_piece::kind::json;
 }
 
-std::string joined(std::string_view option, const std::vector<std::string>& arguments, std::string_view between) {
+/// What goes to the end of each URL.
+std::string query_of(const http_options& given) {
   std::vector<std::string> parts;
-  parts.reserve(arguments.size());
-  for (const auto& each : arguments) parts.push_back(read_argument(option, each));
-  return fmt::format("{}", fmt::join(parts, between));
+  if (given.data_in_query && !given.data.empty()) parts.push_back(joined_data(given.data));
+  for (const std::string& each : given.query) parts.push_back(query_piece(each));
+  std::string all = fmt::format("{}", fmt::join(parts, "&"));
+  if (std::any_of(all.begin(), all.end(), is_control))
+    throw std::invalid_argument(fmt::format("{}: '{}' contains a control character; --data-urlencode encodes it",
+                                            given.data_in_query ? "-G" : "--url-query", printable(all)));
+  return all;
 }
 
-/// As for curl, a form that an editor wrote into a file has no line ends in it.
-std::string joined_lines(const std::vector<std::string>& arguments) {
-  std::vector<std::string> parts;
-  parts.reserve(arguments.size());
-  for (const auto& each : arguments) {
-    parts.push_back(read_argument("-d", each));
-    if (each.starts_with('@')) std::erase_if(parts.back(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
-  }
-  return fmt::format("{}", fmt::join(parts, "&"));
+void add_data(const http_options& given, common_request& into) {
+  const bool json = is_json(given.data.front());
+  if (!std::all_of(given.data.begin(), given.data.end(), [&](const auto& each) { return is_json(each) == json; }))
+    throw std::invalid_argument("--json and -d or one of its relatives each give the body; use one of them");
+  into.body = joined_data(given.data);
+  into.content_type = json ? "application/json" : "application/x-www-form-urlencoded";
+  if (json && !has_header(into.headers, "accept")) into.headers.emplace_back("Accept", "application/json");
 }
 
 void add_body(const http_options& given, common_request& into) {
-  const bool form = !given.data.empty() || !given.data_raw.empty();
-  const int kinds = form + !given.data_binary.empty() + !given.json.empty() + !given.settings.body_file.empty();
+  into.query = query_of(given);
+  const bool upload = !given.upload.empty();
+  const bool data = !given.data.empty() && !given.data_in_query;
+  const bool file = !given.settings.body_file.empty() && given.settings.body_file != given.upload;
+  const int kinds = data + upload + file + !given.settings.form.empty();
   if (kinds > 1)
     throw std::invalid_argument(
-        "-d and --data-raw, --data-binary, --json and --data-file each give the body; use one of them");
+        "-d and its relatives, -F, -T and --data-file each give the body; use one of them, or -G to send -d in the "
+        "URL");
   if (kinds == 1 && given.head)
     throw std::invalid_argument(
-        "--head: a HEAD request has no body; leave out -d, --data-raw, --data-binary, --json or --data-file");
-  if (form) {
-    const std::string raw = fmt::format("{}", fmt::join(given.data_raw, "&"));
-    into.body = joined_lines(given.data);
-    if (!given.data.empty() && !given.data_raw.empty()) into.body += '&';
-    into.body += raw;
-    into.content_type = "application/x-www-form-urlencoded";
-  } else if (!given.data_binary.empty()) {
-    into.body = joined("--data-binary", given.data_binary, "&");
-    into.content_type = "application/x-www-form-urlencoded";
-  } else if (!given.json.empty()) {
-    into.body = joined("--json", given.json, "");
-    into.content_type = "application/json";
-    if (!has_header(into.headers, "accept")) into.headers.emplace_back("Accept", "application/json");
-  }
+        "--head: a HEAD request has no body; leave out -d and its relatives, -F, -T or --data-file");
+  if (kinds == 0) return;
+  if (data) add_data(given, into);
+  if (upload && given.upload == "-") into.body = file_contents("-T", "-");
+  if (upload && given.upload != "-") into.upload_name = std::filesystem::path(given.upload).filename().string();
   // An empty body, or one that is read later, would not show otherwise.
-  if (kinds == 1 && into.method.empty() && into.body.empty()) into.method = "POST";
+  if (into.method.empty() && (upload || into.body.empty())) into.method = upload ? "PUT" : "POST";
+}
+
+/// "0-99,200-": RFC 9110 section 14.2, of bytes. A number alone is where the part begins, as for curl.
+std::string range_of(const std::string& text) {
+  const bool digits = text.find_first_not_of("0123456789-, ") == text.npos;
+  if (!digits || text.find_first_of("0123456789") == text.npos)
+    throw std::invalid_argument(
+        fmt::format("-r: '{}' is not a range; use FIRST-LAST, FIRST- or -COUNT, several with commas", printable(text)));
+  return fmt::format("bytes={}{}", text, text.find('-') == text.npos ? "-" : "");
 }
 
 std::vector<std::string> cookie_files(const http_options& given) {
@@ -184,15 +183,25 @@ common_request request_of(const http_options& given) {
       throw std::invalid_argument("--cookie and -H 'Cookie: ...' both give cookies; use one of them");
     made.headers.emplace_back("Cookie", value);
   }
+  if (!given.range.empty()) made.headers.emplace_back("Range", range_of(given.range));
+  if (!given.condition.empty()) {
+    try {
+      if (auto header = time_condition(given.condition)) made.headers.push_back(*std::move(header));
+    } catch (const std::invalid_argument& refused) {
+      throw std::invalid_argument(fmt::format("-z: {}", refused.what()));
+    }
+  }
   add_body(given, made);
   return made;
 }
 
 bool reads_standard_input(const http_options& given) {
-  const auto reads = [](const std::vector<std::string>& arguments) {
-    return std::find(arguments.begin(), arguments.end(), "@-") != arguments.end();
+  const auto reads = [](const data_piece& piece) {
+    if (piece.what == data_piece::kind::raw) return false;
+    return piece.text == "@-" || (piece.what == data_piece::kind::urlencoded && piece.text.ends_with("@-") &&
+                                  piece.text.find('=') == piece.text.npos);
   };
-  return reads(given.data) || reads(given.data_binary) || reads(given.json);
+  return given.upload == "-" || std::any_of(given.data.begin(), given.data.end(), reads);
 }
 
 settings settings_of(const http_options& given, const common_request& common) {
@@ -202,7 +211,14 @@ settings settings_of(const http_options& given, const common_request& common) {
   settings made = given.settings;
   if (!given.bearer.empty() && !given.user.empty())
     throw std::invalid_argument("-u and --oauth2-bearer both say who asks; use one of them");
-  made.authorization = authorization_of(given);
+  if (given.digest && given.user.find(':') == given.user.npos)
+    throw std::invalid_argument("--digest: -u user:password is missing, which it sends");
+  if (given.digest)
+    made.digest = given.user;
+  else
+    made.authorization = authorization_of(given);
+  if (!given.netrc_file.empty() || given.netrc || given.netrc_optional)
+    made.netrc = read_netrc(given.netrc_file, given.netrc_optional);
   set_cookies(given, made);
   made.without_headers = common.without;
   check_client(made);

@@ -88,7 +88,9 @@ std::string body_path_of(const settings& with, const options& how, const std::ve
   }
   // Who lent the workers may have them on other machines, or their standard output elsewhere.
   const bool elsewhere = how.backend || (path == "-" && how.workers.output != worker_output::inherit);
-  if (wanting != 1 || elsewhere) return {};
+  // What was written to standard output cannot be taken back for another try.
+  const bool kept_for_retries = path == "-" && with.retries > 0;
+  if (wanting != 1 || elsewhere || kept_for_retries) return {};
   // A worker may be started in another directory.
   if (!path.empty() && path != "-" && !how.workers.directory.empty()) path = std::filesystem::absolute(path).string();
   return path;

@@ -55,6 +55,17 @@ void append_body(std::string& text, const std::string& body) {
   text += '"';
 }
 
+/// The last of the headers in `heads`, with ends of lines as a terminal has them.
+void append_last_head(std::string& text, std::string_view heads) {
+  const auto before = heads.size() < 4 ? heads.npos : heads.rfind("\r\n\r\n", heads.size() - 5);
+  if (before != heads.npos) heads.remove_prefix(before + 4);
+  while (!heads.empty()) {
+    const auto end = std::min(heads.find("\r\n"), heads.size());
+    text.append(printable(heads.substr(0, end))).append("\n");
+    heads.remove_prefix(std::min(end + 2, heads.size()));
+  }
+}
+
 }  // namespace
 
 void append_json_string(std::string& text, std::string_view value) {
@@ -127,6 +138,7 @@ void append_json(std::string& text, std::uint64_t index, const request& asked, c
   }
   if (result.measured) append_timings(text, *result.measured);
   if (with.body && result.body) append_body(text, *result.body);
+  text += asked.extra;
   text += "}\n";
 }
 
@@ -141,6 +153,7 @@ void append_readable(std::string& text, const request& asked, const record& resu
 }
 
 void append_head(std::string& text, const record& result) {
+  if (!result.heads.empty()) return append_last_head(text, result.heads);
   fmt::format_to(std::back_inserter(text), "HTTP/{} {}\n", version_text(result), result.status);
   for (const auto& [name, value] : result.headers)
     fmt::format_to(std::back_inserter(text), "{}: {}\n", printable(name), printable(value));

@@ -1,6 +1,7 @@
 #include <fanout/fetch/request_source.hpp>
 
 #include "fetch/input_file.hpp"
+#include "fetch/raw_members.hpp"
 
 #include <boost/beast/core/string.hpp>
 #include <boost/json/parse.hpp>
@@ -52,14 +53,48 @@ request from_object(const json::object& object) {
   return made;
 }
 
-bool has_header(const header_list& headers, std::string_view name) {
+/// The name of a file as a part of a path.
+std::string path_encoded(const std::string& name) {
+  std::string made;
+  for (const char c : name) {
+    if (std::string_view("%?#/\\").find(c) == std::string_view::npos && static_cast<unsigned char>(c) > 0x20)
+      made += c;
+    else
+      fmt::format_to(std::back_inserter(made), "%{:02X}", static_cast<unsigned char>(c));
+  }
+  return made;
+}
+
+bool names_header(const header_list& headers, std::string_view name) {
   return std::any_of(headers.begin(), headers.end(),
                      [&](const auto& each) { return boost::beast::iequals(each.first, name); });
 }
 
+/// `url` with a file's name where its path ends with a slash or there is none, and with `query` behind what it has.
+std::string with_end(const std::string& url, const std::string& query, const std::string& upload_name) {
+  const auto fragment = std::min(url.find('#'), url.size());
+  const auto mark = std::min(url.find('?'), fragment);
+  std::string made = url.substr(0, mark);
+  if (!upload_name.empty()) {
+    const auto scheme = made.find("://");
+    const auto path = made.find('/', scheme == made.npos ? 0 : scheme + 3);
+    if (path == made.npos) made += '/';
+    if (made.ends_with('/')) made += path_encoded(upload_name);
+  }
+  made += url.substr(mark, fragment - mark);
+  if (!query.empty()) {
+    if (mark == fragment)
+      made += '?';
+    else if (!made.ends_with('?') && !made.ends_with('&'))
+      made += '&';
+    made += query;
+  }
+  return made + url.substr(fragment);
+}
+
 }  // namespace
 
-request parse_request(std::string_view line) {
+request parse_request(std::string_view line, bool passthrough) {
   line = trimmed(line);
   request made;
   made.method.clear();
@@ -72,7 +107,9 @@ request parse_request(std::string_view line) {
   try {
     if (failed) throw std::invalid_argument(failed.message());
     if (!parsed.is_object()) throw std::invalid_argument("not an object");
-    return from_object(parsed.get_object());
+    made = from_object(parsed.get_object());
+    if (passthrough) made.extra = extra_members(line);
+    return made;
   } catch (const std::invalid_argument& why) {
     made.url = line;
     made.problem = fmt::format("the line is no JSON request: {}", why.what());
@@ -176,11 +213,16 @@ void request_source::set_defaults(std::string method, header_list headers, std::
   defaults_.body = std::move(body);
 }
 
+void request_source::set_url_end(std::string query, std::string upload_name) {
+  query_ = std::move(query);
+  upload_name_ = std::move(upload_name);
+}
+
 std::optional<request> request_source::next() {
-  if (next_url_ < urls_.size()) return finish(parse_request(urls_[next_url_++]));
+  if (next_url_ < urls_.size()) return finish(parse_request(urls_[next_url_++], passthrough_));
   if (!list_) return std::nullopt;
   const auto line = list_->next();
-  return line ? std::optional(finish(parse_request(*line))) : std::nullopt;
+  return line ? std::optional(finish(parse_request(*line, passthrough_))) : std::nullopt;
 }
 
 bool request_source::ready() {
@@ -191,17 +233,18 @@ int request_source::handle() {
 }
 
 request request_source::finish(request what) const {
+  if (!query_.empty() || !upload_name_.empty()) what.url = with_end(what.url, query_, upload_name_);
   const bool default_body = what.body.empty();
   if (default_body) what.body = defaults_.body;
   if (what.method.empty()) what.method = defaults_.method;
   if (what.method.empty()) what.method = what.body.empty() ? "GET" : "POST";
-  const bool default_type = default_body && !content_type_.empty() && !has_header(what.headers, "content-type") &&
-                            !has_header(defaults_.headers, "content-type");
+  const bool default_type = default_body && !content_type_.empty() && !names_header(what.headers, "content-type") &&
+                            !names_header(defaults_.headers, "content-type");
   if (defaults_.headers.empty() && !default_type) return what;
   header_list headers;
   if (default_type) headers.emplace_back("Content-Type", content_type_);
   for (const auto& each : defaults_.headers)
-    if (!has_header(what.headers, each.first)) headers.push_back(each);
+    if (!names_header(what.headers, each.first)) headers.push_back(each);
   headers.insert(headers.end(), std::make_move_iterator(what.headers.begin()),
                  std::make_move_iterator(what.headers.end()));
   what.headers = std::move(headers);

@@ -29,16 +29,17 @@ void readable_lines::take(finished& each, writer& to) {
   to.append(to_, [&](std::string& text) { append_readable(text, each.asked, each.result); });
 }
 
-body_output::body_output(std::string path) : path_(std::move(path)) {
+body_output::body_output(std::string path, body_output_options with) : path_(std::move(path)), with_(with) {
   detail::part_file::check(path_);
 }
 
 void body_output::take(finished& each, writer& to) {
-  (is_whole(each.result) ? whole_ : broken_) = true;
+  (is_whole(each.result) && each.result.body ? whole_ : broken_) = true;
   each.file = path_ == "-" ? std::string() : each.result.file;
-  if (!each.result.body) return;
+  if (!each.result.body && !with_.with_heads) return;
   if (!to_) to_.emplace(output::create(path_));
-  to.write(*to_, body_of(each));
+  if (with_.with_heads) to.append(*to_, [&](std::string& text) { text += each.result.heads; });
+  if (each.result.body) to.write(*to_, body_of(each));
 }
 
 void body_output::close() {

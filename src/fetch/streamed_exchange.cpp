@@ -11,6 +11,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -37,7 +39,8 @@ class unless_finished {
   bool finished_ = false;
 };
 
-task<void> stream_body(http::response_stream& page, body_sink& into, record& result) {
+task<void> stream_body(const settings& how, http::response_stream& page, body_sink& into, record& result) {
+  const auto started = std::chrono::steady_clock::now();
   unless_finished guard(into);
   into.begin(page.head());
   for (int pieces = 1;; ++pieces) {
@@ -47,6 +50,10 @@ task<void> stream_body(http::response_stream& page, body_sink& into, record& res
     auto writing = into.write(piece);
     co_await std::move(writing);
     result.bytes += piece.size();
+    if (how.limit_rate > 0) {  // what is not read fills the connection's buffers, and TCP holds the server up
+      auto pausing = sleep_until(started + time_for(result.bytes, how.limit_rate));
+      co_await std::move(pausing);
+    }
     if (pieces % pieces_in_a_row != 0) continue;
     auto others = yield();
     co_await std::move(others);
@@ -176,8 +183,9 @@ task<void> saved_body::fetch_rest(http::request message, kept_part there) {
 }
 
 task<void> saved_body::save(http::response_stream& page) {
+  if (how_.drop_failed_bodies && result_.status >= 400) co_return;
   try {
-    task<void> streaming = stream_body(page, file_, result_);
+    task<void> streaming = stream_body(how_, page, file_, result_);
     co_await std::move(streaming);
   } catch (const output_error& failed) {
     result_.unwritten = failed.what();
@@ -207,12 +215,17 @@ void saved_body::tell_where() {
 
 }  // namespace
 
+std::chrono::nanoseconds time_for(std::uint64_t bytes, std::uint64_t bytes_per_s) {
+  const double seconds = static_cast<double>(bytes) / static_cast<double>(bytes_per_s);
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(seconds, 1e9) * 1e9));
+}
+
 task<void> stream_exchange(const http::client& with, const settings& how, http::request message, body_sink& into,
                            record& result) {
   task<http::response_stream> opening = with.open(std::move(message));
   http::response_stream page = co_await std::move(opening);
   take_head(how, page.head(), result);
-  task<void> streaming = stream_body(page, into, result);
+  task<void> streaming = stream_body(how, page, into, result);
   co_await std::move(streaming);
   take_measurements(how, page.head().measured, result);
 }

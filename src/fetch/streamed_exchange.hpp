@@ -6,9 +6,15 @@
 #include <fanout/fetch/settings.hpp>
 #include <fanout/http/client.hpp>
 
+#include <chrono>
+#include <cstdint>
+
 /// \file
 /// Exchanges whose bodies go somewhere as they come.
 namespace fanout::fetch::detail {
+
+/// When so many bytes may have come; `bytes_per_s` is more than 0.
+std::chrono::nanoseconds time_for(std::uint64_t bytes, std::uint64_t bytes_per_s);
 
 /// Sends the request and hands the body to `into`. The record is complete, but for the time it took, when the task
 /// ends, and as far as it goes when it throws what the client or the sink did. All arguments must outlive the task.

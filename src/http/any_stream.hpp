@@ -33,6 +33,8 @@ class any_stream {
   /// out to be the other one.
   void prepare(const request& what, const stream_settings& how, bool likely_h2);
   void begin(session& on, bool streaming);
+  /// Request line and header as HTTP/1.1 has them; valid after `begin` of a session that is not multiplexed.
+  std::string_view h1_head() const noexcept { return h1_.head(); }
   /// Whether the session goes on without this stream, however far it has come.
   bool multiplexed() const noexcept { return over_h2_; }
   void leave() noexcept {

@@ -1,10 +1,12 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/http/client.hpp>
+#include <fanout/http/exchange_observer.hpp>
 
 #include "http/connect/open_connection.hpp"
 #include "http/connect/transport.hpp"
 #include "http/exchange.hpp"
 #include "http/loop/loop_state.hpp"
+#include "http/message/digest.hpp"
 #include "http/redirect.hpp"
 #include "http/response_stream.hpp"
 #include "http/tls/tls_context.hpp"
@@ -26,6 +28,7 @@ struct client::core {
   client_options options;
   std::shared_ptr<const tls_context> tls;
   const http::transport& transport;
+  const std::unique_ptr<digest_login> login;  ///< null: none
 };
 
 namespace {
@@ -50,7 +53,7 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
   exchange& ex = *held;
   ex.begin(core->options);
   if constexpr (streams) ex.stream_body();
-  redirect_chain hops(core->options, what);
+  redirect_chain hops(core->options, core->login.get(), what);
   try {
     hops.prepare();
     for (;;) {
@@ -80,6 +83,11 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
         answer = ex.take_head();
       else
         answer = ex.take_response();
+      if (what.observer) what.observer->on_response(answer);
+      if (hops.authenticate(answer)) {
+        if (streams) ex.release();
+        continue;
+      }
       if (hops.follow(answer)) {
         ++ex.measured().redirects;
         if (streams) ex.release();  // what is left of its body nobody wants
@@ -111,7 +119,8 @@ task<response> failed_task(std::exception_ptr why) {
 client::core::core(client_options given)
     : options(std::move(given)),
       tls(tls_context::shared(tls_settings::of(options))),
-      transport(http::transport::shared(options)) {
+      transport(http::transport::shared(options)),
+      login(options.digest.empty() ? nullptr : std::make_unique<digest_login>(options.digest)) {
   if (options.user_agent.empty()) options.user_agent = "fanout/" FANOUT_VERSION;
 }
 

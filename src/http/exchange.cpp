@@ -2,6 +2,7 @@
 
 #include <fanout/base/failure.hpp>
 #include <fanout/base/saturated_time.hpp>
+#include <fanout/http/exchange_observer.hpp>
 
 #include "http/h1/request_head.hpp"
 
@@ -82,6 +83,20 @@ void exchange::opened() {
   ++measured_.attempts;
   measured_.connection_reused = granted_->used;
   measured_.remote_address = granted_->wire.remote_address;
+  if (request_->observer) tell_observer();
+}
+
+void exchange::tell_observer() const {
+  const connection& wire = granted_->wire;
+  std::string text;  // HTTP/2 has no request line; it is told as if there were one
+  if (stream_.multiplexed()) {
+    write_head(text, *request_, user_agent_, options_->decode_content, {body_.any(), body_.length(), expects_});
+    constexpr std::string_view version = "HTTP/1.1\r\n";
+    text.replace(text.find(version), version.size(), "HTTP/2\r\n");
+  }
+  request_->observer->on_request({stream_.multiplexed() ? std::string_view(text) : stream_.h1_head(),
+                                  wire.remote_address, granted_->used,
+                                  wire.tls ? wire.tls->description() : std::string()});
 }
 
 connect_context exchange::connecting() noexcept {

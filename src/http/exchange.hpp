@@ -104,6 +104,7 @@ class exchange {
  private:
   void prepare_stream();
   void opened();
+  void tell_observer() const;
   step advance_asking();
   step lost();
   step completed();

@@ -4,6 +4,7 @@
 #include <fanout/http/cookies.hpp>
 #include <fanout/http/detail/text.hpp>
 
+#include "http/message/digest.hpp"
 #include "http/message/location.hpp"
 
 #include <fmt/format.h>
@@ -42,7 +43,11 @@ void follow_redirect(request& what, const response& answer) {
   what.url = std::move(next);
 }
 
-redirect_chain::redirect_chain(const client_options& options, request& what) : options_(options), what_(what) {
+redirect_chain::redirect_chain(const client_options& options, digest_login* login, request& what)
+    : options_(options), login_(login), what_(what) {
+  // Who says himself who he is needs no help.
+  if (login_ && (!what.url.userinfo().empty() || what.headers.contains("authorization"))) login_ = nullptr;
+  if (login_) login_origin_ = what.url.origin();
   if (!options.authorization.empty() && what.url.userinfo().empty() && !what.headers.contains("authorization"))
     what.headers.add("Authorization", options.authorization);
   if (!options.cookies) return;
@@ -50,7 +55,25 @@ redirect_chain::redirect_chain(const client_options& options, request& what) : o
     own_cookies_.append(own_cookies_.empty() ? "" : "; ").append(each);
 }
 
+void redirect_chain::log_in() {
+  if (what_.url.origin() != login_origin_) return;
+  if (const auto value = login_->authorization_for(login_origin_, what_.method, what_.url.target()))
+    what_.headers.set("Authorization", *value);
+}
+
+bool redirect_chain::authenticate(const response& answer) {
+  if (!login_ || answer.status != 401 || what_.url.origin() != login_origin_) return false;
+  auto challenge = parse_digest_challenge(answer.headers.get_all("www-authenticate"));
+  // The second time it is the password that is wrong, unless the server says otherwise.
+  if (!challenge || logins_ > 1 || (logins_ == 1 && !challenge->stale)) return false;
+  ++logins_;
+  login_->learn(login_origin_, *std::move(challenge));
+  log_in();
+  return true;
+}
+
 void redirect_chain::prepare() {
+  if (login_) log_in();
   if (!options_.cookies) return;
   std::string all = options_.cookies->header_for(what_.url);
   if (!own_cookies_.empty()) all.append(all.empty() ? "" : "; ").append(own_cookies_);

@@ -5,9 +5,9 @@
 namespace {
 
 using namespace fanout::cli;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// A tool with one command that has every kind of option.
 struct a_tool {

@@ -10,9 +10,9 @@
 namespace {
 
 using namespace fanout::cli;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
-command_text a_tool() {
+command_text a_whole_tool() {
   command_text fetch{
       .name = "fanout fetch",
       .summary = "Fetch URLs: don't wait",
@@ -34,8 +34,8 @@ command_text a_tool() {
 
 /// What bash completes "fanout WORDS…" to, sorted by bash.
 std::string completed(const std::string& words) {
-  const std::string script = testing::TempDir() + "completion." + std::to_string(::getpid());
-  std::ofstream(script) << bash_completion(a_tool()) << R"sh(
+  const std::string script = ::testing::TempDir() + "completion." + std::to_string(::getpid());
+  std::ofstream(script) << bash_completion(a_whole_tool()) << R"sh(
 COMP_WORDS=(fanout "$@")
 COMP_CWORD=$#
 _fanout 2>/dev/null
@@ -58,7 +58,7 @@ TEST(completion, bash_completes_commands_options_and_values) {
 }
 
 TEST(completion, bash_completes_files_where_a_file_is_due) {
-  const std::string name = testing::TempDir() + "completion-file-" + std::to_string(::getpid());
+  const std::string name = ::testing::TempDir() + "completion-file-" + std::to_string(::getpid());
   std::ofstream(name) << "x";
   EXPECT_EQ(completed("fetch -o " + name.substr(0, name.size() - 1)), name + " ");
   EXPECT_EQ(completed("fetch " + name.substr(0, name.size() - 1)), name + " ");
@@ -66,8 +66,8 @@ TEST(completion, bash_completes_files_where_a_file_is_due) {
 }
 
 TEST(completion, zsh_has_each_name_with_what_it_takes) {
-  const std::string script = zsh_completion(a_tool());
-  EXPECT_THAT(script, testing::StartsWith("#compdef fanout\n"));
+  const std::string script = zsh_completion(a_whole_tool());
+  EXPECT_THAT(script, ::testing::StartsWith("#compdef fanout\n"));
   EXPECT_THAT(script, HasSubstr("'*--output[Where \\[to\\]\\: a file]:FILE:_files'"));
   EXPECT_THAT(script, HasSubstr("'*-m[Limit]:DURATION: '"));
   EXPECT_THAT(script, HasSubstr("'*-q[Quiet]'"));
@@ -75,7 +75,7 @@ TEST(completion, zsh_has_each_name_with_what_it_takes) {
 }
 
 TEST(completion, fish_has_each_option_with_what_it_takes) {
-  const std::string script = fish_completion(a_tool());
+  const std::string script = fish_completion(a_whole_tool());
   EXPECT_THAT(script, HasSubstr("-f -a fetch -d 'Fetch URLs: don'\\''t wait'"));
   EXPECT_THAT(script, HasSubstr("'__fish_seen_subcommand_from fetch' -s o -l output -r -F -d 'Where [to]: a file'"));
   EXPECT_THAT(script, HasSubstr("-s q -d 'Quiet'"));

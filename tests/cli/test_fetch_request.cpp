@@ -79,7 +79,7 @@ TEST_F(fetch_request, forms_that_are_sent_as_they_are) {
   EXPECT_EQ(text_of(sent, "method"), "POST");
   EXPECT_EQ(text_of(sent, "body"), "a=1&c=3\r\n");
   EXPECT_EQ(header(sent, "Content-Type"), "application/x-www-form-urlencoded");
-  EXPECT_THAT(refused({"--data-binary", "a", "-d", "b"}), HasSubstr("each give the body"));
+  EXPECT_EQ(text_of(echoed({"--data-binary", "a", "-d", "b", "--data-raw", "@c"}), "body"), "a&b&@c") << "in order";
 }
 
 TEST_F(fetch_request, json) {
@@ -100,6 +100,102 @@ TEST_F(fetch_request, a_file_that_is_read_while_it_is_sent) {
   EXPECT_TRUE(text_of(sent, "body") == bytes);
   EXPECT_EQ(text_of(echoed({"--data-file", file}), "method"), "POST");
   EXPECT_EQ(header(sent, "Content-Length"), "300000");
+}
+
+TEST_F(fetch_request, data_in_the_url) {
+  const auto sent = echoed({"-G", "-d", "a=1", "--data-urlencode", "q=x y&z", "--url-query", "+b"});
+  EXPECT_EQ(text_of(sent, "method"), "GET");
+  EXPECT_EQ(text_of(sent, "target"), "/echo?a=1&q=x+y%26z&b");
+  EXPECT_EQ(text_of(sent, "body"), "");
+  EXPECT_EQ(text_of(echoed({"--url-query", "a=b c", "-d", "x"}), "target"), "/echo?a=b+c");
+  EXPECT_THAT(refused({"-G", "-d", "a\nb"}), HasSubstr("-G: 'a\\x0ab' contains a control character"));
+}
+
+TEST_F(fetch_request, forms_with_files) {
+  const std::string file = directory_.write("f.txt", "text");
+  const auto sent = echoed({"-F", "a=1", "-F", "f=@" + file + ";type=text/x"});
+  EXPECT_EQ(text_of(sent, "method"), "POST");
+  EXPECT_THAT(header(sent, "Content-Type"), StartsWith("multipart/form-data; boundary="));
+  EXPECT_THAT(text_of(sent, "body"), AllOf(HasSubstr("name=\"a\"\r\n\r\n1\r\n"),
+                                           HasSubstr("filename=\"f.txt\"\r\nContent-Type: text/x\r\n\r\ntext\r\n")));
+  EXPECT_EQ(text_of(echoed({"-F", "a=1", "-X", "PUT"}), "method"), "PUT");
+  EXPECT_THAT(refused({"-F", "a"}), HasSubstr("--form: 'a' is not a field of a form"));
+  EXPECT_THAT(refused({"-F", "a=@/no/such"}), HasSubstr("--form: cannot read /no/such"));
+}
+
+TEST_F(fetch_request, uploads) {
+  const std::string file = directory_.write("f.txt", "text");
+  const auto sent = echoed({"-T", file});
+  EXPECT_EQ(text_of(sent, "method"), "PUT");
+  EXPECT_EQ(text_of(sent, "body"), "text");
+  EXPECT_EQ(header(sent, "Content-Length"), "4");
+  EXPECT_EQ(text_of(echoed({"-T", file, "-X", "POST"}), "method"), "POST");
+  const ended piped = fetch({"-T", "-", origin_.url("/echo")}, "piped");
+  EXPECT_EQ(text_of(json::parse(piped.output).as_object(), "body"), "piped") << piped.errors;
+  EXPECT_THAT(refused({"-T", "/no/such"}), HasSubstr("cannot read /no/such"));
+  EXPECT_THAT(refused({"-T", file, "-d", "x"}), HasSubstr("use one of them"));
+}
+
+TEST_F(fetch_request, parts_and_conditions) {
+  const std::string file = directory_.write("page", "0123456789");
+  const nginx server(directory_ / "");
+  const auto part = [&](const char* range) { return fetch({"-r", range, server.url("/page")}).output; };
+  EXPECT_EQ(part("2-4"), "234");
+  EXPECT_EQ(part("7"), "789");
+  EXPECT_EQ(part("-2"), "89");
+  EXPECT_EQ(fetch({"-z", file, server.url("/page")}).output, "") << "304";
+  EXPECT_EQ(fetch({"-z", "2000-01-01", server.url("/page")}).output, "0123456789");
+  EXPECT_EQ(fetch({"-z", "-2000-01-01", server.url("/page")}).status, 1) << "412";
+  EXPECT_THAT(refused({"-r", "x"}), HasSubstr("-r: 'x' is not a range"));
+  EXPECT_THAT(refused({"-z", "2026-13-45"}), HasSubstr("-z: '2026-13-45' is neither a date"));
+}
+
+TEST_F(fetch_request, users_from_a_file) {
+  const std::string file = directory_.write("netrc", "machine 127.0.0.1 login ann password secret");
+  EXPECT_EQ(header(echoed({"--netrc-file", file}), "Authorization"), "Basic YW5uOnNlY3JldA==");
+  EXPECT_EQ(header(echoed({"--netrc-file", file, "-u", "x:y"}), "Authorization"), "Basic eDp5");
+  EXPECT_EQ(
+      header(echoed({"--netrc-file", directory_.write("other", "machine a.test login b password c")}), "Authorization"),
+      "(none)");
+  EXPECT_THAT(refused({"--netrc-file", directory_.write("bad", "x")}), HasSubstr("line 1"));
+}
+
+TEST_F(fetch_request, other_ways_to_connect) {
+  const std::string port = std::to_string(origin_.port());
+  const ended other = fetch({"--connect-to", "a.test:80:127.0.0.1:" + port, "http://a.test/echo"});
+  EXPECT_EQ(other.status, 0) << other.errors;
+  EXPECT_EQ(header(json::parse(other.output).as_object(), "Host"), "a.test");
+  EXPECT_EQ(fetch({"--connect-to", "::127.0.0.1:" + port, "http://a.test/echo"}).status, 0);
+  EXPECT_EQ(echoed({"-4"}).size(), echoed({"--interface", "127.0.0.2"}).size());
+  EXPECT_THAT(fetch({"-6", origin_.url("/echo")}).errors, HasSubstr("127.0.0.1 has no IPv6 address"));
+  EXPECT_THAT(refused({"--connect-to", "a"}), HasSubstr("--connect-to: 'a' does not say what"));
+  EXPECT_THAT(refused({"--connect-to", "a:0:b:1"}), HasSubstr("port is not a number from 1"));
+  EXPECT_THAT(refused({"--resolve", "a:80"}), HasSubstr("--resolve: 'a:80' gives no addresses"));
+  EXPECT_THAT(refused({"--interface", "host!x"}), HasSubstr("--interface: 'host!x' is neither"));
+  EXPECT_THAT(refused({"--unix-socket", std::string(200, 'x')}), HasSubstr("--unix-socket: "));
+}
+
+TEST_F(fetch_request, options_from_a_file) {
+  const std::string inner = directory_.write("inner", "-H \"X-Two: 2\"");
+  const std::string file =
+      directory_.write("config", "# options\nheader = \"X-One: 1\"\n-d a=1\nmax-time = 9\nconfig = " + inner);
+  const auto sent = echoed({"-d", "b=2", "-K", file, "-d", "c=3"});
+  EXPECT_EQ(text_of(sent, "body"), "b=2&a=1&c=3");
+  EXPECT_EQ(header(sent, "X-One"), "1");
+  EXPECT_EQ(header(sent, "X-Two"), "2");
+  const ended urls =
+      fetch({"-q", "-K", directory_.write("urls", "url = " + origin_.url("/a") + "\nurl = " + origin_.url("/b"))});
+  EXPECT_EQ(records(urls.output).size(), 2u) << urls.errors;
+  EXPECT_THAT(refused({"-K", "/no/such"}), HasSubstr("--config: cannot read /no/such"));
+  EXPECT_THAT(refused({"-K", directory_.write("bad", "no-such-option")}), HasSubstr("bad"));
+  EXPECT_THAT(refused({"-K", directory_.write("self", "config = " + (directory_ / "self"))}),
+              HasSubstr("the ninth file"));
+}
+
+TEST_F(fetch_request, a_wrong_option_has_a_near_one) {
+  EXPECT_THAT(refused({"--max-tme", "3"}), HasSubstr("'--max-tme'; did you mean --max-time?"));
+  EXPECT_THAT(refused({"--data-url", "3"}), HasSubstr("did you mean --data-urlencode?"));
+  EXPECT_THAT(refused({"--xyzzy"}), HasSubstr("accepted: "));
 }
 
 TEST_F(fetch_request, headers_added_emptied_and_left_out) {
@@ -241,7 +337,7 @@ TEST_F(fetch_request, a_cookie_jar_is_kept_from_run_to_run) {
 TEST_F(fetch_request, head_prints_the_header) {
   const ended one = fetch({"--head", origin_.url("/bytes/5")});
   EXPECT_EQ(one.status, 0) << one.errors;
-  EXPECT_THAT(one.output, AllOf(StartsWith("HTTP/1.1 200\n"), HasSubstr("ontent-"), Not(HasSubstr("ABCDE"))));
+  EXPECT_THAT(one.output, AllOf(StartsWith("HTTP/1.1 200 OK\n"), HasSubstr("ontent-"), Not(HasSubstr("ABCDE"))));
   const auto all = records(fetch({"--head", origin_.url("/bytes/5"), origin_.url("/bytes/6")}).output);
   EXPECT_EQ(number_of(all.at(1), "bytes"), 0u);
   EXPECT_FALSE(all.at(1).contains("headers"));

@@ -9,7 +9,7 @@ namespace {
 
 using fanout::cli::testing::child;
 using fanout::cli::testing::redirections;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 struct told {
   int status;
@@ -27,7 +27,7 @@ TEST(help, of_each_command_is_the_same_whichever_way_it_is_asked_for) {
   for (const std::string command : {"fetch", "compare", "serve"}) {
     const told by_option = ask_the_tool({command, "--help"});
     EXPECT_EQ(by_option.status, 0);
-    EXPECT_THAT(by_option.output, testing::StartsWith("usage: fanout " + command + " [OPTION]..."));
+    EXPECT_THAT(by_option.output, ::testing::StartsWith("usage: fanout " + command + " [OPTION]..."));
     EXPECT_EQ(ask_the_tool({"help", command}).output, by_option.output);
     EXPECT_EQ(ask_the_tool({command, "-h"}).output, by_option.output);
     EXPECT_THAT(ask_the_tool({"--help"}).output, HasSubstr("\n  " + command + " "));
@@ -46,27 +46,27 @@ TEST(help, fits_into_eighty_columns_where_no_terminal_says_otherwise) {
 
 TEST(help, the_version_has_a_short_name) {
   const std::string version = ask_the_tool({"--version"}).output;
-  EXPECT_THAT(version, testing::MatchesRegex("fanout [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+  EXPECT_THAT(version, ::testing::MatchesRegex("fanout [0-9]+\\.[0-9]+\\.[0-9]+\n"));
   EXPECT_EQ(ask_the_tool({"-V"}).output, version);
 }
 
 TEST(help, of_what_there_is_not_says_what_there_is) {
   const told wrong = ask_the_tool({"help", "fetsh"});
   EXPECT_EQ(wrong.status, 2);
-  EXPECT_THAT(wrong.errors, testing::AllOf(HasSubstr("fetsh"), HasSubstr("compare"), HasSubstr("serve")));
+  EXPECT_THAT(wrong.errors, ::testing::AllOf(HasSubstr("fetsh"), HasSubstr("compare"), HasSubstr("serve")));
   const told no_shell = ask_the_tool({"completion", "tcsh"});
   EXPECT_EQ(no_shell.status, 2);
-  EXPECT_THAT(no_shell.errors, testing::AllOf(HasSubstr("tcsh"), HasSubstr("fish")));
+  EXPECT_THAT(no_shell.errors, ::testing::AllOf(HasSubstr("tcsh"), HasSubstr("fish")));
 }
 
 TEST(help, scripts_and_pages_are_made_of_the_same_options) {
   for (const std::string shell : {"bash", "zsh", "fish"}) {
     const told script = ask_the_tool({"completion", shell});
     EXPECT_EQ(script.status, 0);
-    EXPECT_THAT(script.output, testing::AllOf(HasSubstr("with-headers"), HasSubstr("latency"), HasSubstr("rounds")));
+    EXPECT_THAT(script.output, ::testing::AllOf(HasSubstr("with-headers"), HasSubstr("latency"), HasSubstr("rounds")));
   }
   const told page = ask_the_tool({"manual", "fetch"});
-  EXPECT_THAT(page.output, testing::AllOf(HasSubstr(".TH \"FANOUT\\-FETCH\" 1"), HasSubstr("\\-\\-with\\-headers")));
+  EXPECT_THAT(page.output, ::testing::AllOf(HasSubstr(".TH \"FANOUT\\-FETCH\" 1"), HasSubstr("\\-\\-with\\-headers")));
 }
 
 TEST(help, that_cannot_be_written_is_an_error) {

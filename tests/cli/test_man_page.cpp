@@ -5,7 +5,7 @@
 namespace {
 
 using namespace fanout::cli;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 command_text a_command() {
   return {.name = "tool fetch",
@@ -23,7 +23,7 @@ command_text a_command() {
 
 TEST(man_page, has_the_sections_that_man_expects) {
   const std::string page = man_page(a_command(), "1.2");
-  EXPECT_THAT(page, testing::StartsWith(".TH \"TOOL\\-FETCH\" 1 \"\" \"fanout 1.2\""));
+  EXPECT_THAT(page, ::testing::StartsWith(".TH \"TOOL\\-FETCH\" 1 \"\" \"fanout 1.2\""));
   EXPECT_THAT(page, HasSubstr("\n.SH NAME\ntool\\-fetch \\- Fetch URLs\n"));
   EXPECT_THAT(page, HasSubstr("\n.SH SYNOPSIS\n\\fBtool fetch [OPTION]"));
   EXPECT_THAT(page, HasSubstr("\n.SS Output\n.TP\n\\fB\\-o\\fR, \\fB\\-\\-output\\fR \\fIFILE\\fR\n"));

@@ -11,7 +11,7 @@
 namespace {
 
 using fanout::cli::testing::child;
-using fanout::origin::testing::peer;
+using origin_peer = fanout::origin::testing::peer;
 using fanout::origin::testing::trusting;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -40,7 +40,7 @@ TEST(serve, says_one_line_when_ready_and_ends_in_order_when_told_to) {
     child origin(tool, {"serve", "--port", "0"});
     const std::string line = origin.read_line();
     ASSERT_THAT(line, MatchesRegex("listening on http://127\\.0\\.0\\.1:[0-9]+"));
-    peer client(port_of(line));
+    origin_peer client(port_of(line));
     EXPECT_EQ(client.get("/bytes/3").body(), "ABC");
     client.ask("/never");
     origin.signal(number);
@@ -53,7 +53,7 @@ TEST(serve, says_one_line_when_ready_and_ends_in_order_when_told_to) {
 TEST(serve, ends_with_its_standard_input_on_request) {
   child origin(tool, {"serve", "--port", "0", "--until-eof"});
   const std::string line = origin.read_line();
-  EXPECT_EQ(peer(port_of(line)).get("/bytes/3").body(), "ABC");
+  EXPECT_EQ(origin_peer(port_of(line)).get("/bytes/3").body(), "ABC");
   origin.close_input();
   EXPECT_EQ(origin.wait(), 0);
   EXPECT_EQ(run({"serve", "--port", "0", "--until-eof"}).status, 0);  // at its end from the start
@@ -62,14 +62,14 @@ TEST(serve, ends_with_its_standard_input_on_request) {
 TEST(serve, does_not_care_about_its_standard_input_otherwise) {
   child origin(tool, {"serve", "--port", "0"});
   origin.close_input();
-  EXPECT_EQ(peer(port_of(origin.read_line())).get("/bytes/3").body(), "ABC");
+  EXPECT_EQ(origin_peer(port_of(origin.read_line())).get("/bytes/3").body(), "ABC");
   origin.signal(SIGTERM);
   EXPECT_EQ(origin.wait(), 0);
 }
 
 TEST(serve, latency) {
   child origin(tool, {"serve", "--port", "0", "--latency", "50ms"});
-  peer client(port_of(origin.read_line()));
+  origin_peer client(port_of(origin.read_line()));
   const auto start = std::chrono::steady_clock::now();
   client.get("/bytes/3");
   EXPECT_GE(std::chrono::steady_clock::now() - start, 50ms);
@@ -84,14 +84,14 @@ TEST(serve, tls_with_a_certificate_that_clients_can_trust) {
   pem << std::ifstream(file).rdbuf();
   std::filesystem::remove(file);
   const auto context = trusting(pem.str());
-  peer client(port_of(line));
+  origin_peer client(port_of(line));
   ASSERT_EQ(client.secure(context.get(), "localhost"), 1);
   EXPECT_EQ(client.get("/bytes/3").body(), "ABC");
   client.ask("/bytes/1000000000");
   char part[100];
   ASSERT_GT(client.read_some(part, sizeof part), 0);
   client.reset();
-  peer second(port_of(line));
+  origin_peer second(port_of(line));
   ASSERT_EQ(second.secure(context.get(), "localhost"), 1);
   EXPECT_EQ(second.get("/bytes/3").body(), "ABC");  // SIGPIPE would have ended it
 }

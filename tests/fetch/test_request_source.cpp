@@ -106,6 +106,28 @@ TEST(parse_request, what_is_wrong_is_named_and_the_line_kept) {
   }
 }
 
+TEST(parse_request, other_members_come_back) {
+  EXPECT_EQ(parse_request(R"({"url":"u","label":1.50,"id":"x"})").extra, R"(,"label":1.50)");
+  EXPECT_EQ(parse_request(R"({"url":"u","label":1.50})", false).extra, "");
+  EXPECT_EQ(parse_request(R"({"label":1.50})").extra, "") << "what is no request has its whole line";
+}
+
+TEST_F(request_source_test, the_end_of_each_url) {
+  const auto with = [](const std::string& url, const std::string& query, const std::string& name) {
+    request_source source({url}, "");
+    source.set_url_end(query, name);
+    return source.next()->url;
+  };
+  EXPECT_EQ(with("http://a", "b=1", ""), "http://a?b=1");
+  EXPECT_EQ(with("http://a/?x#f", "b=1", ""), "http://a/?x&b=1#f");
+  EXPECT_EQ(with("http://a/?#f?", "b=1", ""), "http://a/?b=1#f?");
+  EXPECT_EQ(with("http://a/?x&", "b=1", ""), "http://a/?x&b=1");
+  EXPECT_EQ(with("http://a", "", "n m?%"), "http://a/n%20m%3F%25");
+  EXPECT_EQ(with("a.test/b/?x", "", "n"), "a.test/b/n?x");
+  EXPECT_EQ(with("a.test", "", "n"), "a.test/n");
+  EXPECT_EQ(with("http://a/b", "q", "n"), "http://a/b?q");
+}
+
 TEST_F(request_source_test, urls_come_before_the_list) {
   EXPECT_THAT(urls({{"a", "b"}, list("c\nd\n")}), ElementsAre("a", "b", "c", "d"));
   EXPECT_THAT(urls({{"a"}, ""}), ElementsAre("a"));

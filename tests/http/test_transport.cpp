@@ -78,6 +78,41 @@ TEST_F(transports, addresses_are_given_for_names_as_people_write_them) {
   }
 }
 
+TEST_F(transports, connections_to_somewhere_else) {
+  scripted_server server(always(ok("x")));
+  const std::string port = std::to_string(server.port());
+  const auto body = [&](const std::string& entry, const std::string& url) {
+    client_options options;
+    options.connect_to = {"no.test:1:no.test:1", entry};
+    return fetch(url, options).body;
+  };
+  EXPECT_EQ(body("A.test:80:127.0.0.1:" + port, "http://a.test/"), "x");
+  EXPECT_EQ(body("::127.0.0.1:" + port, "http://a.test/"), "x");
+  EXPECT_EQ(body("a.test::127.0.0.1:", "http://a.test:" + port + "/"), "x");
+  EXPECT_EQ(body(":80::" + port, "http://127.0.0.1/"), "x");
+  for (const char* const wrong : {"", "a", "a:80", "a:80:b", "a:x:b:80", "a:80:b:0", "a:80:b:65536", "a/b:80:c:1"}) {
+    client_options options;
+    options.connect_to = {wrong};
+    EXPECT_EQ(failure_of([&] { client{options}; }).kind, failure_kind::invalid_request) << wrong;
+  }
+}
+
+TEST_F(transports, addresses_of_one_family_only) {
+  scripted_server server(always(ok("x")));
+  client_options options;
+  options.resolve = {"both.test:" + std::to_string(server.port()) + ":::1,127.0.0.1"};
+  const std::string url = server.url("/", "both.test");
+  options.family = fanout::http::address_family::v4;
+  EXPECT_EQ(fetch(url, options).measured.remote_address, "127.0.0.1:" + std::to_string(server.port()));
+  options.family = fanout::http::address_family::v6;
+  const auto refused = failure_of([&] { fetch(url, options); });
+  EXPECT_EQ(refused.kind, failure_kind::connect);
+  EXPECT_THAT(refused.message, HasSubstr("::1: Connection refused"));
+  const auto none = failure_of([&] { fetch(server.url(), options); });
+  EXPECT_EQ(none.kind, failure_kind::dns);
+  EXPECT_THAT(none.message, HasSubstr("127.0.0.1 has no IPv6 address"));
+}
+
 class public_only : public http_test {
  protected:
   public_only() {

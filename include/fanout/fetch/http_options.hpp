@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/fetch/data_piece.hpp>
 #include <fanout/fetch/exchange.hpp>
 #include <fanout/fetch/settings.hpp>
 
@@ -21,12 +22,19 @@ struct http_options {
   std::string method;
   std::vector<std::string> headers;  ///< 'Name: value', 'Name;' for one without a value, 'Name:' for none
   bool head = false;
-  std::vector<std::string> data;         ///< `-d`
-  std::vector<std::string> data_raw;     ///< the same, but @ has no meaning
-  std::vector<std::string> data_binary;  ///< the same, but files are sent as they are
-  std::vector<std::string> json;
-  std::string user;    ///< "user:password"
-  std::string bearer;  ///< the token
+  std::vector<data_piece> data;    ///< in the order given
+  bool data_in_query = false;      ///< `-G`: they go to the end of each URL
+  std::vector<std::string> query;  ///< pieces for the end of each URL: "name=text", encoded, or "+text"
+  std::string upload;              ///< file to PUT; "-" for standard input
+  std::string range;               ///< "0-99", as the Range header has it
+  std::string condition;           ///< a date or a file, after a - what is older than that
+  bool netrc = false;              ///< who asks is read from ~/.netrc
+  bool netrc_optional = false;     ///< the same, if it is there
+  std::string netrc_file;          ///< the same from this file
+  bool passthrough = true;         ///< what else an object of a list has comes back in its record
+  std::string user;                ///< "user:password"
+  bool digest = false;             ///< `user` is for Digest authentication
+  std::string bearer;              ///< the token
   std::string user_agent;
   std::string referer;
   std::vector<std::string> cookies;  ///< 'name=value; ...', or a file
@@ -79,6 +87,8 @@ struct common_request {
   header_list headers;               ///< in the order given
   std::vector<std::string> without;  ///< headers that are not sent
   std::string body;                  ///< `-d` or `--json`, the pieces joined
+  std::string query;                 ///< for the end of each URL
+  std::string upload_name;           ///< for the end of each URL whose path ends with a slash
   std::string content_type;          ///< of that body, where no header says another
 };
 

@@ -21,6 +21,7 @@ struct request {
   std::string method = "GET";
   header_list headers;
   std::string body;
+  std::string extra;    ///< further members of the record, each with a comma before it: JSON. Stays where it is
   std::string file;     ///< its body's, in the directory of `settings::body_path`; a job sets it
   std::string problem;  ///< why this input can be no request, found while it was read; the exchange fails with it
 
@@ -64,6 +65,9 @@ struct record {
   std::optional<timings> measured = {};  ///< of a response, only with `settings::keep_timings`
   std::optional<failure_kind> error = {};
   std::string message = {};  ///< of the error
+  std::string trace = {};    ///< only with `settings::keep_trace`: lines for a person, as `curl -v` shows an exchange
+  std::string sent_heads = {};  ///< only with `settings::keep_heads`: of all requests, as they were sent
+  std::string heads = {};       ///< only with `settings::keep_heads`: of all responses, as they came
 
   /// \name Of a body that goes where `settings::body_path` says
   /// @{
@@ -75,8 +79,8 @@ struct record {
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(status, bytes, elapsed_ns, attempts, http_version, final_url, headers, body, measured, error, message, file,
-            remark, unwritten, skipped);
+    archive(status, bytes, elapsed_ns, attempts, http_version, final_url, headers, body, measured, error, message,
+            trace, sent_heads, heads, file, remark, unwritten, skipped);
   }
 };
 

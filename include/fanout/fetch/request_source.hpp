@@ -17,7 +17,8 @@ namespace fanout::fetch {
 /// One line of a list as a request: a URL, or a JSON object `{"url","id"?,"method"?,"headers"?,"body"?}`, where
 /// `headers` is an object of strings. A method the line does not give is left empty. What is wrong with the line goes
 /// into `request::problem`; nothing is thrown.
-request parse_request(std::string_view line);
+/// Other members of the object are kept in `request::extra` if `passthrough`.
+request parse_request(std::string_view line, bool passthrough = true);
 
 /// A source of requests whose type is known only where it is made: what a job takes. See core/source.hpp.
 class request_input {
@@ -57,6 +58,12 @@ class request_source final : public request_input {
   /// `content_type` is for this body alone.
   void set_defaults(std::string method, header_list headers, std::string body, std::string content_type = {});
 
+  /// What goes to the end of each URL: `query` behind what it has, before a fragment, and `upload_name` first where
+  /// its path ends with a slash.
+  void set_url_end(std::string query, std::string upload_name);
+  /// Whether the other members of objects are kept in `request::extra`, which is so unless this says otherwise.
+  void set_passthrough(bool kept) { passthrough_ = kept; }
+
   std::optional<request> next() override;
   bool ready() override;
   int handle() override;
@@ -71,6 +78,9 @@ class request_source final : public request_input {
   std::unique_ptr<line_reader> list_;
   request defaults_;
   std::string content_type_;
+  std::string query_;
+  std::string upload_name_;
+  bool passthrough_ = true;
 };
 
 }  // namespace fanout::fetch

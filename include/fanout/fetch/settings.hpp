@@ -9,6 +9,34 @@
 /// The settings of a bulk fetch.
 namespace fanout::fetch {
 
+/// One field of a form that is sent as multipart/form-data: `http::form_part`.
+struct form_field {
+  std::string name;
+  std::string value = {};
+  std::string file = {};          ///< path of a file, read as it is sent; instead of `value`
+  std::string file_name = {};     ///< what the server is told
+  std::string content_type = {};  ///< empty: as `http::form_part`
+
+  bool operator==(const form_field&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(name, value, file, file_name, content_type);
+  }
+};
+
+/// Who logs in where: an entry of a .netrc file.
+struct netrc_entry {
+  std::string machine;  ///< empty: all that no other entry names
+  std::string login;
+  std::string password;
+
+  bool operator==(const netrc_entry&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(machine, login, password);
+  }
+};
+
 /// What all exchanges of one fetch have in common; sent once to each worker process. Each member has a row in the table
 /// of options (src/fetch/http_option_table.cpp).
 struct settings {
@@ -25,12 +53,19 @@ struct settings {
   std::string ca_file;                       ///< PEM file of the issuers to trust instead of the system's
   std::string certificate_file;              ///< PEM chain of the client certificate
   std::string key_file;                      ///< its key; empty: it is in the same file
+  std::string digest;                        ///< "user:password", for servers that ask for Digest authentication
   std::string authorization;                 ///< value of Authorization, for the origin of each URL
   bool use_cookies = false;                  ///< keep cookies and send them back; every process has a jar of its own
   std::string cookie_file;                   ///< which the jar begins with; empty: it begins empty
   std::string body_file;                     ///< sent where a request has no body of its own
+  std::vector<form_field> form;              ///< the same
+  std::vector<netrc_entry> netrc;            ///< users of hosts, where nothing else says who asks
   bool public_only = false;                  ///< refuse addresses that are not public
   std::vector<std::string> resolve;          ///< "host:port:address[,address]"
+  std::vector<std::string> connect_to;       ///< "host1:port1:host2:port2"
+  std::string unix_socket;                   ///< that all connections go to
+  std::string interface;                     ///< device or address that connections leave by
+  std::int32_t ip_version = 0;               ///< 4 or 6: only such addresses; 0: any
   std::string proxy;                         ///< "[scheme://][user:password@]host[:port]"
   std::string no_proxy;                      ///< hosts reached without it, as curl's --noproxy
   bool proxy_from_environment = false;       ///< of the process that sends
@@ -40,16 +75,25 @@ struct settings {
   std::uint8_t http_versions = 0;            ///< as `http::http_versions` counts them
   std::vector<std::string> without_headers;  ///< which the client would send by itself
   bool keep_body = false;                    ///< otherwise bytes are counted and dropped
+  bool drop_failed_bodies = false;           ///< those of a status of 400 and above, as curl's --fail
   bool keep_headers = false;                 ///< of the response
   bool keep_timings = false;                 ///< and bytes on the wire
   /// Where bodies go as they come, instead of `keep_body`; written by the process that fetches. A file, for one
   /// request; a directory, with a '/' at its end, for a file of each request (`request::file`); "-" for standard
   /// output. Empty: nowhere. A file appears when it is whole (FILE.part until then).
   std::string body_path;
-  std::uint64_t held_body_bytes = 0;  ///< bodies up to this size for a directory are given in the record instead
-  bool overwrite_bodies = false;      ///< files of the directory that are there; otherwise they are an error
-  bool skip_existing = false;         ///< send nothing where the file is there
-  bool continue_parts = false;        ///< go on at what FILE.part has, if it is of the same page still
+  std::uint64_t held_body_bytes = 0;   ///< bodies up to this size for a directory are given in the record instead
+  bool overwrite_bodies = false;       ///< files of the directory that are there; otherwise they are an error
+  bool skip_existing = false;          ///< send nothing where the file is there
+  bool continue_parts = false;         ///< go on at what FILE.part has, if it is of the same page still
+  bool keep_trace = false;             ///< the messages as a text for a person
+  bool keep_heads = false;             ///< the headers of all responses as text, redirects included
+  std::uint64_t limit_rate = 0;        ///< bytes of each body per second; 0: no limit
+  std::uint32_t retries = 0;           ///< of a failure that may pass
+  std::int64_t retry_delay_ms = 0;     ///< before each; 0: 1 s, and twice as long each time
+  std::int64_t retry_max_time_ms = 0;  ///< after which none begins; 0: no limit
+  bool retry_all_errors = false;       ///< whatever the failure is
+  bool retry_refused = false;          ///< also when a connection is refused
 
   bool operator==(const settings&) const = default;
 

@@ -85,19 +85,27 @@ class readable_lines final : public sink {
   bool any_ = false;
 };
 
+struct body_output_options {
+  bool with_heads = false;  ///< after the headers of its responses (`settings::keep_heads`)
+  /// Written once the request has ended, and held in memory until then: where several requests share the output, or
+  /// another sink's text stands before the body. `with_heads` implies it.
+  bool held = false;
+};
+
 /// The body of the response, and nothing else: for a job of one request. It is written as it comes. A file stays what
 /// it was where the request brought no whole body, and what there is of it stays in FILE.part.
 class body_output final : public sink {
  public:
   /// A file, or "-" for standard output. Throws `output_error` for a path that cannot be written to.
-  explicit body_output(std::string path);
+  explicit body_output(std::string path, body_output_options with = {});
   bool wants_bodies() const override { return true; }
-  std::string body_path() const override { return path_; }
+  std::string body_path() const override { return with_.held || with_.with_heads ? std::string() : path_; }
   void take(finished& each, writer& to) override;
   void close() override;
 
  private:
   const std::string path_;
+  const body_output_options with_;
   std::optional<output> to_;  ///< for a body that is in the record
   bool whole_ = false;
   bool broken_ = false;

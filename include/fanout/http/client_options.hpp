@@ -16,6 +16,8 @@ namespace fanout::http {
 class cookie_jar;
 
 enum class tls_version { v1_2, v1_3 };
+/// Which addresses of a host are connected to.
+enum class address_family { any, v4, v6 };
 
 /// Which versions of HTTP a client speaks.
 enum class http_versions {
@@ -43,11 +45,14 @@ struct client_options {
   // Where connections lead. Connections are shared only by clients that agree on all of these.
   bool public_only = false;               ///< refuses addresses that are not public: loopback, private, link-local, ...
   std::vector<std::string> resolve = {};  ///< "host:port:address[,address]", as curl's --resolve; host "*" is any
-  std::string unix_socket = {};           ///< path of the socket that all connections go to, as curl's --unix-socket
-  std::string proxy = {};                 ///< "[scheme://][user:password@]host[:port]": http, https, socks5, socks5h
-  std::string no_proxy = {};              ///< hosts reached without it: "name,address/bits,..."; "*" is all
-  bool proxy_from_environment = false;    ///< http_proxy, https_proxy, all_proxy and no_proxy, read as curl reads them
-  std::size_t max_connections = 0;        ///< open on each loop, idle ones included; who needs more waits. 0: no limit
+  std::vector<std::string> connect_to = {};  ///< "host:port:host2:port2", as curl's --connect-to; not through a proxy
+  std::string interface = {};  ///< device, or address of this machine, that connections leave by, as curl's --interface
+  address_family family = address_family::any;  ///< as curl's -4 and -6; a proxy chooses for itself
+  std::string unix_socket = {};         ///< path of the socket that all connections go to, as curl's --unix-socket
+  std::string proxy = {};               ///< "[scheme://][user:password@]host[:port]": http, https, socks5, socks5h
+  std::string no_proxy = {};            ///< hosts reached without it: "name,address/bits,..."; "*" is all
+  bool proxy_from_environment = false;  ///< http_proxy, https_proxy, all_proxy and no_proxy, read as curl reads them
+  std::size_t max_connections = 0;      ///< open on each loop, idle ones included; who needs more waits. 0: no limit
   std::size_t max_connections_per_host = 0;       ///< the same, to one host or proxy
   std::size_t max_header_bytes = 256 * 1024;      ///< names and values of all response headers together
   std::size_t max_header_count = 1024;            ///< response header fields
@@ -78,6 +83,7 @@ struct client_options {
 
   // Who asks. `authorization` goes to the origin of the request's own URL, and not where a redirect leads elsewhere. A
   // request's own Authorization header goes before it, and so does the user its URL names.
+  std::string digest = {};                        ///< "user:password" for servers that ask for Digest (RFC 7616)
   std::string authorization = {};                 ///< the header's value: `basic_auth`, `bearer_auth`
   std::shared_ptr<cookie_jar> cookies = nullptr;  ///< null: cookies are neither kept nor sent
 };

@@ -40,7 +40,7 @@ struct form_part {
   std::string name;
   std::string value = {};
   std::string file = {};          ///< path of a file, read as it is sent; instead of `value`
-  std::string file_name = {};     ///< what the server is told; empty: the last part of `file`
+  std::string file_name = {};     ///< what the server is told; empty: the last part of `file`, none for values
   std::string content_type = {};  ///< empty: application/octet-stream for files, none for values
 };
 

@@ -5,6 +5,7 @@
 #include <fanout/http/client.hpp>
 #include <fanout/http/client_options.hpp>
 #include <fanout/http/cookies.hpp>
+#include <fanout/http/exchange_observer.hpp>
 #include <fanout/http/forms.hpp>
 #include <fanout/http/headers.hpp>
 #include <fanout/http/request.hpp>

@@ -11,6 +11,8 @@
 /// What is sent.
 namespace fanout::http {
 
+class exchange_observer;  // exchange_observer.hpp
+
 /// One request. The client adds what is missing of Host, User-Agent, Accept, Content-Length and, when the URL names a
 /// user, Authorization. Method, target and headers are checked before a byte is sent; a control character in any of
 /// them, or a Content-Length or Transfer-Encoding that contradicts the body, fails with kind `invalid_request`.
@@ -28,6 +30,8 @@ struct request {
   bool expect_continue = false;
   /// Whether the response's body is kept. Otherwise its bytes are counted (`response::body_bytes`) and dropped.
   bool keep_body = true;
+  /// Is told each message of the exchange, if there is one. It must outlive the exchange.
+  exchange_observer* observer = nullptr;
 };
 
 }  // namespace fanout::http

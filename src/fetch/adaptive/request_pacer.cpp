@@ -13,7 +13,7 @@ constexpr std::chrono::seconds shortest_raise_wait{2};
 constexpr std::chrono::seconds longest_raise_wait{32};
 constexpr std::chrono::milliseconds made_up_for{10};  ///< by a timer that is late
 
-std::chrono::steady_clock::duration interval_of(double rate) {
+std::chrono::steady_clock::duration pacing_interval(double rate) {
   return std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(1 / rate));
 }
 
@@ -48,7 +48,7 @@ void request_pacer::started(clock::time_point now) noexcept {
     rate_ *= raise;
     if (rate_ > 1.1 * ceiling_) wait_ = shortest_raise_wait;  // the server takes more than it did
   }
-  next_start_ = std::max(next_start_, now - made_up_for) + interval_of(rate_);
+  next_start_ = std::max(next_start_, now - made_up_for) + pacing_interval(rate_);
 }
 
 void request_pacer::accepted(clock::time_point now) noexcept {
@@ -67,7 +67,7 @@ void request_pacer::refused(clock::time_point begun, clock::time_point now, cloc
   rate_ = after_refusal * (rate_ == 0 ? took : std::min(took, rate_));
   if (probed_) wait_ = std::min<clock::duration>(wait_ * 2, longest_raise_wait);
   probed_ = false;
-  next_start_ = std::max(next_start_, now + interval_of(rate_));
+  next_start_ = std::max(next_start_, now + pacing_interval(rate_));
 }
 
 }  // namespace fanout::fetch

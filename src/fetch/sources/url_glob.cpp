@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t most_urls = std::numeric_limits<std::int64_t>::max();
 
-bool is_letter(char c) {
+bool is_range_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
@@ -135,7 +135,7 @@ class url_glob::parser {
     part made;
     made.step = step;
     std::uint64_t end = 0;
-    if (first.size() == 1 && last.size() == 1 && is_letter(first[0]) && is_letter(last[0])) {
+    if (first.size() == 1 && last.size() == 1 && is_range_letter(first[0]) && is_range_letter(last[0])) {
       made.first = static_cast<unsigned char>(first[0]);
       end = static_cast<unsigned char>(last[0]);
       if (end >= made.first && (first[0] < 'a') != (last[0] < 'a')) fail("a range of letters is of one case");

@@ -95,6 +95,7 @@ void connection_race::start_next() {
   if (!descriptor) return note_failure(where, errno);
   const int on = 1;
   ::setsockopt(descriptor.value(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (const int error = from_ ? from_->bind(descriptor.value(), where) : 0) return note_failure(where, error);
   const bool connected = ::connect(descriptor.value(), to.data(), static_cast<socklen_t>(to.size())) == 0;
   // Interrupted, it goes on by itself.
   if (!connected && errno != EINPROGRESS && errno != EINTR) return note_failure(where, errno);

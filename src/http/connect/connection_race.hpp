@@ -2,6 +2,7 @@
 
 #include <fanout/base/deadline.hpp>
 
+#include "http/connect/local_side.hpp"
 #include "http/dns/dns_cache.hpp"
 #include "http/io/notifier.hpp"
 #include "http/pool/connection.hpp"
@@ -36,6 +37,8 @@ class connection_race {
   connection_race& operator=(const connection_race&) = delete;
   ~connection_race();
 
+  /// What the sockets are bound to; it must outlive the race.
+  void leave_by(const local_side& from) noexcept { from_ = &from; }
   /// The addresses to try, best first; those that were tried already stay tried. More may come while it runs.
   void try_in_order(const address_list& addresses);
   /// Goes on as far as it can. True once there is a winner.
@@ -70,6 +73,7 @@ class connection_race {
   std::uint16_t port_;
   std::function<std::string_view(const asio::ip::address&)> reject_reason_;
   notifier& wake_;
+  const local_side* from_ = nullptr;
   alarm alarm_;
   address_list seen_;
   std::deque<asio::ip::address> next_;

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 namespace fanout::http {
 namespace {
@@ -53,7 +54,31 @@ std::string whom(const connect_context& context) {
               fmt::format("no connection to {}: {}, and only public addresses are allowed", context.peer(), why));
 }
 
-address_list addresses_of(const lookup& names, std::string_view host) {
+bool fits(const asio::ip::address& address, address_family wanted) {
+  return wanted == address_family::any || address.is_v6() == (wanted == address_family::v6);
+}
+
+address_list fitting(const address_list& all, address_family wanted) {
+  address_list some;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(some), [&](const auto& each) { return fits(each, wanted); });
+  return some;
+}
+
+// Both families are asked at once, and an answer that nobody wants is not waited for.
+bool settled(const lookup& names, address_family wanted) {
+  if (wanted == address_family::any) return names.done();
+  return names.done() || names.answered(wanted == address_family::v6 ? family::v6 : family::v4);
+}
+
+[[noreturn]] void raise_no_address(const lookup& names, std::string_view host, address_family wanted) {
+  // It may have addresses of the other family, and the look-up may not know yet.
+  if (wanted != address_family::any)
+    throw error(failure_kind::dns, fmt::format("{} has no IPv{} address", host, wanted == address_family::v6 ? 6 : 4));
+  throw error(failure_kind::dns, names.failure());
+}
+
+address_list addresses_of(const lookup& names, std::string_view host, address_family wanted) {
+  if (wanted != address_family::any) return names.addresses(wanted == address_family::v6 ? family::v6 : family::v4);
   // This machine's own name means IPv4 first: few servers on it listen on both.
   if (is_localhost(host)) {
     address_list both = names.addresses(family::v4);
@@ -91,11 +116,14 @@ task<std::unique_ptr<session>> dial(const connect_context& context, notifier& wa
   loop_state& loop = context.loop;
   connection_race race(loop.sockets(), loop.deadlines(), loop.pool(), port, checked ? why_not_public : no_reject_reason,
                        wake);
-  const address_list* const given = context.via.by->given_addresses(host, port);
+  const transport& by = *context.via.by;
+  const address_family wanted = by.family();
+  race.leave_by(by.from());
+  const address_list* const given = by.given_addresses(host, port);
   std::optional<lookup> names;
   alarm delay(wake);
   if (given) {
-    race.try_in_order(*given);
+    race.try_in_order(fitting(*given, wanted));
   } else {
     names.emplace(loop.names(), host, wake);
     context.timer.enter(phase::resolving, request_timer::wait_handle(wake));
@@ -105,18 +133,18 @@ task<std::unique_ptr<session>> dial(const connect_context& context, notifier& wa
       const bool v6_settled = names->answered(family::v6) || delay.rang;
       if (!names->done() && !v6_settled && !names->addresses(family::v4).empty() && !delay.armed())
         loop.deadlines().arm(delay, clock::now() + resolution_delay);
-      const bool begin = names->done() || !names->addresses(family::v6).empty() ||
+      const bool begin = settled(*names, wanted) || !names->addresses(family::v6).empty() ||
                          (v6_settled && !names->addresses(family::v4).empty());
       racing = racing || begin;
-      if (racing) race.try_in_order(addresses_of(*names, host));
+      if (racing) race.try_in_order(addresses_of(*names, host, wanted));
     }
     if (racing) {
       if (race.step()) break;
       if (!race.lost()) context.timer.enter(phase::connecting, request_timer::wait_handle(wake));
-      const bool no_more = !names || names->done();
+      const bool no_more = !names || settled(*names, wanted);
       if (no_more && race.lost()) {
         if (race.refused_only()) refuse(context, race.failures());
-        if (names && race.failures().empty()) throw error(failure_kind::dns, names->failure());
+        if (names && race.failures().empty()) raise_no_address(*names, host, wanted);
         throw error(failure_kind::connect, fmt::format("no connection to {} ({})", whom(context), race.failures()));
       }
     }
@@ -133,17 +161,18 @@ task<asio::ip::address> first_address(const connect_context& context, notifier& 
                                       std::uint16_t port, bool checked) {
   address_list found;
   if (const address_list* const given = context.via.by->given_addresses(host, port)) {
-    found = *given;
+    found = fitting(*given, context.via.by->family());
   } else {
     lookup names(context.loop.names(), host, wake);
     context.timer.enter(phase::resolving, request_timer::wait_handle(wake));
-    while (!names.done()) {
+    const address_family wanted = context.via.by->family();
+    while (!settled(names, wanted)) {
       auto woken = wake.wait();
       co_await std::move(woken);
       context.resumed({});
     }
-    found = addresses_of(names, host);
-    if (found.empty()) throw error(failure_kind::dns, names.failure());
+    found = addresses_of(names, host, wanted);
+    if (found.empty()) raise_no_address(names, host, wanted);
   }
   std::string why;
   for (const auto& each : found) {

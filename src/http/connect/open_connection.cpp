@@ -143,7 +143,8 @@ task<stream_grant> open_connection(connect_context context) {
     auto dialling = through_proxy(context, wake);
     made = co_await std::move(dialling);
   } else {
-    auto dialling = dial(context, wake, host_to_dial(context.target), context.target.port(), via.by->public_only());
+    auto [host, port] = via.by->instead_of(host_to_dial(context.target), context.target.port());
+    auto dialling = dial(context, wake, std::move(host), port, via.by->public_only());
     made = co_await std::move(dialling);
   }
   if (via.tls) {

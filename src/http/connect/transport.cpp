@@ -50,6 +50,32 @@ std::string given_host(std::string_view entry, std::string_view written) {
   }
 }
 
+[[noreturn]] void refuse_detour(std::string_view entry, std::string_view why) {
+  throw error(failure_kind::invalid_request,
+              fmt::format("'{}' does not say what to connect to instead: {}; write HOST1:PORT1:HOST2:PORT2, of which "
+                          "each part may be empty",
+                          printable(entry), why));
+}
+
+// Takes "HOST:" off the front of `rest`, without the brackets of an IPv6 address.
+std::string_view take_host(std::string_view entry, std::string_view& rest) {
+  const std::size_t end = rest.find(':', rest.starts_with('[') ? rest.find(']') : 0);
+  if (end == rest.npos) refuse_detour(entry, "a ':' is missing");
+  const std::string_view host = rest.substr(0, end);
+  rest.remove_prefix(end + 1);
+  return host;
+}
+
+// An empty port is 0.
+std::uint16_t detour_port(std::string_view entry, std::string_view digits) {
+  if (digits.empty()) return 0;
+  std::uint16_t port = 0;
+  const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (failed != std::errc{} || end != digits.data() + digits.size() || port == 0)
+    refuse_detour(entry, "a port is not a number from 1 to 65535");
+  return port;
+}
+
 }  // namespace
 
 const transport& transport::shared(const client_options& options) {
@@ -69,7 +95,10 @@ const transport& transport::shared(const client_options& options) {
     add(value ? value : "");
   }
   add(fmt::format("{} {}", static_cast<int>(options.http_version), options.max_streams_per_connection));
+  add(fmt::format("{} {} {}", static_cast<int>(options.family), options.resolve.size(), options.connect_to.size()));
+  add(options.interface);
   for (const auto& each : options.resolve) add(each);
+  for (const auto& each : options.connect_to) add(each);
   const std::lock_guard guard(lock);
   auto& found = all[key];
   if (!found) found = std::make_unique<const transport>(options);
@@ -78,6 +107,8 @@ const transport& transport::shared(const client_options& options) {
 
 transport::transport(const client_options& options)
     : proxies_(make_proxy_rules(options.proxy, options.no_proxy, options.proxy_from_environment, variable)),
+      from_(options.interface),
+      family_(options.family),
       unix_socket_(options.unix_socket),
       versions_(options.http_version),
       most_streams_(options.max_streams_per_connection),
@@ -88,6 +119,7 @@ transport::transport(const client_options& options)
                 fmt::format("the path of the unix socket '{}' is longer than {} bytes, or has a NUL in it",
                             printable(unix_socket_), sizeof(sockaddr_un::sun_path) - 1));
   plain_ = unix_socket_.empty() && !proxies_.for_http && !proxies_.for_https;
+  for (const std::string& each : options.connect_to) add_detour(each);
   for (const std::string& each : options.resolve) {
     std::string_view entry = each;
     if (entry.starts_with('+')) entry.remove_prefix(1);  // curl's mark of an entry that ages
@@ -110,6 +142,28 @@ transport::transport(const client_options& options)
     }
     given_.push_back(std::move(one));
   }
+}
+
+void transport::add_detour(const std::string& entry) {
+  std::string_view rest = entry;
+  const std::string_view host = take_host(entry, rest);
+  const std::size_t port_end = rest.find(':');
+  if (port_end == rest.npos) refuse_detour(entry, "a ':' is missing");
+  const std::uint16_t port = detour_port(entry, rest.substr(0, port_end));
+  rest.remove_prefix(port_end + 1);
+  const std::string_view other_host = take_host(entry, rest);
+  const auto as_in_urls = [&](std::string_view written) {
+    return written.empty() ? std::string() : given_host(entry, written);
+  };
+  detours_.push_back({as_in_urls(host), port, as_in_urls(other_host), detour_port(entry, rest)});
+}
+
+std::pair<std::string, std::uint16_t> transport::instead_of(std::string host, std::uint16_t port) const {
+  for (const detour& each : detours_) {
+    if ((!each.host.empty() && each.host != without_dot(host)) || (each.port != 0 && each.port != port)) continue;
+    return {each.other_host.empty() ? std::move(host) : each.other_host, each.other_port == 0 ? port : each.other_port};
+  }
+  return {std::move(host), port};
 }
 
 route transport::to(const url& to, const tls_context* tls) const {

@@ -2,12 +2,14 @@
 
 #include <fanout/http/client_options.hpp>
 
+#include "http/connect/local_side.hpp"
 #include "http/dns/dns_cache.hpp"
 #include "http/pool/session_pool.hpp"
 #include "http/proxy/proxy.hpp"
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// \file
@@ -48,6 +50,11 @@ class transport {
   const std::string& unix_socket() const noexcept { return unix_socket_; }
   /// The addresses that were given for a host and port; null when there are none.
   const address_list* given_addresses(std::string_view host, std::uint16_t port) const noexcept;
+  /// The host and port to connect to instead of these: the first entry of `client_options::connect_to` that names them.
+  std::pair<std::string, std::uint16_t> instead_of(std::string host, std::uint16_t port) const;
+  address_family family() const noexcept { return family_; }
+  /// What sockets are bound to before they connect.
+  const local_side& from() const noexcept { return from_; }
 
  private:
   struct given {
@@ -55,7 +62,18 @@ class transport {
     std::uint16_t port;
     address_list addresses;
   };
+  struct detour {
+    std::string host;        ///< empty: any
+    std::uint16_t port;      ///< 0: any
+    std::string other_host;  ///< empty: the same
+    std::uint16_t other_port;
+  };
+  void add_detour(const std::string& entry);
+
   proxy_rules proxies_;
+  std::vector<detour> detours_;
+  local_side from_;
+  address_family family_;
   std::vector<given> given_;
   std::string unix_socket_;
   http_versions versions_;

@@ -35,6 +35,8 @@ class h1_stream {
   using settings = stream_settings;
   /// Checks and serialises the header. `what`, whose body is open, and the options must outlive the stream's use.
   void prepare(const request& what, const settings& how);
+  /// Request line and header, after `prepare`.
+  std::string_view head() const noexcept { return std::string_view(head_).substr(0, head_.find("\r\n\r\n") + 4); }
   /// Begins on this connection. `streaming`: the response's body is read bit by bit.
   void begin(connection& on, bool streaming);
   /// The connection is no longer this stream's.

@@ -138,9 +138,9 @@ task<std::string> next_piece(std::shared_ptr<reading> at) {
 std::string part_header(const form_part& part, const std::string& boundary) {
   const bool is_file = !part.file.empty();
   std::string text = fmt::format("--{}\r\nContent-Disposition: form-data; name={}", boundary, in_quotes(part.name));
-  if (is_file)
-    text += "; filename=" +
-            in_quotes(part.file_name.empty() ? std::filesystem::path(part.file).filename().string() : part.file_name);
+  const std::string file_name =
+      part.file_name.empty() ? std::filesystem::path(part.file).filename().string() : part.file_name;
+  if (!file_name.empty()) text += "; filename=" + in_quotes(file_name);
   for (const char c : part.content_type)
     if (is_control(c))
       throw error(

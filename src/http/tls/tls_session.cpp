@@ -144,6 +144,10 @@ std::string_view tls_session::protocol() const noexcept {
   return {reinterpret_cast<const char*>(name), size};
 }
 
+std::string tls_session::description() const {
+  return std::string(SSL_get_version(native_)).append(" / ").append(SSL_get_cipher_name(native_));
+}
+
 bool tls_session::resumed() const noexcept {
   return SSL_session_reused(native_) == 1;
 }

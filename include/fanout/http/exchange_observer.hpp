@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+/// \file
+/// Looking on while requests are sent and answered.
+namespace fanout::http {
+
+struct response;
+
+/// A request as it is about to leave, redirects and repetitions each for themselves.
+struct sent_request {
+  std::string_view head;            ///< request line and header, with the empty line at the end
+  std::string_view remote_address;  ///< of the connection's peer
+  bool connection_reused = false;
+  std::string tls = {};  ///< version and cipher suite; empty without TLS
+};
+
+/// What `curl -v` is made of: a `request` that names one tells it each message of its exchange.
+///
+/// ```cpp
+/// struct printer final : http::exchange_observer {
+///   void on_request(const http::sent_request& sent) override { std::cerr << sent.head; }
+///   void on_response(const http::response& head) override { std::cerr << head.status << '\n'; }
+/// };
+/// ```
+///
+/// Thread safety: called on the loop of the exchange, inside of it: it must neither wait nor throw. It must outlive the
+/// exchange.
+class exchange_observer {
+ public:
+  virtual ~exchange_observer() = default;
+  virtual void on_request(const sent_request& sent) = 0;
+  /// The header of a response has come; `head` may have its body, too.
+  virtual void on_response(const response& head) = 0;
+
+ protected:
+  exchange_observer() = default;
+  exchange_observer(const exchange_observer&) = default;
+  exchange_observer& operator=(const exchange_observer&) = default;
+};
+
+}  // namespace fanout::http

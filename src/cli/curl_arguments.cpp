@@ -1,0 +1,234 @@
+#include "cli/curl_arguments.hpp"
+
+#include <fanout/core/shape.hpp>
+#include <fanout/fetch/units.hpp>
+
+#include "cli/config_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <utility>
+
+namespace fanout::cli {
+namespace {
+
+// Curl has no limits unless it is told.
+constexpr std::int64_t no_time_limit = 1'000'000'000'000;
+constexpr std::int32_t redirects_by_default = 50;
+
+/// All that was read so far.
+struct curl_line {
+  fetch_options common;
+  std::vector<std::string> urls;
+  std::vector<std::string> outputs;  ///< of -o and -O in order, one for each URL; "" is -O, "-" standard output
+  bool follow = false;
+  bool compressed = false;
+  bool show_error = false;
+  bool parallel = false;
+  bool all_remote = false;
+  std::optional<std::int32_t> max_redirects;
+  std::uint64_t parallel_max = 50;
+  int config_depth = 0;
+};
+
+/// An option of curl that means something else to `fanout fetch`, or nothing.
+struct curl_row {
+  std::string_view names;
+  std::string_view value_name;
+  std::string_view help;
+  void (*take)(curl_line& into, std::string_view text);
+};
+
+void read_arguments(const std::vector<std::string>& arguments, curl_line& into);
+
+void take_config(curl_line& into, std::string_view path) {
+  if (into.config_depth >= 8)
+    throw std::invalid_argument(fmt::format("{} is the ninth file that one of them names in another", path));
+  ++into.config_depth;
+  read_arguments(config_arguments(std::string(path)), into);
+  --into.config_depth;
+}
+
+void take_nothing(curl_line&, std::string_view) {}
+
+constexpr std::array own_rows{
+    curl_row{"-s,--silent", "", "Say nothing of failures",
+             [](curl_line& in, std::string_view) { in.common.silent = true; }},
+    curl_row{"-S,--show-error", "", "With -s: say what failed",
+             [](curl_line& in, std::string_view) { in.show_error = true; }},
+    curl_row{"-i,--include", "", "Write the header before the page",
+             [](curl_line& in, std::string_view) { in.common.include = true; }},
+    curl_row{"-o,--output", "FILE", "File for the page",
+             [](curl_line& in, std::string_view text) { in.outputs.emplace_back(text.empty() ? "-" : text); }},
+    curl_row{"-O,--remote-name", "", "The file has the name that the URL ends with",
+             [](curl_line& in, std::string_view) { in.outputs.emplace_back(); }},
+    curl_row{"--remote-name-all", "", "-O for each URL", [](curl_line& in, std::string_view) { in.all_remote = true; }},
+    curl_row{"-L,--location", "", "Follow redirects", [](curl_line& in, std::string_view) { in.follow = true; }},
+    curl_row{"--compressed", "", "Ask for compression and undo it",
+             [](curl_line& in, std::string_view) { in.compressed = true; }},
+    curl_row{"--url", "URL", "A URL", [](curl_line& in, std::string_view text) { in.urls.emplace_back(text); }},
+    curl_row{"-Z,--parallel", "", "Fetch several at once", [](curl_line& in, std::string_view) { in.parallel = true; }},
+    curl_row{"--parallel-max", "N", "So many (default 50)",
+             [](curl_line& in, std::string_view text) {
+               in.parallel_max = fetch::parse_count(text, 1, shape_limits::in_flight);
+             }},
+    curl_row{"-K,--config", "FILE", "File of options", take_config},
+    curl_row{"-q,--disable", "", "", take_nothing},
+    curl_row{"-#,--progress-bar", "", "", take_nothing},
+    curl_row{"--no-progress-meter", "", "", take_nothing},
+};
+
+/// An option, whichever table it stands in.
+struct curl_option {
+  std::string_view names;
+  bool has_value = false;
+  std::function<void(curl_line&, std::string_view)> take;
+};
+
+bool has_name(std::string_view names, std::string_view name) {
+  while (!names.empty()) {
+    const auto end = std::min(names.find(','), names.size());
+    if (names.substr(0, end) == name) return true;
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  return false;
+}
+
+std::optional<curl_option> find_option(std::string_view name) {
+  for (const curl_row& row : own_rows)
+    if (has_name(row.names, name)) return curl_option{row.names, !row.value_name.empty(), row.take};
+  for (const output_option& row : output_option_table())
+    if (has_name(row.names, name))
+      return curl_option{row.names, !row.value_name.empty(),
+                         [&row](curl_line& in, std::string_view text) { row.take(in.common, text); }};
+  for (const fetch::http_option& row : fetch::http_option_table())
+    if (has_name(row.names, name))
+      return curl_option{row.names, !row.value_name.empty(),
+                         [&row](curl_line& in, std::string_view text) { row.take(in.common.http, text); }};
+  return std::nullopt;
+}
+
+[[noreturn]] void refuse_option(std::string_view name) {
+  throw usage_error(
+      fmt::format("{}: this option of curl is not supported; fanout curl --help lists those that are", name));
+}
+
+void take_value(const curl_option& option, std::string_view name, curl_line& into, std::string_view text) {
+  try {
+    option.take(into, text);
+  } catch (const std::invalid_argument& refused) {
+    throw usage_error(fmt::format("{}: {}", name, refused.what()));
+  }
+  if (name == "--max-redirs") into.max_redirects = into.common.http.settings.max_redirects;
+}
+
+/// `-sSLo FILE`: options without a value, and then one that may have the rest as its own.
+void read_short(std::string_view word, curl_line& into, const std::function<std::string(std::string_view)>& next) {
+  for (std::size_t at = 1; at < word.size(); ++at) {
+    const std::string name{'-', word[at]};
+    const auto option = find_option(name);
+    if (!option) refuse_option(word.size() == 2 ? name : fmt::format("{} (in {})", name, word));
+    if (!option->has_value) {
+      take_value(*option, name, into, {});
+      continue;
+    }
+    const std::string rest(word.substr(at + 1));
+    return take_value(*option, name, into, rest.empty() ? next(name) : rest);
+  }
+}
+
+void read_arguments(const std::vector<std::string>& arguments, curl_line& into) {
+  bool only_urls = false;
+  for (std::size_t at = 0; at < arguments.size(); ++at) {
+    const std::string& word = arguments[at];
+    const auto next = [&](std::string_view name) -> std::string {
+      if (at + 1 == arguments.size()) throw usage_error(fmt::format("{}: its value is missing", name));
+      return arguments[++at];
+    };
+    if (only_urls || !word.starts_with('-')) {
+      if (word.empty()) throw usage_error("an argument is empty; a URL is none");
+      into.urls.push_back(word);
+    } else if (word == "--") {
+      only_urls = true;
+    } else if (word.starts_with("--")) {
+      const auto option = find_option(word);
+      if (!option) refuse_option(word);
+      take_value(*option, word, into, option->has_value ? next(word) : std::string());
+    } else if (word == "-") {
+      throw usage_error("-: it is no URL");
+    } else {
+      read_short(word, into, next);
+    }
+  }
+}
+
+/// What holds for all URLs of the line.
+void set_defaults(curl_line& line) {
+  fetch_options& all = line.common;
+  fetch::settings& how = all.http.settings;
+  all.as_curl = true;
+  all.quiet = true;
+  all.silent = all.silent && !line.show_error;
+  all.shape = line.parallel ? fmt::format("async:{}", line.parallel_max) : "sync";
+  how.max_redirects = line.follow ? line.max_redirects.value_or(redirects_by_default) : 0;
+  how.decode_content = line.compressed;
+  const fetch::settings unless_told;
+  if (how.timeout_ms == unless_told.timeout_ms || how.timeout_ms == 0) how.timeout_ms = no_time_limit;
+  if (how.idle_timeout_ms == unless_told.idle_timeout_ms) how.idle_timeout_ms = no_time_limit;
+  if (how.connect_timeout_ms == unless_told.connect_timeout_ms || how.connect_timeout_ms == 0)
+    how.connect_timeout_ms = 300'000;
+  if (how.max_body_bytes == unless_told.max_body_bytes) how.max_body_bytes = std::numeric_limits<std::int64_t>::max();
+}
+
+}  // namespace
+
+curl_command parse_curl(const std::vector<std::string>& arguments) {
+  curl_line line;
+  read_arguments(arguments, line);
+  if (line.urls.empty()) throw usage_error("no URL; curl's command line has at least one");
+  set_defaults(line);
+  curl_command made;
+  std::optional<std::string> destination;
+  for (std::size_t i = 0; i < line.urls.size(); ++i) {
+    const bool given = i < line.outputs.size();
+    const std::string output = given ? line.outputs[i] : line.all_remote ? "" : "-";
+    // A file is for one page; standard output takes them all.
+    if (made.jobs.empty() || output != "-" || destination != output) {
+      fetch_options job = line.common;
+      job.remote_name = output.empty();
+      job.destination = output == "-" ? "" : output;
+      made.jobs.push_back(std::move(job));
+    }
+    destination = output;
+    made.jobs.back().urls.push_back(line.urls[i]);
+  }
+  const fetch_options& all = line.common;
+  for (const auto& [given, name] :
+       {std::pair(!all.header_file.empty() && all.header_file != "-", "-D"), std::pair(!all.archive.empty(), "--har"),
+        std::pair(!all.http.cookie_jar.empty(), "-c")})
+    if (given && made.jobs.size() > 1)
+      throw usage_error(fmt::format("{}: with several URLs that go to different files it is not supported", name));
+  return made;
+}
+
+std::string curl_options_help() {
+  std::string text;
+  const auto add = [&](std::string_view names, std::string_view value, std::string_view help) {
+    if (names.empty() || help.empty()) return;
+    const std::string left = fmt::format("  {}{}{}", names, value.empty() ? "" : " ", value);
+    fmt::format_to(std::back_inserter(text), "{:<34} {}\n", left, help);
+  };
+  for (const curl_row& row : own_rows) add(row.names, row.value_name, row.help);
+  for (const output_option& row : output_option_table()) add(row.names, row.value_name, row.help);
+  for (const fetch::http_option& row : fetch::http_option_table()) add(row.names, row.value_name, row.help);
+  return text;
+}
+
+}  // namespace fanout::cli

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "cli/fetch_options.hpp"
+
+#include <string>
+#include <vector>
+
+/// \file
+/// Curl's command line.
+namespace fanout::cli {
+
+/// What one command line of curl asks for: a job for each run of URLs whose pages go to the same place, in order.
+struct curl_command {
+  std::vector<fetch_options> jobs;
+};
+
+/// Reads the arguments behind `curl`, with curl's short options in one word (`-sSLo FILE`, `-XPOST`), and with its
+/// defaults: redirects are not followed without -L, nothing is decoded without --compressed, and there are no time
+/// limits. Options are those of `fetch::http_option_table` and `output_option_table`, and curl's own here.
+///
+/// Throws `usage_error` that names the option or the value.
+curl_command parse_curl(const std::vector<std::string>& arguments);
+
+/// The options that `parse_curl` knows, a line each.
+std::string curl_options_help();
+
+}  // namespace fanout::cli

@@ -1,0 +1,36 @@
+#include <fanout/fetch/curl_status.hpp>
+
+namespace fanout::fetch {
+
+int curl_exit_status(const record& result, bool fail) {
+  if (!result.error) return 0;
+  const auto tells_of = [&](std::string_view word) { return result.message.find(word) != std::string::npos; };
+  switch (*result.error) {
+    case failure_kind::status:
+      return fail ? 22 : 0;
+    case failure_kind::invalid_request:
+      return 3;
+    case failure_kind::dns:
+      return 6;
+    case failure_kind::connect:
+      return tells_of("proxy") ? 97 : 7;
+    case failure_kind::tls:
+      return tells_of("certificate") ? 60 : 35;
+    case failure_kind::timeout:
+      return 28;
+    case failure_kind::too_large:
+      return 63;
+    case failure_kind::refused_by_policy:
+      return tells_of("redirect") ? 47 : 1;
+    case failure_kind::protocol:
+      return result.status != 0 ? 18 : 56;
+    case failure_kind::cancelled:
+      return 42;
+    case failure_kind::task_failed:
+      return 23;
+    default:
+      return 2;
+  }
+}
+
+}  // namespace fanout::fetch

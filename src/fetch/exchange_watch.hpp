@@ -1,0 +1,55 @@
+#pragma once
+
+#include <fanout/fetch/settings.hpp>
+#include <fanout/http/exchange_observer.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// \file
+/// What is noted of an exchange while it goes on.
+namespace fanout::fetch {
+
+/// Notes the messages of one exchange: as `curl -v` shows them, and the headers of its responses as `curl -D` saves
+/// them.
+///
+/// Thread safety: none.
+class exchange_watch final : public http::exchange_observer {
+ public:
+  explicit exchange_watch(const settings& how) : trace_wanted_(how.keep_trace), heads_wanted_(how.keep_heads) {}
+
+  /// Whether settings ask for what only a watch knows.
+  static bool wanted(const settings& how) noexcept { return how.keep_trace || how.keep_heads || how.retries > 0; }
+
+  void on_request(const http::sent_request& sent) override;
+  void on_response(const http::response& head) override;
+
+  /// At the end; `failure` is empty where a response came.
+  void end(std::string_view failure, std::uint64_t bytes, std::int64_t elapsed_ns);
+  /// What was noted; empty where it was not wanted.
+  const std::string& trace() const noexcept { return trace_; }
+  const std::string& sent_heads() const noexcept { return sent_heads_; }
+  const std::string& heads() const noexcept { return heads_; }
+
+  /// The exchange ended on a connection that was kept open, and no response came on it: its server had closed it, most
+  /// likely, before it saw the request.
+  bool lost_on_kept_connection() const noexcept { return reused_ && !answered_; }
+  /// Seconds, from the last response's Retry-After (RFC 9110 section 10.2.3).
+  std::optional<std::int64_t> retry_after() const;
+
+ private:
+  void add_lines(std::string_view mark, std::string_view head);
+
+  const bool trace_wanted_;
+  const bool heads_wanted_;
+  std::string trace_;
+  std::string sent_heads_;
+  std::string heads_;
+  std::string retry_after_;
+  bool reused_ = false;
+  bool answered_ = false;
+};
+
+}  // namespace fanout::fetch

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+/// \file
+/// What an object of a list has that is no part of its request.
+namespace fanout::fetch {
+
+/// The members of `object`, which is valid JSON, that are no part of a request: as they are written, so that no number
+/// loses a digit, each with a comma before it: `,"label":7,"tags":["a"]`. A name that the record has for itself comes
+/// with "input_" before it. Members of the same name all stay.
+std::string extra_members(std::string_view object);
+
+}  // namespace fanout::fetch

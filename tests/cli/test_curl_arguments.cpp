@@ -1,0 +1,93 @@
+#include "cli/curl_arguments.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace {
+
+using namespace fanout::cli;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+fetch_options one(const std::vector<std::string>& arguments) {
+  const curl_command all = parse_curl(arguments);
+  EXPECT_THAT(all.jobs, SizeIs(1));
+  return all.jobs.front();
+}
+
+std::string refused_line(const std::vector<std::string>& arguments) {
+  try {
+    parse_curl(arguments);
+  } catch (const usage_error& refused) {
+    return refused.what();
+  }
+  return "nothing was refused";
+}
+
+TEST(curl_arguments, short_options_in_one_word) {
+  const fetch_options made = one({"-sSLf", "-XPUT", "-d@x", "-kI", "http://a", "-HA: b", "-m5"});
+  EXPECT_THAT(made.urls, ElementsAre("http://a"));
+  EXPECT_FALSE(made.silent) << "-S";
+  EXPECT_TRUE(made.fail);
+  EXPECT_TRUE(made.http.head);
+  EXPECT_FALSE(made.http.settings.verify_tls);
+  EXPECT_EQ(made.http.method, "PUT");
+  EXPECT_EQ(made.http.data.front().text, "@x");
+  EXPECT_THAT(made.http.headers, ElementsAre("A: b"));
+  EXPECT_EQ(made.http.settings.timeout_ms, 5000);
+  EXPECT_EQ(made.http.settings.max_redirects, 50);
+  EXPECT_TRUE(one({"-s", "a"}).silent);
+  EXPECT_TRUE(one({"-i", "a"}).include);
+}
+
+TEST(curl_arguments, curl_s_own_defaults) {
+  const fetch_options made = one({"a"});
+  EXPECT_EQ(made.http.settings.max_redirects, 0);
+  EXPECT_FALSE(made.http.settings.decode_content);
+  EXPECT_GT(made.http.settings.timeout_ms, 1'000'000'000);
+  EXPECT_EQ(made.shape, "sync");
+  EXPECT_EQ(one({"-Z", "a", "b"}).shape, "async:50");
+  EXPECT_EQ(one({"-L", "--max-redirs", "3", "a"}).http.settings.max_redirects, 3);
+  EXPECT_TRUE(one({"--compressed", "a"}).http.settings.decode_content);
+}
+
+TEST(curl_arguments, what_a_browser_copies) {
+  const fetch_options made = one({"https://example.org/api?q=1", "-X", "POST", "-H", "accept: application/json", "-H",
+                                  "accept-language: en-US,en;q=0.9", "-b", "a=1; b=2", "-H", "sec-ch-ua: \"x\";v=\"1\"",
+                                  "--data-raw", "@{\"a\":1}", "--compressed", "--insecure"});
+  EXPECT_THAT(made.urls, ElementsAre("https://example.org/api?q=1"));
+  EXPECT_THAT(made.http.headers, SizeIs(3));
+  EXPECT_THAT(made.http.cookies, ElementsAre("a=1; b=2"));
+  EXPECT_EQ(made.http.data.front().what, fanout::fetch::data_piece::kind::raw);
+}
+
+TEST(curl_arguments, files_belong_to_urls_in_order) {
+  const auto jobs = parse_curl({"a", "b", "-o", "x", "c", "d", "-O", "-o", "-"}).jobs;
+  ASSERT_THAT(jobs, SizeIs(3));
+  EXPECT_EQ(jobs[0].destination, "x");
+  EXPECT_TRUE(jobs[1].remote_name);
+  EXPECT_THAT(jobs[2].urls, ElementsAre("c", "d")) << "standard output";
+  EXPECT_THAT(parse_curl({"--remote-name-all", "a/x", "a/y"}).jobs, SizeIs(2));
+  EXPECT_THAT(parse_curl({"a", "b"}).jobs, SizeIs(1));
+}
+
+TEST(curl_arguments, what_is_not_supported_is_named) {
+  EXPECT_THAT(refused_line({"a", "b", "-o", "x", "-o", "y", "-D", "h"}), HasSubstr("-D: with several URLs"));
+  EXPECT_THAT(refused_line({"--ftp-port", "x", "a"}), HasSubstr("--ftp-port: this option of curl is not supported"));
+  EXPECT_THAT(refused_line({"a", "--next", "b"}), HasSubstr("--next"));
+  EXPECT_THAT(refused_line({"-sy", "a"}), HasSubstr("-y (in -sy)"));
+  EXPECT_THAT(refused_line({"-"}), HasSubstr("no URL"));
+  EXPECT_THAT(refused_line({}), HasSubstr("no URL"));
+  EXPECT_THAT(refused_line({"a", "-o"}), HasSubstr("-o: its value is missing"));
+  EXPECT_THAT(refused_line({"a", "-m", "x"}), HasSubstr("-m: 'x' is not a duration"));
+  EXPECT_THAT(refused_line({"a", ""}), HasSubstr("an argument is empty"));
+}
+
+TEST(curl_arguments, the_help_has_every_option) {
+  const std::string help = curl_options_help();
+  for (const char* name : {"-s,--silent", "-T,--upload-file FILE", "-w,--write-out FORMAT", "-d,--data,--data-ascii"})
+    EXPECT_THAT(help, HasSubstr(name));
+}
+
+}  // namespace

@@ -1,0 +1,201 @@
+// What fanout fetch writes of a page, and about it, with curl's options.
+
+#include <fanout/origin/background.hpp>
+
+#include "cli/fetch_support.hpp"
+#include "http/scripted_server.hpp"
+#include "support/nginx.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+namespace {
+
+using namespace fanout::cli::testing;
+using fanout_test::always;
+using fanout_test::nginx;
+using fanout_test::ok;
+using fanout_test::peer;
+using fanout_test::read_file;
+using fanout_test::scripted_server;
+using fanout_test::temporary_directory;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class fetch_pages : public ::testing::Test {
+ protected:
+  std::string path(const std::string& name) { return directory_ / name; }
+  std::size_t files() {
+    const std::filesystem::directory_iterator all(directory_ / "");
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+  }
+  fanout::origin::background origin_;
+  temporary_directory directory_;
+};
+
+TEST_F(fetch_pages, a_file_named_by_the_url) {
+  const ended saved = fetch({"-O", "--output-dir", path(""), origin_.url("/bytes/10?x=1/2")});
+  EXPECT_EQ(saved.status, 0) << saved.errors;
+  EXPECT_EQ(std::filesystem::file_size(path("10")), 10u);
+  EXPECT_EQ(fetch({"-O", origin_.url("/")}).status, 2);
+  EXPECT_THAT(fetch({"-O", origin_.url("/")}).errors, HasSubstr("ends with no name for a file; use -o FILE"));
+  EXPECT_THAT(fetch({"-O", origin_.url("/a"), origin_.url("/b")}).errors, HasSubstr("-O is for one URL"));
+}
+
+TEST_F(fetch_pages, a_file_named_by_the_server) {
+  temporary_directory pages;
+  pages.write("x", "page");
+  const nginx server(pages / "",
+                     "location /x { add_header Content-Disposition 'attachment; filename=\"../../.evil\"'; }");
+  directory_.write("_evil", "mine");
+  const ended saved = fetch({"-OJ", "--output-dir", path(""), server.url("/x")});
+  EXPECT_EQ(saved.status, 0) << saved.errors;
+  EXPECT_EQ(read_file(path("_evil")), "mine");
+  EXPECT_EQ(read_file(path("_evil.1")), "page");
+  EXPECT_THAT(saved.errors, HasSubstr("saved as "));
+  EXPECT_EQ(files(), 2u) << "nothing else is left";
+}
+
+TEST_F(fetch_pages, directories_are_made_if_asked) {
+  EXPECT_EQ(fetch({"-o", path("a/b/c"), origin_.url("/bytes/3")}).status, 3);
+  EXPECT_EQ(fetch({"--create-dirs", "-o", path("a/b/c"), origin_.url("/bytes/3")}).status, 0);
+  EXPECT_EQ(std::filesystem::file_size(path("a/b/c")), 3u);
+}
+
+TEST_F(fetch_pages, a_failed_page_is_not_written_if_so_asked) {
+  const std::string file = directory_.write("page", "old");
+  EXPECT_EQ(fetch({"-f", "-o", file, origin_.url("/status/404")}).status, 1);
+  EXPECT_EQ(read_file(file), "old");
+  EXPECT_EQ(fetch({"-f", origin_.url("/status/404")}).output, "");
+  EXPECT_NE(fetch({"--fail-with-body", origin_.url("/status/404")}).output, "");
+}
+
+TEST_F(fetch_pages, headers_before_the_page_and_in_a_file) {
+  scripted_server server([](peer& with, int) {
+    for (std::string request; !(request = with.read_request()).empty();)
+      with.send(request.starts_with("GET /b") ? ok("page")
+                                              : "HTTP/1.1 302 Moved Away\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n");
+  });
+  const std::string heads =
+      "HTTP/1.1 302 Moved Away\r\nLocation: /b\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: "
+      "4\r\n\r\n";
+  EXPECT_EQ(fetch({"--include", server.url("/a")}).output, heads + "page");
+  EXPECT_EQ(fetch({"-D", path("headers"), server.url("/a")}).output, "page");
+  EXPECT_EQ(read_file(path("headers")), heads);
+  EXPECT_EQ(fetch({"-D", "-", "-o", path("page"), server.url("/a")}).output, heads);
+  scripted_server heads_only(always("HTTP/1.1 200 All Right\r\nX: 1\r\nContent-Length: 4\r\n\r\n"));
+  EXPECT_EQ(fetch({"-I", heads_only.url("/b")}).output, "HTTP/1.1 200 All Right\nX: 1\nContent-Length: 4\n\n");
+}
+
+TEST_F(fetch_pages, figures_of_each_url) {
+  const ended one = fetch({"-w", "%{http_code} %{num_redirects} %{size_download} %{url_effective}\\n", "-o",
+                           path("page"), origin_.url("/redirect/2")});
+  EXPECT_THAT(one.output, StartsWith("200 2 "));
+  EXPECT_THAT(one.output, Not(HasSubstr("/redirect/2")));
+  const ended lost = fetch({"-w", "%{http_code} %{exitcode}%{stderr}%{errormsg}", "http://127.0.0.1:1/"});
+  EXPECT_EQ(lost.output, "000 7");
+  EXPECT_THAT(lost.errors, HasSubstr("Connection refused"));
+  const auto all =
+      json::parse(fetch({"-o", "/dev/null", "-w", "%{json}", origin_.url("/bytes/10")}).output).as_object();
+  EXPECT_EQ(all.at("size_download").as_int64(), 10);
+  EXPECT_GT(all.at("time_total").as_double(), 0);
+  EXPECT_EQ(fetch({"-w", "%{nothing}", origin_.url("/")}).status, 2);
+  const ended file =
+      fetch({"-o", "/dev/null", "-w", "@" + directory_.write("format", "%{http_code}!"), origin_.url("/bytes/1")});
+  EXPECT_EQ(file.output, "200!");
+}
+
+TEST_F(fetch_pages, the_exchange) {
+  const ended shown = fetch({"-v", origin_.url("/redirect/1")});
+  EXPECT_THAT(shown.errors,
+              AllOf(HasSubstr("* Connected to 127.0.0.1:"), HasSubstr("> GET /redirect/1 HTTP/1.1\n> Host: 127.0.0.1:"),
+                    HasSubstr("< HTTP/1.1 302 "), HasSubstr("* Re-using the connection to "),
+                    HasSubstr("< HTTP/1.1 200 OK\n"), HasSubstr("* First byte after ")));
+  const ended lost = fetch({"-v", "http://127.0.0.1:1/"});
+  EXPECT_THAT(lost.errors, HasSubstr("* no connection to 127.0.0.1:1"));
+  const ended several = fetch({"-v", "-q", "-s", "processes:2", origin_.url("/bytes/1"), origin_.url("/bytes/2")});
+  EXPECT_THAT(several.errors, AllOf(HasSubstr("> GET /bytes/1"), HasSubstr("> GET /bytes/2")));
+  EXPECT_EQ(records(several.output).size(), 2u);
+}
+
+TEST_F(fetch_pages, tries_until_it_goes) {
+  scripted_server server([](peer& with, int) {
+    for (int i = 0; !with.read_request().empty(); ++i)
+      with.send(i < 2 ? "HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 4\r\n\r\nbusy" : ok("done"));
+  });
+  const ended done = fetch({"--retry", "3", "--retry-delay", "1ms", server.url("/"), "-v"});
+  EXPECT_EQ(done.status, 0) << done.errors;
+  EXPECT_EQ(done.output, "done") << "and nothing of the tries before";
+  EXPECT_THAT(done.errors, HasSubstr("* Trying again in 1 ms: 503 Busy"));
+  EXPECT_EQ(fetch({"--retry", "1", "--retry-delay", "1ms", server.url("/")}).status, 1);
+  const auto all = records(fetch({"-q", "--timings", "--retry", "2", "--retry-delay", "1ms", server.url("/")}).output);
+  EXPECT_EQ(number_of(all.at(0), "attempts"), 3u);
+}
+
+TEST_F(fetch_pages, slowly) {
+  const auto timed = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> all = options;
+    all.insert(all.end(), {"-o", "/dev/null", "-w", "%{time_total} %{size_download}", origin_.url("/bytes/40000")});
+    return fetch(std::move(all)).output;
+  };
+  const std::string slow = timed({"--limit-rate", "100K"});
+  EXPECT_THAT(slow, HasSubstr(" 40000"));
+  EXPECT_GE(std::stod(slow), 40000.0 / (100 * 1024));
+  EXPECT_EQ(fetch({"--limit-rate", "x", origin_.url("/")}).status, 2);
+}
+
+TEST_F(fetch_pages, a_post_is_sent_again_only_where_nothing_was_done) {
+  int requests = 0;
+  scripted_server server([&](peer& with, int) {
+    while (!with.read_request().empty()) {
+      ++requests;
+      with.send("HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n");
+    }
+  });
+  fetch({"--retry", "2", "--retry-delay", "1ms", "-d", "x", server.url("/")});
+  EXPECT_EQ(requests, 1);
+  fetch({"--retry", "2", "--retry-delay", "1ms", "--retry-all-errors", "-d", "x", server.url("/")});
+  EXPECT_EQ(requests, 4);
+}
+
+TEST_F(fetch_pages, members_of_objects_come_back) {
+  const std::string line = "{\"url\":\"" + origin_.url("/bytes/1") + "\",\"label\":1.50,\"status\":\"mine\"}\n";
+  for (const char* shape : {"async:2", "processes:1"}) {
+    const ended kept = fetch({"-q", "-s", shape, "-i", "-"}, line);
+    EXPECT_THAT(kept.output, HasSubstr(R"(,"label":1.50,"input_status":"mine"})")) << shape;
+    EXPECT_EQ(records(kept.output).size(), 1u);
+  }
+  EXPECT_THAT(fetch({"-q", "--no-passthrough", "-i", "-"}, line).output, Not(HasSubstr("label")));
+}
+
+TEST_F(fetch_pages, an_archive) {
+  const ended done =
+      fetch({"-q", "--har", path("pages.har"), "-i", "-"}, origin_.url("/redirect/1") + "\nhttp://127.0.0.1:1/\n");
+  EXPECT_EQ(done.status, 1);
+  const auto entries = json::parse(read_file(path("pages.har"))).at("log").at("entries").as_array();
+  EXPECT_EQ(entries.size(), 3u);
+  const ended single = fetch({"--har", path("page.har"), origin_.url("/bytes/5")});
+  EXPECT_EQ(single.status, 0);
+  const json::value page = json::parse(read_file(path("page.har")));
+  EXPECT_EQ(page.at("log").at("entries").at(0).at("response").at("content").at("size").as_int64(), 5);
+}
+
+TEST_F(fetch_pages, digest_logins) {
+  scripted_server server([](peer& with, int) {
+    for (std::string request; !(request = with.read_request()).empty();)
+      with.send(request.find("Authorization: Digest username=\"u\"") != request.npos
+                    ? ok("in")
+                    : "HTTP/1.1 401 Who\r\nWWW-Authenticate: Digest realm=r, nonce=n, qop=\"auth\"\r\nContent-Length: "
+                      "0\r\n\r\n");
+  });
+  EXPECT_EQ(fetch({"--digest", "-u", "u:p", server.url("/")}).output, "in");
+  EXPECT_EQ(fetch({"-u", "u:p", server.url("/")}).status, 1);
+  EXPECT_THAT(fetch({"--digest", server.url("/")}).errors, HasSubstr("--digest: -u user:password is missing"));
+}
+
+}  // namespace

@@ -1,0 +1,79 @@
+#include <fanout/http/response.hpp>
+
+#include "fetch/exchange_watch.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace {
+
+using namespace fanout::fetch;
+namespace http = fanout::http;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+http::response answer(int status, http::headers headers = {}) {
+  http::response made;
+  made.status = status;
+  made.reason = "Why";
+  made.headers = std::move(headers);
+  return made;
+}
+
+settings all_kept() {
+  settings how;
+  how.keep_trace = how.keep_heads = true;
+  return how;
+}
+
+TEST(exchange_watch, messages_as_a_text) {
+  exchange_watch watch(all_kept());
+  watch.on_request({"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "127.0.0.1:80", false, "TLSv1.3 / X"});
+  watch.on_response(answer(302, {{"Location", "/\x1b[2J"}}));
+  watch.on_request({"GET /b HTTP/1.1\r\n\r\n", "127.0.0.1:80", true});
+  watch.on_response(answer(200));
+  watch.end("", 5, 1'000'000);
+  EXPECT_THAT(watch.trace(),
+              HasSubstr("* Connected to 127.0.0.1:80\n* TLSv1.3 / X\n> GET / HTTP/1.1\n> Host: a\n> \n"));
+  EXPECT_THAT(watch.trace(), HasSubstr("< HTTP/1.1 302 Why\n< Location: /\\x1b[2J\n< \n* Re-using the connection to"))
+      << "fit for a terminal";
+  EXPECT_THAT(watch.trace(), HasSubstr("* 5 bytes of body"));
+  EXPECT_EQ(watch.heads(), "HTTP/1.1 302 Why\r\nLocation: /\x1b[2J\r\n\r\nHTTP/1.1 200 Why\r\n\r\n") << "as it came";
+  EXPECT_EQ(watch.sent_heads(), "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
+}
+
+TEST(exchange_watch, nothing_is_kept_unless_it_is_wanted) {
+  exchange_watch watch{settings{}};
+  watch.on_request({"GET / HTTP/1.1\r\n\r\n", "a", false});
+  watch.on_response(answer(200));
+  watch.end("why", 5, 1);
+  EXPECT_EQ(watch.trace() + watch.heads() + watch.sent_heads(), "");
+  EXPECT_FALSE(exchange_watch::wanted({}));
+}
+
+TEST(exchange_watch, connections_that_turned_out_closed) {
+  exchange_watch watch{settings{}};
+  EXPECT_FALSE(watch.lost_on_kept_connection());
+  watch.on_request({"", "a", false});
+  EXPECT_FALSE(watch.lost_on_kept_connection());
+  watch.on_request({"", "a", true});
+  EXPECT_TRUE(watch.lost_on_kept_connection());
+  watch.on_response(answer(200));
+  EXPECT_FALSE(watch.lost_on_kept_connection());
+}
+
+TEST(exchange_watch, when_to_come_again) {
+  const auto asked = [](const char* value) {
+    exchange_watch watch{settings{}};
+    watch.on_response(answer(503, {{"Retry-After", value}}));
+    return watch.retry_after();
+  };
+  EXPECT_EQ(asked("120"), 120);
+  EXPECT_EQ(asked("Sun, 06 Nov 1994 08:49:37 GMT"), 0);
+  EXPECT_GT(asked("Fri, 01 Jan 2100 00:00:00 GMT"), 0);
+  EXPECT_EQ(asked("soon"), std::nullopt);
+  EXPECT_EQ(asked("-1"), std::nullopt);
+  EXPECT_EQ(asked(""), std::nullopt);
+}
+
+}  // namespace
