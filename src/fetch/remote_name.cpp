@@ -116,7 +116,7 @@ std::string name_from_disposition(std::string_view value) {
 std::optional<std::string> rename_to_free_name(const std::string& from, const std::string& directory,
                                                const std::string& name) {
   for (int number = 0; number <= 1000; ++number) {
-    const std::string path = number == 0 ? directory + name : fmt::format("{}{}.{}", directory, name, number);
+    std::string path = number == 0 ? directory + name : fmt::format("{}{}.{}", directory, name, number);
     if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) return path;
     if (errno == EINVAL && link(from.c_str(), path.c_str()) == 0) {  // a file system without that flag
       unlink(from.c_str());

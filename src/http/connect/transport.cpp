@@ -161,7 +161,8 @@ void transport::add_detour(const std::string& entry) {
 std::pair<std::string, std::uint16_t> transport::instead_of(std::string host, std::uint16_t port) const {
   for (const detour& each : detours_) {
     if ((!each.host.empty() && each.host != without_dot(host)) || (each.port != 0 && each.port != port)) continue;
-    return {each.other_host.empty() ? std::move(host) : each.other_host, each.other_port == 0 ? port : each.other_port};
+    if (!each.other_host.empty()) host = each.other_host;
+    return {std::move(host), each.other_port == 0 ? port : each.other_port};
   }
   return {std::move(host), port};
 }
