@@ -34,7 +34,8 @@ class run_wait {
 template <class Event>
 class run_inbox {
  public:
-  void add(Event event) {
+  /// Leaves the event as it was where there is no memory for it.
+  void add(Event&& event) {
     std::unique_lock lock(mutex_);
     events_.push_back(std::move(event));
     const bool asleep = std::exchange(asleep_, false);

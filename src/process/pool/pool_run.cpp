@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <new>
+#include <thread>
 #include <utility>
 
 namespace fanout::detail {
@@ -113,7 +115,13 @@ void pool_run::on_results(const result_batch& run) {
 }
 
 void pool_run::on_failure(const outcome_facts& facts, failure reason) {
-  inbox_.add({facts, {}, {}, std::move(reason)});
+  arrival one{facts, {}, {}, std::move(reason)};
+  // Without this outcome the run would wait for ever. Its thread frees memory as it takes what has come before.
+  for (;;) try {
+      return inbox_.add(std::move(one));
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
 }
 
 /// Waits for an arrival, for the source, for a change of the run, or for Ctrl-C.
