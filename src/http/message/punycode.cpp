@@ -6,7 +6,8 @@ namespace fanout::http {
 namespace {
 
 // The parameters of section 5.
-constexpr std::uint64_t base = 36, least_threshold = 1, most_threshold = 26, skew = 38, damp = 700, first_bias = 72;
+constexpr std::uint64_t digit_base = 36, least_threshold = 1, most_threshold = 26, skew = 38, damp = 700,
+                        first_bias = 72;
 
 char digit(std::uint64_t value) noexcept {
   return static_cast<char>(value < 26 ? 'a' + value : '0' + (value - 26));
@@ -17,18 +18,19 @@ std::uint64_t adapted(std::uint64_t delta, std::uint64_t points, bool first) noe
   delta = first ? delta / damp : delta / 2;
   delta += delta / points;
   std::uint64_t steps = 0;
-  for (; delta > (base - least_threshold) * most_threshold / 2; steps += base) delta /= base - least_threshold;
-  return steps + (base - least_threshold + 1) * delta / (delta + skew);
+  for (; delta > (digit_base - least_threshold) * most_threshold / 2; steps += digit_base)
+    delta /= digit_base - least_threshold;
+  return steps + (digit_base - least_threshold + 1) * delta / (delta + skew);
 }
 
 void append_number(std::string& onto, std::uint64_t number, std::uint64_t bias) {
-  for (std::uint64_t k = base;; k += base) {
+  for (std::uint64_t k = digit_base;; k += digit_base) {
     const std::uint64_t threshold = k <= bias                    ? least_threshold
                                     : k >= bias + most_threshold ? most_threshold
                                                                  : k - bias;
     if (number < threshold) break;
-    onto += digit(threshold + (number - threshold) % (base - threshold));
-    number = (number - threshold) / (base - threshold);
+    onto += digit(threshold + (number - threshold) % (digit_base - threshold));
+    number = (number - threshold) / (digit_base - threshold);
   }
   onto += digit(number);
 }
