@@ -50,9 +50,9 @@ TEST_F(single_waiters, a_coroutine_waits_until_it_is_woken_in_a_turn_of_its_own)
 }
 
 TEST_F(single_waiters, a_wake_up_that_nobody_waits_for_is_not_kept) {
-  asio::io_context loop;
-  single_waiter place;
   census seen;
+  single_waiter place;
+  asio::io_context loop;  // destroyed first, and with it the coroutine
   place.wake();
   asio::co_spawn(loop, wait_here(place, seen), asio::detached);
   loop.poll();

@@ -198,8 +198,8 @@ TEST(task_queue, each_task_is_claimed_by_one_lane_or_given_back) {
   std::vector<std::atomic<int>> seen(20'000);
   std::uint64_t back_from = 0;
   {
-    std::vector<std::jthread> lanes;
     std::atomic<bool> stop = false;
+    std::vector<std::jthread> lanes;
     for (int lane = 0; lane < 4; ++lane)
       lanes.emplace_back([&] {
         claimed_task task;
