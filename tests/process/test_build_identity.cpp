@@ -7,7 +7,6 @@
 
 #include <elf.h>
 #include <unistd.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstring>
