@@ -153,7 +153,7 @@ std::size_t h2_stream::fill(std::span<char> into, bool& last) {
   std::size_t count = 0;
   for (;;) {
     const std::size_t part = std::min(unsent_.size(), into.size() - count);
-    std::memcpy(into.data() + count, unsent_.data(), part);
+    if (part > 0) std::memcpy(into.data() + count, unsent_.data(), part);
     count += part;
     unsent_.remove_prefix(part);
     if (!unsent_.empty()) return count;
