@@ -187,4 +187,11 @@ TEST_F(sets_of_workers, one_that_takes_its_leave_unasked_is_killed) {
   EXPECT_THAT(all.set->ended()[0]->protocol_error, HasSubstr("took its leave before it was told to"));
 }
 
+TEST_F(sets_of_workers, those_that_run_when_it_goes_are_killed_and_reaped) {
+  noted_set all;
+  all.start(0);
+  all.start(1);
+  all.loop.poll();
+}
+
 }  // namespace worker_sets

@@ -22,16 +22,20 @@
 namespace fanout::detail {
 namespace {
 
-/// Does something when a scope ends, however it does.
+/// Does something when the scope of a coroutine ends, however it does, unless the object that `alive` belongs to is
+/// gone: a loop that is destroyed later than it destroys the coroutine then.
 template <class What>
 class at_end {
  public:
-  explicit at_end(What what) : what_(std::move(what)) {}
+  at_end(std::weak_ptr<const bool> alive, What what) : alive_(std::move(alive)), what_(std::move(what)) {}
   at_end(const at_end&) = delete;
   at_end& operator=(const at_end&) = delete;
-  ~at_end() { what_(); }
+  ~at_end() {
+    if (!alive_.expired()) what_();
+  }
 
  private:
+  std::weak_ptr<const bool> alive_;
   What what_;
 };
 
@@ -180,7 +184,7 @@ void worker_process::start_writing() {
 
 task<void> worker_process::write_rest() {
   // However this ends: where there is no memory for a wait, Asio destroys the coroutine.
-  const at_end over([this] {
+  const at_end over(alive_, [this] {
     writing_ = false;
     grace_.cancel();
   });
@@ -258,7 +262,7 @@ task<void> worker_process::wait_for_exit() {
 }
 
 task<void> worker_process::watch_exit() {
-  const at_end over([this] { exited(); });  // as in write_rest()
+  const at_end over(alive_, [this] { exited(); });  // as in write_rest()
   auto exit = wait_for_exit();
   co_await std::move(exit);
 }

@@ -22,6 +22,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 
 namespace fanout::detail {
@@ -134,6 +135,7 @@ class worker_process : public worker_record {
   bool received_more_ = false;  ///< by the last read_frames()
   bool writing_ = false;        ///< write_rest() runs
   std::chrono::nanoseconds moving_{0};
+  std::shared_ptr<const bool> alive_ = std::make_shared<bool>(true);  ///< for coroutines that outlive this
 };
 
 }  // namespace fanout::detail
