@@ -102,15 +102,17 @@ void worker_set::begin_attending(worker_process& worker) {
 }
 
 task<void> worker_set::attend(worker_process& worker) {
-  // If there is no memory for a wait, Asio destroys the coroutine and calls no handler.
+  // If there is no memory for a wait, Asio destroys the coroutine and calls no handler. So does a loop that is
+  // destroyed, and then the set may be gone.
   struct attended {
     worker_set& owner;
     worker_process& worker;
+    std::weak_ptr<const bool> alive;
     bool to_its_end = false;
     ~attended() {
-      if (!to_its_end) owner.lose(worker, std::make_exception_ptr(std::bad_alloc()));
+      if (!to_its_end && !alive.expired()) owner.lose(worker, std::make_exception_ptr(std::bad_alloc()));
     }
-  } state{*this, worker};
+  } state{*this, worker, alive_};
   auto watching = worker.watch(events_.frames_of(worker));
   const worker_end end = co_await std::move(watching);
   state.to_its_end = true;

@@ -111,6 +111,7 @@ class worker_set {
   bool start_failed_ = false;  ///< no worker is started for a while
   bool stopped_ = false;
   asio::steady_timer start_again_timer_;
+  std::shared_ptr<const bool> alive_ = std::make_shared<bool>(true);  ///< for coroutines that outlive this
 };
 
 }  // namespace fanout::detail
