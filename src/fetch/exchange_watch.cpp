@@ -1,14 +1,13 @@
 #include "fetch/exchange_watch.hpp"
 
+#include <fanout/fetch/retry_policy.hpp>
 #include <fanout/http/response.hpp>
 
 #include "fetch/text.hpp"
-#include "fetch/time_condition.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <iterator>
 
@@ -69,17 +68,8 @@ void exchange_watch::end(std::string_view failure, std::uint64_t bytes, std::int
                  static_cast<double>(elapsed_ns) / 1e6);
 }
 
-std::optional<std::int64_t> exchange_watch::retry_after() const {
-  std::int64_t seconds = 0;
-  const char* const end = retry_after_.data() + retry_after_.size();
-  if (const auto [stop, failed] = std::from_chars(retry_after_.data(), end, seconds);
-      failed == std::errc{} && stop == end && seconds >= 0)
-    return seconds;
-  const auto date = parse_date(retry_after_);
-  if (!date) return std::nullopt;
-  const auto now =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
-  return std::max<std::int64_t>(0, *date - now.count());
+std::optional<std::chrono::milliseconds> exchange_watch::retry_after() const {
+  return parse_retry_after(retry_after_, std::chrono::system_clock::now());
 }
 
 }  // namespace fanout::fetch

@@ -3,6 +3,7 @@
 #include <fanout/fetch/settings.hpp>
 #include <fanout/http/exchange_observer.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,7 +38,7 @@ class exchange_watch final : public http::exchange_observer {
   /// likely, before it saw the request.
   bool lost_on_kept_connection() const noexcept { return reused_ && !answered_; }
   /// Seconds, from the last response's Retry-After (RFC 9110 section 10.2.3).
-  std::optional<std::int64_t> retry_after() const;
+  std::optional<std::chrono::milliseconds> retry_after() const;
 
  private:
   void add_lines(std::string_view mark, std::string_view head);

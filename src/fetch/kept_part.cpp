@@ -2,6 +2,8 @@
 
 #include <fanout/fetch/output.hpp>
 
+#include "fetch/http_date.hpp"
+
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -12,32 +14,18 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <ctime>
 #include <fstream>
-#include <iomanip>
 #include <iterator>
-#include <locale>
-#include <sstream>
 
 namespace fanout::fetch::detail {
 namespace {
 
 // Between a date of modification and the answer's own, for the first to be strong: a file may change twice within a
 // second, and the clocks that made the dates may differ.
-constexpr std::time_t trusted_age_s = 60;
+constexpr std::int64_t trusted_age_s = 60;
 
 std::string record_of(const std::string& part) {
   return part + ".json";
-}
-
-/// A date as servers send it (RFC 9110 section 5.6.7).
-std::optional<std::time_t> parse_date(std::string_view text) {
-  std::istringstream in{std::string(text)};
-  in.imbue(std::locale::classic());
-  std::tm parts{};
-  in >> std::get_time(&parts, "%a, %d %b %Y %H:%M:%S GMT");
-  if (in.fail()) return std::nullopt;
-  return timegm(&parts);
 }
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
@@ -85,8 +73,8 @@ std::string strong_validator(const http::response& head) {
   if (tag.starts_with('"')) return std::string(tag);
   if (!tag.empty()) return {};  // a weak one: a date beside it says no more
   const auto modified = head.headers["last-modified"];
-  const auto changed = parse_date(modified);
-  const auto sent = parse_date(head.headers["date"]);
+  const auto changed = parse_http_date(modified);
+  const auto sent = parse_http_date(head.headers["date"]);
   return changed && sent && *sent - *changed >= trusted_age_s ? std::string(modified) : std::string();
 }
 

@@ -44,8 +44,7 @@ milliseconds pause_before(const settings& how, const tried& last) {
     for (std::uint32_t i = 0; i < last.retries && pause < longest_retry_wait; ++i) pause *= 2;
     pause = std::min(pause, longest_retry_wait);
   }
-  constexpr std::int64_t most_seconds = 1'000'000'000;
-  if (last.retry_after) pause = std::max(pause, milliseconds(std::min(*last.retry_after, most_seconds) * 1000));
+  if (last.retry_after) pause = std::max(pause, *last.retry_after);
   return pause;
 }
 

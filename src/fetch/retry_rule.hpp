@@ -17,10 +17,10 @@ struct tried {
   std::string_view method;
   std::optional<failure_kind> error;  ///< none: it succeeded
   std::int32_t status = 0;
-  std::uint32_t retries = 0;                 ///< made so far
-  std::chrono::milliseconds since_start{0};  ///< of the first try
-  bool never_seen = false;                   ///< by the server, most likely (`lost_on_kept_connection`)
-  std::optional<std::int64_t> retry_after;   ///< seconds, as the server asks
+  std::uint32_t retries = 0;                             ///< made so far
+  std::chrono::milliseconds since_start{0};              ///< of the first try
+  bool never_seen = false;                               ///< by the server, most likely (`lost_on_kept_connection`)
+  std::optional<std::chrono::milliseconds> retry_after;  ///< as the server asks
 };
 
 /// How long to wait before the next try; none when there is to be none.

@@ -68,9 +68,9 @@ TEST(exchange_watch, when_to_come_again) {
     watch.on_response(answer(503, {{"Retry-After", value}}));
     return watch.retry_after();
   };
-  EXPECT_EQ(asked("120"), 120);
-  EXPECT_EQ(asked("Sun, 06 Nov 1994 08:49:37 GMT"), 0);
-  EXPECT_GT(asked("Fri, 01 Jan 2100 00:00:00 GMT"), 0);
+  EXPECT_EQ(asked("120"), std::chrono::seconds(120));
+  EXPECT_EQ(asked("Sun, 06 Nov 1994 08:49:37 GMT"), std::chrono::seconds(0));
+  EXPECT_GT(asked("Fri, 01 Jan 2100 00:00:00 GMT"), std::chrono::seconds(0));
   EXPECT_EQ(asked("soon"), std::nullopt);
   EXPECT_EQ(asked("-1"), std::nullopt);
   EXPECT_EQ(asked(""), std::nullopt);

@@ -1,25 +1,15 @@
 #include <fanout/fetch/retry_policy.hpp>
 
-#include <time.h>
+#include "fetch/http_date.hpp"
 
 #include <algorithm>
 #include <charconv>
-#include <string>
+#include <cstdint>
 
 namespace fanout::fetch {
 namespace {
 
 constexpr std::chrono::seconds longest_retry_after{24 * 3600};
-
-/// IMF-fixdate, RFC 850 and asctime (RFC 9110, 5.6.7), in the C locale's names.
-std::optional<std::chrono::system_clock::time_point> http_date(const std::string& text) {
-  for (const char* const form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
-    tm parts{};
-    const char* const end = ::strptime(text.c_str(), form, &parts);
-    if (end != nullptr && *end == '\0') return std::chrono::system_clock::from_time_t(::timegm(&parts));
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 
@@ -35,11 +25,12 @@ std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view valu
     if (failed != std::errc{}) seconds = longest_retry_after.count();  // more than 63 bits can count
     return std::chrono::seconds(std::min(seconds, std::int64_t{longest_retry_after.count()}));
   }
-  const auto date = http_date(std::string(value));
-  if (!date) return std::nullopt;
-  if (*date <= now) return std::chrono::milliseconds(0);
-  if (*date - now >= longest_retry_after) return longest_retry_after;
-  return std::chrono::ceil<std::chrono::milliseconds>(*date - now);
+  const auto seconds = parse_http_date(value);
+  if (!seconds) return std::nullopt;
+  const std::chrono::sys_seconds date{std::chrono::seconds(*seconds)};
+  if (date <= now) return std::chrono::milliseconds(0);
+  if (date - now >= longest_retry_after) return longest_retry_after;
+  return std::chrono::ceil<std::chrono::milliseconds>(date - now);
 }
 
 }  // namespace fanout::fetch
