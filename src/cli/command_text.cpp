@@ -28,7 +28,8 @@ std::string whole_name(const CLI::App& command) {
 option_text describe_option(const CLI::Option& option) {
   option_text text;
   if (option.get_positional())
-    text.names.push_back(option.get_name(true) + (option.get_items_expected_max() > 1 ? "..." : ""));
+    text.names.push_back(option.get_name(true) +
+                         (option.get_expected_max() > 1 || option.get_allow_extra_args() ? "..." : ""));
   for (const std::string& each : option.get_snames()) text.names.push_back("-" + each);
   for (const std::string& each : option.get_lnames()) text.names.push_back("--" + each);
   if (!option.get_positional() && option.get_type_size() != 0) text.value = option.get_type_name();

@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
   init(argc, argv);
   raise_descriptor_limit();
   if (argc > 1 && std::string_view(argv[1]) == "curl") return cli::run_curl({argv + 2, argv + argc});
-  CLI::App app("Runs the same work under every execution model", "fanout");
+  CLI::App app("Run the same work under every execution model", "fanout");
   cli::use_help_text(app);
   app.set_version_flag("-V,--version", "fanout " FANOUT_VERSION, "Print the version and exit");
   app.set_help_flag("-h,--help", "Print this help and exit");

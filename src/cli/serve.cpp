@@ -128,7 +128,7 @@ int serve(const serve_options& with) {
 }  // namespace
 
 void add_serve(CLI::App& app, std::function<int()>& chosen) {
-  auto* const command = app.add_subcommand("serve", "Runs the embedded HTTP origin; GET / lists its endpoints");
+  auto* const command = app.add_subcommand("serve", "Run the embedded HTTP origin; GET / lists its endpoints");
   const auto with = std::make_shared<serve_options>();
   command->add_option("--address", with->origin.address, "IP address to listen on [127.0.0.1]")->type_name("ADDRESS");
   add_count(*command, "--port", with->port, {0, 65535}, "Port to listen on; 0 takes any free one [8080]");

@@ -17,7 +17,12 @@ struct a_tool {
   }
   a_tool() {
     app.set_version_flag("-V,--version", "1");
-    fetch.add_option("URL", urls, "What to fetch");
+    // By a function, whose type has no size.
+    const auto take = [this](const std::vector<std::string>& given) {
+      urls = given;
+      return true;
+    };
+    fetch.add_option("URL", take, "What to fetch")->expected(-1);
     fetch.add_option("-o,--output", output, "File for what was fetched")->type_name("FILE")->group("Output");
     fetch.add_option("-j,--jobs", jobs, "Tasks in flight")->type_name("N")->capture_default_str()->group("Limits");
     fetch.add_flag("-q,--quiet", quiet, "Print nothing")->group("Output");
