@@ -72,6 +72,7 @@ void add_http_option(CLI::App& command, const fetch::http_option& row, fetch::ht
   CLI::Option* added = nullptr;
   if (row.value_name.empty()) {
     added = command.add_flag_function(names, [take](std::int64_t) { take({}); }, std::string(row.help));
+    added->trigger_on_parse();  // of two that contradict each other, as -4 and -6, the later one counts
   } else if (row.repeated) {
     const auto take_each = [take](const std::vector<std::string>& texts) {
       for (const std::string& text : texts) take(text);

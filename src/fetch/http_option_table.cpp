@@ -59,12 +59,18 @@ std::string refused_by_client(const http_options& given) {
 }
 
 /// It is read in pieces, and again after a redirect.
-std::string no_body_file(const http_options& given) {
+std::string unusable_body_file(const http_options& given) {
   const std::string& path = given.settings.body_file;
   if (std::string why = unreadable<&settings::body_file>(given); !why.empty()) return why;
   struct stat status{};
   if (path.empty() || stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return {};
   return fmt::format("{} is not a regular file; --data-binary @FILE reads a pipe, and all of it first", path);
+}
+std::string no_body_file(const http_options& given) {
+  return given.upload.empty() ? unusable_body_file(given) : std::string();  // else it is the file of -T
+}
+std::string no_upload_file(const http_options& given) {
+  return given.upload.empty() ? std::string() : unusable_body_file(given);
 }
 
 std::string key_without_certificate(const http_options& given) {
@@ -152,7 +158,8 @@ constexpr std::array table{
                 "File to PUT, read while it is sent; - is standard input. A URL that ends with / gets the file's name",
                 false,
                 {},
-                take_upload},
+                take_upload,
+                no_upload_file},
     checked(text<&settings::body_file>(request, {"--data-file", "File to send as the body, read while it is sent"}),
             no_body_file),
     text<&http_options::range>(request, {"-r,--range", "Part of each page, such as 0-99, 100- or -100 (the last)"}),

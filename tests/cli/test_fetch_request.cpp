@@ -102,6 +102,10 @@ TEST_F(fetch_request, a_file_that_is_read_while_it_is_sent) {
   EXPECT_EQ(header(sent, "Content-Length"), "300000");
 }
 
+TEST_F(fetch_request, the_later_of_two_options_that_contradict_each_other_counts) {
+  EXPECT_EQ(text_of(echoed({"--http2-prior-knowledge", "--http1.1"}), "method"), "GET") << "by HTTP/1.1";
+}
+
 TEST_F(fetch_request, data_in_the_url) {
   const auto sent = echoed({"-G", "-d", "a=1", "--data-urlencode", "q=x y&z", "--url-query", "+b"});
   EXPECT_EQ(text_of(sent, "method"), "GET");

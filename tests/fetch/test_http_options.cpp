@@ -211,6 +211,8 @@ TEST(http_options, what_is_refused_names_its_option) {
   EXPECT_THAT(refused({{"--timeout", "0"}}), HasSubstr("--timeout: 0 leaves no time for a fetch"));
   EXPECT_THAT(refused({{"--cacert", "/no/such/file"}}), HasSubstr("--cacert: cannot read /no/such/file: No such file"));
   EXPECT_THAT(refused({{"--data-file", "/"}}), HasSubstr("--data-file: / is not a regular file"));
+  EXPECT_THAT(refused({{"--upload-file", "/"}}), HasSubstr("--upload-file: / is not a regular file"));
+  EXPECT_THAT(refused({{"--upload-file", "/no/such"}}), HasSubstr("--upload-file: cannot read /no/such"));
   EXPECT_THAT(refused({{"--key", "/dev/null"}}), HasSubstr("--key: there is no certificate"));
   EXPECT_THAT(refused({{"--user", "me"}}), HasSubstr("-u: 'me' has no password"));
   EXPECT_THAT(refused({{"--cookie", "one"}, {"--cookie", "two"}}), HasSubstr("--cookie: one and two are two files"));
