@@ -28,6 +28,9 @@ void list_curl(CLI::App& app);
 /// `fanout serve`: the embedded origin.
 void add_serve(CLI::App& app, std::function<int()>& chosen);
 
+/// `fanout job`: a bulk fetch on many machines.
+void add_job(CLI::App& app, std::function<int()>& chosen);
+
 /// `fanout compare`: the built-in workloads under several shapes.
 void add_compare(CLI::App& app, std::function<int()>& chosen);
 /// `fanout help`, `manual` and `completion`. To be added after the commands they tell of.

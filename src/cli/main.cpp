@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
   cli::list_curl(app);
   cli::add_compare(app, chosen);
   cli::add_serve(app, chosen);
+  cli::add_job(app, chosen);
   cli::add_help(app, chosen);
   try {
     app.parse(argc, argv);

@@ -1,0 +1,230 @@
+// fanout job: the parts of a bulk fetch on many machines.
+
+#include "cli/command.hpp"
+#include "cli/job_script.hpp"
+#include "cli/job_shard.hpp"
+#include "cli/messages.hpp"
+#include "cli/units.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
+#include <system_error>
+
+namespace fanout::cli {
+namespace {
+
+constexpr std::uint64_t most_shards = 10'000'000;
+
+int print(const std::string& text) {
+  const bool printed = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  return printed ? ok : output_failed;
+}
+
+/// Runs `work`, and says what failed.
+template <typename Work>
+int guarded(const char* command, Work work) {
+  try {
+    return work();
+  } catch (const std::invalid_argument& refused) {
+    tell(fmt::format("fanout job {}: {}\n", command, refused.what()));
+    return usage;
+  } catch (const std::exception& failed) {
+    tell(fmt::format("fanout job {}: {}\n", command, failed.what()));
+    return output_failed;
+  }
+}
+
+/// Shards are files in one directory.
+struct shard_place {
+  std::string directory;
+  std::uint64_t shards = 0;
+  std::string suffix = ".jsonl";
+};
+
+void add_place(CLI::App& command, shard_place& place) {
+  command.add_option("--into", place.directory, "Directory of the shards, which all machines see")
+      ->type_name("DIRECTORY")
+      ->required();
+  add_count(command, "--shards", place.shards, {1, most_shards}, "Shards of the whole job")->required();
+  command.add_option("--suffix", place.suffix, "Of what a shard writes, such as .jsonl.gz [.jsonl]")->type_name("TEXT");
+}
+
+/// What stands after the options, for `fanout fetch`.
+void add_fetch_arguments(CLI::App& command, std::vector<std::string>& into) {
+  command.add_option("ARGUMENT", into, "Options and URLs for fanout fetch, after --; not -o and not --shard");
+}
+
+/// The command line of a shard's fetch.
+std::vector<std::string> fetch_of_shard(const std::vector<std::string>& arguments) {
+  std::vector<std::string> command{"/proc/self/exe", "fetch"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  // A list of its own for each shard needs no other choice.
+  const bool own_list = std::any_of(arguments.begin(), arguments.end(),
+                                    [](const std::string& each) { return each.find("{index}") != each.npos; });
+  if (!own_list) command.insert(command.begin() + 2, {"--shard", "{index}/{shards}"});
+  command.insert(command.begin() + 2, {"-o", "{output}"});
+  return command;
+}
+
+void add_shard(CLI::App& job, std::function<int()>& chosen) {
+  CLI::App& command = *job.add_subcommand("shard", "Fetch one shard of a job, and commit it once");
+  struct given {
+    shard_place place;
+    std::uint64_t index = UINT64_MAX;
+    std::vector<std::string> arguments;
+  };
+  const auto with = std::make_shared<given>();
+  add_place(command, with->place);
+  add_count(command, "--index", with->index, {0, most_shards - 1},
+            "Which shard, from 0; otherwise it is JOB_COMPLETION_INDEX, or SLURM_ARRAY_TASK_ID + FANOUT_FIRST_SHARD");
+  add_fetch_arguments(command, with->arguments);
+  command.footer(
+      "Each attempt writes files of its own, and the first that ends commits its shard; others are dropped. SIGTERM "
+      "goes "
+      "to the fetch. Exit status: 0 when the shard is there, also if some requests failed; else that of the fetch.\n"
+      "Where an argument has {index} in it, the number of the shard takes its place, and the fetch gets no --shard:\n"
+      "  fanout job shard --into pages --shards 40 --index 3 -- -i lists/{index}.txt");
+  command.callback([with, &chosen] {
+    chosen = [with] {
+      return guarded("shard", [&] {
+        std::optional<std::uint32_t> index = index_of_batch_system();
+        if (with->index != UINT64_MAX) index = static_cast<std::uint32_t>(with->index);
+        if (!index) throw std::invalid_argument("--index is needed where no batch system gives one");
+        if (*index >= with->place.shards)
+          throw std::invalid_argument(
+              fmt::format("there is no shard {} of {}; the first is 0", *index, with->place.shards));
+        return run_shard({.directory = with->place.directory,
+                          .index = *index,
+                          .shards = static_cast<std::uint32_t>(with->place.shards),
+                          .suffix = with->place.suffix,
+                          .command = fetch_of_shard(with->arguments)});
+      });
+    };
+  });
+}
+
+void add_gather(CLI::App& job, std::function<int()>& chosen) {
+  CLI::App& command = *job.add_subcommand("gather", "Join the shards of a job, or say which are missing");
+  struct given {
+    shard_place place;
+    std::string output;
+    std::uint64_t array_limit = most_shards;
+  };
+  const auto with = std::make_shared<given>();
+  add_place(command, with->place);
+  command.add_option("-o,--output", with->output, "Where the joined shards go [DIRECTORY/all.jsonl]")
+      ->type_name("FILE");
+  add_count(command, "--array-limit", with->array_limit, {1, most_shards}, "Missing shards in one line");
+  command.footer(
+      "Exit status: 0 when all are joined; 75 when some are missing, which are printed as '0 3,7-9': the first number "
+      "is "
+      "to be added to the others, and there is a line for each array that is needed; 3 when a file is not as its "
+      "manifest "
+      "says.");
+  command.callback([with, &chosen] {
+    chosen = [with] {
+      return guarded("gather", [&] {
+        const auto shards = static_cast<std::uint32_t>(with->place.shards);
+        const auto missing = missing_shards(with->place.directory, shards);
+        if (!missing.empty()) {
+          std::string text;
+          for (const std::string& line : array_lists(missing, static_cast<std::uint32_t>(with->array_limit)))
+            text += line + "\n";
+          const int printed = print(text);
+          return printed == ok ? shard_drained : printed;
+        }
+        gather_shards(with->place.directory, shards,
+                      with->output.empty() ? with->place.directory + "/all" + with->place.suffix : with->output);
+        return int{ok};
+      });
+    };
+  });
+}
+
+/// What the scripts of all systems have.
+struct script_place {
+  shard_place place;
+  script_options of;
+};
+
+void add_common(CLI::App& command, script_place& with) {
+  add_place(command, with.place);
+  command.add_option("--name", with.of.name, "Of the job [fanout]")->type_name("NAME");
+  command.add_option("--program", with.of.program, "The tool, as the machines call it [fanout]")->type_name("PATH");
+  add_count(command, "--at-once", with.of.at_once, {1, most_shards}, "Shards that run at the same time, at most [all]");
+  add_count(command, "--cores", with.of.cores, {1, 4096}, "Cores for each shard [1]");
+  command.add_option("--memory", with.of.memory, "Memory for each shard, as the system writes it: 2G, 2Gi")
+      ->type_name("SIZE");
+  add_fetch_arguments(command, with.of.fetch_arguments);
+}
+
+const script_options& filled(script_place& with) {
+  with.of.directory = with.place.directory;
+  with.of.shards = with.place.shards;
+  with.of.suffix = with.place.suffix;
+  return with.of;
+}
+
+void add_slurm(CLI::App& script, std::function<int()>& chosen) {
+  CLI::App& command = *script.add_subcommand("slurm", "A script that submits arrays, again what is missing, and joins");
+  struct given : script_place {
+    slurm_options how;
+  };
+  const auto with = std::make_shared<given>();
+  add_common(command, *with);
+  add_count(command, "--array-limit", with->how.array_limit, {1, most_shards},
+            "Tasks in an array, within the site's MaxArraySize [1000]");
+  add_count(command, "--warning", with->how.warning, {1, 65535},
+            "Seconds before the end of its time at which a shard gets SIGTERM [120]");
+  add_count(command, "--rounds", with->how.rounds, {1, 1000}, "How often missing shards are submitted [3]");
+  command.add_option("--time", with->how.time, "Limit of a shard's time, as sbatch takes it")->type_name("TIME");
+  command.add_option("--partition", with->how.partition, "Of the cluster")->type_name("NAME");
+  command.footer(
+      "  fanout job script slurm --shards 40 --into pages -- -i urls.txt >fetch.sh\n"
+      "  bash fetch.sh");
+  command.callback([with, &chosen] {
+    chosen = [with] { return guarded("script slurm", [&] { return print(slurm_script(filled(*with), with->how)); }); };
+  });
+}
+
+void add_kubernetes(CLI::App& script, std::function<int()>& chosen) {
+  CLI::App& command = *script.add_subcommand("kubernetes", "A manifest of an Indexed Job");
+  struct given : script_place {
+    kubernetes_options how;
+  };
+  const auto with = std::make_shared<given>();
+  add_common(command, *with);
+  command.add_option("--image", with->how.image, "That has the tool [fanout]")->type_name("IMAGE");
+  command.add_option("--claim", with->how.claim, "PersistentVolumeClaim that is mounted at the directory of --into")
+      ->type_name("NAME")
+      ->required();
+  add_count(command, "--retries", with->how.retries, {0, 1000}, "Further attempts at a shard that failed [5]");
+  add_count(command, "--warning", with->how.warning, {1, 86400}, "Seconds between SIGTERM and SIGKILL [60]");
+  command.footer(
+      "  fanout job script kubernetes --shards 40 --into /shards --claim pages -- \\\n"
+      "    -i /shards/urls.txt | kubectl apply -f -");
+  command.callback([with, &chosen] {
+    chosen = [with] {
+      return guarded("script kubernetes", [&] { return print(kubernetes_manifest(filled(*with), with->how)); });
+    };
+  });
+}
+
+}  // namespace
+
+void add_job(CLI::App& app, std::function<int()>& chosen) {
+  CLI::App& job = *app.add_subcommand("job", "Run a bulk fetch on many machines");
+  job.require_subcommand(1);
+  add_shard(job, chosen);
+  add_gather(job, chosen);
+  CLI::App& script = *job.add_subcommand("script", "Write what runs the shards of a job on a cluster");
+  script.require_subcommand(1);
+  add_slurm(script, chosen);
+  add_kubernetes(script, chosen);
+}
+
+}  // namespace fanout::cli
