@@ -14,12 +14,13 @@ void interrupt_watch::stop() {
   handle_.reset();
 }
 
-/// Waits for the next level. A wait that ends for no reason is followed by the same one again.
+/// Waits for the next level that the run has not followed yet; the interrupt itself may be ahead of it.
 void interrupt_watch::wait(const interrupt& source) {
-  const int handle = source.level() == 0 ? source.drain_handle() : source.abort_handle();
+  const int handle = drained_ ? source.abort_handle() : source.drain_handle();
   open_wait_handle(handle_, loop_, handle);
   handle_->async_wait(asio::posix::descriptor_base::wait_read, [this, &source](boost::system::error_code cancelled) {
     if (cancelled) return;
+    drained_ = source.level() > 0;
     control_.follow_interrupt();
     if (control_.aborted())
       handle_.reset();

@@ -55,6 +55,19 @@ TEST(interrupt_watch, sees_what_was_raised_before_it_started) {
   EXPECT_TRUE(run.control->aborted());
 }
 
+TEST(interrupt_watch, drains_at_a_first_stage_from_before_it_started) {
+  interrupt raised;
+  raised.raise();
+  watched_run run(&raised);
+  run.watch->start();
+  run.turn();
+  EXPECT_FALSE(run.control->pulling());
+  EXPECT_FALSE(run.control->aborted());
+  raised.raise();
+  run.turn();
+  EXPECT_TRUE(run.control->aborted());
+}
+
 TEST(interrupt_watch, keeps_the_loop_until_it_is_stopped) {
   interrupt raised;
   watched_run run(&raised);

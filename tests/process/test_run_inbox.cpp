@@ -101,4 +101,15 @@ TEST_F(inboxes, an_interrupt_ends_a_wait_and_is_followed_stage_by_stage) {
   EXPECT_TRUE(inbox.wait(control, -1, 0)) << "after that it is not looked for, and keeps nobody awake";
 }
 
+TEST_F(inboxes, an_interrupt_right_before_a_wait_ends_it) {
+  interrupt raised;
+  how_.interrupt = &raised;
+  run_control control(how_);
+  run_inbox<int> inbox;
+  raised.raise();
+  EXPECT_TRUE(inbox.wait(control, -1, -1)) << "it returns";
+  EXPECT_FALSE(control.pulling());
+  EXPECT_FALSE(control.aborted());
+}
+
 }  // namespace run_inboxes

@@ -25,18 +25,18 @@ void run_wait::wake() noexcept {
 
 void run_wait::wait(run_control& control, int source, int limit_ms) {
   const interrupt* const ctrl_c = control.options().interrupt;
-  const bool drained = ctrl_c && ctrl_c->level() > 0;
   std::array<pollfd, 3> waited{};
   waited[0] = {woken_.value(), POLLIN, 0};
   waited[1] = {source, POLLIN, 0};
   waited[2] = {!ctrl_c || control.aborted() ? -1
-               : drained                    ? ctrl_c->abort_handle()
+               : drained_                   ? ctrl_c->abort_handle()
                                             : ctrl_c->drain_handle(),
                POLLIN, 0};
   poll(waited.data(), waited.size(), limit_ms);
   std::uint64_t taken = 0;
   if (waited[0].revents) [[maybe_unused]]
     const auto got = read(woken_.value(), &taken, sizeof taken);
+  if (waited[2].revents) drained_ = true;
   control.follow_interrupt();
 }
 

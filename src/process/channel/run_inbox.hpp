@@ -26,6 +26,8 @@ class run_wait {
 
  private:
   owned_descriptor woken_;  ///< an event descriptor
+  /// The first stage of the interrupt was seen here. Its level does not say so: it may rise right before a wait.
+  bool drained_ = false;
 };
 
 /// What other threads have for the thread of a run. It costs a system call only when that thread is asleep.

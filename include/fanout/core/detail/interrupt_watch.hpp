@@ -25,6 +25,7 @@ class interrupt_watch {
   asio::io_context& loop_;
   run_control& control_;
   std::optional<asio::posix::stream_descriptor> handle_;
+  bool drained_ = false;  ///< the run has followed the first stage
 };
 
 }  // namespace fanout::detail
