@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 
 namespace {
@@ -150,7 +151,7 @@ TEST_F(fetch_pages, slowly) {
 }
 
 TEST_F(fetch_pages, a_post_is_sent_again_only_where_nothing_was_done) {
-  int requests = 0;
+  std::atomic<int> requests = 0;
   scripted_server server([&](peer& with, int) {
     while (!with.read_request().empty()) {
       ++requests;

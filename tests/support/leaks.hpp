@@ -43,8 +43,10 @@ inline std::set<int> children() {
 inline void settle_sanitizer() {
   if (!thread_sanitized) return;
   [[maybe_unused]] static const bool settled = [] {
+    const std::size_t before = live_threads();
     std::thread([] {}).join();
-    while (live_threads() > 2) std::this_thread::yield();  // the kernel has yet to take the joined one's entry away
+    // The kernel has yet to take the joined one's entry away.
+    while (live_threads() > std::max<std::size_t>(before, 2)) std::this_thread::yield();
     return true;
   }();
 }
