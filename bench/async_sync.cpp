@@ -178,7 +178,7 @@ int main(int argc, char** argv) {
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 3;
   for (const std::size_t capacity : {0u, 1u, 64u}) {
     const std::string with = ", capacity " + std::to_string(capacity);
-    compare(("channel, one loop" + with + ", beside channel").c_str(), rounds, capacity, ours_in_one_loop,
+    compare(("channel, one loop" + with + ", with channel").c_str(), rounds, capacity, ours_in_one_loop,
             plain_in_one_loop<plain_channel>);
     compare(("channel, one loop" + with + ", beside concurrent_channel").c_str(), rounds, capacity, ours_in_one_loop,
             plain_in_one_loop<plain_concurrent_channel>);
@@ -186,7 +186,7 @@ int main(int argc, char** argv) {
   for (const std::size_t capacity : {0u, 1u, 64u})
     compare(("channel, two threads, capacity " + std::to_string(capacity)).c_str(), rounds, capacity,
             ours_between_threads, plain_between_threads);
-  compare("semaphore, 1,000 waiters, beside channel", rounds, 0, ours_semaphore, plain_semaphore<plain_permits>);
+  compare("semaphore, 1,000 waiters, with channel", rounds, 0, ours_semaphore, plain_semaphore<plain_permits>);
   compare("semaphore, 1,000 waiters, beside concurrent_channel", rounds, 0, ours_semaphore,
           plain_semaphore<plain_concurrent_permits>);
 }

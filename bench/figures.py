@@ -127,9 +127,9 @@ ASYNC_FIGURES = {
     "gather of trivial coroutines": "gather",
     "spawn and join in a task group": "spawn_and_join",
     "timeout, set and cancelled": "timers",
-    "channel, one loop, capacity 64, beside channel": "channel_one_loop",
+    "channel, one loop, capacity 64, with channel": "channel_one_loop",
     "channel, two threads, capacity 64": "channel_two_threads",
-    "semaphore, 1,000 waiters, beside channel": "semaphore",
+    "semaphore, 1,000 waiters, with channel": "semaphore",
     "memory of an idle sleeping task": "idle_task",
 }
 

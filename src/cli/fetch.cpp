@@ -278,9 +278,15 @@ void add_fetch(CLI::App& app, std::function<int()>& chosen) {
   auto given = std::make_shared<fetch_options>();
   CLI::App* const command = app.add_subcommand("fetch", "Fetch URLs: one record for each, in the order they complete");
   command->footer(
-      "One URL: its body goes to standard output. Several: JSON Lines records, or readable lines on a terminal.\n"
-      "Exit status: 0 all succeeded, 1 some failed, 2 usage or input error, 3 output could not be written,\n"
-      "130 interrupted (the first Ctrl-C lets what is under way finish, for at most 5 s; the second stops it).");
+      "With one URL, its body is written to standard output. With several: JSON Lines records, or readable lines on a "
+      "terminal.\n"
+      "Exit status: 0 all succeeded, 1 some failed, 2 usage or input error, 3 output could not be written, 130 "
+      "interrupted (the first Ctrl-C lets running requests finish, for at most 5 s; the second stops them).\n"
+      "\n"
+      "Examples:\n"
+      "  fanout fetch https://example.org/\n"
+      "  fanout fetch -i urls.txt -o records.jsonl --retry 3\n"
+      "  zcat urls.gz | fanout fetch -i - -s hybrid:1000 -o pages/");
   add_fetch_options(*command, *given);
   command->callback([given, &chosen] { chosen = [given] { return run_fetch(*given); }; });
 }

@@ -11,13 +11,21 @@
 namespace fanout::cli {
 namespace {
 
+constexpr const char* input_group = "Input";
+constexpr const char* concurrency_group = "Concurrency";
+
+std::string output_group() {
+  return std::string(fetch::heading_of(fetch::option_group::output));
+}
+
 void add_urls(CLI::App& command, fetch_options& into) {
   const auto take = [&into](const std::vector<std::string>& urls) {
     into.urls.insert(into.urls.end(), urls.begin(), urls.end());
     return true;
   };
-  command.add_option("URL", take, "What to fetch")->expected(-1)->take_all();
-  command.add_option("--url", take, "What to fetch, as an option; may be repeated")
+  command.add_option("URL", take, "URL to fetch")->expected(-1)->take_all();
+  command.add_option("--url", take, "URL to fetch, as an option. May be repeated")
+      ->group(input_group)
       ->expected(1)
       ->allow_extra_args(false)
       ->trigger_on_parse()
@@ -32,8 +40,9 @@ void add_config(CLI::App& command, fetch_options& into) {
   };
   command
       .add_option("-K,--config", take,
-                  "File of options, one a line: 'name = value', or as on the command line; # begins a comment; - is "
-                  "standard input; may be repeated")
+                  "Read options from this file, one per line: 'name = value', or as on the command line; # begins a "
+                  "comment; - is standard input. May be repeated")
+      ->group(input_group)
       ->expected(1)
       ->allow_extra_args(false)
       ->trigger_on_parse()
@@ -42,21 +51,30 @@ void add_config(CLI::App& command, fetch_options& into) {
 
 void add_lists(CLI::App& command, fetch_options& into) {
   add_urls(command, into);
-  command.add_option(
-      "-i,--input", into.list,
-      "List of URLs, one a line, or JSON Lines {\"url\",\"id\"?,\"method\"?,\"headers\"?,\"body\"?}; plain, "
-      "gzip or zstd; - for standard input");
-  command.add_option("-o,--output", into.destination,
-                     "One URL: the file for its body. Several: the file for the records; or a directory (existing, or "
-                     "with a / at its end) for the bodies, named by index. A file that is there stays until it is "
-                     "replaced by a whole one; a body that is cut is in FILE.part");
+  command
+      .add_option("-i,--input", into.list,
+                  "Fetch the URLs in this list, one per line, or JSON Lines "
+                  "{\"url\",\"id\"?,\"method\"?,\"headers\"?,\"body\"?}; plain, gzip or zstd; - is standard input")
+      ->group(input_group)
+      ->type_name("LIST");
+  command
+      .add_option(
+          "-o,--output", into.destination,
+          "With one URL, write its body to this file. With several, write the records to this file, or the "
+          "bodies to this directory (existing, or with a final /), named by index. An existing file is replaced "
+          "only by a complete one; an incomplete body stays in FILE.part")
+      ->group(output_group())
+      ->type_name("FILE");
   command
       .add_option("-s,--shape", into.shape,
                   "sync, threads:N, async:N, processes:N, hybrid:N, auto, or PxTxC (processes x threads x tasks in "
                   "flight on each thread)")
+      ->group(concurrency_group)
+      ->type_name("SHAPE")
       ->capture_default_str();
   add_count(command, "-j,--jobs,--parallel-max", into.in_flight, {1, shape_limits::in_flight},
-            "Tasks in flight altogether");
+            "Fetch at most N URLs at the same time")
+      ->group(concurrency_group);
 }
 
 /// A row of the table of options, as an option of the command.
@@ -84,7 +102,7 @@ void add_http_option(CLI::App& command, const fetch::http_option& row, fetch::ht
     added = command.add_option_function<std::string>(names, take, std::string(row.help));
     added->take_last();  // as curl: what stands in a file of options or a script can be replaced
   }
-  if (row.usual) added->group("");  // not in the help
+  added->group(row.usual ? "" : std::string(fetch::heading_of(row.group)));  // of none: not in the help
   if (!row.value_name.empty()) added->type_name(std::string(row.value_name));
   if (!row.excludes.empty()) added->excludes(command.get_option(std::string(row.excludes)));
 }
@@ -99,17 +117,21 @@ void add_output_option(CLI::App& command, const output_option& row, fetch_option
     }
   };
   if (row.value_name.empty())
-    command.add_flag_function(names, [take](std::int64_t) { take({}); }, std::string(row.help));
+    command.add_flag_function(names, [take](std::int64_t) { take({}); }, std::string(row.help))->group(output_group());
   else
     command.add_option_function<std::string>(names, take, std::string(row.help))
         ->take_last()
+        ->group(output_group())
         ->type_name(std::string(row.value_name));
 }
 
 void add_output(CLI::App& command, fetch_options& into) {
   for (const output_option& row : output_option_table()) add_output_option(command, row, into);
-  command.add_option("--summary", into.summary_file, "Write a summary of the run to this file, as JSON");
-  command.add_flag("-q,--quiet", into.quiet, "No progress and no summary on standard error");
+  command.add_option("--summary", into.summary_file, "Write a summary of the run to this file, as JSON")
+      ->group(output_group())
+      ->type_name("FILE");
+  command.add_flag("-q,--quiet", into.quiet, "Print no progress and no summary on standard error")
+      ->group(output_group());
 }
 
 }  // namespace

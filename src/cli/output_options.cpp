@@ -20,28 +20,30 @@ void set_text(fetch_options& into, std::string_view text) {
 }
 
 constexpr std::array rows{
-    output_option{"-f,--fail", "", "Write no page whose status is 400 or above", set_flag<&fetch_options::fail>},
-    output_option{"--fail-with-body", "", "Write it nonetheless, which is the default",
+    output_option{"-f,--fail", "", "Do not write pages with status 400 or above", set_flag<&fetch_options::fail>},
+    output_option{"--fail-with-body", "", "Write such pages, too, which is the default",
                   set_flag<&fetch_options::fail, false>},
-    output_option{"--include", "", "Write the header before the page", set_flag<&fetch_options::include>},
-    output_option{"-O,--remote-name", "", "One URL: write the page to a file of the name that the URL ends with",
+    output_option{"--include", "", "Write the response's header before the page", set_flag<&fetch_options::include>},
+    output_option{"-O,--remote-name", "",
+                  "With one URL, write the page to a file with the last part of the URL as its name",
                   set_flag<&fetch_options::remote_name>},
     output_option{"-J,--remote-header-name", "",
-                  "With -O: of the name that the server gives; a file of that name stays, and a number is added",
+                  "With -O, use the file name that the server gives. An existing file is kept, and a number is added",
                   set_flag<&fetch_options::remote_header_name>},
-    output_option{"--output-dir", "DIR", "Directory for -o and -O", set_text<&fetch_options::output_directory>},
-    output_option{"--create-dirs", "", "Make the directories of the file if they are not there",
+    output_option{"--output-dir", "DIR", "Put the files of -o and -O into this directory",
+                  set_text<&fetch_options::output_directory>},
+    output_option{"--create-dirs", "", "Create missing directories of the file",
                   set_flag<&fetch_options::create_directories>},
     output_option{"-D,--dump-header", "FILE", "Write the headers of all responses to this file; - is standard output",
                   set_text<&fetch_options::header_file>},
     output_option{"-w,--write-out", "FORMAT",
-                  "Print this of each URL: text with %{variable}, as curl has them: http_code, time_total, json, ...; "
-                  "@FILE reads it from a file",
+                  "Print this text after each URL, with curl's variables: %{http_code}, %{time_total}, %{json}, ...; "
+                  "@FILE reads a file",
                   set_text<&fetch_options::write_out>},
     output_option{"--har", "FILE",
-                  "Write the exchanges to this file as an HTTP archive (HAR 1.2), for a browser's tools",
+                  "Write all requests and responses to this file as an HTTP archive (HAR 1.2), for a browser's tools",
                   set_text<&fetch_options::archive>},
-    output_option{"-v,--verbose", "", "Show each request (>) and response (<) with what it took, on standard error",
+    output_option{"-v,--verbose", "", "Show each request (>) and response (<), with timings, on standard error",
                   set_flag<&fetch_options::verbose>},
 };
 

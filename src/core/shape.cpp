@@ -51,7 +51,7 @@ shape make(model name, std::uint32_t processes, std::uint32_t threads, std::uint
   const std::uint64_t tasks = std::uint64_t{processes} * threads * in_flight;
   if (tasks > shape_limits::in_flight)
     throw std::invalid_argument(
-        fmt::format("{} tasks in flight altogether are beyond the limit of {}", tasks, shape_limits::in_flight));
+        fmt::format("{} tasks in flight in total are beyond the limit of {}", tasks, shape_limits::in_flight));
   value.tasks = static_cast<std::uint32_t>(tasks);
   return value;
 }

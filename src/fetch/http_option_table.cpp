@@ -25,7 +25,7 @@ using namespace option_rows;
 /// One of several versions of HTTP; the last one given counts, as with curl.
 template <http::http_versions Which>
 constexpr http_option speaks(std::string_view names, std::string_view help) {
-  http_option row{option_group::exchange, names, {}, help};
+  http_option row{option_group::request, names, {}, help};
   row.take = [](http_options& into, std::string_view) {
     into.settings.http_versions = static_cast<std::uint8_t>(Which);
   };
@@ -116,197 +116,219 @@ void take_no_redirects(http_options& into, std::string_view) {
 using enum option_group;
 
 constexpr std::array table{
-    text<&http_options::method>(request, {"-X,--request", "Method (default GET, with a body POST)"}),
+    text<&http_options::method>(request,
+                                {"-X,--request", "METHOD", "HTTP method (default: GET, or POST when there is a body)"}),
     texts<&http_options::headers>(
-        request, {"-H,--header",
-                  "Header to send, 'Name: value'; 'Name;' for one without a value; 'Name:' to leave out one that is "
-                  "sent otherwise; may be repeated"}),
-    data({"-d,--data,--data-ascii",
-          "Body to send, as a form; @FILE reads it from a file, or @- from standard input, without its line ends; "
-          "several "
-          "are joined with &"},
+        request, {"-H,--header", "HEADER",
+                  "Send this header, 'Name: value'. 'Name;' sends it without a value; 'Name:' removes a header that "
+                  "fanout sends by default. May be repeated"}),
+    data({"-d,--data,--data-ascii", "TEXT",
+          "Send this as the body, as a form. @FILE reads a file and @- reads standard input, both without line ends. "
+          "May be repeated: the texts are joined with &"},
          take_data<data_piece::kind::form>),
-    data({"--data-raw", "As -d, but @ has no meaning"}, take_data<data_piece::kind::raw>),
-    data({"--data-binary", "As -d, but @FILE is sent as it is"}, take_data<data_piece::kind::binary>),
-    data({"--data-urlencode",
-          "As -d, but percent-encoded: TEXT, NAME=TEXT, @FILE or NAME@FILE; the name is sent as it is"},
+    data({"--data-raw", "TEXT", "As -d, but @ has no special meaning"}, take_data<data_piece::kind::raw>),
+    data({"--data-binary", "TEXT", "As -d, but @FILE is sent unchanged"}, take_data<data_piece::kind::binary>),
+    data({"--data-urlencode", "TEXT",
+          "As -d, but percent-encoded: TEXT, NAME=TEXT, @FILE or NAME@FILE; NAME is sent unchanged"},
          take_data<data_piece::kind::urlencoded>),
-    data({"--json", "Body to send, said to be JSON and not checked; @FILE reads it from a file; several are joined"},
+    data({"--json", "TEXT",
+          "Send this as JSON (not validated). @FILE reads a file. May be repeated: the texts are joined"},
          take_data<data_piece::kind::json>),
     flag<&http_options::data_in_query>(
-        request, {"-G,--get", "Send what -d and --data-urlencode give as the end of each URL, with GET"}),
+        request, {"-G,--get", "", "Send what -d and --data-urlencode give as the query of each URL, with GET"}),
     texts<&http_options::query>(
-        request, {"--url-query", "Piece for the end of each URL, encoded as by --data-urlencode; after a + as it is"}),
+        request, {"--url-query", "TEXT",
+                  "Add this to the query of each URL, encoded as --data-urlencode does; unchanged after a +. May be "
+                  "repeated"}),
     http_option{request,
                 "-F,--form",
                 "FIELD",
-                "Field of a form with files: NAME=TEXT, NAME=@FILE, or NAME=<FILE for a text that a file holds; then "
-                ";type=TYPE and ;filename=NAME; may be repeated",
+                "Send a form with files: NAME=TEXT, NAME=@FILE (a file), or NAME=<FILE (the text in a file). "
+                ";type=TYPE and ;filename=NAME may follow. May be repeated",
                 true,
                 {},
                 take_form_field},
     http_option{request,
                 "--form-string",
                 "FIELD",
-                "As -F, but NAME=TEXT alone, in which nothing has a meaning",
+                "As -F, but only NAME=TEXT: @, < and ; have no special meaning. May be repeated",
                 true,
                 {},
                 take_form_string},
-    http_option{request,
-                "-T,--upload-file",
-                "FILE",
-                "File to PUT, read while it is sent; - is standard input. A URL that ends with / gets the file's name",
-                false,
-                {},
-                take_upload,
-                no_upload_file},
-    checked(text<&settings::body_file>(request, {"--data-file", "File to send as the body, read while it is sent"}),
-            no_body_file),
-    text<&http_options::range>(request, {"-r,--range", "Part of each page, such as 0-99, 100- or -100 (the last)"}),
-    text<&http_options::condition>(
+    http_option{
         request,
-        {"-z,--time-cond", "Fetch only what is newer than this date, or than this file; after a - what is older"}),
-    flag<&http_options::head>(request, {"-I,--head", "Send HEAD; one URL: print the response's header"}),
-    text<&http_options::user>(request,
-                              {"-u,--user", "user:password for Basic authentication, for the URL's own host alone"}),
-    flag<&http_options::digest>(request, {"--digest", "Send -u by Digest authentication (RFC 7616)"}),
-    flag<&http_options::netrc>(request, {"-n,--netrc", "Read users and passwords of hosts from ~/.netrc, or $NETRC"}),
-    flag<&http_options::netrc_optional>(request, {"--netrc-optional", "The same, if the file is there"}),
-    file<&http_options::netrc_file>(request, {"--netrc-file", "The same from this file"}),
-    text<&http_options::bearer>(request, {"--oauth2-bearer", "Bearer token, for the URL's own host alone"}),
-    text<&http_options::user_agent>(request, {"-A,--user-agent", "User-Agent to send"}),
-    text<&http_options::referer>(request, {"-e,--referer", "Referer to send"}),
-    texts<&http_options::cookies>(
-        request, {"-b,--cookie",
-                  "Cookies to send: 'name=value; ...', or a file of them in the Netscape format, to which those that "
-                  "servers set are added in memory ('' for an empty one); may be repeated"}),
-    text<&http_options::cookie_jar>(
-        request, {"-c,--cookie-jar",
-                  "Keep the cookies that servers set, and write them to this file in the end; - for standard output"}),
-
-    checked(duration<&settings::timeout_ms>(exchange,
-                                            {"-m,--timeout,--max-time", "Limit for each URL, redirects included"}),
-            no_timeout),
-    checked(duration<&settings::connect_timeout_ms>(
-                exchange, {"--connect-timeout", "Limit for look-up, connection and TLS handshake"}),
-            no_connect_timeout),
-    checked(
-        duration<&settings::idle_timeout_ms>(exchange, {"--idle-timeout", "Limit for the time in which no byte moves"}),
-        no_idle_timeout),
-    count<&settings::max_redirects, 0, 1000>(exchange,
-                                             {"--max-redirects,--max-redirs", "Redirects to follow; 0 for none"}),
-    http_option{exchange, "--no-redirects", "", "Follow none: a redirect is the response", false, "--max-redirects",
-                take_no_redirects},
-    flag<&settings::decode_content, false>(exchange, {"--raw", "Ask for no compression, and decode nothing"}),
-    http_option{exchange, "--compressed", "", "Ask for compression and undo it, which is the default", false, "--raw",
-                [](http_options&, std::string_view) {}},
-    size<&settings::max_body_bytes>(exchange, {"--max-bytes,--max-filesize", "Largest body accepted, such as 10MiB"}),
-    size<&settings::max_header_bytes>(exchange,
-                                      {"--max-header-bytes", "Largest response header accepted, such as 1MiB"}),
-    count<&settings::max_header_count, 1, UINT64_MAX>(
-        exchange, {"--max-header-count", "Most fields of a response header accepted"}),
-    count<&settings::max_decoding_ratio, 0, UINT32_MAX>(
-        exchange, {"--max-decoding-ratio",
-                   "Most decoded bytes accepted for each coded one, once more than 64 MiB are decoded; 0 for any"}),
-    flag<&settings::public_only>(
-        exchange,
-        {"--public-only", "Refuse addresses that are not public (loopback, private, link-local), on every hop"}),
-    size<&settings::limit_rate>(exchange,
-                                {"--limit-rate", "Receive at most so many bytes of each page a second, such as 100K"}),
-    count<&settings::retries, 0, 1'000'000>(
-        exchange, {"--retry",
-                   "Tries after one that failed in a way that may pass: a timeout, a name that cannot be looked "
-                   "up, 408, 429, 500, 502, 503, 504 (default 0)"}),
-    duration<&settings::retry_delay_ms>(
-        exchange,
-        {"--retry-delay", "Time before each (default 1 s, then twice as long each time; Retry-After counts)"}),
-    duration<&settings::retry_max_time_ms>(exchange, {"--retry-max-time", "Time after which none is begun"}),
-    flag<&settings::retry_all_errors>(exchange, {"--retry-all-errors", "Try again whatever the failure is"}),
-    flag<&settings::retry_refused>(exchange, {"--retry-connrefused", "Try again when a connection is refused, too"}),
-    checked(texts<&settings::resolve>(
-                exchange, {"--resolve",
-                           "HOST:PORT:ADDRESS[,ADDRESS]: connect there instead of looking the host up; * is any host; "
-                           "may be repeated"}),
-            refused_by_client<&settings::resolve, &http::client_options::resolve>),
-    checked(texts<&settings::connect_to>(
-                exchange,
-                {"--connect-to",
-                 "HOST1:PORT1:HOST2:PORT2: connect to the second instead of the first; an empty part is any, or the "
-                 "same; not through a proxy; may be repeated"}),
-            refused_by_client<&settings::connect_to, &http::client_options::connect_to>),
-    checked(
-        text<&settings::unix_socket>(exchange, {"--unix-socket", "Connect to this socket, whatever the URL's host is"}),
-        refused_by_client<&settings::unix_socket, &http::client_options::unix_socket>),
-    checked(text<&settings::interface>(exchange,
-                                       {"--interface", "Network device, or address of this machine, to connect from"}),
-            refused_by_client<&settings::interface, &http::client_options::interface>),
-    taking(flag<&settings::ip_version>(exchange, {"-4,--ipv4", "Connect to IPv4 addresses only"}), take_ipv4),
-    http_option{exchange, "-6,--ipv6", "", "Connect to IPv6 addresses only", false, "--ipv4", take_ipv6},
-    taking(any_text<&settings::proxy>(
-               exchange,
-               {"-x,--proxy",
-                "[SCHEME://][user:password@]HOST[:PORT], by http, https, socks5 or socks5h; '' for none; without it, "
-                "http_proxy, https_proxy, all_proxy and no_proxy of the environment are read as curl reads them"}),
-           take_proxy),
-    any_text<&settings::no_proxy>(
-        exchange, {"--noproxy",
-                   "Hosts reached without a proxy: names with their subdomains, addresses, blocks such as 10.0.0.0/8, "
-                   "separated by commas; * is all; instead of no_proxy in the environment"}),
-    speaks<http::http_versions::http_1_1>("--http1.1", "Speak HTTP/1.1 alone, which is the default"),
+        "-T,--upload-file",
+        "FILE",
+        "Upload this file with PUT; - is standard input. If the URL ends with /, the file's name is added to it",
+        false,
+        {},
+        take_upload,
+        no_upload_file},
+    checked(text<&settings::body_file>(request,
+                                       {"--data-file", "FILE", "Send this file as the body, read while it is sent"}),
+            no_body_file),
+    text<&http_options::range>(request,
+                               {"-r,--range", "RANGE", "Request only these bytes: 0-99, 100- or -100 (the last 100)"}),
+    text<&http_options::condition>(
+        request, {"-z,--time-cond", "TIME",
+                  "Fetch only what is newer than this date, or than this file; -TIME: only what is older"}),
+    flag<&http_options::head>(request, {"-I,--head", "", "Send HEAD. With one URL, print the response's header"}),
+    text<&http_options::user_agent>(request, {"-A,--user-agent", "TEXT", "Send this User-Agent"}),
+    text<&http_options::referer>(request, {"-e,--referer", "URL", "Send this Referer"}),
+    speaks<http::http_versions::http_1_1>("--http1.1", "Use HTTP/1.1 only, which is the default"),
     speaks<http::http_versions::http_2>(
-        "--http2", "Speak HTTP/2 over TLS where the server does: many requests at a time on one connection"),
+        "--http2", "Use HTTP/2 over TLS if the server supports it: many requests at a time on one connection"),
     speaks<http::http_versions::http_2_prior_knowledge>("--http2-prior-knowledge",
-                                                        "Speak HTTP/2 alone, and without asking, also without TLS"),
-    flag<&settings::least_tls_1_3>(exchange, {"--tlsv1.3", "Accept TLS 1.3 and later only; otherwise 1.2, too"}),
-    flag<&settings::verify_tls, false>(exchange, {"-k,--insecure", "Accept any TLS certificate of a server"}),
-    file<&settings::ca_file>(exchange, {"--cacert", "PEM file of the issuers to trust, instead of the system's"}),
-    file<&settings::certificate_file>(
-        exchange,
-        {"-E,--cert", "PEM file of the client certificate, for servers that ask for one; a proxy never gets it"}),
-    checked(text<&settings::key_file>(exchange, {"--key", "PEM file of its key, if that is not in the same file"}),
-            key_without_certificate),
-    flag<&settings::verify_proxy_tls, false>(exchange,
-                                             {"--proxy-insecure", "Accept any TLS certificate of an https proxy"}),
-    file<&settings::proxy_ca_file>(
-        exchange, {"--proxy-cacert", "PEM file of the issuers to trust for an https proxy, instead of the system's"}),
+                                                        "Use HTTP/2 without negotiation, also without TLS"),
 
-    flag<&settings::keep_headers>(output, {"--with-headers", "Put the response's headers into the record"}),
-    flag<&settings::keep_body>(output, {"--with-bodies", "Put the body into the record, as text or base64"}),
-    flag<&settings::keep_timings>(output,
-                                  {"--timings", "Put what each phase took, and bytes on the wire, into the record"}),
-    flag<&settings::skip_existing>(
-        output, {"--skip-existing", "Fetch no body whose file is there already; with -o FILE or -o DIR/"}),
-    flag<&settings::overwrite_bodies>(output,
-                                      {"--overwrite", "Replace files of -o DIR/ that are there", "--skip-existing"}),
-    flag<&settings::continue_parts>(
+    text<&http_options::user>(authentication,
+                              {"-u,--user", "USER:PASSWORD", "Use Basic authentication, with the URL's own host only"}),
+    flag<&http_options::digest>(authentication, {"--digest", "", "Use Digest authentication (RFC 7616) for -u"}),
+    flag<&http_options::netrc>(authentication,
+                               {"-n,--netrc", "", "Read user names and passwords from ~/.netrc or $NETRC"}),
+    flag<&http_options::netrc_optional>(authentication, {"--netrc-optional", "", "As -n, but the file need not exist"}),
+    file<&http_options::netrc_file>(authentication, {"--netrc-file", "FILE", "As -n, but read this file"}),
+    text<&http_options::bearer>(authentication,
+                                {"--oauth2-bearer", "TOKEN", "Send this bearer token, to the URL's own host only"}),
+    texts<&http_options::cookies>(
+        authentication, {"-b,--cookie", "COOKIES",
+                         "Send these cookies: 'name=value; ...', or a file in the Netscape format. With a file ('' for "
+                         "none), cookies that servers set are kept in memory and sent too. May be repeated"}),
+    text<&http_options::cookie_jar>(
+        authentication,
+        {"-c,--cookie-jar", "FILE",
+         "Keep cookies that servers set, and write them to this file at the end; - is standard output"}),
+
+    count<&settings::max_redirects, 0, 1000>(
+        response, {"--max-redirects,--max-redirs", "N", "Follow at most this many redirects; 0: none (default: 10)"}),
+    http_option{response, "--no-redirects", "", "Follow no redirects: return the redirect itself", false,
+                "--max-redirects", take_no_redirects},
+    flag<&settings::decode_content, false>(response, {"--raw", "", "Do not request compression, and decode nothing"}),
+    http_option{response, "--compressed", "", "Request compression and decode it, which is the default", false, "--raw",
+                [](http_options&, std::string_view) {}},
+    size<&settings::max_body_bytes>(
+        response, {"--max-bytes,--max-filesize", "SIZE", "Refuse larger bodies, such as 10MiB (default: 1GiB)"}),
+    size<&settings::max_header_bytes>(
+        response, {"--max-header-bytes", "SIZE", "Refuse larger response headers (default: 256KiB)"}),
+    count<&settings::max_header_count, 1, UINT64_MAX>(
+        response, {"--max-header-count", "N", "Refuse response headers with more fields (default: 1024)"}),
+    count<&settings::max_decoding_ratio, 0, UINT32_MAX>(
+        response, {"--max-decoding-ratio", "N",
+                   "Refuse bodies that decompress to more than N times their size, once 64 MiB are decoded; 0: no "
+                   "limit (default: 256)"}),
+
+    flag<&settings::keep_headers>(output, {"--with-headers", "", "Include the response's headers in the record"}),
+    flag<&settings::keep_body>(output, {"--with-bodies", "", "Include the body in the record, as text or base64"}),
+    flag<&settings::keep_timings>(
         output,
-        {"--continue",
-         "With -o FILE: go on where FILE.part ends, by what FILE.part.json says of it; anew if the page has changed"}),
+        {"--timings", "", "Include the duration of each phase, and the bytes sent and received, in the record"}),
+    flag<&http_options::passthrough, false>(
+        output, {"--no-passthrough", "", "Do not copy unknown members of a list's objects into their records"}),
+    flag<&settings::skip_existing>(
+        output, {"--skip-existing", "", "Do not fetch bodies whose file exists; with -o FILE or -o DIR/"}),
+    flag<&settings::overwrite_bodies>(output,
+                                      {"--overwrite", "", "Replace existing files of -o DIR/", "--skip-existing"}),
+    flag<&settings::continue_parts>(
+        output, {"--continue", "",
+                 "With -o FILE: continue where FILE.part ends, checked against FILE.part.json; start again if the page "
+                 "has changed"}),
     http_option{output,
                 "-C,--continue-at",
                 "-",
-                "The same, as curl calls it; other offsets than - are not taken",
+                "As --continue, by curl's name; only - is supported",
                 false,
                 {},
                 take_continue_at},
 
-    flag<&http_options::passthrough, false>(
-        output, {"--no-passthrough", "Leave out of the records what else the objects of a list have"}),
-    usual("--passthrough", "Put what else the objects of a list have into their records"),
+    checked(
+        duration<&settings::timeout_ms>(limits, {"-m,--timeout,--max-time", "DURATION",
+                                                 "Stop each URL after this long, including redirects (default: 300s)"}),
+        no_timeout),
+    checked(duration<&settings::connect_timeout_ms>(
+                limits, {"--connect-timeout", "DURATION",
+                         "Fail if name lookup, connection and TLS handshake take longer (default: 30s)"}),
+            no_connect_timeout),
+    checked(duration<&settings::idle_timeout_ms>(
+                limits, {"--idle-timeout", "DURATION", "Fail after this long without data (default: 60s)"}),
+            no_idle_timeout),
+    size<&settings::limit_rate>(
+        limits, {"--limit-rate", "SIZE", "Receive each page at no more than this many bytes a second, such as 100K"}),
+    count<&settings::retries, 0, 1'000'000>(
+        limits, {"--retry", "N",
+                 "Retry N times after a failure that may be temporary: a timeout, a failed name lookup, or status 408, "
+                 "429, 500, 502, 503 or 504 (default: 0)"}),
+    duration<&settings::retry_delay_ms>(
+        limits, {"--retry-delay", "DURATION",
+                 "Wait this long before each retry (default: 1s, doubled each time; Retry-After is respected)"}),
+    duration<&settings::retry_max_time_ms>(
+        limits, {"--retry-max-time", "DURATION", "Start no retry after this long (default: no limit)"}),
+    flag<&settings::retry_all_errors>(limits, {"--retry-all-errors", "", "Retry after any failure"}),
+    flag<&settings::retry_refused>(limits, {"--retry-connrefused", "", "Retry after a refused connection, too"}),
 
+    checked(texts<&settings::resolve>(
+                connections, {"--resolve", "HOST:PORT:ADDRESS",
+                              "Use these addresses (ADDRESS[,ADDRESS]) instead of looking up the host; * is any host. "
+                              "May be repeated"}),
+            refused_by_client<&settings::resolve, &http::client_options::resolve>),
+    checked(texts<&settings::connect_to>(
+                connections, {"--connect-to", "HOST1:PORT1:HOST2:PORT2",
+                              "Connect to HOST2:PORT2 for requests to HOST1:PORT1. An empty first part matches any, an "
+                              "empty second part changes nothing. Not used through a proxy. May be repeated"}),
+            refused_by_client<&settings::connect_to, &http::client_options::connect_to>),
+    checked(text<&settings::unix_socket>(connections,
+                                         {"--unix-socket", "PATH", "Connect to this Unix socket, for any host"}),
+            refused_by_client<&settings::unix_socket, &http::client_options::unix_socket>),
+    checked(text<&settings::interface>(
+                connections, {"--interface", "NAME", "Connect from this network device, or from this local address"}),
+            refused_by_client<&settings::interface, &http::client_options::interface>),
+    taking(flag<&settings::ip_version>(connections, {"-4,--ipv4", "", "Connect to IPv4 addresses only"}), take_ipv4),
+    http_option{connections, "-6,--ipv6", "", "Connect to IPv6 addresses only", false, "--ipv4", take_ipv6},
+    flag<&settings::public_only>(
+        connections, {"--public-only", "",
+                      "Refuse addresses that are not public (loopback, private, link-local), also after redirects"}),
+
+    taking(
+        any_text<&settings::proxy>(
+            option_group::proxy,
+            {"-x,--proxy", "PROXY",
+             "Use this proxy: [SCHEME://][user:password@]HOST[:PORT], where SCHEME is http, https, socks5 or socks5h; "
+             "'' for none (default: http_proxy, https_proxy, all_proxy and no_proxy in the environment, as in curl)"}),
+        take_proxy),
+    any_text<&settings::no_proxy>(
+        option_group::proxy,
+        {"--noproxy", "HOSTS",
+         "Use no proxy for these hosts: names with their subdomains, addresses, or blocks such as 10.0.0.0/8, "
+         "separated by commas; * is all (default: no_proxy in the environment)"}),
+    flag<&settings::verify_proxy_tls, false>(option_group::proxy,
+                                             {"--proxy-insecure", "", "Accept any TLS certificate of an https proxy"}),
+    file<&settings::proxy_ca_file>(
+        option_group::proxy,
+        {"--proxy-cacert", "FILE", "Trust the issuers in this PEM file for an https proxy, instead of the system's"}),
+
+    flag<&settings::least_tls_1_3>(tls, {"--tlsv1.3", "", "Require TLS 1.3 or later (default: TLS 1.2 or later)"}),
+    flag<&settings::verify_tls, false>(tls, {"-k,--insecure", "", "Accept any TLS certificate of a server"}),
+    file<&settings::ca_file>(tls, {"--cacert", "FILE", "Trust the issuers in this PEM file, instead of the system's"}),
+    file<&settings::certificate_file>(
+        tls, {"-E,--cert", "FILE",
+              "Use this client certificate (PEM) if a server requests one; it is never sent to a proxy"}),
+    checked(
+        text<&settings::key_file>(tls, {"--key", "FILE", "Key of that certificate (PEM), if it is in another file"}),
+        key_without_certificate),
+
+    usual("--passthrough", "Copy unknown members of a list's objects into their records"),
     usual("-L,--location", "Follow redirects"),
-    usual("-S,--show-error", "Say what went wrong"),
-    usual("-N,--no-buffer", "Write to whoever reads along as it comes"),
-    usual("-g,--globoff", "Take brackets and braces in URLs as they are"),
-    usual("-Z,--parallel", "Fetch several URLs at once"),
-    usual("--parallel-immediate", "Open new connections rather than wait for others"),
-    usual("--tcp-nodelay", "Send small pieces at once"),
-    usual("--basic", "Send -u by Basic authentication"),
+    usual("-S,--show-error", "Print errors"),
+    usual("-N,--no-buffer", "Do not buffer output"),
+    usual("-g,--globoff", "Do not expand brackets and braces in URLs"),
+    usual("-Z,--parallel", "Fetch several URLs at the same time"),
+    usual("--parallel-immediate", "Open new connections instead of waiting for others"),
+    usual("--tcp-nodelay", "Send small packets immediately"),
+    usual("--basic", "Use Basic authentication for -u"),
     usual("--tlsv1.2", "Accept TLS 1.2 and later only"),
-    usual("--ssl-reqd", "Use TLS where the URL says so"),
+    usual("--ssl-reqd", "Use TLS where the URL requires it"),
     usual("--no-progress-meter", "Show no progress of a single page"),
     usual("--no-keepalive", "Send no TCP keep-alive probes"),
-    usual("--tr-encoding", "Undo the transfer coding"),
+    usual("--tr-encoding", "Decode the transfer coding"),
 
     derived<&settings::body_path>(),
     derived<&settings::held_body_bytes>(),
@@ -339,9 +361,31 @@ consteval std::size_t member_count() {
 }
 static_assert(std::count_if(table.begin(), table.end(), [](const http_option& row) { return row.save != nullptr; }) ==
                   member_count<>(),
-              "each member of the settings has one row, by which it travels");
+              "each member of the settings travels by exactly one row");
 
 }  // namespace
+
+std::string_view heading_of(option_group group) {
+  switch (group) {
+    case option_group::request:
+      return "Request";
+    case option_group::authentication:
+      return "Authentication and cookies";
+    case option_group::response:
+      return "Response";
+    case option_group::output:
+      return "Output";
+    case option_group::limits:
+      return "Limits and retries";
+    case option_group::connections:
+      return "Connections and names";
+    case option_group::proxy:
+      return "Proxy";
+    case option_group::tls:
+      return "TLS";
+  }
+  return {};
+}
 
 std::span<const http_option> http_option_table() {
   return table;

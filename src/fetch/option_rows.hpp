@@ -63,6 +63,7 @@ constexpr http_option travelling(http_option row) {
 
 struct words {
   std::string_view names;
+  std::string_view value;  ///< "FILE"; of a flag empty
   std::string_view help;
   std::string_view excludes = {};
 };
@@ -77,7 +78,7 @@ constexpr http_option flag(option_group group, words with) {
 
 template <auto Member>
 constexpr http_option any_text(option_group group, words with) {
-  http_option row{group, with.names, "TEXT", with.help, false, with.excludes};
+  http_option row{group, with.names, with.value, with.help, false, with.excludes};
   row.take = [](http_options& into, std::string_view text) { member_of<Member>(into) = text; };
   return travelling<Member>(row);
 }
@@ -95,14 +96,14 @@ constexpr http_option text(option_group group, words with) {
 
 template <auto Member>
 constexpr http_option texts(option_group group, words with) {
-  http_option row{group, with.names, "TEXT", with.help, true, with.excludes};
+  http_option row{group, with.names, with.value, with.help, true, with.excludes};
   row.take = [](http_options& into, std::string_view text) { member_of<Member>(into).emplace_back(text); };
   return travelling<Member>(row);
 }
 
 /// A piece of the body.
 constexpr http_option data(words with, void (*take)(http_options&, std::string_view)) {
-  http_option row{option_group::request, with.names, "TEXT", with.help, true, with.excludes};
+  http_option row{option_group::request, with.names, with.value, with.help, true, with.excludes};
   row.take = take;
   return row;
 }
@@ -128,21 +129,21 @@ constexpr http_option file(option_group group, words with) {
 
 template <auto Member>
 constexpr http_option duration(option_group group, words with) {
-  http_option row{group, with.names, "DURATION", with.help, false, with.excludes};
+  http_option row{group, with.names, with.value, with.help, false, with.excludes};
   row.take = [](http_options& into, std::string_view text) { member_of<Member>(into) = parse_duration(text).count(); };
   return travelling<Member>(row);
 }
 
 template <auto Member>
 constexpr http_option size(option_group group, words with) {
-  http_option row{group, with.names, "SIZE", with.help, false, with.excludes};
+  http_option row{group, with.names, with.value, with.help, false, with.excludes};
   row.take = [](http_options& into, std::string_view text) { member_of<Member>(into) = parse_size(text); };
   return travelling<Member>(row);
 }
 
 template <auto Member, std::uint64_t Least, std::uint64_t Most>
 constexpr http_option count(option_group group, words with) {
-  http_option row{group, with.names, "N", with.help, false, with.excludes};
+  http_option row{group, with.names, with.value, with.help, false, with.excludes};
   row.take = [](http_options& into, std::string_view text) {
     member_of<Member>(into) =
         static_cast<std::remove_reference_t<decltype(member_of<Member>(into))>>(parse_count(text, Least, Most));
@@ -152,7 +153,7 @@ constexpr http_option count(option_group group, words with) {
 
 /// What is so anyway: people have typed it for years.
 constexpr http_option usual(std::string_view names, std::string_view help) {
-  http_option row{option_group::exchange, names, {}, help};
+  http_option row{option_group::request, names, {}, help};
   row.take = [](http_options&, std::string_view) {};
   row.usual = true;
   return row;

@@ -74,4 +74,17 @@ TEST(help, that_cannot_be_written_is_an_error) {
   EXPECT_EQ(ask_the_tool({"completion", "bash"}, {.output = "/dev/full"}).status, 3);
 }
 
+TEST(help, of_fetch_has_its_options_in_groups_and_ends_with_examples) {
+  const told help = ask_the_tool({"help", "fetch"});
+  EXPECT_EQ(help.status, 0);
+  std::size_t at = 0;
+  for (const char* heading : {"Input", "Output", "Concurrency", "Request", "Authentication and cookies", "Response",
+                              "Limits and retries", "Connections and names", "Proxy", "TLS", "Examples"}) {
+    const std::size_t found = help.output.find(std::string("\n") + heading + ":\n");
+    ASSERT_NE(found, help.output.npos) << heading;
+    EXPECT_GT(found, at) << heading << " is out of order";
+    at = found;
+  }
+}
+
 }  // namespace

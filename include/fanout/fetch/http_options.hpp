@@ -46,10 +46,14 @@ struct http_options {
 /// command line, the encoding of settings and what is checked before the first request are made from it.
 /// @{
 
-enum class option_group { request, exchange, output };
+/// What an option is about, in the order in which `--help` explains them.
+enum class option_group { request, authentication, response, output, limits, connections, proxy, tls };
+
+/// "Authentication and cookies"
+std::string_view heading_of(option_group group);
 
 struct http_option {
-  option_group group = option_group::exchange;
+  option_group group = option_group::request;
   std::string_view
       names;  ///< "-k,--insecure", the long one it is called by before others; empty: no option sets it directly
   std::string_view value_name;  ///< "DURATION"; empty: it takes no value

@@ -69,7 +69,7 @@ task<void> run_handshake(const connect_context& context, connection& on, const p
 void refuse_unchecked(const connect_context& context, const proxy_server& proxy) {
   throw error(failure_kind::refused_by_policy,
               fmt::format("the proxy {} would look up the address of {} itself, and only public addresses are allowed; "
-                          "a socks5:// proxy is told an address that was checked",
+                          "a socks5:// proxy gets an address that was checked",
                           proxy.name, context.peer()));
 }
 
