@@ -15,6 +15,8 @@
         print(response.url, response.status, response.error)
     fanout.get(url).json()                                    # and Client, AsyncClient
 
+    print(fanout.compare(f, xs))                              # which shape fits f, and why
+
 Everything else is loaded when it is first used: `import fanout` takes some milliseconds.
 """
 
@@ -27,6 +29,7 @@ from ._errors import CannotStart, Cancelled, Error, RemoteError, TaskTimeout, Wo
 TYPE_CHECKING = False  # typing's own costs more to import than the rest
 if TYPE_CHECKING:
     from ._client import AsyncClient, Client, get
+    from ._compare import Comparison, compare
     from ._fetch import Fetch, fetch
     from ._process_pool import ProcessPool
     from ._response import Response
@@ -37,10 +40,12 @@ __version__: str = _core.__version__
 _lazy = {
     "AsyncClient": "_client",
     "Client": "_client",
+    "Comparison": "_compare",
     "Fetch": "_fetch",
     "ProcessPool": "_process_pool",
     "Response": "_response",
     "as_completed": "_run",
+    "compare": "_compare",
     "fetch": "_fetch",
     "get": "_client",
     "imap": "_run",
@@ -53,6 +58,7 @@ __all__ = [
     "CannotStart",
     "Cancelled",
     "Client",
+    "Comparison",
     "Error",
     "Fetch",
     "Outcome",
@@ -64,6 +70,7 @@ __all__ = [
     "__version__",
     "as_completed",
     "available_cores",
+    "compare",
     "fetch",
     "get",
     "imap",

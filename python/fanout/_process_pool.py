@@ -27,7 +27,7 @@ _most_per_worker = 256
 class _Call(typing.NamedTuple):
     future: concurrent.futures.Future[typing.Any]
     function: bytes
-    argument: bytes
+    argument: _core.EncodedArgument
     timeout: float | None
 
 
@@ -46,6 +46,10 @@ class ProcessPool(concurrent.futures.Executor):
     - Functions of `__main__`, lambdas and closures work where cloudpickle is installed, and scripts need no
       `if __name__ == "__main__"`.
     - `submit(...)` pickles at once: what cannot be pickled is the failure of its future.
+    - `map(...)` sends several inputs together by itself, as many as take about a millisecond, and brings their values in
+      order. A worker that dies takes along those it was sent together with, from `map` alone. With `timeout`, `retries`
+      or `max_tasks_per_child` each travels alone.
+    - `call(f, x)` is `submit(f, x).result()` without a future, in a tenth of the time.
 
     Workers start when there is work for them, up to `max_workers` (default: one for each core). A future is RUNNING, and
     can no longer be cancelled, once it was handed over: a few at a time, more where tasks take less than a millisecond.
@@ -97,6 +101,7 @@ class ProcessPool(concurrent.futures.Executor):
         self._pending: collections.deque[_Call] = collections.deque()
         self._running: dict[int, tuple[concurrent.futures.Future[typing.Any], float]] = {}
         self._numbers = itertools.count()
+        self._maps: list[_core.MapRun] = []
         self._functions: weakref.WeakKeyDictionary[typing.Any, bytes] = weakref.WeakKeyDictionary()
         self._mean = 1.0  # seconds that a call takes, there and back
         self._closed = False
@@ -107,19 +112,27 @@ class ProcessPool(concurrent.futures.Executor):
     # Submitting.
 
     def submit(self, fn: Callable[..., typing.Any], /, *args: typing.Any, **kwargs: typing.Any) -> concurrent.futures.Future[typing.Any]:
-        return self._submit(fn, lambda: _core.encode_call(args, kwargs), None)
+        return self._submit(fn, args, kwargs, None)
 
     def submit_with(
         self, fn: Callable[..., typing.Any], /, *args: typing.Any, timeout: float, **kwargs: typing.Any
     ) -> concurrent.futures.Future[typing.Any]:
         """As submit, with a time limit for this call alone."""
-        return self._submit(fn, lambda: _core.encode_call(args, kwargs), timeout)
+        return self._submit(fn, args, kwargs, timeout)
 
-    def _submit(self, fn: Callable[..., typing.Any], argument: Callable[[], bytes], timeout: float | None) -> concurrent.futures.Future[typing.Any]:
+    def call(self, fn: Callable[..., typing.Any], /, *args: typing.Any, timeout: float | None = None, **kwargs: typing.Any) -> typing.Any:
+        """One call there and back: what `fn` returns. Raises what it raises, and what its future would raise."""
+        self._require_own_process()
+        self._require_open()
+        return self._core.call(self._dumped(fn), _core.encode_call(args, kwargs), timeout)
+
+    def _submit(
+        self, fn: Callable[..., typing.Any], args: tuple[typing.Any, ...], kwargs: dict[str, typing.Any], timeout: float | None
+    ) -> concurrent.futures.Future[typing.Any]:
         self._require_own_process()
         future: concurrent.futures.Future[typing.Any] = concurrent.futures.Future()
         try:
-            call = _Call(future, self._dumped(fn), argument(), timeout)
+            call = _Call(future, self._dumped(fn), _core.encode_call(args, kwargs), timeout)
         except Exception as unfit:
             with self._lock:
                 self._require_open()
@@ -129,11 +142,15 @@ class ProcessPool(concurrent.futures.Executor):
         with self._lock:
             self._require_open()
             self._pending.append(call)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._deliver, name="fanout-pool", daemon=True)
-                self._thread.start()
+            self._start_thread()
             self._hand_over()
         return future
+
+    def _start_thread(self) -> None:
+        """With the lock."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._deliver, name="fanout-pool", daemon=True)
+            self._thread.start()
 
     def _dumped(self, fn: Callable[..., typing.Any]) -> bytes:
         import types
@@ -155,12 +172,25 @@ class ProcessPool(concurrent.futures.Executor):
     def map(
         self, fn: Callable[..., typing.Any], *iterables: Iterable[typing.Any], timeout: float | None = None, chunksize: int = 1
     ) -> Iterator[typing.Any]:
-        """As ProcessPoolExecutor.map. `chunksize` is accepted and not needed: calls travel together by themselves."""
+        """As ProcessPoolExecutor.map: all inputs are taken and handed over at once, values come in order.
+
+        `chunksize` is accepted and not needed: inputs travel together by themselves.
+        """
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
+        self._require_own_process()
         deadline = None if timeout is None else time.monotonic() + timeout
-        futures = [self._submit(fn, lambda each=each: _core.encode_star(each), None) for each in zip(*iterables)]  # type: ignore[misc]
-        return _results(futures, deadline)
+        given = iterables[0] if len(iterables) == 1 else zip(*iterables)
+        function = self._dumped(fn)
+        with self._lock:
+            self._require_open()
+        run = self._core.map(function, given, len(iterables) != 1)  # to take the inputs runs the caller's code
+        with self._lock:
+            self._maps.append(run)
+            self._start_thread()
+            if self._closed:
+                run.drop()
+        return _values(run, deadline)
 
     def _room(self) -> int:
         per_worker = 2 if self._mean >= _ahead else min(_most_per_worker, int(2 * _ahead / max(self._mean, 1e-6)) + 2)
@@ -195,7 +225,8 @@ class ProcessPool(concurrent.futures.Executor):
                     self._mean += 0.2 * (out.elapsed - self._mean) if out.elapsed < self._mean else 0.5 * (out.elapsed - self._mean)
                     settled.append((future, out))
                 self._hand_over()
-                over = self._closed and not self._running and not self._pending
+                self._maps = [run for run in self._maps if not run.over]
+                over = self._closed and not self._running and not self._pending and not self._maps
             for future, out in settled:
                 if out.ok:
                     future.set_result(out.value)
@@ -217,7 +248,10 @@ class ProcessPool(concurrent.futures.Executor):
             if cancel_futures:
                 dropped = [call.future for call in self._pending]
                 self._pending.clear()
+                for run in self._maps:
+                    run.drop()
             thread = self._thread
+        self._core.wake()
         for future in dropped:
             if future.cancel():
                 future.set_running_or_notify_cancel()
@@ -261,15 +295,19 @@ class ProcessPool(concurrent.futures.Executor):
             )
 
 
-def _results(futures: list[concurrent.futures.Future[typing.Any]], deadline: float | None) -> Iterator[typing.Any]:
+def _values(run: _core.MapRun, deadline: float | None) -> Iterator[typing.Any]:
     try:
-        futures.reverse()
-        while futures:
-            future = futures.pop()
-            yield future.result() if deadline is None else future.result(deadline - time.monotonic())
+        while True:
+            values = run.take(-1.0 if deadline is None else max(0.0, deadline - time.monotonic()))
+            if values is None:
+                raise concurrent.futures.TimeoutError
+            if not values:
+                if run.dropped:
+                    raise concurrent.futures.CancelledError
+                return
+            yield from values
     finally:
-        for future in futures:
-            future.cancel()
+        run.drop()  # what has begun ends by itself
 
 
 _pools: weakref.WeakSet[ProcessPool] = weakref.WeakSet()

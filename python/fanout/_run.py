@@ -153,7 +153,12 @@ class _ProcessRun(_Run[R]):
         from ._serialize import dump_function
         from ._workers import settings
 
-        self._core = _core.ProcessRun(dump_function(function), inputs, shape, settings(**how))  # type: ignore[arg-type]
+        dumped = dump_function(function)
+        made = settings(**how)  # type: ignore[arg-type]
+        self._map: _core.MapRun | None = None
+        if not any(how.get(name) for name in _each_alone):
+            self._arguments = dumped, inputs, shape, dict(made)
+        self._core = _core.ProcessRun(dumped, inputs, shape, made)
 
     def __iter__(self) -> Iterator[_core.Outcome[R]]:
         for out in self._core:
@@ -161,10 +166,26 @@ class _ProcessRun(_Run[R]):
             self._core.held = self.held
 
     def collect(self, into: list[R]) -> None:
-        self._core.collect(into)
+        if hasattr(self, "_arguments"):
+            self._map = _core.MapRun(*self._arguments)
+            self._map.collect(into)
+            return
+        for out in self._core:
+            value = out.result()
+            into.extend([None] * (out.index + 1 - len(into)))  # type: ignore[list-item]
+            into[out.index] = value
+
+    @property
+    def cost(self) -> dict[str, int] | None:
+        return self._core.cost
 
     def close(self) -> None:
+        if self._map is not None:
+            self._map.close()
         self._core.close()
+
+
+_each_alone = ("timeout", "retries", "max_tasks_per_child", "window")  # options with which inputs do not travel together
 
 
 def _open(

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limits>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 namespace fanout::python {
 namespace {
@@ -215,10 +217,18 @@ void write_pickle(nb::handle value, std::string& bytes) {
   const nb::list buffers = nb::cast<nb::list>(made[1]);
   const std::size_t before = bytes.size();
   try {
+    std::size_t size = 0;
+    std::vector<nb::object> raws;
+    for (const nb::handle each : buffers) {
+      raws.push_back(each.attr("raw")());
+      size += buffer_view(raws.back()).bytes().size();
+    }
+    if (size > 0) bytes.reserve(before + size + buffer_view(made[0]).bytes().size() + 16 * (raws.size() + 1));
     append_tag(bytes, tag::pickle);
     append_raw(bytes, static_cast<std::uint32_t>(buffers.size()));
-    for (const nb::handle each : buffers) {
-      const nb::object raw = each.attr("raw")();
+    for (std::size_t i = 0; i < raws.size(); ++i) {
+      const nb::handle each = buffers[i];
+      const nb::object raw = std::move(raws[i]);
       const buffer_view view(raw);
       append_raw(bytes, static_cast<std::uint8_t>(nb::cast<bool>(raw.attr("readonly"))));
       append_raw(bytes, static_cast<std::uint64_t>(view.bytes().size()));

@@ -47,10 +47,10 @@ bool change_signal::wait_for(std::uint64_t seen, std::chrono::milliseconds limit
   return changed_.wait_for(lock, limit, [&] { return count_ != seen; });
 }
 
-void wait_with_signals(change_signal& signal, std::uint64_t seen) {
+void wait_with_signals(change_signal& signal, std::uint64_t seen, std::chrono::milliseconds limit) {
   {
     const nb::gil_scoped_release without;
-    signal.wait_for(seen, signal_interval);
+    signal.wait_for(seen, limit);
   }
   if (PyErr_CheckSignals() != 0) throw nb::python_error();
 }

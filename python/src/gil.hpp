@@ -41,8 +41,8 @@ class change_signal {
 /// So long may a wait of the main thread go on before it looks for signals, such as Ctrl-C.
 inline constexpr std::chrono::milliseconds signal_interval{50};
 
-/// Waits for the next change without the interpreter's lock, for no longer than `signal_interval`; then runs the
+/// Waits for the next change without the interpreter's lock, for no longer than `limit`; then runs the
 /// handlers of signals that have come. Throws what they raise.
-void wait_with_signals(change_signal& signal, std::uint64_t seen);
+void wait_with_signals(change_signal& signal, std::uint64_t seen, std::chrono::milliseconds limit = signal_interval);
 
 }  // namespace fanout::python

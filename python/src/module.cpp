@@ -3,8 +3,10 @@
 #include <fanout/process/init.hpp>
 #include <fanout/version.hpp>
 
+#include "comparison.hpp"
 #include "fetch_options.hpp"
 #include "fetch_run.hpp"
+#include "map_run.hpp"
 #include "outcome.hpp"
 #include "pool.hpp"
 #include "process_run.hpp"
@@ -56,11 +58,13 @@ NB_MODULE(_core, module) {
   bind_outcome(module);
   bind_worker(module);
   bind_process_run(module);
+  bind_map_run(module);
   bind_pool(module);
   bind_thread_run(module);
   bind_record(module);
   bind_fetch_options(module);
   bind_fetch_run(module);
+  bind_comparison(module);
 }
 
 }  // namespace fanout::python

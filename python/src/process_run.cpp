@@ -145,21 +145,6 @@ std::optional<python_outcome> process_run::next() {
   return outcome_of(batch_[position_++]);
 }
 
-void process_run::collect(nb::list into) {
-  std::size_t size = 0;
-  while (position_ < batch_.size() || refill()) {
-    while (position_ < batch_.size()) {
-      ++taken_;
-      python_outcome out = outcome_of(batch_[position_++]);
-      if (!out.ok()) raise_error(out.error);
-      for (; size <= out.index; ++size) into.append(nb::none());
-      if (PyList_SetItem(into.ptr(), static_cast<Py_ssize_t>(out.index), out.value.release().ptr()) != 0)
-        throw nb::python_error();
-    }
-    fill();
-  }
-}
-
 void process_run::join() {
   over_ = true;
   if (!thread_.joinable()) return;
@@ -208,9 +193,18 @@ void bind_process_run(nb::module_& module) {
              if (!out) throw nb::stop_iteration();
              return *std::move(out);
            })
-      .def("collect", &process_run::collect, nb::arg("into"))
       .def("close", &process_run::close)
       .def_rw("held", &process_run::held)
+      .def_prop_ro("cost",
+                   [](const process_run& self) -> nb::object {
+                     if (!self.cost()) return nb::none();
+                     nb::dict made;
+                     made["processes"] = self.cost()->processes;
+                     made["threads"] = self.cost()->threads;
+                     made["peak_rss_bytes"] = self.cost()->peak_rss_bytes;
+                     made["ipc_bytes"] = self.cost()->ipc_bytes;
+                     return made;
+                   })
       .def_prop_ro("restarts", [](const process_run& self) { return self.cost() ? self.cost()->restarts : 0U; });
 }
 

@@ -40,8 +40,6 @@ class process_run {
   /// The next outcome in order of completion; none where all came. Throws what the inputs or a signal handler raised,
   /// and what ended the run.
   std::optional<python_outcome> next();
-  /// Values of all that is left, by index, into `into`; throws the first error.
-  void collect(nb::list into);
   /// Stops what is under way, and returns when that has ended. Idempotent.
   void close();
 

@@ -15,8 +15,10 @@ namespace fanout::python {
 /// window that the caller chose stays as it is.
 class window {
  public:
-  window(std::size_t places, std::size_t chosen)
-      : size_(chosen != 0 ? chosen : 2 * places), fixed_(chosen != 0), most_(std::max(most_items, size_)) {}
+  static constexpr std::size_t most_items = 8192;
+
+  window(std::size_t places, std::size_t chosen, std::size_t most = most_items)
+      : size_(chosen != 0 ? chosen : 2 * places), fixed_(chosen != 0), most_(std::max(most, size_)) {}
 
   std::size_t size() const { return size_; }
   /// After so many outcomes.
@@ -39,7 +41,6 @@ class window {
  private:
   using clock = std::chrono::steady_clock;
   static constexpr std::chrono::milliseconds covered{20};
-  static constexpr std::size_t most_items = 8192;
   static constexpr std::size_t most_bytes = std::size_t{32} << 20;
 
   std::size_t size_;

@@ -7,11 +7,16 @@
 #include "codec.hpp"
 #include "gil.hpp"
 
+#include <malloc.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
+#include <chrono>
+#include <cstring>
+#include <limits>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 
 namespace fanout::python {
 namespace {
@@ -19,6 +24,20 @@ namespace {
 constexpr char value_follows = 'V';
 constexpr char error_follows = 'E';
 constexpr char refused = 'X';  // an argument that raises what follows
+constexpr char several = 'm';  // arguments, each with its size in front
+constexpr std::chrono::milliseconds longest_together{5};
+
+/// Writes the size of what `append` appends in front of it.
+template <class Append>
+void append_part(std::string& bytes, Append append) {
+  const std::size_t at = bytes.size();
+  bytes.append(sizeof(std::uint32_t), '\0');
+  append();
+  const std::size_t size = bytes.size() - at - sizeof(std::uint32_t);
+  if (size > std::numeric_limits<std::uint32_t>::max()) throw std::length_error("a value of more than 4 GiB");
+  const auto written = static_cast<std::uint32_t>(size);
+  std::memcpy(bytes.data() + at, &written, sizeof written);
+}
 
 /// The exception that is being handled, pickled, with its traceback.
 void append_error(nb::python_error& raised, std::string& result) {
@@ -52,17 +71,47 @@ class python_call final : public fanout::detail::remote_instance {
 
   void call(std::string_view argument, std::string& result) override {
     const held_gil locked;
+    if (argument.front() != several) {
+      answer(argument, result);
+      return;
+    }
+    using clock = std::chrono::steady_clock;
+    const auto began = clock::now();
+    const std::size_t time_at = result.size();
+    result.append(time_bytes, '\0');
+    bool raised = false;
+    bool late = false;
+    std::uint32_t count = 0;
+    const std::string_view rest = for_each_part(argument.substr(1), [&](std::string_view each) {
+      append_part(result, [&] { raised = !answer(each, result); });
+      // To read the clock takes as long as a short function.
+      ++count;
+      late = (count < 8 || count % 16 == 0) && clock::now() - began > longest_together;
+      return !raised && !late;
+    });
+    const std::int64_t took = std::chrono::nanoseconds(clock::now() - began).count();
+    std::memcpy(result.data() + time_at, &took, sizeof took);
+    if (raised || rest.empty()) return;
+    result.append(sizeof(std::uint32_t), '\0');
+    result += several;
+    result += rest;
+  }
+
+ private:
+  /// False where it raised.
+  bool answer(std::string_view argument, std::string& result) {
     const std::size_t before = result.size();
     try {
       call_locked(argument, result);
+      return argument.front() != refused;
     } catch (nb::python_error& raised) {
       result.resize(before);
       if (errors_ == errors::thrown) throw_failure(raised);
       append_error(raised, result);
+      return false;
     }
   }
 
- private:
   [[noreturn]] static void throw_failure(nb::python_error& raised) {
     const nb::object error = nb::borrow(raised.value());
     failure reason{.kind = failure_kind::task_failed, .message = nb::str(error).c_str()};
@@ -138,6 +187,27 @@ std::string encode_refusal(nb::handle error) {
   return bytes;
 }
 
+void append_input(call_form form, nb::handle value, std::string& bytes) {
+  const std::size_t before = bytes.size();
+  try {
+    append_part(bytes, [&] {
+      bytes.push_back(static_cast<char>(form));
+      encode(value, bytes);
+    });
+  } catch (nb::python_error& unfit) {
+    bytes.resize(before);
+    append_part(bytes, [&] { bytes += encode_refusal(unfit.value()); });
+  }
+}
+
+worker_answer read_answer_or_error(std::string_view bytes) {
+  try {
+    return read_answer(bytes);
+  } catch (nb::python_error& unreadable) {
+    return {true, nb::borrow(unreadable.value())};
+  }
+}
+
 worker_answer read_answer(std::string_view bytes) {
   const std::string_view rest = bytes.substr(1);
   if (bytes.front() == value_follows) return {false, decode(rest)};
@@ -148,6 +218,10 @@ void bind_worker(nb::module_& module) {
   module.def(
       "serve_worker",
       [](const std::string& argument) {
+        // Most of what a large argument or result costs are page faults: memory of one is kept for the next. (Measured:
+        // 1.1 GB/s become 2.6.)
+        mallopt(M_MMAP_THRESHOLD, 32 << 20);
+        mallopt(M_TRIM_THRESHOLD, 256 << 20);
         const nb::gil_scoped_release without;
         return serve_worker(argument);
       },

@@ -100,3 +100,19 @@ def recurse(depth: int) -> int:
     if depth == 0:
         return 0
     return 1 + fanout.map(recurse, [depth - 1], shape="processes:1")[0]
+
+
+async def wait_later(seconds: float) -> float:
+    import asyncio
+
+    await asyncio.sleep(seconds)
+    return seconds
+
+
+def fail_with_markup(_: object) -> None:
+    raise ValueError("<script>alert(1)</script>")
+
+
+def touch(path: str) -> None:
+    with open(path, "w"):
+        pass

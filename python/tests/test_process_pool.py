@@ -6,9 +6,11 @@ import concurrent.futures
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import fanout
 import functions
@@ -44,12 +46,6 @@ def test_map_raises_in_its_place(pool: fanout.ProcessPool) -> None:
     assert next(results) == (0, 1) and next(results) == (0, 1)
     with pytest.raises(ZeroDivisionError):
         next(results)
-
-
-def test_map_runs_what_nobody_asks_for() -> None:
-    with fanout.ProcessPool(1) as pool:
-        pool.map(functions.remember, range(20))
-        assert pool.submit(functions.recall, 0).result() == list(range(20))
 
 
 def test_map_with_a_time_limit(pool: fanout.ProcessPool) -> None:
@@ -328,3 +324,105 @@ def test_it_does_not_keep_futures() -> None:
             pool.submit(functions.double, 1).result()
             gc.collect()
         assert seen() is None
+
+
+# Inputs that travel together.
+
+
+def test_map_of_many_small_inputs_is_in_order_and_lazy_about_futures() -> None:
+    count = 50_000
+    with fanout.ProcessPool(2) as pool:
+        assert list(pool.map(functions.double, range(count))) == [2 * x for x in range(count)]
+        assert list(pool.map(functions.add, range(5), range(5))) == [0, 2, 4, 6, 8]
+        assert list(pool.map(functions.double, [])) == []
+    assert fanout.map(functions.double, range(count), shape="processes:2") == [2 * x for x in range(count)]
+
+
+def test_map_raises_at_the_turn_of_the_input_that_failed() -> None:
+    with fanout.ProcessPool(1) as pool:
+        values = pool.map(functions.fail_at_three, range(1000))
+        assert [next(values) for _ in range(3)] == [0, 1, 2]
+        with pytest.raises(ValueError, match="three") as raised:
+            next(values)
+        assert "fail_at_three" in str(raised.value.__cause__)
+        assert list(pool.map(functions.double, range(3))) == [0, 2, 4]
+
+
+def test_map_submits_without_iteration_and_ends_before_the_pool_does(tmp_path: Path) -> None:
+    with fanout.ProcessPool(2) as pool:
+        pool.map(functions.touch, [str(tmp_path / str(n)) for n in range(20)])
+    assert len(list(tmp_path.iterdir())) == 20
+
+
+def test_map_with_what_does_not_pickle_and_what_does_not_come_back() -> None:
+    with fanout.ProcessPool(1) as pool:
+        with pytest.raises(Exception, match="pickle"):
+            list(pool.map(functions.same, [1, threading.Lock()]))
+        with pytest.raises(Exception, match="pickle"):
+            list(pool.map(functions.return_lock, [1]))
+
+
+def test_map_times_out_and_the_pool_goes_on() -> None:
+    with fanout.ProcessPool(1) as pool:
+        with pytest.raises(TimeoutError if sys.version_info >= (3, 11) else concurrent.futures.TimeoutError):
+            list(pool.map(functions.wait_for, [0.0, 0.5], timeout=0.05))
+        assert pool.submit(functions.double, 1).result() == 2
+
+
+def test_a_worker_that_dies_fails_a_map_and_no_other() -> None:
+    with fanout.ProcessPool(2) as pool:
+        with pytest.raises(fanout.WorkerDied):
+            list(pool.map(functions.die_if_negative, [1, 2, -1, 3]))
+        assert list(pool.map(functions.double, range(100))) == [2 * x for x in range(100)]
+
+
+def test_map_cancelled_by_shutdown() -> None:
+    pool = fanout.ProcessPool(1)
+    values = pool.map(functions.wait_for, [0.2] * 50)
+    assert next(values) == 0.2
+    pool.shutdown(wait=True, cancel_futures=True)
+    with pytest.raises(concurrent.futures.CancelledError):
+        list(values)
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.map(functions.double, [1])
+
+
+def test_map_with_limits_sends_each_input_alone() -> None:
+    with fanout.ProcessPool(1, max_tasks_per_child=1) as pool:
+        assert len(set(pool.map(functions.own_process, range(3)))) == 3
+    with fanout.ProcessPool(1, timeout=5) as pool:
+        assert list(pool.map(functions.double, range(3))) == [0, 2, 4]
+
+
+def test_a_call_there_and_back() -> None:
+    with fanout.ProcessPool(1) as pool:
+        assert pool.call(functions.add, 1, 2, c=3) == 6
+        assert [pool.call(functions.double, x) for x in range(50)] == [2 * x for x in range(50)]
+        assert pool.call(functions.wait_for, 0.05) == 0.05  # longer than a caller waits by itself
+        with pytest.raises(ValueError, match="three"):
+            pool.call(functions.fail_at_three, 3)
+        with pytest.raises(fanout.TaskTimeout):
+            pool.call(functions.wait_for, 60, timeout=0.1)
+        with pytest.raises(fanout.WorkerDied):
+            pool.call(functions.die_if_negative, -1)
+        with pytest.raises(Exception, match="pickle"):
+            pool.call(functions.same, threading.Lock())
+        assert pool.call(functions.double, 4) == 8
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.call(functions.double, 1)
+
+
+def test_calls_from_many_threads() -> None:
+    with fanout.ProcessPool(2) as pool, concurrent.futures.ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda x: pool.call(functions.double, x), range(400))) == [2 * x for x in range(400)]
+
+
+def test_ctrl_c_ends_a_call() -> None:
+    with fanout.ProcessPool(1) as pool:
+        pool.call(functions.double, 1)
+        timer = threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT))
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            pool.call(functions.wait_for, 30, timeout=1.0)
+        timer.join()
+        pool.kill()

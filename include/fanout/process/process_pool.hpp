@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -41,6 +42,14 @@ namespace detail {
 class pool_engine;
 class worker_backend;
 struct pool_calls;
+
+/// A call of a pool that was made on the calling thread, if a worker was idle and the call short. Either it has ended,
+/// or the pool goes on with it.
+struct begun_call {
+  std::string result;  ///< encoded, where neither of the others is set
+  std::optional<failure> failed;
+  std::shared_ptr<pool_call> under_way;
+};
 }  // namespace detail
 
 /// Worker processes that several callers share.
@@ -183,6 +192,7 @@ class process_pool {
     if constexpr (Function::usable) return Function::decode_result(call_and_wait(encode()));
   }
   std::shared_ptr<detail::pool_call> start(encoded_call call);
+  detail::begun_call begin_call(encoded_call call);
   std::string call_and_wait(encoded_call call);
 
   std::shared_ptr<detail::pool_engine> engine_;      ///< kept, but closed, by futures in use

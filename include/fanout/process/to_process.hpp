@@ -60,6 +60,14 @@ struct pool_calls {
                        call.coroutine,
                        {.timeout = call.how.timeout}});
   }
+  /// The same on the calling thread, as `process_pool::call`, but that a call which takes long is not waited for.
+  static begun_call begin(process_pool& pool, process_call call) {
+    return pool.begin_call({call.function,
+                            std::move(call.context),
+                            std::move(call.argument),
+                            call.coroutine,
+                            {.timeout = call.how.timeout}});
+  }
 };
 
 template <class Result>

@@ -94,8 +94,9 @@ detail::pool_tasks only_task(std::shared_ptr<single_call> client, std::string ar
 }
 
 /// The call is under way; from here on it is the pool's, together with the channel.
-std::string wait_in_pool(const std::shared_ptr<detail::pool_engine>& engine, detail::direct_call_channel& channel,
-                         std::string argument, const detail::task_terms& terms) {
+std::shared_ptr<detail::pool_call> go_on_in_pool(const std::shared_ptr<detail::pool_engine>& engine,
+                                                 detail::direct_call_channel& channel, std::string argument,
+                                                 const detail::task_terms& terms) {
   std::shared_ptr<single_call> client;
   try {
     client = make_single_call(engine, terms.function);
@@ -105,8 +106,7 @@ std::string wait_in_pool(const std::shared_ptr<detail::pool_engine>& engine, det
     if (!client) engine->release(terms.function);
     throw;
   }
-  client->call->wait();
-  return client->call->result();
+  return client->call;
 }
 
 /// A call that has ended before it began.
@@ -135,6 +135,16 @@ std::shared_ptr<detail::pool_call> process_pool::start(encoded_call made) {
 }
 
 std::string process_pool::call_and_wait(encoded_call made) {
+  detail::begun_call begun = begin_call(std::move(made));
+  if (begun.under_way) {
+    begun.under_way->wait();
+    return begun.under_way->result();
+  }
+  if (begun.failed) throw error(*std::move(begun.failed));
+  return std::move(begun.result);
+}
+
+detail::begun_call process_pool::begin_call(encoded_call made) {
   engine_->require_own_process();
   auto& [argument, refused] = made.argument;
   detail::direct_call_channel* const channel =
@@ -142,34 +152,36 @@ std::string process_pool::call_and_wait(encoded_call made) {
               made.context.size() <= detail::max_value_bytes
           ? engine_->check_out()
           : nullptr;
+  detail::begun_call begun;
   if (!channel) {
-    const auto call = start(std::move(made));
-    call->wait();
-    return call->result();
+    begun.under_way = start(std::move(made));
+    return begun;
   }
   const auto started = outcome_facts::clock::now();
   std::uint32_t number = 0;
   detail::task_terms terms;
-  std::string result;
   auto answer = detail::direct_call_channel::answer::none;
   try {
     number = engine_->acquire({std::string(made.function), made.context});
     if (!channel->knows(number)) channel->tell_of(number, {std::string(made.function), made.context});
     terms = {number, made.how.timeout.count() > 0 ? made.how.timeout : engine_->default_limit()};
-    answer = channel->call(terms, argument, result);
+    answer = channel->call(terms, argument, begun.result);
   } catch (...) {  // of memory: there was no call
     engine_->check_in(*channel);
     if (number != 0) engine_->release(number);
     throw;
   }
-  if (answer == detail::direct_call_channel::answer::none)
-    return wait_in_pool(engine_, *channel, std::move(argument), terms);
+  if (answer == detail::direct_call_channel::answer::none) {
+    begun.under_way = go_on_in_pool(engine_, *channel, std::move(argument), terms);
+    return begun;
+  }
   engine_->check_in(*channel);
   engine_->release(number);
-  if (answer == detail::direct_call_channel::answer::value) return result;
-  failure reason = detail::decode_failure(result);
-  if (reason.elapsed.count() == 0) reason.elapsed = outcome_facts::clock::now() - started;
-  throw error(std::move(reason));
+  if (answer == detail::direct_call_channel::answer::failure) {
+    begun.failed = detail::decode_failure(begun.result);
+    if (begun.failed->elapsed.count() == 0) begun.failed->elapsed = outcome_facts::clock::now() - started;
+  }
+  return begun;
 }
 
 void process_pool::close() {
