@@ -39,6 +39,7 @@ void translate(const std::exception_ptr& thrown, void*) {
 
 nb::tuple read_shape(const std::string& text) {
   const shape read = parse_shape(text);
+  validate(read);  // no machines: those are for programs that have nodes
   constexpr const char* names[] = {"sync", "threads", "async", "processes", "hybrid", "grid", "auto"};
   return nb::make_tuple(names[static_cast<int>(read.model)], read.processes, read.threads, read.in_flight, read.tasks);
 }

@@ -39,6 +39,7 @@ std::vector<shape> parse_shapes(std::string_view list) {
   while (!list.empty()) {
     const auto end = std::min(list.find_first_of(separators), list.size());
     if (end > 0) shapes.push_back(parse_shape(list.substr(0, end)));
+    if (end > 0) validate(shapes.back());
     if (end > 0 && std::ranges::count(shapes, shapes.back()) > 1)
       throw std::invalid_argument(fmt::format("{} is named twice", to_string(shapes.back())));
     list.remove_prefix(std::min(end + 1, list.size()));

@@ -57,7 +57,11 @@ shape fitted(const shape& asked) {
 }
 
 shape shape_of(const fetch_options& given) {
-  const shape asked = named("-s", [&] { return parse_shape(given.shape); });
+  const shape asked = named("-s", [&] {
+    const shape read = parse_shape(given.shape);
+    validate(read);
+    return read;
+  });
   if (given.in_flight == 0) return fitted(asked);
   const bool has_count = given.shape.find_first_of(":x") != given.shape.npos;
   const auto tasks = static_cast<std::uint32_t>(given.in_flight);

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view accepted =
     "accepted are sync, threads:N, async:N, processes:N, hybrid:N, auto, and PxTxC such as 2x4x16 "
-    "(processes x threads x tasks in flight on each thread)";
+    "(processes x threads x tasks in flight on each thread), with machines before it: 3x2x4x16";
 
 constexpr std::array<std::pair<std::string_view, model>, 6> names{{
     {"sync", model::sync},
@@ -64,21 +64,34 @@ std::optional<std::uint32_t> parse_count(std::string_view text) {
   return value;
 }
 
+/// The same on each of so many machines.
+shape grid_on(std::uint32_t machines, shape of) {
+  check_count("machines", machines, shape_limits::machines);
+  const std::uint64_t tasks = std::uint64_t{of.tasks} * machines;
+  if (tasks > shape_limits::in_flight)
+    throw std::invalid_argument(
+        fmt::format("{} tasks in flight in total are beyond the limit of {}", tasks, shape_limits::in_flight));
+  of.machines = machines;
+  of.tasks = static_cast<std::uint32_t>(tasks);
+  return of;
+}
+
 [[noreturn]] void reject(std::string_view text, std::string_view why) {
   throw std::invalid_argument(fmt::format("'{}' is not a shape: {}; {}", text, why, accepted));
 }
 
 shape parse_grid(std::string_view text) {
-  std::array<std::uint32_t, 3> counts{};
+  const bool machines = std::count(text.begin(), text.end(), 'x') == 3;
+  std::array<std::uint32_t, 4> counts{1};
   std::string_view rest = text;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
+  for (std::size_t i = machines ? 0 : 1; i < counts.size(); ++i) {
     const auto cross = rest.find('x');
     const auto count = parse_count(rest.substr(0, cross));
     if (!count || (cross == rest.npos) != (i + 1 == counts.size())) reject(text, "unknown form");
     counts[i] = *count;
     rest.remove_prefix(cross == rest.npos ? rest.size() : cross + 1);
   }
-  return grid(counts[0], counts[1], counts[2]);
+  return grid_on(counts[0], grid(counts[1], counts[2], counts[3]));
 }
 
 shape make_named(model name, std::optional<std::uint32_t> count) {
@@ -104,7 +117,8 @@ shape make_named(model name, std::optional<std::uint32_t> count) {
 }  // namespace
 
 std::uint32_t shape::slots(std::uint32_t lane) const noexcept {
-  const std::uint32_t in_process = (tasks + processes - 1) / processes;
+  const std::uint32_t all = machines * processes;
+  const std::uint32_t in_process = (tasks + all - 1) / all;
   return in_process / threads + (lane < in_process % threads ? 1 : 0);
 }
 
@@ -171,9 +185,9 @@ shape with_tasks(const shape& base, std::uint32_t tasks) {
       if (tasks != 1) refuse("it runs one task at a time");
       return base;
     case model::grid: {
-      const std::uint32_t lanes = base.processes * base.threads;
+      const std::uint32_t lanes = base.machines * base.processes * base.threads;
       if (tasks % lanes != 0) refuse(fmt::format("that is not a multiple of its {} lanes", lanes));
-      return grid(base.processes, base.threads, tasks / lanes);
+      return grid_on(base.machines, grid(base.processes, base.threads, tasks / lanes));
     }
     default:
       return make_named(base.model, tasks);
@@ -197,7 +211,8 @@ std::string to_string(const shape& value) {
     case model::grid:
       break;
   }
-  return fmt::format("{}x{}x{}", value.processes, value.threads, value.in_flight);
+  const std::string machines = value.machines > 1 ? fmt::format("{}x", value.machines) : "";
+  return fmt::format("{}{}x{}x{}", machines, value.processes, value.threads, value.in_flight);
 }
 
 std::uint32_t available_cores() noexcept {
@@ -207,13 +222,15 @@ std::uint32_t available_cores() noexcept {
 }
 
 void validate(const shape& value) {
-  check_count("machines", value.machines, 1'000'000);
+  check_count("machines", value.machines, shape_limits::machines);
   check_count("processes", value.processes, shape_limits::processes);
   check_count("threads", value.threads, shape_limits::threads);
   check_count("tasks in flight", value.in_flight, shape_limits::in_flight);
   if (value.model != model::automatic) check_count("tasks", value.tasks, shape_limits::in_flight);
   if (value.machines > 1)
-    throw std::invalid_argument("a shape with more than one machine needs a distributed engine, and none is built in");
+    throw std::invalid_argument(
+        "a shape with more than one machine needs nodes to run on, as a program has them that mpirun starts "
+        "(docs/machines.md)");
 }
 
 }  // namespace fanout

@@ -74,6 +74,23 @@ TEST(shape, has_limits_that_are_named) {
   EXPECT_THROW(validate(machines), std::invalid_argument);
 }
 
+TEST(shape, has_machines_before_it) {
+  const shape four = parse_shape("3x2x4x16");
+  EXPECT_EQ(four.machines, 3u);
+  EXPECT_EQ(four.processes, 2u);
+  EXPECT_EQ(four.threads, 4u);
+  EXPECT_EQ(four.in_flight, 16u);
+  EXPECT_EQ(four.tasks, 384u) << "on all machines";
+  EXPECT_EQ(four.slots(0), 16u) << "of each lane";
+  EXPECT_EQ(to_string(four), "3x2x4x16");
+  EXPECT_EQ(with_tasks(four, 48).in_flight, 2u);
+  EXPECT_THROW(with_tasks(four, 50), std::invalid_argument);
+  EXPECT_EQ(parse_shape("1x2x4x16"), grid(2, 4, 16));
+  for (const char* text : {"0x2x4x16", "3x2x4x", "3x2x4x16x1", "10001x1x1x1", "1000x10x10x100"})
+    EXPECT_THROW(parse_shape(text), std::invalid_argument) << text;
+  EXPECT_THROW(validate(four), std::invalid_argument) << "it needs nodes to run on";
+}
+
 TEST(shape, uses_workers_for_isolation_even_if_there_is_one) {
   EXPECT_TRUE(processes(1).uses_workers());
   EXPECT_TRUE(grid(2, 1, 1).uses_workers());

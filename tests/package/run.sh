@@ -89,6 +89,34 @@ for program in "$work/cmake-core/core_consumer" "$work/core-by-pkg-config"; do
   fi
 done
 
+# The component mpi, where it was built. Only who asks for it needs MPI.
+if ldd "$work/cmake/consumer" "$work/prefix/bin/fanout" | grep 'libmpi'; then
+  printf 'programs that do not ask for MPI need it\n' >&2
+  exit 1
+fi
+if [[ -n $(find "$work/prefix" -name libfanout_mpi.a) ]]; then
+  check_mpi() {  # label program; a program that mpirun does not start is rank 0 of one, with loopback alone
+    if unshare --net true 2>/dev/null; then check "$1" "$work/alone" "0 nodes"; fi
+  }
+  cat >"$work/alone" <<'END'
+#!/bin/sh
+exec unshare --net sh -c 'ip link set lo up; exec "$MPI_CONSUMER"'
+END
+  chmod +x "$work/alone"
+  export OMPI_MCA_btl=self OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+  "$cmake" -S "$source/tests/package/mpi" -B "$work/cmake-mpi" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" \
+    -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_FIND_PACKAGE_NO_PACKAGE_REGISTRY=ON
+  "$cmake" --build "$work/cmake-mpi"
+  export MPI_CONSUMER=$work/cmake-mpi/mpi_consumer
+  check_mpi "the program with mpi by find_package"
+  PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name fanout-mpi.pc)")
+  read -ra cflags < <(pkg-config --cflags fanout-mpi)
+  read -ra libs < <(pkg-config --static --libs fanout-mpi)
+  "$compiler" -std=c++20 "${cflags[@]}" "$source/tests/package/mpi/main.cpp" "${libs[@]}" -o "$work/mpi-by-pkg-config"
+  MPI_CONSUMER=$work/mpi-by-pkg-config
+  check_mpi "the program with mpi by pkg-config"
+fi
+
 # Where only core is wanted, what the others stand on need not be there to build it.
 "$cmake" -S "$source" -B "$work/core-only" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" -DFANOUT_COMPONENTS=core \
   -DFANOUT_BUILD_CLI=OFF -DFANOUT_BUILD_TESTS=OFF -DFANOUT_BUILD_EXAMPLES=OFF \

@@ -4,7 +4,7 @@
 #include <fanout/fanout.hpp>
 
 #include "support/leaks.hpp"
-#include "support/node_process.hpp"
+#include "support/places.hpp"
 #include "support/sanitized.hpp"
 
 #include <boost/asio/post.hpp>
@@ -115,7 +115,7 @@ class every_shape : public test::leak_checked, public testing::WithParamInterfac
     shape_ = parse_shape(GetParam().substr(of == std::string::npos ? 0 : of + of_.size()));
     if (of == std::string::npos) return;
     node_count_ = static_cast<std::uint32_t>(std::stoul(GetParam()));
-    nodes_ = std::make_unique<test::node_processes>(node_count_, node_options{.shape = shape_});
+    nodes_ = test::nodes_to_test(node_count_, node_options{.shape = shape_});
   }
   void TearDown() override {
     if (nodes_) {
@@ -141,20 +141,14 @@ class every_shape : public test::leak_checked, public testing::WithParamInterfac
   static inline const std::string of_ = " nodes of ";
   fanout::shape shape_;
   std::uint32_t node_count_ = 0;
-  std::unique_ptr<test::node_processes> nodes_;
+  std::unique_ptr<test::tested_nodes> nodes_;
 };
 
-INSTANTIATE_TEST_SUITE_P(shapes, every_shape,
-                         testing::Values("sync", "threads:4", "async:4", "processes:3", "hybrid:4", "1x2x3", "2x1x1",
-                                         "2x2x1", "2x1x4", "2x2x3", "auto", "auto:3", "2 nodes of sync",
-                                         "2 nodes of threads:3", "3 nodes of async:4", "1 nodes of hybrid:4",
-                                         "2 nodes of processes:2", "2 nodes of 1x2x3", "1 nodes of 2x1x4"),
-                         [](const auto& shape) {
-                           std::string name = shape.param;
-                           std::replace_if(
-                               name.begin(), name.end(), [](char each) { return each == ':' || each == ' '; }, '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(shapes, every_shape, testing::ValuesIn(test::places_to_test()), [](const auto& shape) {
+  std::string name = shape.param;
+  std::replace_if(name.begin(), name.end(), [](char each) { return each == ':' || each == ' '; }, '_');
+  return name;
+});
 
 TEST_P(every_shape, map_keeps_the_order_of_the_inputs) {
   std::vector<int> inputs(40);

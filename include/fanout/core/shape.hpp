@@ -16,14 +16,14 @@ enum class model {
   async,      ///< N tasks in flight on one event loop, on the calling thread
   processes,  ///< N worker processes, one task in each
   hybrid,     ///< an event loop on every core, N tasks in flight altogether
-  grid,       ///< any other point of the lattice, written PxTxC
+  grid,       ///< any other point of the lattice, written PxTxC or MxPxTxC
   automatic,  ///< chosen while the run is under way, from its first tasks
 };
 
 /// A plain value. Make one with the functions below, or with `parse_shape`.
 struct shape {
   fanout::model model = model::sync;
-  std::uint32_t machines = 1;
+  std::uint32_t machines = 1;  ///< nodes (<fanout/process/nodes.hpp>); more than one is not for `run` by itself
   std::uint32_t processes = 1;  ///< worker processes when `uses_workers()`, else 1: this process
   std::uint32_t threads = 1;    ///< lanes in each process; the first one is the process's own thread
   std::uint32_t in_flight = 1;  ///< tasks in flight on one lane, at most
@@ -40,6 +40,7 @@ struct shape {
 
 /// The largest counts a shape may have. They are far beyond use, and catch a slipped digit before it costs a machine.
 struct shape_limits {
+  static constexpr std::uint32_t machines = 10'000;
   static constexpr std::uint32_t processes = 1024;
   static constexpr std::uint32_t threads = 4096;
   static constexpr std::uint32_t in_flight = 1'000'000;
@@ -57,7 +58,8 @@ shape grid(std::uint32_t processes, std::uint32_t threads, std::uint32_t in_flig
 shape automatic(std::uint32_t at_most = 0);  ///< `at_most`: tasks in flight altogether, 0 for no limit of one's own
 /// @}
 
-/// Reads "sync", "threads:8", "async:64", "processes:4", "hybrid:128", "2x4x16" (PxTxC) or "auto". Without a count,
+/// Reads "sync", "threads:8", "async:64", "processes:4", "hybrid:128", "2x4x16" (PxTxC),
+/// "3x2x4x16" (MxPxTxC, on machines) or "auto". Without a count,
 /// `threads` means 32, `async` and `hybrid` 64, `processes` one for each core.
 /// Throws `std::invalid_argument` whose message quotes `text` and says what is accepted.
 shape parse_shape(std::string_view text);
