@@ -46,13 +46,16 @@ struct curl_row {
   void (*take)(curl_line& into, std::string_view text);
 };
 
-void read_arguments(const std::vector<std::string>& arguments, curl_line& into);
+/// Reads from `at` on, up to --next or the end, and returns where that is.
+std::size_t read_arguments(const std::vector<std::string>& arguments, std::size_t at, curl_line& into);
 
 void take_config(curl_line& into, std::string_view path) {
   if (into.config_depth >= 8)
     throw std::invalid_argument(fmt::format("{} is the ninth file that one of them names in another", path));
   ++into.config_depth;
-  read_arguments(config_arguments(std::string(path)), into);
+  const std::vector<std::string> arguments = config_arguments(std::string(path));
+  if (read_arguments(arguments, 0, into) < arguments.size())
+    throw std::invalid_argument(fmt::format("{} has --next, which is not supported in a file of options", path));
   --into.config_depth;
 }
 
@@ -80,6 +83,7 @@ constexpr std::array own_rows{
                in.parallel_max = fetch::parse_count(text, 1, shape_limits::in_flight);
              }},
     curl_row{"-K,--config", "FILE", "File of options", take_config},
+    curl_row{"-:,--next", "", "The options after it are for the URLs after it", take_nothing},
     curl_row{"-q,--disable", "", "", take_nothing},
     curl_row{"-#,--progress-bar", "", "", take_nothing},
     curl_row{"--no-progress-meter", "", "", take_nothing},
@@ -144,10 +148,11 @@ void read_short(std::string_view word, curl_line& into, const std::function<std:
   }
 }
 
-void read_arguments(const std::vector<std::string>& arguments, curl_line& into) {
+std::size_t read_arguments(const std::vector<std::string>& arguments, std::size_t at, curl_line& into) {
   bool only_urls = false;
-  for (std::size_t at = 0; at < arguments.size(); ++at) {
+  for (; at < arguments.size(); ++at) {
     const std::string& word = arguments[at];
+    if (!only_urls && (word == "--next" || word == "-:")) return at;
     const auto next = [&](std::string_view name) -> std::string {
       if (at + 1 == arguments.size()) throw usage_error(fmt::format("{}: its value is missing", name));
       return arguments[++at];
@@ -167,6 +172,7 @@ void read_arguments(const std::vector<std::string>& arguments, curl_line& into) 
       read_short(word, into, next);
     }
   }
+  return at;
 }
 
 /// What holds for all URLs of the line.
@@ -187,20 +193,15 @@ void set_defaults(curl_line& line) {
   if (how.max_body_bytes == unless_told.max_body_bytes) how.max_body_bytes = std::numeric_limits<std::int64_t>::max();
 }
 
-}  // namespace
-
-curl_command parse_curl(const std::vector<std::string>& arguments) {
-  curl_line line;
-  read_arguments(arguments, line);
-  if (line.urls.empty()) throw usage_error("no URL; curl's command line has at least one");
-  set_defaults(line);
-  curl_command made;
+/// A job for each run of URLs whose pages go to the same place.
+void add_jobs(const curl_line& line, curl_command& made) {
+  const std::size_t first = made.jobs.size();
   std::optional<std::string> destination;
   for (std::size_t i = 0; i < line.urls.size(); ++i) {
     const bool given = i < line.outputs.size();
     const std::string output = given ? line.outputs[i] : line.all_remote ? "" : "-";
     // A file is for one page; standard output takes them all.
-    if (made.jobs.empty() || output != "-" || destination != output) {
+    if (made.jobs.size() == first || output != "-" || destination != output) {
       fetch_options job = line.common;
       job.remote_name = output.empty();
       job.destination = output == "-" ? "" : output;
@@ -213,9 +214,29 @@ curl_command parse_curl(const std::vector<std::string>& arguments) {
   for (const auto& [given, name] :
        {std::pair(!all.header_file.empty() && all.header_file != "-", "-D"), std::pair(!all.archive.empty(), "--har"),
         std::pair(!all.http.cookie_jar.empty(), "-c")})
-    if (given && made.jobs.size() > 1)
+    if (given && made.jobs.size() > first + 1)
       throw usage_error(fmt::format("{}: with several URLs that go to different files it is not supported", name));
-  return made;
+}
+
+}  // namespace
+
+curl_command parse_curl(const std::vector<std::string>& arguments) {
+  curl_command made;
+  curl_line line;
+  for (std::size_t at = 0;; ++at) {
+    at = read_arguments(arguments, at, line);
+    if (line.urls.empty()) throw usage_error("no URL; curl's command line has at least one, also after --next");
+    curl_line behind;  // only what is global holds there, too
+    behind.common.silent = line.common.silent;
+    behind.common.verbose = line.common.verbose;
+    behind.show_error = line.show_error;
+    behind.parallel = line.parallel;
+    behind.parallel_max = line.parallel_max;
+    set_defaults(line);
+    add_jobs(line, made);
+    if (at == arguments.size()) return made;
+    line = std::move(behind);
+  }
 }
 
 std::string curl_options_help() {

@@ -107,6 +107,12 @@ void take_upload(http_options& into, std::string_view text) {
   into.upload = text == "." ? "-" : text;  // curl's "." is standard input, too
   if (into.upload != "-") into.settings.body_file = into.upload;
 }
+/// As curl: an empty one sends none.
+void take_user_agent(http_options& into, std::string_view text) {
+  std::erase(into.headers, "User-Agent:");
+  if (text.empty()) into.headers.emplace_back("User-Agent:");
+  into.user_agent = text;
+}
 void take_no_redirects(http_options& into, std::string_view) {
   into.settings.max_redirects = 0;
 }
@@ -173,8 +179,10 @@ constexpr std::array table{
         request, {"-z,--time-cond", "TIME",
                   "Fetch only what is newer than this date, or than this file; -TIME: only what is older"}),
     flag<&http_options::head>(request, {"-I,--head", "", "Send HEAD. With one URL, print the response's header"}),
-    text<&http_options::user_agent>(request, {"-A,--user-agent", "TEXT", "Send this User-Agent"}),
-    text<&http_options::referer>(request, {"-e,--referer", "URL", "Send this Referer"}),
+    taking(any_text<&http_options::user_agent>(request,
+                                               {"-A,--user-agent", "TEXT", "Send this User-Agent; '' sends none"}),
+           take_user_agent),
+    any_text<&http_options::referer>(request, {"-e,--referer", "URL", "Send this Referer"}),
     speaks<http::http_versions::http_1_1>("--http1.1", "Use HTTP/1.1 only, which is the default"),
     speaks<http::http_versions::http_2>(
         "--http2", "Use HTTP/2 over TLS if the server supports it: many requests at a time on one connection"),

@@ -72,10 +72,21 @@ TEST(curl_arguments, files_belong_to_urls_in_order) {
   EXPECT_THAT(parse_curl({"a", "b"}).jobs, SizeIs(1));
 }
 
+TEST(curl_arguments, options_begin_anew_after_next) {
+  const auto jobs = parse_curl({"-s", "-d", "x", "a", "-o", "f", "--next", "-I", "b", "-:", "--", "--next"}).jobs;
+  ASSERT_THAT(jobs, SizeIs(3));
+  EXPECT_THAT(jobs[0].http.data, SizeIs(1));
+  EXPECT_EQ(jobs[0].destination, "f");
+  EXPECT_THAT(jobs[1].http.data, SizeIs(0));
+  EXPECT_TRUE(jobs[1].http.head && jobs[1].silent) << "-s is global";
+  EXPECT_EQ(jobs[1].destination, "");
+  EXPECT_THAT(jobs[2].urls, ElementsAre("--next")) << "behind -- it is no option";
+}
+
 TEST(curl_arguments, what_is_not_supported_is_named) {
   EXPECT_THAT(refused_line({"a", "b", "-o", "x", "-o", "y", "-D", "h"}), HasSubstr("-D: with several URLs"));
   EXPECT_THAT(refused_line({"--ftp-port", "x", "a"}), HasSubstr("--ftp-port: this option of curl is not supported"));
-  EXPECT_THAT(refused_line({"a", "--next", "b"}), HasSubstr("--next"));
+  EXPECT_THAT(refused_line({"a", "--next"}), HasSubstr("no URL"));
   EXPECT_THAT(refused_line({"-sy", "a"}), HasSubstr("-y (in -sy)"));
   EXPECT_THAT(refused_line({"-"}), HasSubstr("no URL"));
   EXPECT_THAT(refused_line({}), HasSubstr("no URL"));

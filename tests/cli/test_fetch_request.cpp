@@ -241,6 +241,8 @@ TEST_F(fetch_request, options_by_the_names_that_curl_has_for_them) {
   EXPECT_EQ(header(sent, "Referer"), "http://from/");
   EXPECT_EQ(header(sent, "Cookie"), "a=1");
   EXPECT_EQ(text_of(sent, "body"), "@x");
+  EXPECT_EQ(header(echoed({"-A", ""}), "User-Agent"), "(none)");
+  EXPECT_EQ(header(echoed({"-A", "", "-A", "b", "-e", ""}), "User-Agent"), "b");
   EXPECT_THAT(fetch({"-I", origin_.url("/bytes/7")}).output, HasSubstr("content-length: 7"));
 }
 
