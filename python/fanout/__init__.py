@@ -30,7 +30,7 @@ TYPE_CHECKING = False  # typing's own costs more to import than the rest
 if TYPE_CHECKING:
     from ._client import AsyncClient, Client, get
     from ._compare import Comparison, compare
-    from ._fetch import Fetch, fetch
+    from ._fetch import Fetch, download, fetch
     from ._process_pool import ProcessPool
     from ._response import Response
     from ._run import as_completed, imap, map, run
@@ -46,6 +46,7 @@ _lazy = {
     "Response": "_response",
     "as_completed": "_run",
     "compare": "_compare",
+    "download": "_fetch",
     "fetch": "_fetch",
     "get": "_client",
     "imap": "_run",
@@ -71,6 +72,7 @@ __all__ = [
     "as_completed",
     "available_cores",
     "compare",
+    "download",
     "fetch",
     "get",
     "imap",

@@ -88,6 +88,9 @@ class AsyncRun:
         import asyncio
 
         if self._loop is None:
+            from ._run import _end_with_interpreter
+
+            _end_with_interpreter(self)
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._run_loop, name="fanout-loop", daemon=True)
             self._thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import typing
 
 from . import _core
@@ -15,22 +16,28 @@ if typing.TYPE_CHECKING:
     Request = str | dict[str, typing.Any]
 
 _least_window = 512
+_rows = 8192  # of a batch for tables
+_row_bytes = 64 << 20  # bodies of a batch
 _feed_time = 0.005  # seconds of pulling before what was pulled is handed over
 
+
+def keyword_of(option: str) -> str:
+    """The name of an option of the command line as a keyword: "connect-timeout" is connect_timeout, "http1.1" http1_1."""
+    return option.replace("-", "_").replace(".", "_")
 
 
 def options_of(how: dict[str, typing.Any]) -> list[tuple[str, str]]:
     """Keyword arguments as options of the command line. Each is named as there, with _ for -."""
     known = _core.http_option_names()
+    keywords = {keyword_of(name): name for name in known}
     made: list[tuple[str, str]] = []
     for name, value in how.items():
         if value is None:
             continue
         for option, text in _spelled(name, value):
+            option = keywords.get(option.rstrip("_"), option)
             if option not in known:
-                raise TypeError(
-                    f"there is no option {name!r} of a fetch; there are {', '.join(sorted(each.replace('-', '_') for each in known))}"
-                )
+                raise TypeError(f"there is no option {name!r} of a fetch; there are {', '.join(sorted(keywords))}")
             takes_value, repeated, _ = known[option]
             if not takes_value:
                 if not isinstance(text, bool):
@@ -71,7 +78,7 @@ def _spelled(name: str, value: typing.Any) -> list[tuple[str, typing.Any]]:
         return [("data-raw", value.decode("latin-1") if isinstance(value, bytes) else value)]
     if name == "timeout" and isinstance(value, (int, float)):
         return [("timeout", f"{value:f}s" if isinstance(value, float) else f"{value}s")]
-    return [(name.replace("_", "-"), value)]
+    return [(name, value)]
 
 
 class Fetch:
@@ -87,6 +94,7 @@ class Fetch:
         self._window = window
         self._given = self._taken = 0
         self._ended = False
+        self._raised: BaseException | None = None
 
     def _feed(self) -> None:
         import itertools
@@ -154,6 +162,49 @@ class Fetch:
             loop.remove_reader(self._run.fileno())
             self.close()
 
+    # For programs that read tables.
+
+    def _batches(self) -> Iterator[list[_core.Record]]:
+        """Records in lists of a size that suits a table."""
+        batch: list[_core.Record] = []
+        size = 0
+        try:
+            for response in self:
+                batch.append(response._record)
+                size += response.bytes
+                if len(batch) == _rows or size >= _row_bytes:
+                    yield batch
+                    batch, size = [], 0
+            if batch:
+                yield batch
+        except BaseException as raised:
+            self._raised = raised
+            raise
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """All responses by Arrow's C stream interface: for pyarrow.table(run), polars.DataFrame(run) and their like.
+
+        Columns: index, url, id, final_url, status, bytes, elapsed (s), attempts, error_kind, error, file, body.
+        """
+        return _core.arrow_stream(self._batches())
+
+    def to_arrow(self) -> typing.Any:
+        """All responses as a pyarrow.Table; needs pyarrow 14 or newer. Its columns are those of __arrow_c_stream__."""
+        try:
+            import pyarrow  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        except ImportError:
+            raise ImportError("to_arrow() makes a table of pyarrow, which is not installed: pip install pyarrow") from None
+        try:
+            return pyarrow.table(self)
+        except Exception:
+            if self._raised is not None:  # of the inputs, say, or Ctrl-C
+                raise self._raised from None
+            raise
+
+    def to_pandas(self, **how: typing.Any) -> typing.Any:
+        """All responses as a pandas.DataFrame, through to_arrow(); `how` is for pyarrow's Table.to_pandas."""
+        return self.to_arrow().to_pandas(**how)
+
     def close(self) -> None:
         """Stops what is under way; returns within a second."""
         self._run.close()
@@ -165,13 +216,15 @@ class Fetch:
         self.close()
 
 
-def open_run(shape: str, bodies: bool, headers: bool, how: dict[str, typing.Any]) -> _core.FetchRun:
+def open_run(
+    shape: str, bodies: bool, headers: bool, how: dict[str, typing.Any], save_to: str = ""
+) -> _core.FetchRun:
     workers: dict[str, typing.Any] = {}
     if shape.startswith("processes") or shape[:1].isdigit():
         from ._workers import settings
 
         workers = settings()
-    return _core.FetchRun(shape, options_of(how), bodies, headers, workers)
+    return _core.FetchRun(shape, options_of(how), bodies, headers, save_to, workers)
 
 
 def fetch(
@@ -181,6 +234,7 @@ def fetch(
     bodies: bool = True,
     with_headers: bool = True,
     window: int | None = None,
+    save_to: str | os.PathLike[str] | None = None,
     **options: typing.Any,
 ) -> Fetch:
     """Fetches what `urls` gives, and returns an iterator of a Response for each, as they complete.
@@ -196,13 +250,32 @@ def fetch(
     bodies        False: bodies are counted and dropped
     with_headers  False: headers of responses are dropped
     window        how many requests may be under way or ahead
+    save_to       a directory: each body goes to a file of its own there as it comes, named by `response.file`. Of a file
+                  that is there the options overwrite, skip_existing and continue_ decide; otherwise it is an error
 
-    All other options are those of `fanout fetch` that are about HTTP, by the same names: timeout, connect_timeout, max_bytes,
+    All other options are those of `fanout fetch` that are about HTTP, by the same names (with _ for - and ., and continue_ for
+    --continue): timeout, connect_timeout, max_bytes,
     max_redirects, proxy, user_agent, insecure, cacert, public_only, resolve, ... Besides, as elsewhere in Python:
     headers={...}, auth=(user, password), cookies={...}, json=..., data=..., verify=False.
     """
-    run = open_run(shape, bodies, with_headers, options)
+    folder = "" if save_to is None else os.path.join(os.fspath(save_to), "")
+    run = open_run(shape, bodies, with_headers, options, folder)
     if window is not None and window < 1:
         run.close()
         raise ValueError(f"window is 1 or more, not {window}")
     return Fetch(urls, run, window or max(4 * run.in_flight, _least_window))
+
+
+def download(url: Request, path: str | os.PathLike[str], **options: typing.Any) -> Response:
+    """Fetches one URL into the file `path`, as it comes, without holding it in memory. Options are those of fetch.
+
+    The file appears when it is whole; until then, and where the download fails, what has come is in PATH.part. A file
+    that is there is replaced. Returns the Response, whose `bytes` is the size; raises its error where there is one.
+    Ctrl-C stops it.
+    """
+    if os.fspath(path) in ("", "-") or os.fspath(path).endswith("/"):
+        raise ValueError(f"a download goes to a file, not to {os.fspath(path)!r}")
+    run = open_run("async:1", True, True, options, os.fspath(path))
+    for response in Fetch([url], run, 1):
+        return response.raise_for_status()
+    raise RuntimeError("the download was stopped")

@@ -80,6 +80,11 @@ class Response:
         return self._record.bytes
 
     @property
+    def file(self) -> str:
+        """The file that has the body, where it was saved to one; else empty."""
+        return self._record.file
+
+    @property
     def body(self) -> memoryview:
         """The body, without a copy."""
         return self._record.body

@@ -71,8 +71,11 @@ def _read_shape(text: str, coroutine: bool) -> Shape:
         raise ValueError(f"shape={text!r} runs blocking functions, and this is a coroutine function: use 'async:{shape.threads}'")
     if not coroutine and shape.model in ("async", "hybrid"):
         raise ValueError(f"shape={text!r} needs a coroutine function (async def); for a blocking one use 'threads:{shape.tasks}'")
-    if shape.in_flight > 1 and shape.processes > 1:
-        raise ValueError(f"shape={text!r}: workers in Python run one task on each thread; use '{shape.processes}x{shape.threads}x1'")
+    if shape.in_flight > 1 and shape.processes > 1 and not coroutine:
+        raise ValueError(
+            f"shape={text!r} has {shape.in_flight} tasks in flight on each thread, which needs a coroutine function "
+            f"(async def); for a blocking one use '{shape.processes}x{shape.threads * shape.in_flight}x1'"
+        )
     if shape.model == "hybrid":  # one lock: what a loop on every core needs is processes
         return shape._replace(model="async", threads=1, in_flight=shape.tasks)
     return shape
@@ -112,6 +115,27 @@ class _SyncRun(_Run[R]):
             yield _core.Outcome(index, value, error, started, elapsed, time.thread_time() - cpu)
 
 
+_open_runs: typing.Any = None
+
+
+def _end_with_interpreter(run: object) -> None:
+    """At the end of the program, before its threads are joined, the run is closed: what its threads are at ends first, as
+    with concurrent.futures."""
+    global _open_runs
+    import threading
+    import weakref
+
+    if _open_runs is None:
+        _open_runs = weakref.WeakSet()
+        threading._register_atexit(_close_open_runs)  # type: ignore[attr-defined]
+    _open_runs.add(run)
+
+
+def _close_open_runs() -> None:
+    for run in list(_open_runs):
+        run.close()
+
+
 class _ThreadRun(_Run[R]):
     def __init__(
         self, function: Callable[[typing.Any], R], inputs: Iterable[object], threads: int, how: dict[str, object]
@@ -122,9 +146,10 @@ class _ThreadRun(_Run[R]):
     def _start(self, number: int) -> None:
         import threading
 
-        thread = threading.Thread(target=self._core.lane, args=(number,), name=f"fanout-{number}", daemon=True)
-        self._threads.append(thread)
+        _end_with_interpreter(self)
+        thread = threading.Thread(target=self._core.lane, args=(number,), name=f"fanout-{number}")
         thread.start()
+        self._threads.append(thread)
 
     def __iter__(self) -> Iterator[_core.Outcome[R]]:
         for out in self._core:
@@ -188,6 +213,13 @@ class _ProcessRun(_Run[R]):
 _each_alone = ("timeout", "retries", "max_tasks_per_child", "window")  # options with which inputs do not travel together
 
 
+def _seconds(limit: typing.Any) -> float:
+    seconds = float(limit.total_seconds() if hasattr(limit, "total_seconds") else limit)
+    if not seconds > 0:
+        raise ValueError(f"timeout is a number of seconds above 0, not {limit!r}")
+    return seconds
+
+
 def _open(
     function: Callable[[typing.Any], typing.Any], inputs: Iterable[object], shape: str, timeout: float | None, how: dict[str, typing.Any]
 ) -> typing.Any:
@@ -207,6 +239,14 @@ def _open(
         from ._auto import AutoRun
 
         return AutoRun(function, inputs, read.tasks, coroutine, timeout, how)
+    if workers and coroutine and read.in_flight > 1:
+        from ._worker import OnLoops
+
+        # Each task in flight has a thread of the worker, which waits for it; the coroutines run on the worker's loops. Who
+        # does not let himself be cancelled is ended with the worker.
+        limits = {} if timeout is None else {"timeout": 2 * _seconds(timeout) + 1}
+        lanes = f"{read.processes}x{read.threads * read.in_flight}x1"
+        return _ProcessRun(OnLoops(function, read.threads, timeout), inputs, lanes, {**limits, **how})
     if workers:
         return _ProcessRun(function, inputs, shape, {"timeout": timeout, **how})
     if coroutine:

@@ -5,21 +5,32 @@
 #include <algorithm>
 #include <set>
 #include <stdexcept>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace nb = nanobind;
 
 namespace fanout::python {
 namespace {
 
-std::string_view bare_name(const fetch::http_option& row) {
-  const std::string_view name = row.long_name();
-  return name.substr(std::min<std::size_t>(2, name.size()));
+/// All long names of an option, without dashes: "max-bytes", "max-filesize".
+std::vector<std::string_view> long_names(const fetch::http_option& row) {
+  std::vector<std::string_view> found;
+  std::string_view rest = row.names;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(','), rest.size());
+    if (const auto name = rest.substr(0, end); name.starts_with("--")) found.push_back(name.substr(2));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return found;
 }
 
 const fetch::http_option* find(std::string_view name) {
-  for (const auto& row : fetch::http_option_table())
-    if (!row.names.empty() && bare_name(row) == name) return &row;
+  for (const auto& row : fetch::http_option_table()) {
+    const auto names = long_names(row);
+    if (std::find(names.begin(), names.end(), name) != names.end()) return &row;
+  }
   return nullptr;
 }
 
@@ -38,7 +49,7 @@ fetch::http_options read_http_options(nb::list given) {
     } catch (const std::invalid_argument& refused) {
       throw std::invalid_argument(name + ": " + refused.what());
     }
-    seen.insert(name);
+    seen.emplace(long_names(*row).front());
   }
   for (const std::string& name : seen) {
     const auto* const row = find(name);
@@ -56,9 +67,8 @@ void bind_fetch_options(nb::module_& module) {
   module.def("http_option_names", [] {
     nb::dict made;
     for (const auto& row : fetch::http_option_table()) {
-      const std::string name(bare_name(row));
-      if (!row.names.empty() && !name.empty())
-        made[name.c_str()] = nb::make_tuple(!row.value_name.empty(), row.repeated, std::string(row.help));
+      for (const std::string_view name : long_names(row))
+        made[std::string(name).c_str()] = nb::make_tuple(!row.value_name.empty(), row.repeated, std::string(row.help));
     }
     return made;
   });

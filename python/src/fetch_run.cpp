@@ -71,7 +71,8 @@ class record_sink final : public fetch::sink {
   bool wants_bodies() const override { return bodies_; }
   bool wants_headers() const override { return headers_; }
   void take(fetch::finished& each, fetch::writer&) override {
-    python_record made{each.index, each.asked.url, each.asked.id, std::move(each.result)};
+    std::string file = each.file.empty() ? each.result.file : each.file;
+    python_record made{each.index, each.asked.url, each.asked.id, std::move(file), std::move(each.result)};
     const std::lock_guard lock(to_.mutex);
     to_.arrived.push_back(std::move(made));
     to_.announce();
@@ -89,8 +90,11 @@ class record_sink final : public fetch::sink {
 /// either by one thread, with `take`, or by many, each its own, with `wait_for_record`.
 class fetch_run {
  public:
-  fetch_run(const std::string& shape, nb::list options, bool bodies, bool headers, nb::dict how)
-      : sink_(*shared_, bodies, headers), generation_(fanout::detail::fork_generation()) {
+  /// `save_to`: a file for the body of the one request there is, or a directory, with a '/' at its end, for a file of
+  /// each; empty: bodies are in the records, where `bodies` says so.
+  fetch_run(const std::string& shape, nb::list options, bool bodies, bool headers, const std::string& save_to,
+            nb::dict how)
+      : sink_(*shared_, bodies && save_to.empty(), headers), generation_(fanout::detail::fork_generation()) {
     job_.how.shape = fetch::fitted(parse_shape(shape));
     const fetch::http_options given = read_http_options(options);
     if (fetch::reads_standard_input(given))
@@ -101,7 +105,13 @@ class fetch_run {
     job_.how.workers = worker_options_from(how);
     require_no_more(how);
     job_.how.stop = stop_.get_token();
-    job_.sinks = {&sink_};
+    if (save_to.ends_with('/'))
+      files_ = std::make_unique<fetch::body_files>(
+          save_to, job_.settings.overwrite_bodies ? fetch::existing_file::replaced : fetch::existing_file::refused);
+    else if (!save_to.empty())
+      files_ = std::make_unique<fetch::body_output>(save_to);
+    if (files_) job_.sinks.push_back(files_.get());
+    job_.sinks.push_back(&sink_);
   }
   fetch_run(const fetch_run&) = delete;
   fetch_run& operator=(const fetch_run&) = delete;
@@ -291,6 +301,7 @@ class fetch_run {
   fetch::common_request common_;
   fetch::job job_;
   record_sink sink_;
+  std::unique_ptr<fetch::sink> files_;
   std::stop_source stop_;
   bool over_ = false;
   std::size_t last_batch_ = 0;
@@ -303,8 +314,8 @@ class fetch_run {
 
 void bind_fetch_run(nb::module_& module) {
   nb::class_<fetch_run>(module, "FetchRun")
-      .def(nb::init<const std::string&, nb::list, bool, bool, nb::dict>(), nb::arg("shape"), nb::arg("options"),
-           nb::arg("bodies"), nb::arg("headers"), nb::arg("how"))
+      .def(nb::init<const std::string&, nb::list, bool, bool, const std::string&, nb::dict>(), nb::arg("shape"),
+           nb::arg("options"), nb::arg("bodies"), nb::arg("headers"), nb::arg("save_to"), nb::arg("how"))
       .def_prop_ro("in_flight", &fetch_run::in_flight)
       .def("fileno", &fetch_run::fileno)
       .def("give", &fetch_run::give, nb::arg("requests"))

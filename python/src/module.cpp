@@ -3,6 +3,7 @@
 #include <fanout/process/init.hpp>
 #include <fanout/version.hpp>
 
+#include "arrow_stream.hpp"
 #include "comparison.hpp"
 #include "fetch_options.hpp"
 #include "fetch_run.hpp"
@@ -46,6 +47,8 @@ nb::tuple read_shape(const std::string& text) {
 
 }  // namespace
 
+// The name that Python looks for is that of the function below, which looks first.
+#define PyInit__core init_core_of_main_interpreter
 NB_MODULE(_core, module) {
   nb::set_leak_warnings(false);  // objects of a thread that the interpreter's end cut short
   identify_build_by(&here);
@@ -66,6 +69,18 @@ NB_MODULE(_core, module) {
   bind_fetch_options(module);
   bind_fetch_run(module);
   bind_comparison(module);
+  bind_arrow_stream(module);
+}
+#undef PyInit__core
+
+/// The engine has one set of threads and workers for a process, and nanobind one set of types: in a second interpreter
+/// both would be mixed up. So the import fails there before anything is touched.
+extern "C" NB_EXPORT PyObject* PyInit__core();
+extern "C" PyObject* PyInit__core() {
+  if (PyInterpreterState_GetID(PyInterpreterState_Get()) == 0) return init_core_of_main_interpreter();
+  PyErr_SetString(PyExc_ImportError,
+                  "fanout works in the main interpreter of a process, and this is another interpreter");
+  return nullptr;
 }
 
 }  // namespace fanout::python

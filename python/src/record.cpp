@@ -60,6 +60,7 @@ void bind_record(nb::module_& module) {
       .def_ro("index", &python_record::index)
       .def_prop_ro("url", [](const python_record& record) { return text_of(record.url); })
       .def_prop_ro("id", [](const python_record& record) { return text_of(record.id); })
+      .def_prop_ro("file", [](const python_record& record) { return text_of(record.file); })
       .def_prop_ro("final_url",
                    [](const python_record& record) {
                      return text_of(record.what.final_url.empty() ? record.url : record.what.final_url);

@@ -17,6 +17,7 @@ struct python_record {
   std::uint64_t index = 0;
   std::string url;
   std::string id;
+  std::string file;  ///< that has the body; empty: none has
   fetch::record what;
 };
 

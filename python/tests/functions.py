@@ -116,3 +116,26 @@ def fail_with_markup(_: object) -> None:
 def touch(path: str) -> None:
     with open(path, "w"):
         pass
+
+
+async def own_process_later(_: object) -> int:
+    import asyncio
+
+    await asyncio.sleep(0.01)
+    return os.getpid()
+
+
+async def fail_later(x: int) -> int:
+    import asyncio
+
+    await asyncio.sleep(0)
+    if x == 3:
+        raise ValueError("three")
+    if x == 4:
+        await asyncio.sleep(60)
+    return x
+
+
+def work_a_moment(x: int) -> int:
+    sum(range(2000))
+    return x

@@ -23,7 +23,8 @@ def snippets() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("number", "source"), snippets())
-def test_snippet(origin: str, number: str, source: str) -> None:
+def test_snippet(origin: str, number: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     first = source.splitlines()[0]
     if first.startswith("# before: "):
         pytest.importorskip(first.removeprefix("# before: "))
@@ -36,6 +37,10 @@ def test_snippet(origin: str, number: str, source: str) -> None:
         assert names["results"] == [x * x for x in range(100)]
     if "page =" in source:
         assert len(names["page"]) == 5  # type: ignore[arg-type]
+    if "size =" in source:
+        assert names["size"] == 5 == (tmp_path / "page.html").stat().st_size
+    if "files =" in source:
+        assert len(names["files"]) == 20 == len(list((tmp_path / "pages").iterdir()))  # type: ignore[arg-type]
     if "pages =" in source:
         pages: object = names["pages"]
         sizes = [len(each) for each in (pages.values() if isinstance(pages, dict) else pages)]  # type: ignore[attr-defined]

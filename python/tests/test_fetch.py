@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import keyword
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import fanout
 import pytest
+from fanout._fetch import options_of
 
 
 @pytest.fixture(scope="module")
@@ -247,3 +251,119 @@ print("over", flush=True)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0 and done.stdout == "over\n", done.stderr
+
+
+# Every option of the command line.
+
+NOT_ABOUT_HTTP = {
+    # inputs, shapes and outputs of the command itself; a program has them as arguments or as Python
+    "help", "config", "url", "input", "output", "shape", "jobs", "fail", "fail-with-body", "include", "remote-name",
+    "remote-header-name", "output-dir", "create-dirs", "dump-header", "write-out", "har", "verbose", "summary", "quiet",
+}  # fmt: skip
+
+
+def test_every_option_of_fanout_fetch_is_a_keyword() -> None:
+    from fanout import _core
+    from fanout._fetch import keyword_of
+
+    told = subprocess.run([sys.executable, "-m", "fanout", "fetch", "--help"], capture_output=True, text=True, check=True).stdout
+    there = set(re.findall(r"^ +(?:-[^ ,]+,? *)?--([a-z0-9][a-z0-9.-]*)", told, re.MULTILINE))
+    assert len(there) > 60
+    known = set(_core.http_option_names())
+    assert there - known <= NOT_ABOUT_HTTP, sorted(there - known - NOT_ABOUT_HTTP)
+    assert len({keyword_of(name) for name in known}) == len(known)
+    for name in known & there:
+        takes_value, repeated, _ = _core.http_option_names()[name]
+        word = keyword_of(name) + ("_" if keyword.iskeyword(keyword_of(name)) else "")
+        assert word.isidentifier()
+        if not takes_value:
+            assert options_of({word: True}) == [(name, "")] and options_of({word: False}) == []
+
+
+# Tables.
+
+
+def urls_of(origin: str) -> list[object]:
+    return [
+        *({"url": f"{origin}/bytes/{n}", "id": f"ü{n}"} for n in range(20)),
+        f"{origin}/status/404",
+        "http://127.0.0.1:1/",
+    ]
+
+
+def test_arrow_stream(origin: str) -> None:
+    nanoarrow = pytest.importorskip("nanoarrow")
+    rows = {row["index"]: row for row in nanoarrow.ArrayStream(fanout.fetch(urls_of(origin))).read_all().to_pylist()}
+    assert sorted(rows) == list(range(22))
+    for n in range(20):
+        assert rows[n]["url"] == rows[n]["final_url"] == f"{origin}/bytes/{n}" and rows[n]["id"] == f"ü{n}"
+        assert rows[n]["status"] == 200 and rows[n]["bytes"] == n == len(rows[n]["body"])
+        assert rows[n]["error"] is None and rows[n]["error_kind"] is None and rows[n]["file"] is None
+        assert rows[n]["elapsed"] > 0 and rows[n]["attempts"] == 1
+    assert rows[20]["status"] == 404 and rows[20]["error_kind"] == "status" and rows[20]["id"] is None
+    assert rows[21]["status"] == 0 and rows[21]["error_kind"] == "connect" and "127.0.0.1" in rows[21]["error"]
+
+
+def test_to_arrow_and_pandas(origin: str) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    table = fanout.fetch(urls_of(origin)).to_arrow()
+    assert table.num_rows == 22 and table.schema.field("body").type == pyarrow.large_binary()
+    table.validate(full=True)
+    assert sum(map(len, filter(None, table["body"].to_pylist()))) >= sum(range(20))
+    assert fanout.fetch([]).to_arrow().num_rows == 0
+    pytest.importorskip("pandas")
+    frame = fanout.fetch(urls_of(origin), bodies=False).to_pandas()
+    assert sorted(frame["index"]) == list(range(22)) and frame["body"].isna().all()
+
+
+def test_what_the_inputs_raise_comes_through_a_table(origin: str) -> None:
+    pytest.importorskip("pyarrow")
+
+    def broken() -> Iterator[str]:
+        yield f"{origin}/bytes/1"
+        raise LookupError("the list is broken")
+
+    with pytest.raises(LookupError, match="the list is broken"):
+        fanout.fetch(broken()).to_arrow()
+
+
+def test_a_stream_that_nobody_reads_is_freed(origin: str) -> None:
+    capsule = fanout.fetch([f"{origin}/bytes/1"]).__arrow_c_stream__()
+    assert "arrow_array_stream" in repr(capsule)
+    del capsule
+
+
+# Files.
+
+
+def test_bodies_in_files(origin: str, tmp_path: Path) -> None:
+    urls = [f"{origin}/bytes/{n}" for n in (0, 10, 100_000)]
+    found = {each.index: each for each in fanout.fetch(urls, save_to=tmp_path / "pages")}
+    for index, size in enumerate((0, 10, 100_000)):
+        assert found[index].ok and found[index].bytes == size and len(found[index].content) == 0
+        assert (tmp_path / "pages" / found[index].file).stat().st_size == size
+    again = list(fanout.fetch(urls, save_to=tmp_path / "pages", overwrite=True))
+    assert all(each.ok for each in again)
+
+
+def test_download(origin: str, tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    response = fanout.download(f"{origin}/bytes/30000000", path)
+    assert response.bytes == path.stat().st_size == 30_000_000 and response.status == 200
+    assert path.read_bytes() == fanout.get(f"{origin}/bytes/30000000").content
+    with pytest.raises(fanout.Error) as raised:
+        fanout.download(f"{origin}/never", tmp_path / "none", timeout=0.2)
+    assert raised.value.kind == "timeout" and not (tmp_path / "none").exists()
+    with pytest.raises(ValueError, match="goes to a file"):
+        fanout.download(f"{origin}/bytes/1", "-")
+
+
+def test_an_exception_in_the_loop_stops_within_a_second(origin: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(ZeroDivisionError):
+        for _ in fanout.fetch(itertools.chain([f"{origin}/bytes/1"], itertools.repeat(f"{origin}/delay/60000"))):
+            raise ZeroDivisionError
+    import gc
+
+    gc.collect()
+    assert time.monotonic() - started < 10  # not the 60 s of those under way

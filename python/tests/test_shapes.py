@@ -266,7 +266,7 @@ def test_run_hands_outcomes_to_a_sink() -> None:
         (functions.double, {"shape": "threads:0"}, "0"),
         (functions.double, {"shape": "async:4"}, "threads:4"),
         (functions.double_later, {"shape": "threads:4"}, "async:4"),
-        (functions.double, {"shape": "2x2x2"}, "2x2x1"),
+        (functions.double, {"shape": "2x2x2"}, "2x4x1"),
         (functions.double, {"shape": "processes:1", "timeout": -1}, "above 0"),
         (functions.double, {"shape": "threads:1", "timeout": "soon"}, "soon"),
         (functions.double, {"shape": "sync", "on_error": "ignore"}, "collect"),
@@ -306,3 +306,30 @@ def test_from_within_a_running_loop() -> None:
         return fanout.map(functions.double_later, range(5), shape="async:2")
 
     assert asyncio.run(main()) == [0, 2, 4, 6, 8]
+
+
+# Several coroutines in flight in each of several workers.
+
+
+def test_a_grid_of_coroutines() -> None:
+    assert fanout.map(functions.double_later, range(100), shape="2x1x8") == [2 * x for x in range(100)]
+    assert fanout.map(functions.double_later, range(20), shape="2x2x4") == [2 * x for x in range(20)]
+    started = time.monotonic()
+    assert fanout.map(functions.wait_later, [0.5] * 32, shape="2x1x16") == [0.5] * 32
+    assert time.monotonic() - started < 8  # 16 s one after another
+    outcomes = list(fanout.as_completed(functions.own_process_later, range(40), shape="2x1x8"))
+    assert len({out.value for out in outcomes}) == 2 and os.getpid() not in {out.value for out in outcomes}
+
+
+def test_a_grid_of_coroutines_with_failures_and_limits() -> None:
+    outcomes = {out.index: out for out in fanout.as_completed(functions.fail_later, range(6), shape="2x1x4", timeout=0.5)}
+    assert sorted(outcomes) == list(range(6))
+    assert isinstance(outcomes[3].error, ValueError) and "fail_later" in str(outcomes[3].error.__cause__)
+    assert isinstance(outcomes[4].error, fanout.TaskTimeout)
+    assert [outcomes[n].value for n in (0, 1, 2, 5)] == [0, 1, 2, 5]
+
+
+def test_a_grid_needs_coroutines_for_several_in_flight() -> None:
+    with pytest.raises(ValueError, match="async def"):
+        fanout.map(functions.double, [1], shape="2x1x8")
+    assert fanout.map(functions.double, [1, 2], shape="2x2x1") == [2, 4]
