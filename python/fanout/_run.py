@@ -226,6 +226,10 @@ def _open(
     if not callable(function):
         raise TypeError(f"the function cannot be called: {function!r}")
     coroutine = _is_coroutine_function(function)
+    if isinstance(shape, str) and (shape == "ray" or shape.startswith("ray:")):
+        from .ray import RayRun
+
+        return RayRun(function, inputs, shape, coroutine, timeout, dict(how))
     read = _read_shape(shape, coroutine)
     workers = read.model == "processes" or read.processes > 1
     for name in how:
@@ -253,7 +257,7 @@ def _open(
         from ._async_run import AsyncRun
 
         return AsyncRun(function, inputs, read.in_flight, timeout, how.get("window"))
-    if read.model == "threads":
+    if read.model == "threads" or read.threads > 1:  # threads:N, or 1xNx1
         return _ThreadRun(function, inputs, read.threads, {"timeout": timeout, **how})
     return _SyncRun(function, inputs, timeout)
 

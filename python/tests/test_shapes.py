@@ -333,3 +333,8 @@ def test_a_grid_needs_coroutines_for_several_in_flight() -> None:
     with pytest.raises(ValueError, match="async def"):
         fanout.map(functions.double, [1], shape="2x1x8")
     assert fanout.map(functions.double, [1, 2], shape="2x2x1") == [2, 4]
+
+
+def test_a_grid_of_threads_has_all_of_them() -> None:
+    all_there = threading.Barrier(4)
+    assert sorted(fanout.map(lambda _: all_there.wait(20), range(4), shape="1x4x1")) == [0, 1, 2, 3]
