@@ -180,6 +180,30 @@ def by_pycurl(url, count, size):
     return run
 
 
+def by_download(url, path):
+    def run():
+        assert fanout.download(url, path, max_bytes=2 << 30).bytes == 1 << 30
+        path.unlink()
+
+    return run
+
+
+def by_pycurl_file(url, path):
+    import pycurl
+
+    def run():
+        with open(path, "wb") as file:
+            handle = pycurl.Curl()
+            handle.setopt(pycurl.URL, url)
+            handle.setopt(pycurl.WRITEDATA, file)
+            handle.perform()
+            handle.close()
+        assert path.stat().st_size == 1 << 30
+        path.unlink()
+
+    return run
+
+
 def by_requests(url, count):
     import requests
 
@@ -238,6 +262,7 @@ def fetching(nginx, tool):
         stop.set()
         spinner.join()
     print("Beside a Python thread that spins, requests/s:", {name: round(rate) for name, rate in beside.items()})
+    bar("fetch beside a thread that spins over fetch alone", beside["fanout.fetch"] / ours, 0.9, 0.5)
     bar("fetch over aiohttp + uvloop", beside["fanout.fetch"] / beside["aiohttp + uvloop"], 10, 6)
     bar("fetch over pycurl multi", beside["fanout.fetch"] / beside["pycurl multi"], 3, 2)
 
@@ -247,6 +272,11 @@ def fetching(nginx, tool):
     bar("AsyncClient.get one at a time over aiohttp", took["aiohttp"] / took["fanout"], 1.6, 1.3)
     took = best({"fanout": by_fanout(large, 4_000, 100_000), "pycurl": by_pycurl(large, 4_000, 100_000)})
     bar("100 KB bodies over pycurl", took["pycurl"] / took["fanout"], 1, 1)
+    huge, into = Path(nginx.folder.name) / "huge", Path(nginx.folder.name) / "into"
+    with open(huge, "wb") as file:
+        file.truncate(1 << 30)
+    took = best({"fanout": by_download(f"{nginx.url}/huge", into), "pycurl": by_pycurl_file(f"{nginx.url}/huge", into)})
+    bar("1 GiB streamed to a file over pycurl", took["pycurl"] / took["fanout"], 1, 1)
 
 
 # Functions.
@@ -285,19 +315,21 @@ def functions():
         ours.submit(double, 1).result()
         calls = 1_000
         took = best({
-            "fanout": lambda: [ours.submit(double, 1).result() for _ in range(calls)],
+            "fanout": lambda: [ours.call(double, 1) for _ in range(calls)],
+            "submit": lambda: [ours.submit(double, 1).result() for _ in range(calls)],
             "Pool.apply": lambda: [theirs.apply(double, (1,)) for _ in range(calls)],
         })  # fmt: skip
-        print(f"  a call there and back: {took['fanout'] / calls * 1e6:.0f} us, Pool.apply {took['Pool.apply'] / calls * 1e6:.0f} us")
+        print(f"  a call there and back: {took['fanout'] / calls * 1e6:.0f} us, submit and result {took['submit'] / calls * 1e6:.0f} us, Pool.apply {took['Pool.apply'] / calls * 1e6:.0f} us")
         bar("a call there and back over Pool.apply", took["Pool.apply"] / took["fanout"], 10, 6)
         took = best({
-            "fanout": lambda: fanout.map(double, range(count), shape="processes:2"),
+            "fanout": lambda: list(ours.map(double, range(count))),
+            "fanout.map": lambda: fanout.map(double, range(count), shape="processes:2"),
             **{f"Pool {chunk}": (lambda chunk=chunk: theirs.map(double, range(count), chunk)) for chunk in (100, 1000, 10_000)},
             **{f"Executor {chunk}": (lambda chunk=chunk: list(futures.map(double, range(count), chunksize=chunk))) for chunk in (1000, 10_000)},
         })  # fmt: skip
         pool = min(took[name] for name in took if name.startswith("Pool"))
         executor = min(took[name] for name in took if name.startswith("Executor"))
-        print(f"  tiny integers: fanout.map {took['fanout'] / count * 1e9:.0f} ns each, its workers' start included; Pool.map {pool / count * 1e9:.0f}")
+        print(f"  tiny integers: ProcessPool.map {took['fanout'] / count * 1e9:.0f} ns each, Pool.map {pool / count * 1e9:.0f}; fanout.map {took['fanout.map'] / count * 1e9:.0f}, its workers' start included")
         bar("tiny integers over Pool.map at its best chunk", pool / took["fanout"], 1, 1)
         bar("tiny integers over ProcessPoolExecutor at its best", executor / took["fanout"], 2.5, 2)
         took = best({"fanout": submit_all(ours, 5_000), "Executor": submit_all(futures, 5_000)})
@@ -308,7 +340,7 @@ def functions():
             return
         arrays = [numpy.ones(1 << 17) for _ in range(64)]
         took = best({
-            "fanout": lambda: [f.result() for f in [ours.submit(len, each) for each in arrays]],
+            "fanout": lambda: list(ours.map(len, arrays)),
             "Pool": lambda: theirs.map(len, arrays, 1),
         })  # fmt: skip
         bar("1 MiB arrays, GB/s", 64 * (1 << 20) / took["fanout"] / 1e9, 2.5, 2.5, "GB/s")

@@ -48,9 +48,12 @@ class _Timed:
 
     def __init__(self, function: Callable[[typing.Any], typing.Any], coroutine: bool) -> None:
         self.function, self.coroutine = function, coroutine
+        self.stopped = False
 
     def __call__(self, given: tuple[int, object]) -> tuple[typing.Any, ...]:
         index, item = given
+        if self.stopped:
+            raise KeyboardInterrupt
         wrong = None
         started, cpu = time.perf_counter(), time.thread_time()
         try:
@@ -70,15 +73,14 @@ def _text(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _loop_of(coroutine: typing.Any) -> typing.Any:
-    """asyncio.run on a thread of its own: the caller may be in a loop already, as in a notebook."""
-    import asyncio
-
+def _on_a_thread(work: Callable[[], typing.Any]) -> typing.Any:
+    """Python's ways run on a thread of their own: the caller may be in an event loop, as in a notebook, and how long the
+    caller's thread waits for a core belongs to what the engine measures there."""
     found: list[typing.Any] = []
 
     def run() -> None:
         try:
-            found.append((asyncio.run(coroutine), None))
+            found.append((work(), None))
         except BaseException as raised:
             found.append((None, raised))
 
@@ -120,8 +122,9 @@ async def _to_threads(task: _Timed, given: list[typing.Any], places: int) -> lis
 
 def _by_loop(task: _Timed, given: list[typing.Any], places: int, limit: float) -> list[typing.Any]:
     if task.coroutine:
-        found: list[typing.Any] = _loop_of(_await_each(task, given, 1))
-        return found
+        import asyncio
+
+        return asyncio.run(_await_each(task, given, 1))
     return [task(each) for each in given]
 
 
@@ -133,9 +136,10 @@ def _by_threads(task: _Timed, given: list[typing.Any], places: int, limit: float
 
 
 def _by_asyncio(task: _Timed, given: list[typing.Any], places: int, limit: float) -> list[typing.Any]:
+    import asyncio
+
     how = _await_each if task.coroutine else _to_threads
-    found: list[typing.Any] = _loop_of(how(task, given, places))
-    return found
+    return asyncio.run(how(task, given, places))
 
 
 def _by_processes(task: _Timed, given: list[typing.Any], places: int, limit: float) -> list[typing.Any]:
@@ -270,7 +274,10 @@ class _Measuring:
         alone = min((each["wall"] for each in self.runs.get("sync", ())), default=30.0)
         before, began = _usage(), time.perf_counter()
         try:
-            tasks = way(self.task, list(enumerate(self.inputs)), places, 30 + 10 * alone)
+            tasks = _on_a_thread(lambda: way(self.task, list(enumerate(self.inputs)), places, 30 + 10 * alone))
+        except KeyboardInterrupt:
+            self.task.stopped = True  # what is under way ends with the call it is at
+            raise
         except Exception as refused:  # it cannot be pickled, say
             self.failed[shape] = _text(refused)
             return

@@ -30,7 +30,7 @@ def test_a_function_under_pythons_four_ways_and_ours() -> None:
     assert shapes_of(found, "fanout") == ["sync", "threads:6", "processes:2"]
     assert {shape.partition(":")[0] for shape in shapes_of(found, "python")} == FOUR
     assert all(row.error is None and row.wall is not None and row.wall > 0.019 for row in found.rows)
-    assert found.kind == "I/O-bound"
+    assert found.kind == "I/O-bound", found
     loop = [row for row in found.rows if row.shape == "sync"]
     assert len(loop) == 2 and all(row.wall is not None and row.wall >= 0.12 for row in loop)  # six waits, one after another
     assert "ThreadPoolExecutor(6)" in {row.way for row in found.rows}
