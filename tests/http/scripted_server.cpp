@@ -1,5 +1,7 @@
 #include "http/scripted_server.hpp"
 
+#include "http/h2_translation.hpp"
+
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -22,20 +24,83 @@ std::size_t peer::read(char* into, std::size_t size) {
   return count > 0 ? static_cast<std::size_t>(count) : 0;
 }
 
+peer::peer(int descriptor, SSL* tls, bool http_2) : descriptor_(descriptor), tls_(tls), http_2_(http_2) {}
+
+peer::~peer() {
+  if (translation_) {
+    translation_->answer_ends();
+    send_frames();
+  }
+  SSL_free(own_tls_);
+}
+
+// Appends to `ahead_` what comes next; false when the client closed.
+bool peer::read_more() {
+  const std::size_t before = version_known_ ? ahead_.size() : 0;
+  if (!find_out_version()) return false;
+  while (ahead_.size() == before) {
+    char buffer[16 * 1024];
+    const std::size_t count = read(buffer, sizeof buffer);
+    if (count == 0) return false;
+    if (!translation_) {
+      ahead_.append(buffer, count);
+      return true;
+    }
+    const bool goes_on = translation_->feed({buffer, count});
+    translation_->take_requests(ahead_);
+    if (!send_frames() || (!goes_on && ahead_.size() == before)) return false;
+  }
+  return true;
+}
+
+// Reads the client's first bytes. False when it closed before.
+bool peer::find_out_version() {
+  if (std::exchange(version_known_, true)) return true;
+  std::string first = std::exchange(ahead_, {});
+  while (first.size() < h2_translation::preface.size() && h2_translation::preface.starts_with(first)) {
+    char buffer[16 * 1024];
+    const std::size_t count = read(buffer, sizeof buffer);
+    if (count == 0) break;
+    first.append(buffer, count);
+  }
+  if (!first.starts_with(h2_translation::preface)) {
+    ahead_ = std::move(first);
+    return true;
+  }
+  translation_ = std::make_unique<h2_translation>();
+  translation_->feed(first);
+  translation_->take_requests(ahead_);
+  return send_frames();
+}
+
+// All there are for now, and DATA as the client gives credit.
+bool peer::send_frames() {
+  for (;;) {
+    if (const std::string frames = translation_->collect(); !frames.empty()) {
+      if (!write(frames)) return false;
+      continue;
+    }
+    pollfd readable{descriptor_, POLLIN, 0};
+    const bool came = (tls_ && SSL_pending(tls_) > 0) || ::poll(&readable, 1, 0) > 0;
+    if (!came && !translation_->blocked()) return true;
+    char buffer[16 * 1024];
+    const std::size_t count = read(buffer, sizeof buffer);
+    if (count == 0 || !translation_->feed({buffer, count})) return count != 0 && write(translation_->collect());
+    translation_->take_requests(ahead_);
+  }
+}
+
 std::string peer::read_request() {
   std::size_t whole = 0;
   for (;;) {
     const std::size_t end = ahead_.find("\r\n\r\n");
-    if (end != std::string::npos) {
+    if (end != std::string::npos && version_known_) {
       whole = end + 4;
       const std::size_t length = ahead_.find("Content-Length: ");
       if (length < end) whole += std::strtoull(ahead_.c_str() + length + 16, nullptr, 10);
       if (ahead_.size() >= whole) break;
     }
-    char buffer[16 * 1024];
-    const std::size_t count = read(buffer, sizeof buffer);
-    if (count == 0) return {};
-    ahead_.append(buffer, count);
+    if (!read_more()) return {};
   }
   std::string request = ahead_.substr(0, whole);
   ahead_.erase(0, whole);
@@ -44,18 +109,15 @@ std::string peer::read_request() {
 
 std::string peer::read_until(std::string_view end) {
   std::size_t found;
-  while ((found = ahead_.find(end)) == std::string::npos) {
-    char buffer[16 * 1024];
-    const std::size_t count = read(buffer, sizeof buffer);
-    if (count == 0) return {};
-    ahead_.append(buffer, count);
-  }
+  while ((found = ahead_.find(end)) == std::string::npos)
+    if (!read_more()) return {};
   std::string bytes = ahead_.substr(0, found + end.size());
   ahead_.erase(0, bytes.size());
   return bytes;
 }
 
 std::string peer::read_exactly(std::size_t size) {
+  http_2_ = false;
   while (ahead_.size() < size) {
     char buffer[4096];
     const std::size_t count = read(buffer, sizeof buffer);
@@ -68,6 +130,7 @@ std::string peer::read_exactly(std::size_t size) {
 }
 
 bool peer::start_tls(SSL_CTX* context) {
+  version_known_ = false;
   SSL* const outer = std::exchange(tls_, own_tls_ = SSL_new(context));
   if (outer) {
     BIO* const within = BIO_new(BIO_f_ssl());
@@ -80,6 +143,13 @@ bool peer::start_tls(SSL_CTX* context) {
 }
 
 bool peer::send(std::string_view bytes) {
+  if (http_2_ && !find_out_version()) return false;
+  if (!translation_) return write(bytes);
+  translation_->answer(bytes);
+  return send_frames();
+}
+
+bool peer::write(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto count = tls_ ? static_cast<ssize_t>(SSL_write(tls_, bytes.data(), static_cast<int>(bytes.size())))
                             : ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -150,6 +220,11 @@ std::string scripted_server::url(std::string_view path, std::string_view host) c
   return (tls_ ? "https://" : "http://") + std::string(host) + ":" + std::to_string(port_) + std::string(path);
 }
 
+bool& scripted_server::expects_http_2() {
+  static bool does = false;
+  return does;
+}
+
 std::set<int> scripted_server::threads() {
   const std::lock_guard guard(lock_);
   return thread_ids_;
@@ -190,7 +265,7 @@ void scripted_server::play_one(int descriptor, int number) {
     SSL_set_fd(tls, descriptor);
   }
   if (!tls || SSL_accept(tls) == 1) {
-    peer client(descriptor, tls);
+    peer client(descriptor, tls, http_2_);
     play_(client, number);
   }
   SSL_free(tls);

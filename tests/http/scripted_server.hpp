@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -16,12 +17,18 @@
 /// A server on 127.0.0.1 that does, byte for byte, what a test tells it.
 namespace fanout_test {
 
+class h2_translation;
+
 /// One accepted connection, blocking. Failures of the peer end the script quietly: the client may hang up any time.
+///
+/// To a client that begins with the preface of HTTP/2 it speaks HTTP/2, and the script need not know. `read_exactly`
+/// reads what comes as it is, for scripts that are written in frames, and does not go with the other two.
 class peer {
  public:
-  peer(int descriptor, SSL* tls) : descriptor_(descriptor), tls_(tls) {}
+  /// `http_2`: the client will begin so, even if the script sends first.
+  peer(int descriptor, SSL* tls, bool http_2 = false);
   peer(const peer&) = delete;
-  ~peer() { SSL_free(own_tls_); }
+  ~peer();
 
   /// The next request, header and body; empty when the client closed first.
   std::string read_request();
@@ -46,10 +53,17 @@ class peer {
 
  private:
   std::size_t read(char* into, std::size_t size);
+  bool write(std::string_view bytes);
+  bool read_more();
+  bool find_out_version();
+  bool send_frames();
   int descriptor_;
   SSL* tls_;
   SSL* own_tls_ = nullptr;
   std::string ahead_;
+  std::unique_ptr<h2_translation> translation_;
+  bool version_known_ = false;
+  bool http_2_;
 };
 
 /// Plays `script(peer, n)` for the n-th connection, counted from 0, each on a thread of its own. The connection is
@@ -64,6 +78,8 @@ class scripted_server {
   std::uint16_t port() const noexcept { return port_; }
   std::string url(std::string_view path = "/", std::string_view host = "127.0.0.1") const;
   int connections() const noexcept { return accepted_; }
+  /// Clients speak HTTP/2 from the first byte, as by `fanout_test::version_under_test` when the server was made.
+  static bool& expects_http_2();
   /// System ids of all threads the server has started so far.
   std::set<int> threads();
 
@@ -73,6 +89,7 @@ class scripted_server {
 
   script play_;
   SSL_CTX* tls_;
+  bool http_2_ = expects_http_2();
   int listener_ = -1;
   std::uint16_t port_ = 0;
   std::atomic<int> accepted_{0};

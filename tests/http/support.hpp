@@ -37,6 +37,29 @@ T run_on(asio::io_context& loop, fanout::task<T> work) {
   return std::move(result.value());
 }
 
+/// What a `by_version::client` speaks, unless its options say otherwise.
+inline fanout::http::http_versions& version_under_test() {
+  static fanout::http::http_versions version = fanout::http::http_versions::http_1_1;
+  return version;
+}
+inline bool over_h2() {
+  return version_under_test() != fanout::http::http_versions::http_1_1;
+}
+
+namespace by_version {
+/// A client that speaks the version under test.
+class client : public fanout::http::client {
+ public:
+  explicit client(fanout::http::client_options options = {}) : fanout::http::client(with_version(std::move(options))) {}
+
+ private:
+  static fanout::http::client_options with_version(fanout::http::client_options options) {
+    if (over_h2()) options.http_version = version_under_test();
+    return options;
+  }
+};
+}  // namespace by_version
+
 inline fanout::http::response get_on(asio::io_context& loop, const fanout::http::client& client,
                                      const std::string& url) {
   return run_on(loop, client.get(url));
@@ -44,7 +67,7 @@ inline fanout::http::response get_on(asio::io_context& loop, const fanout::http:
 
 inline fanout::http::response fetch(const std::string& url, fanout::http::client_options options = {}) {
   asio::io_context loop(1);
-  return get_on(loop, fanout::http::client(std::move(options)), url);
+  return get_on(loop, by_version::client(std::move(options)), url);
 }
 
 /// The failure of `call`, which must throw a `fanout::error`.
@@ -75,5 +98,25 @@ class http_test : public testing::Test {
  private:
   std::ptrdiff_t before_ = 0;
 };
+
+/// The same test with each version of HTTP. Scripts of `scripted_server` are written in HTTP/1.1 for both.
+class each_version : public http_test, public testing::WithParamInterface<fanout::http::http_versions> {
+ protected:
+  each_version() { use(GetParam()); }
+  ~each_version() override { use(fanout::http::http_versions::http_1_1); }
+
+ private:
+  static void use(fanout::http::http_versions version) {
+    version_under_test() = version;
+    scripted_server::expects_http_2() = over_h2();
+  }
+};
+
+inline auto both_versions() {
+  return testing::Values(fanout::http::http_versions::http_1_1, fanout::http::http_versions::http_2_prior_knowledge);
+}
+inline std::string name_of_version(const testing::TestParamInfo<fanout::http::http_versions>& version) {
+  return version.param == fanout::http::http_versions::http_1_1 ? "h1" : "h2";
+}
 
 }  // namespace fanout_test

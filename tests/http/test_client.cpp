@@ -5,9 +5,9 @@ namespace {
 
 using namespace fanout_test;
 using fanout::failure_kind;
-using fanout::http::client;
 using fanout::http::request;
 using fanout::http::url;
+using fanout_test::by_version::client;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -18,7 +18,7 @@ void send_back(peer& client, int) {
     client.send(ok(received));
 }
 
-class requests : public http_test {
+class requests : public each_version {
  protected:
   std::string sent(request what) {
     asio::io_context loop(1);
@@ -26,23 +26,24 @@ class requests : public http_test {
     return run_on(loop, client().send(std::move(what))).body;
   }
   void SetUp() override {
-    http_test::SetUp();
+    each_version::SetUp();
     server_ = std::make_unique<scripted_server>(send_back);
   }
   void TearDown() override {
     server_.reset();
-    http_test::TearDown();
+    each_version::TearDown();
   }
   std::unique_ptr<scripted_server> server_;
 };
 
-TEST_F(requests, a_plain_get) {
+TEST_P(requests, a_plain_get) {
   EXPECT_EQ(sent({}),
             "GET /p?q HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(server_->port()) +
                 "\r\nUser-Agent: fanout/0.1.0\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n\r\n");
 }
 
-TEST_F(requests, own_fields_replace_those_of_the_client) {
+TEST_P(requests, own_fields_replace_those_of_the_client) {
+  if (over_h2()) GTEST_SKIP() << "names are in lower case there: see test_h2_request.cpp";
   request what;
   what.headers = {{"accept", "text/html"},  {"USER-AGENT", "me"}, {"Host", "other"}, {"X", "1"}, {"X", "2"},
                   {"accept-encoding", "br"}};
@@ -51,7 +52,7 @@ TEST_F(requests, own_fields_replace_those_of_the_client) {
             "accept-encoding: br\r\n\r\n");
 }
 
-TEST_F(requests, bodies_have_a_length) {
+TEST_P(requests, bodies_have_a_length) {
   request what;
   what.method = "POST";
   what.body = "a=b";
@@ -62,14 +63,14 @@ TEST_F(requests, bodies_have_a_length) {
   EXPECT_THAT(sent(what), Not(HasSubstr("Content-Length")));
 }
 
-TEST_F(requests, a_large_body_arrives_whole) {
+TEST_P(requests, a_large_body_arrives_whole) {
   request what;
   what.method = "PUT";
   for (int i = 0; i < 800'000; ++i) what.body += static_cast<char>('a' + i % 23);
   EXPECT_TRUE(sent(what).ends_with("\r\n\r\n" + what.body));
 }
 
-TEST_F(requests, the_urls_user_is_basic_authorization) {
+TEST_P(requests, the_urls_user_is_basic_authorization) {
   request what;
   what.url = url("http://Aladdin:open%20sesame@127.0.0.1:" + std::to_string(server_->port()) + "/");
   EXPECT_THAT(sent(what), HasSubstr("\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"));
@@ -77,7 +78,7 @@ TEST_F(requests, the_urls_user_is_basic_authorization) {
   EXPECT_THAT(sent(what), Not(HasSubstr("Basic")));
 }
 
-TEST_F(requests, nothing_that_would_inject_is_ever_sent) {
+TEST_P(requests, nothing_that_would_inject_is_ever_sent) {
   const auto kind = [&](auto change) {
     request what;
     change(what);
@@ -100,32 +101,33 @@ TEST_F(requests, nothing_that_would_inject_is_ever_sent) {
   EXPECT_EQ(server_->connections(), 0) << "refused before a connection was made";
 }
 
-TEST_F(requests, without_a_url_there_is_nothing_to_send) {
+TEST_P(requests, without_a_url_there_is_nothing_to_send) {
   asio::io_context loop(1);
   const auto failed = failure_of([&] { run_on(loop, client().send({})); });
   EXPECT_EQ(failed.kind, failure_kind::invalid_request);
 }
 
-TEST_F(requests, a_malformed_url_fails_when_awaited) {
+TEST_P(requests, a_malformed_url_fails_when_awaited) {
   asio::io_context loop(1);
   auto pending = client().get("nonsense");  // does not throw here
   EXPECT_EQ(failure_of([&] { run_on(loop, std::move(pending)); }).kind, failure_kind::invalid_request);
 }
 
-TEST_F(requests, a_status_of_400_or_above_is_an_exception_only_on_demand) {
+TEST_P(requests, a_status_of_400_or_above_is_an_exception_only_on_demand) {
   scripted_server server(always("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
   const auto answer = fetch(server.url("/x"));
   EXPECT_EQ(answer.status, 404);
   EXPECT_FALSE(answer.ok());
   const auto failed = failure_of([&] { answer.raise_for_status(); });
   EXPECT_EQ(failed.kind, failure_kind::status);
-  EXPECT_THAT(failed.message, HasSubstr(server.url("/x") + " answered with status 404 Not Found"));
+  EXPECT_THAT(failed.message,
+              HasSubstr(server.url("/x") + " answered with status 404" + (over_h2() ? "" : " Not Found")));
   fanout::http::response fine;
   fine.status = 399;
   fine.raise_for_status();
 }
 
-TEST_F(requests, a_server_that_answers_before_it_read_the_body_is_heard) {
+TEST_P(requests, a_server_that_answers_before_it_read_the_body_is_heard) {
   scripted_server server([](peer& client, int) {
     client.send("HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     client.wait_until_closed();
@@ -137,5 +139,7 @@ TEST_F(requests, a_server_that_answers_before_it_read_the_body_is_heard) {
   asio::io_context loop(1);
   EXPECT_EQ(run_on(loop, client().send(std::move(what))).status, 413);
 }
+
+INSTANTIATE_TEST_SUITE_P(versions, requests, both_versions(), name_of_version);
 
 }  // namespace

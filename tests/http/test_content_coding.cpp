@@ -14,6 +14,7 @@ using fanout::http::client_options;
 using fanout::http::coding_error;
 using fanout::http::make_decoder;
 using fanout::http::make_decoder_stack;
+using fanout_test::by_version::client;
 using testing::AllOf;
 using testing::HasSubstr;
 
@@ -117,7 +118,7 @@ std::string packed_answer(std::string_view plain, std::string_view coding) {
   return answer_of("Content-Encoding: " + std::string(coding) + "\r\n", coded(plain, coding));
 }
 
-class coded_bodies : public http_test {
+class coded_bodies : public each_version {
  protected:
   static fanout::failure failure_for(const std::string& bytes, const client_options& options = {}) {
     scripted_server server(always(bytes));
@@ -125,7 +126,7 @@ class coded_bodies : public http_test {
   }
 };
 
-TEST_F(coded_bodies, are_decoded) {
+TEST_P(coded_bodies, are_decoded) {
   const std::string plain = text();
   for (const auto coding : codings) {
     const std::string bytes = packed_answer(plain, coding);
@@ -138,7 +139,7 @@ TEST_F(coded_bodies, are_decoded) {
   }
 }
 
-TEST_F(coded_bodies, in_chunks_until_close_and_not_kept) {
+TEST_P(coded_bodies, in_chunks_until_close_and_not_kept) {
   const std::string packed = coded("hello", "gzip");
   for (const std::string& bytes :
        {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n" + packed.substr(0, 1) +
@@ -153,14 +154,14 @@ TEST_F(coded_bodies, in_chunks_until_close_and_not_kept) {
       fanout::http::request what;
       what.url = fanout::http::url(server.url());
       what.keep_body = keep;
-      const auto answer = run_on(loop, fanout::http::client().send(std::move(what)));
+      const auto answer = run_on(loop, client().send(std::move(what)));
       EXPECT_EQ(answer.body, keep ? "hello" : "");
       EXPECT_EQ(answer.body_bytes, 5u);
     }
   }
 }
 
-TEST_F(coded_bodies, that_were_cut_off_or_damaged_are_failures) {
+TEST_P(coded_bodies, that_were_cut_off_or_damaged_are_failures) {
   for (const auto coding : codings) {
     const std::string packed = coded("hello, hello, hello", coding);
     const std::string field = "Content-Encoding: " + std::string(coding) + "\r\n";
@@ -183,7 +184,7 @@ TEST_F(coded_bodies, that_were_cut_off_or_damaged_are_failures) {
               HasSubstr("more than 3 content codings"));
 }
 
-TEST_F(coded_bodies, in_an_unknown_coding_are_left_as_they_are) {
+TEST_P(coded_bodies, in_an_unknown_coding_are_left_as_they_are) {
   for (const std::string named : {"lzma", "gzip, lzma", "lzma, gzip"}) {
     scripted_server server(always(answer_of("Content-Encoding: " + named + "\r\n", "as it came")));
     const auto answer = fetch(server.url());
@@ -193,7 +194,7 @@ TEST_F(coded_bodies, in_an_unknown_coding_are_left_as_they_are) {
   }
 }
 
-TEST_F(coded_bodies, bombs_are_too_large) {
+TEST_P(coded_bodies, bombs_are_too_large) {
   const std::string zeros(8 << 20, '\0');
   for (const auto coding : codings) {
     client_options strict;
@@ -215,7 +216,7 @@ TEST_F(coded_bodies, bombs_are_too_large) {
   EXPECT_EQ(large.kind, failure_kind::too_large);
 }
 
-TEST_F(coded_bodies, stay_coded_where_asked_to_or_where_they_are_a_part) {
+TEST_P(coded_bodies, stay_coded_where_asked_to_or_where_they_are_a_part) {
   const std::string packed = coded("hello", "gzip");
   client_options raw;
   raw.decode_content = false;
@@ -236,15 +237,17 @@ TEST_F(coded_bodies, stay_coded_where_asked_to_or_where_they_are_a_part) {
   EXPECT_EQ(fetch(part.url()).body, "\x1f\x8b\x08");
 }
 
-TEST_F(coded_bodies, of_nginx) {
+TEST_P(coded_bodies, of_nginx) {
   const temporary_directory root;
   const std::string plain = text();
   root.write("page.html", plain);
-  const nginx server(root.path(), "  gzip on; gzip_min_length 0;\n");
+  const nginx server(root.path(), std::string(over_h2() ? "http2 on;" : "") + "  gzip on; gzip_min_length 0;\n");
   const auto answer = fetch(server.url("/page.html"));
   EXPECT_EQ(answer.headers["content-encoding"], "gzip");
   EXPECT_EQ(answer.body, plain);
   EXPECT_LT(answer.coded_bytes, plain.size());
 }
+
+INSTANTIATE_TEST_SUITE_P(versions, coded_bodies, both_versions(), name_of_version);
 
 }  // namespace

@@ -5,7 +5,6 @@
 namespace {
 
 using namespace fanout_test;
-using fanout::http::client;
 using fanout::http::client_options;
 using fanout::http::cookie;
 using fanout::http::cookie_jar;
@@ -13,6 +12,7 @@ using fanout::http::cookie_limits;
 using fanout::http::parse_cookie_date;
 using fanout::http::request;
 using fanout::http::url;
+using fanout_test::by_version::client;
 using std::chrono::seconds;
 using std::chrono::sys_seconds;
 using testing::HasSubstr;
@@ -212,7 +212,7 @@ TEST(cookie_dates, in_the_forms_servers_have_used) {
 }
 
 /// The client with a jar.
-class cookies_sent : public http_test {
+class cookies_sent : public each_version {
  protected:
   std::shared_ptr<cookie_jar> jar_ = std::make_shared<cookie_jar>();
   client_options with_jar() const {
@@ -222,7 +222,7 @@ class cookies_sent : public http_test {
   }
 };
 
-TEST_F(cookies_sent, are_off_unless_asked_for) {
+TEST_P(cookies_sent, are_off_unless_asked_for) {
   scripted_server server([](peer& client, int) {
     for (auto received = client.read_request(); !received.empty(); received = client.read_request())
       client.send("HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nContent-Length: " + std::to_string(received.size()) +
@@ -234,13 +234,14 @@ TEST_F(cookies_sent, are_off_unless_asked_for) {
   EXPECT_THAT(fetch(server.url(), with_jar()).body, HasSubstr("Cookie: a=1\r\n"));
 }
 
-TEST_F(cookies_sent, by_nginx_come_back_on_every_hop) {
+TEST_P(cookies_sent, by_nginx_come_back_on_every_hop) {
   const temporary_directory root;
   const nginx server(
       root.path(),
-      "location = /login { add_header Set-Cookie \"id=7; Path=/; HttpOnly\" always; return 302 /page; }\n"
-      "location = /page { return 200 \"$http_cookie\"; }\n"
-      "location = /out { add_header Set-Cookie \"id=; Path=/; Max-Age=0\" always; return 303 /page; }\n");
+      std::string(over_h2() ? "http2 on;" : "") +
+          "location = /login { add_header Set-Cookie \"id=7; Path=/; HttpOnly\" always; return 302 /page; }\n"
+          "location = /page { return 200 \"$http_cookie\"; }\n"
+          "location = /out { add_header Set-Cookie \"id=; Path=/; Max-Age=0\" always; return 303 /page; }\n");
   const auto logged_in = fetch(server.url("/login"), with_jar());
   EXPECT_EQ(logged_in.body, "id=7");
   ASSERT_EQ(logged_in.history.size(), 1u);
@@ -257,7 +258,7 @@ TEST_F(cookies_sent, by_nginx_come_back_on_every_hop) {
   EXPECT_EQ(jar_->size(), 0u);
 }
 
-TEST_F(cookies_sent, stay_with_their_host_when_a_redirect_leaves_it) {
+TEST_P(cookies_sent, stay_with_their_host_when_a_redirect_leaves_it) {
   scripted_server away([](peer& client, int) {
     for (auto received = client.read_request(); !received.empty(); received = client.read_request())
       client.send(ok(received));
@@ -272,7 +273,7 @@ TEST_F(cookies_sent, stay_with_their_host_when_a_redirect_leaves_it) {
 }
 
 // A page that sets a cookie and asks to be loaded again is no circle; one that only asks is.
-TEST_F(cookies_sent, change_what_a_redirect_to_the_same_page_means) {
+TEST_P(cookies_sent, change_what_a_redirect_to_the_same_page_means) {
   scripted_server server([](peer& client, int) {
     for (auto received = client.read_request(); !received.empty(); received = client.read_request())
       client.send(received.find("Cookie: seen=1") != std::string::npos
@@ -282,5 +283,7 @@ TEST_F(cookies_sent, change_what_a_redirect_to_the_same_page_means) {
   EXPECT_EQ(fetch(server.url(), with_jar()).body, "in");
   EXPECT_THAT(failure_of([&] { fetch(server.url()); }).message, HasSubstr("round in circles"));
 }
+
+INSTANTIATE_TEST_SUITE_P(versions, cookies_sent, both_versions(), name_of_version);
 
 }  // namespace

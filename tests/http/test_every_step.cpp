@@ -24,7 +24,6 @@ namespace {
 
 using namespace fanout_test;
 using namespace std::string_literals;
-using fanout::http::client;
 using fanout::http::client_options;
 using fanout::http::loop_state;
 using fanout::http::request;
@@ -33,6 +32,7 @@ using fanout::test::cancel_at_every_step;
 using fanout::test::destroy_at_every_step;
 using fanout::test::ending;
 using fanout::test::scenario;
+using fanout_test::by_version::client;
 
 /// What the coroutines of one run share.
 struct shared_state {
@@ -94,7 +94,7 @@ fanout::task<void> follow(std::shared_ptr<shared_state> state, client through, r
   ++state->followed;
 }
 
-class every_step : public http_test {
+class every_step : public each_version {
  protected:
   using make_subject = std::function<fanout::task<void>(const client&, const request&)>;
 
@@ -135,24 +135,24 @@ class every_step : public http_test {
   std::string ahead_;  ///< a URL that somebody else gets, beginning before the subject
 };
 
-TEST_F(every_step, of_a_fresh_and_of_a_reused_connection) {
+TEST_P(every_step, of_a_fresh_and_of_a_reused_connection) {
   scripted_server server(always(ok("hello")));
   disturb({}, server.url(), 5);
 }
 
-TEST_F(every_step, of_a_body_in_pieces) {
+TEST_P(every_step, of_a_body_in_pieces) {
   scripted_server server(
       always("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"));
   disturb({}, server.url(), 5);
 }
 
-TEST_F(every_step, of_a_streamed_body) {
+TEST_P(every_step, of_a_streamed_body) {
   scripted_server server(
       always("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"));
   disturb({}, server.url(), 4, [](const client& through, const request& what) { return stream(through, what); });
 }
 
-TEST_F(every_step, of_a_redirect) {
+TEST_P(every_step, of_a_redirect) {
   scripted_server server([](peer& to, int) {
     for (std::string request; !(request = to.read_request()).empty();)
       to.send(request.starts_with("GET /from ") ? "HTTP/1.1 302 Found\r\nLocation: /to\r\nContent-Length: 3\r\n\r\nbye"
@@ -161,7 +161,7 @@ TEST_F(every_step, of_a_redirect) {
   disturb({}, server.url("/from"), 6);
 }
 
-TEST_F(every_step, of_tls) {
+TEST_P(every_step, of_tls) {
   const issuer trusted;
   const auto tls = trusted.server();
   scripted_server server(always(ok("hello")), tls.get());
@@ -170,14 +170,14 @@ TEST_F(every_step, of_tls) {
   disturb(options, server.url(), 6);
 }
 
-TEST_F(every_step, of_a_look_up_and_a_race) {
+TEST_P(every_step, of_a_look_up_and_a_race) {
   scripted_server server(always(ok("hello")));
   fake_name_server names({{"many.test", {"127.0.0.1", 0, "::1"}}});
   name_server_ = names.address();
   disturb({}, server.url("/", "many.test"), 7);
 }
 
-TEST_F(every_step, of_a_tunnel) {
+TEST_P(every_step, of_a_tunnel) {
   const issuer trusted;
   certificate_options names;
   names.names = "DNS:inside.test";
@@ -194,7 +194,7 @@ TEST_F(every_step, of_a_tunnel) {
   disturb(options, "https://inside.test/", 7);
 }
 
-TEST_F(every_step, of_a_tunnel_through_an_https_proxy) {
+TEST_P(every_step, of_a_tunnel_through_an_https_proxy) {
   const issuer trusted;
   certificate_options names;
   names.names = "DNS:inside.test";
@@ -213,7 +213,7 @@ TEST_F(every_step, of_a_tunnel_through_an_https_proxy) {
   disturb(options, "https://inside.test/", 4);  // more where a flight of the handshakes is not there yet
 }
 
-TEST_F(every_step, of_a_unix_socket) {
+TEST_P(every_step, of_a_unix_socket) {
   temporary_directory directory;
   unix_server server(directory / "socket", "hello");
   client_options options;
@@ -221,7 +221,7 @@ TEST_F(every_step, of_a_unix_socket) {
   disturb(options, "http://a.test/", 4);
 }
 
-TEST_F(every_step, of_socks) {
+TEST_P(every_step, of_socks) {
   scripted_server proxy([](peer& to, int) {
     if (to.read_exactly(3).size() < 3) return;
     to.send("\x05\x00"s);
@@ -234,7 +234,7 @@ TEST_F(every_step, of_socks) {
   disturb(options, "http://a.test/", 6);
 }
 
-TEST_F(every_step, of_waiting_in_line) {
+TEST_P(every_step, of_waiting_in_line) {
   scripted_server server(always(ok("hello")));
   client_options options;
   options.max_connections = options.max_connections_per_host = 1;
@@ -244,5 +244,7 @@ TEST_F(every_step, of_waiting_in_line) {
     disturb(options, server.url(), 5);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(versions, every_step, both_versions(), name_of_version);
 
 }  // namespace

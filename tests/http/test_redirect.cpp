@@ -7,10 +7,10 @@ namespace {
 
 using namespace fanout_test;
 using fanout::failure_kind;
-using fanout::http::client;
 using fanout::http::client_options;
 using fanout::http::request;
 using fanout::http::url;
+using fanout_test::by_version::client;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -19,7 +19,7 @@ std::string redirect(int status, const std::string& to) {
 }
 
 /// "/STATUS/REST" redirects to "/REST"; anything else echoes the request.
-class redirects : public http_test {
+class redirects : public each_version {
  protected:
   static void play(peer& client, int) {
     for (auto received = client.read_request(); !received.empty(); received = client.read_request()) {
@@ -36,17 +36,17 @@ class redirects : public http_test {
     return run_on(loop, client(options).send(std::move(what)));
   }
   void SetUp() override {
-    http_test::SetUp();
+    each_version::SetUp();
     server_ = std::make_unique<scripted_server>(play);
   }
   void TearDown() override {
     server_.reset();
-    http_test::TearDown();
+    each_version::TearDown();
   }
   std::unique_ptr<scripted_server> server_;
 };
 
-TEST_F(redirects, methods_change_as_rfc_9110_section_15_4_says) {
+TEST_P(redirects, methods_change_as_rfc_9110_section_15_4_says) {
   struct rule {
     int status;
     const char* method;
@@ -71,11 +71,12 @@ TEST_F(redirects, methods_change_as_rfc_9110_section_15_4_says) {
     EXPECT_EQ(answer.url.str(), server_->url("/end"));
     EXPECT_EQ(answer.measured.redirects, 1);
   }
-  EXPECT_EQ(server_->connections(), 9 + 2) << "a redirect's body is read, so that its connection serves the next hop; "
-                                              "only a POST does not rely on one that has just answered";
+  EXPECT_EQ(server_->connections(), over_h2() ? 9 : 9 + 2)
+      << "a redirect's body is read, so that its connection serves the next hop; "
+         "only a POST does not rely on one that has just answered";
 }
 
-TEST_F(redirects, to_relative_places) {
+TEST_P(redirects, to_relative_places) {
   scripted_server server([](peer& client, int) {
     for (auto received = client.read_request(); !received.empty(); received = client.read_request()) {
       if (received.starts_with("GET /a/b "))
@@ -87,7 +88,7 @@ TEST_F(redirects, to_relative_places) {
   EXPECT_EQ(fetch(server.url("/a/b")).url.str(), server.url("/c%20d?e"));
 }
 
-TEST_F(redirects, have_a_limit) {
+TEST_P(redirects, have_a_limit) {
   scripted_server server([](peer& client, int) {
     int page = 0;
     while (!client.read_request().empty()) client.send(redirect(302, "/" + std::to_string(++page)));
@@ -103,7 +104,7 @@ TEST_F(redirects, have_a_limit) {
   EXPECT_EQ(answer.body, "move");
 }
 
-TEST_F(redirects, that_go_round_in_circles_are_noticed) {
+TEST_P(redirects, that_go_round_in_circles_are_noticed) {
   const auto failed = failure_of([&] {
     scripted_server server([](peer& client, int) {
       for (auto received = client.read_request(); !received.empty(); received = client.read_request())
@@ -126,7 +127,7 @@ TEST_F(redirects, that_go_round_in_circles_are_noticed) {
   EXPECT_EQ(follow(std::move(what)).body, "sent");
 }
 
-TEST_F(redirects, are_the_history_of_the_response) {
+TEST_P(redirects, are_the_history_of_the_response) {
   const auto answer = follow({.url = url(server_->url("/301/302/307/end"))});
   ASSERT_EQ(answer.history.size(), 3u);
   EXPECT_EQ(answer.history[0].status, 301);
@@ -137,14 +138,14 @@ TEST_F(redirects, are_the_history_of_the_response) {
   EXPECT_TRUE(follow({.url = url(server_->url("/end"))}).history.empty());
 }
 
-TEST_F(redirects, without_a_place_to_go_are_answers) {
+TEST_P(redirects, without_a_place_to_go_are_answers) {
   scripted_server server(always("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"));
   EXPECT_EQ(fetch(server.url()).status, 302);
   scripted_server choices(always("HTTP/1.1 300 Choices\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"));
   EXPECT_EQ(fetch(choices.url()).status, 300);
 }
 
-TEST_F(redirects, with_an_empty_place_are_answers) {
+TEST_P(redirects, with_an_empty_place_are_answers) {
   scripted_server server(always("HTTP/1.1 302 Found\r\nLocation: \r\nContent-Length: 4\r\n\r\nhere"));
   const auto answer = fetch(server.url());
   EXPECT_EQ(answer.status, 302);
@@ -153,7 +154,7 @@ TEST_F(redirects, with_an_empty_place_are_answers) {
 }
 
 // Nobody wants the body of a redirect: what is wrong with it costs the connection, and nothing else.
-TEST_F(redirects, whose_body_is_broken_are_followed) {
+TEST_P(redirects, whose_body_is_broken_are_followed) {
   struct body {
     const char* label;
     std::string framing_and_bytes;
@@ -177,6 +178,9 @@ TEST_F(redirects, whose_body_is_broken_are_followed) {
            body{"over what is read", "Transfer-Encoding: chunked\r\n\r\n" + chunk(large), false},
            body{"longer than its length", "Content-Length: 2\r\n\r\nmove", false},
        }) {
+    // What is wrong with chunks, or lengths that contradict each other, is wrong with HTTP/1.1 alone.
+    if (over_h2() && (bytes.starts_with("Transfer-Encoding") || std::string_view(label).find("length") != bytes.npos))
+      continue;
     for (const bool streamed : {false, true}) {
       SCOPED_TRACE(std::string(label) + (streamed ? ", streamed" : ""));
       scripted_server server([&](peer& client, int) {
@@ -204,12 +208,14 @@ TEST_F(redirects, whose_body_is_broken_are_followed) {
         EXPECT_EQ(answer.body, "there");
         EXPECT_EQ(answer.history.size(), 1u);
       }
-      EXPECT_EQ(server.connections(), 2) << "what may follow is not the next response";
+      if (!over_h2()) {
+        EXPECT_EQ(server.connections(), 2) << "what may follow is not the next response";
+      }
     }
   }
 }
 
-TEST_F(redirects, whose_body_is_reset_are_followed) {
+TEST_P(redirects, whose_body_is_reset_are_followed) {
   scripted_server server([](peer& client, int) {
     if (!client.read_request().starts_with("GET /go ")) return static_cast<void>(client.send(ok("there")));
     client.send("HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 100\r\n\r\nmove");
@@ -218,7 +224,7 @@ TEST_F(redirects, whose_body_is_reset_are_followed) {
   EXPECT_EQ(fetch(server.url("/go")).body, "there");
 }
 
-TEST_F(redirects, that_are_not_followed_have_a_body_that_counts) {
+TEST_P(redirects, that_are_not_followed_have_a_body_that_counts) {
   scripted_server server(
       always("HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nmove"));
   client_options options;
@@ -226,7 +232,7 @@ TEST_F(redirects, that_are_not_followed_have_a_body_that_counts) {
   EXPECT_EQ(failure_of([&] { fetch(server.url(), options); }).kind, failure_kind::protocol);
 }
 
-TEST_F(redirects, to_two_places_at_once_are_refused) {
+TEST_P(redirects, to_two_places_at_once_are_refused) {
   const auto answer = [](const std::string& second) {
     return "HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: " + second + "\r\nContent-Length: 0\r\n\r\n";
   };
@@ -238,7 +244,7 @@ TEST_F(redirects, to_two_places_at_once_are_refused) {
   EXPECT_EQ(fetch(server.url("/same")).body, "there");
 }
 
-TEST_F(redirects, lead_to_http_and_https_only) {
+TEST_P(redirects, lead_to_http_and_https_only) {
   for (const char* place : {"file:///etc/passwd", "ftp://h/", "gopher://h/", "https://", "http://h:99999/"}) {
     scripted_server server(always(redirect(302, place)));
     const auto failed = failure_of([&] { fetch(server.url()); });
@@ -246,7 +252,7 @@ TEST_F(redirects, lead_to_http_and_https_only) {
   }
 }
 
-TEST_F(redirects, drop_credentials_when_the_origin_changes) {
+TEST_P(redirects, drop_credentials_when_the_origin_changes) {
   scripted_server elsewhere(play);
   const auto start = [&](const std::string& place) {
     request what;
@@ -273,7 +279,7 @@ TEST_F(redirects, drop_credentials_when_the_origin_changes) {
   EXPECT_THAT(follow(what).body, Not(HasSubstr("secret")));
 }
 
-TEST_F(redirects, send_no_user_from_https_to_http) {
+TEST_P(redirects, send_no_user_from_https_to_http) {
   const issuer trusted;
   const auto context = trusted.server();
   const std::string place = "u:secret@127.0.0.1:" + std::to_string(server_->port()) + "/end";
@@ -291,10 +297,12 @@ TEST_F(redirects, send_no_user_from_https_to_http) {
   EXPECT_THAT(fetch(plain.url()).body, HasSubstr("Authorization: Basic"));
 }
 
-TEST_F(redirects, keep_the_urls_user_on_the_same_origin) {
+TEST_P(redirects, keep_the_urls_user_on_the_same_origin) {
   request what;
   what.url = url("http://user:pw@127.0.0.1:" + std::to_string(server_->port()) + "/302/end");
   EXPECT_THAT(follow(std::move(what)).body, HasSubstr("Authorization: Basic dXNlcjpwdw=="));
 }
+
+INSTANTIATE_TEST_SUITE_P(versions, redirects, both_versions(), name_of_version);
 
 }  // namespace

@@ -14,10 +14,10 @@ using namespace fanout_test;
 using fanout::failure_kind;
 using fanout::http::body_pieces;
 using fanout::http::body_source;
-using fanout::http::client;
 using fanout::http::client_options;
 using fanout::http::request;
 using fanout::http::url;
+using fanout_test::by_version::client;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
@@ -46,20 +46,21 @@ fanout::http::response send_on(asio::io_context& loop, request what, client_opti
   return run_on(loop, client(std::move(options)).send(std::move(what)));
 }
 
-class request_bodies : public http_test {
+class request_bodies : public each_version {
  protected:
   void TearDown() override {
     owned_.reset();  // with its connections
-    http_test::TearDown();
+    each_version::TearDown();
   }
   std::unique_ptr<asio::io_context> owned_ = std::make_unique<asio::io_context>(1);
   asio::io_context& loop_ = *owned_;
 };
 
 // nginx stores what it is sent, so what arrived is what is fetched.
-TEST_F(request_bodies, arrive_at_nginx_from_everywhere) {
+TEST_P(request_bodies, arrive_at_nginx_from_everywhere) {
   const temporary_directory root;
-  const nginx server(root.path(), "  dav_methods PUT; client_max_body_size 0;\n");
+  const nginx server(root.path(),
+                     std::string(over_h2() ? "http2 on;" : "") + "  dav_methods PUT; client_max_body_size 0;\n");
   std::string bytes;
   for (int i = 0; i < 300'000; ++i) bytes += static_cast<char>('a' + i % 23);
   const std::string file = root.write("original", bytes);
@@ -80,7 +81,7 @@ TEST_F(request_bodies, arrive_at_nginx_from_everywhere) {
   EXPECT_EQ(get_on(loop_, client(), server.url("/empty")).body, "");
 }
 
-TEST_F(request_bodies, are_announced_and_framed) {
+TEST_P(request_bodies, are_announced_and_framed) {
   std::string seen;
   scripted_server server([&](peer& client, int) {
     seen = client.read_until("0\r\n\r\n");
@@ -91,7 +92,7 @@ TEST_F(request_bodies, are_announced_and_framed) {
   EXPECT_THAT(seen, Not(HasSubstr("Content-Length")));
 }
 
-TEST_F(request_bodies, that_cannot_be_had_or_are_not_as_long_as_announced_are_refused) {
+TEST_P(request_bodies, that_cannot_be_had_or_are_not_as_long_as_announced_are_refused) {
   scripted_server server([&](peer& client, int) { client.wait_until_closed(); });
   const temporary_directory root;
   const auto failure_with = [&](body_source body) {
@@ -121,7 +122,7 @@ TEST_F(request_bodies, that_cannot_be_had_or_are_not_as_long_as_announced_are_re
   EXPECT_THROW(thrown(), std::runtime_error);
 }
 
-TEST_F(request_bodies, follow_a_redirect_if_they_can_be_had_again) {
+TEST_P(request_bodies, follow_a_redirect_if_they_can_be_had_again) {
   std::vector<std::string> seen;
   scripted_server server([&](peer& client, int) {
     for (std::string got = client.read_until("0\r\n\r\n"); !got.empty(); got = client.read_until("0\r\n\r\n")) {
@@ -141,7 +142,7 @@ TEST_F(request_bodies, follow_a_redirect_if_they_can_be_had_again) {
   EXPECT_THAT(failed.message, HasSubstr("can be had only once"));
 }
 
-TEST_F(request_bodies, are_sent_again_when_an_idle_connection_was_dead_if_they_can_be_had_again) {
+TEST_P(request_bodies, are_sent_again_when_an_idle_connection_was_dead_if_they_can_be_had_again) {
   scripted_server server([&](peer& client, int number) {
     client.read_request();
     client.send(ok("first"));
@@ -169,7 +170,7 @@ class expectations : public request_bodies {
   }
 };
 
-TEST_F(expectations, the_body_follows_the_servers_word) {
+TEST_P(expectations, the_body_follows_the_servers_word) {
   std::string head, body;
   scripted_server server([&](peer& client, int) {
     head = client.read_until("\r\n\r\n");
@@ -184,7 +185,7 @@ TEST_F(expectations, the_body_follows_the_servers_word) {
   EXPECT_EQ(body, "the body");
 }
 
-TEST_F(expectations, a_server_that_says_nothing_gets_the_body_after_a_while) {
+TEST_P(expectations, a_server_that_says_nothing_gets_the_body_after_a_while) {
   scripted_server server([&](peer& client, int) {
     client.read_until("\r\n\r\nthe body");
     client.send(ok("done"));
@@ -194,7 +195,7 @@ TEST_F(expectations, a_server_that_says_nothing_gets_the_body_after_a_while) {
   EXPECT_EQ(send_on(loop_, asking(server), impatient).body, "done");
 }
 
-TEST_F(expectations, a_refusal_is_the_response_and_the_body_is_not_sent) {
+TEST_P(expectations, a_refusal_is_the_response_and_the_body_is_not_sent) {
   std::promise<std::string> rest;
   scripted_server server([&](peer& client, int) {
     client.read_until("\r\n\r\n");
@@ -207,7 +208,7 @@ TEST_F(expectations, a_refusal_is_the_response_and_the_body_is_not_sent) {
   EXPECT_EQ(rest.get_future().get(), "") << "the connection was closed instead";
 }
 
-TEST_F(expectations, a_server_that_cannot_be_asked_is_not_asked_again) {
+TEST_P(expectations, a_server_that_cannot_be_asked_is_not_asked_again) {
   std::vector<std::string> seen;
   scripted_server server([&](peer& client, int number) {
     if (number == 0) {
@@ -227,7 +228,7 @@ TEST_F(expectations, a_server_that_cannot_be_asked_is_not_asked_again) {
   EXPECT_THAT(seen[1], Not(HasSubstr("Expect")));
 }
 
-TEST_F(expectations, are_the_clients_to_state) {
+TEST_P(expectations, are_the_clients_to_state) {
   scripted_server server([&](peer& client, int) { client.wait_until_closed(); });
   request what = asking(server);
   what.headers.add("Expect", "100-continue");
@@ -235,7 +236,7 @@ TEST_F(expectations, are_the_clients_to_state) {
 }
 
 // The peer takes no more, and says why, and neither reads on nor closes.
-TEST_F(request_bodies, end_when_the_server_has_answered) {
+TEST_P(request_bodies, end_when_the_server_has_answered) {
   scripted_server server([&](peer& client, int) {
     client.read_until("\r\n\r\n");
     client.send("HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge");
@@ -247,5 +248,8 @@ TEST_F(request_bodies, end_when_the_server_has_answered) {
   EXPECT_EQ(answer.status, 413);
   EXPECT_EQ(answer.body, "large");
 }
+
+INSTANTIATE_TEST_SUITE_P(versions, request_bodies, both_versions(), name_of_version);
+INSTANTIATE_TEST_SUITE_P(versions, expectations, both_versions(), name_of_version);
 
 }  // namespace

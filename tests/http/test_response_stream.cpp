@@ -10,11 +10,11 @@ namespace {
 
 using namespace fanout_test;
 using fanout::failure_kind;
-using fanout::http::client;
 using fanout::http::client_options;
 using fanout::http::request;
 using fanout::http::response_stream;
 using fanout::http::url;
+using fanout_test::by_version::client;
 using testing::HasSubstr;
 
 request get(const std::string& from) {
@@ -78,17 +78,17 @@ fanout::task<std::string> read_views(client with, request what) {
   }
 }
 
-class response_streams : public http_test {
+class response_streams : public each_version {
  protected:
   void TearDown() override {
     owned_.reset();  // with its connections
-    http_test::TearDown();
+    each_version::TearDown();
   }
   std::unique_ptr<asio::io_context> owned_ = std::make_unique<asio::io_context>(1);
   asio::io_context& loop_ = *owned_;
 };
 
-TEST_F(response_streams, bodies_however_they_are_delimited) {
+TEST_P(response_streams, bodies_however_they_are_delimited) {
   const std::string plain(100'000, 'x');
   for (const std::string& bytes :
        {ok(plain), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(plain) + "0\r\nT: v\r\n\r\n",
@@ -111,7 +111,7 @@ TEST_F(response_streams, bodies_however_they_are_delimited) {
   }
 }
 
-TEST_F(response_streams, are_empty_without_a_body_and_follow_redirects) {
+TEST_P(response_streams, are_empty_without_a_body_and_follow_redirects) {
   scripted_server server([&](peer& client, int) {
     client.read_request();
     client.send("HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 4\r\n\r\nover");
@@ -124,7 +124,7 @@ TEST_F(response_streams, are_empty_without_a_body_and_follow_redirects) {
   EXPECT_EQ(got.address, server.url("/there"));
 }
 
-TEST_F(response_streams, decode_in_bounded_memory) {
+TEST_P(response_streams, decode_in_bounded_memory) {
   std::string plain(30 << 20, 'x');
   for (std::size_t i = 0; i < plain.size(); i += 1000) plain[i] = static_cast<char>('a' + i / 1000 % 26);
   client_options options;
@@ -139,13 +139,13 @@ TEST_F(response_streams, decode_in_bounded_memory) {
   }
 }
 
-TEST_F(response_streams, of_nginx) {
+TEST_P(response_streams, of_nginx) {
   const temporary_directory root;
   std::string plain;
   for (int i = 0; i < 500'000; ++i) plain += std::to_string(i);
   root.write("page.html", plain);
   for (const char* more : {"", "  gzip on;\n"}) {
-    const nginx server(root.path(), more);
+    const nginx server(root.path(), std::string(over_h2() ? "http2 on;" : "") + more);
     const auto got = run_on(loop_, read_in_pieces(client(), get(server.url("/page.html"))));
     EXPECT_TRUE(got.body == plain);
     EXPECT_GT(got.pieces, 10u);
@@ -160,7 +160,7 @@ fanout::task<std::uint64_t> open_and_wait(client with, request what, const std::
   co_return stream.head().measured.bytes_received;
 }
 
-TEST_F(response_streams, that_nobody_reads_hold_up_the_sender) {
+TEST_P(response_streams, that_nobody_reads_hold_up_the_sender) {
   std::atomic<bool> stuck{false};
   scripted_server server([&](peer& client, int) {
     client.read_request();
@@ -174,7 +174,7 @@ TEST_F(response_streams, that_nobody_reads_hold_up_the_sender) {
   EXPECT_LT(received, 256u * 1024);
 }
 
-TEST_F(response_streams, dropped_in_the_middle_close_the_connection) {
+TEST_P(response_streams, dropped_in_the_middle_close_the_connection) {
   std::atomic<int> closed{0};
   scripted_server server([&](peer& client, int) {
     client.read_request();
@@ -189,7 +189,7 @@ TEST_F(response_streams, dropped_in_the_middle_close_the_connection) {
   EXPECT_EQ(server.connections(), 3);
 }
 
-TEST_F(response_streams, that_break_say_so_once_they_are_read_so_far) {
+TEST_P(response_streams, that_break_say_so_once_they_are_read_so_far) {
   for (const auto& [bytes, kind, message] : std::vector<std::tuple<std::string, failure_kind, const char*>>{
            {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", failure_kind::protocol, "after 5 of 10 bytes"},
            {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n", failure_kind::protocol,
@@ -206,7 +206,7 @@ TEST_F(response_streams, that_break_say_so_once_they_are_read_so_far) {
   }
 }
 
-TEST_F(response_streams, have_deadlines_while_they_are_read) {
+TEST_P(response_streams, have_deadlines_while_they_are_read) {
   scripted_server server([&](peer& client, int) {
     client.read_request();
     client.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
@@ -218,5 +218,7 @@ TEST_F(response_streams, have_deadlines_while_they_are_read) {
   EXPECT_EQ(failed.kind, failure_kind::timeout);
   EXPECT_THAT(failed.message, HasSubstr("idle timeout"));
 }
+
+INSTANTIATE_TEST_SUITE_P(versions, response_streams, both_versions(), name_of_version);
 
 }  // namespace

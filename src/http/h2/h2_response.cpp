@@ -85,6 +85,8 @@ bool h2_response::end_fields() {
   }
   unwanted_ = status >= 300 && status < 400 && options_.max_redirects > 0 && !redirect_place(result_).empty();
   if (unwanted_) {
+    // One that does not say how long it is may not end for a long time; giving it up costs one frame.
+    if (!length_known_) return !forgo_body();
     body_.begin_unwanted(most_of_unwanted_body);
     return !length_known_ || !body_.is_too_large(expected_bytes_) || fail(fault::body);
   }

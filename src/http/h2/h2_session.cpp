@@ -12,10 +12,6 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-// Without a word from the peer for this long, it is asked before a request is sent.
-constexpr std::chrono::seconds trusted_for{5};
-// How long the answer may take. A request waits as long at most before it goes to another connection.
-constexpr std::chrono::seconds answer_within{2};
 // What is collected before the socket is tried: a whole turn's frames, mostly.
 constexpr std::size_t most_collected = 64 * 1024;
 // Reads in one turn; then others have theirs.

@@ -28,6 +28,11 @@ namespace fanout::http {
 /// Thread safety: none. Destroying it says GOAWAY; its streams must be gone.
 class h2_session final : public session_protocol, private socket_user, private h2_framing::listener {
  public:
+  /// Without a word from the peer for this long, it is asked before a request is sent; and how long the answer may
+  /// take. Tests change them, before anything runs.
+  static inline std::chrono::milliseconds trusted_for{5000};
+  static inline std::chrono::milliseconds answer_within{2000};
+
   /// Speaks HTTP/2 on the connection of `owner`, which is new, from now on, with up to `most_streams` at a time. It
   /// belongs to `owner`.
   static void begin_on(loop_state& loop, session& owner, std::size_t most_streams);
