@@ -21,6 +21,14 @@ enum class ending {
   never,           ///< there is no answer: open until the peer goes away
 };
 
+/// What becomes of a request over HTTP/2 instead of an answer.
+enum class h2_failure {
+  none,
+  refuse,  ///< REFUSED_STREAM
+  goaway,  ///< GOAWAY that leaves the request out
+  flood,   ///< frames that lead nowhere, for ever
+};
+
 /// A response as a plan. Large bodies are generated while they are sent.
 struct answer {
   unsigned status = 200;
@@ -36,6 +44,8 @@ struct answer {
   std::optional<std::uint64_t> cut_after;  ///< bytes of the response, head included, that are sent at all
   bool bare = false;                       ///< `body` is sent without status line and headers
   ending then = ending::keep;
+  h2_failure over_h2 = h2_failure::none;
+  std::string_view flood_of;  ///< a literal: which frames
 };
 
 /// What the request says about the form of its response.

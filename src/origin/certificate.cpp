@@ -81,13 +81,14 @@ std::string to_pem(X509* certificate) {
   return std::string(data, static_cast<std::size_t>(size));
 }
 
-/// Takes http/1.1 where the client offers it; a client that does not is served all the same.
+/// Takes http/1.1, or h2 before it, where the client offers it; a client that does not is served all the same.
 int select_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered,
-                    unsigned int offered_size, void*) {
-  static constexpr unsigned char http_1_1[] = "\x08http/1.1";
+                    unsigned int offered_size, void* http_2) {
+  static constexpr unsigned char both[] = "\x02h2\x08http/1.1";
+  const unsigned int skipped = http_2 ? 0 : 3;
   unsigned char* selected = nullptr;
   const int result =
-      SSL_select_next_proto(&selected, chosen_size, http_1_1, sizeof http_1_1 - 1, offered, offered_size);
+      SSL_select_next_proto(&selected, chosen_size, both + skipped, sizeof both - 1 - skipped, offered, offered_size);
   if (result != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
   *chosen = selected;
   return SSL_TLSEXT_ERR_OK;
@@ -130,6 +131,11 @@ identity load_identity(const std::string& certificate_file, const std::string& k
   check(SSL_CTX_use_PrivateKey_file(result.context.get(), key_file.c_str(), SSL_FILETYPE_PEM) == 1,
         fmt::format("'{}' cannot be used as the PEM private key of '{}'", key_file, certificate_file));
   return result;
+}
+
+void offer_http_2(identity& of) {
+  static char yes;
+  SSL_CTX_set_alpn_select_cb(of.context.get(), select_protocol, &yes);
 }
 
 }  // namespace fanout::origin

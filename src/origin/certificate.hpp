@@ -27,4 +27,7 @@ identity make_self_signed_identity();
 /// With a chain and its key from PEM files. Throws `fanout::error` (`failure_kind::tls`) that names the file.
 identity load_identity(const std::string& certificate_file, const std::string& key_file);
 
+/// Chooses HTTP/2 where a client offers it.
+void offer_http_2(identity& of);
+
 }  // namespace fanout::origin

@@ -1,5 +1,6 @@
 #include "origin/connection.hpp"
 
+#include "origin/h2_connection.hpp"
 #include "origin/routes.hpp"
 
 #include <boost/asio/redirect_error.hpp>
@@ -46,6 +47,7 @@ routine<> connection::serve(std::shared_ptr<connection> self) {
   if (self->transport_.secured()) {
     const bool agreed = co_await self->handshake();
     if (!agreed) co_return;
+    self->speaks_h2_ = self->transport_.protocol() == "h2";
   }
   for (;;) {
     switch (self->advance()) {
@@ -66,6 +68,12 @@ routine<> connection::serve(std::shared_ptr<connection> self) {
         co_await std::move(performing);
         break;
       }
+      case step::speak_h2: {
+        h2_connection session(*self->server_, self->transport_);
+        routine<> serving = session.serve(std::move(self->leftover_));
+        co_await std::move(serving);
+        co_return;
+      }
       case step::finish:
         if (self->ending_ == ending::close || self->ending_ == ending::close_silently) {
           self->transport_.finish();
@@ -81,6 +89,7 @@ connection::step connection::advance() {
   for (;;) {
     step blocked;
     if (!flush(blocked)) return blocked;
+    if (speaks_h2_) return step::speak_h2;
     if (pending_) return step::perform;
     if (ending_) return step::finish;
     if (needs_input_) {
@@ -158,6 +167,16 @@ bool connection::fill(step& blocked) {
 
 /// Parses requests and answers those that are quick. Keeps in `leftover_` what it did not come to.
 void connection::consume(std::string_view input) {
+  if (first_bytes_ && server_->settings.http_2 && !transport_.secured()) {
+    const bool may_be_h2 = h2_preface.starts_with(input.substr(0, h2_preface.size()));
+    speaks_h2_ = may_be_h2 && input.size() >= h2_preface.size();
+    if (may_be_h2) {
+      leftover_ = input;
+      needs_input_ = !speaks_h2_;
+      return;
+    }
+  }
+  first_bytes_ = false;
   while (!input.empty() && !pending_ && !ending_ && server_->output.size() < most_output) {
     if (!parser_) {
       // Empty lines before a request are passed over (RFC 9112 section 2.2).

@@ -34,7 +34,7 @@ class connection final : public std::enable_shared_from_this<connection>, public
   using parser_type = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
   /// What `advance` cannot do itself.
-  enum class step { wait_read, wait_write, perform, finish };
+  enum class step { wait_read, wait_write, perform, speak_h2, finish };
 
   step advance();
   bool flush(step& blocked);
@@ -68,8 +68,10 @@ class connection final : public std::enable_shared_from_this<connection>, public
   std::optional<ending> ending_;         ///< decided: nothing more is read; `reset`: no farewell is due
   bool needs_input_ = true;              ///< `leftover_` holds no whole request
   bool may_read_ = false;                ///< the socket has been waited for since it was read
-  bool refused_ = false;                 ///< ended with a request not read whole
-  bool continued_ = false;               ///< the request under way has had its 100 Continue
+  bool first_bytes_ = true;              ///< nothing was parsed yet: it may turn out to be HTTP/2
+  bool speaks_h2_ = false;
+  bool refused_ = false;    ///< ended with a request not read whole
+  bool continued_ = false;  ///< the request under way has had its 100 Continue
   bool sleeping_ = false;
   bool watching_ = false;
   bool gone_ = false;  ///< the peer closed while we slept

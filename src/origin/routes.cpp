@@ -186,6 +186,31 @@ answer keepalive_close(const call&) {
   return reply;
 }
 
+answer failing(const call& with, h2_failure how) {
+  if (with.request.version() < 20) throw bad_argument("this is done over HTTP/2 only");
+  answer reply;
+  reply.over_h2 = how;
+  return reply;
+}
+
+answer refuse(const call& with) {
+  return failing(with, h2_failure::refuse);
+}
+
+answer goaway(const call& with) {
+  return failing(with, h2_failure::goaway);
+}
+
+answer flood(const call& with) {
+  constexpr std::array<std::string_view, 5> kinds{"ping", "settings", "data", "reset", "continuation"};
+  const std::string kind = parameter(with, "of").value_or("ping");
+  const auto* const known = std::find(kinds.begin(), kinds.end(), kind);
+  if (known == kinds.end()) throw bad_argument("of is ping, settings, data, reset or continuation");
+  answer reply = failing(with, h2_failure::flood);
+  reply.flood_of = *known;
+  return reply;
+}
+
 struct endpoint {
   std::string_view name;
   std::string_view argument;  ///< what has to follow the name; empty: nothing may
@@ -210,6 +235,9 @@ constexpr std::array endpoints{
     endpoint{"never", "", never, "/never                        no answer"},
     endpoint{"garbage", "", garbage, "/garbage                      an answer that is not HTTP"},
     endpoint{"keepalive-close", "", keepalive_close, "/keepalive-close              says keep-alive, then closes"},
+    endpoint{"refuse", "", refuse, "/refuse                       HTTP/2: resets the stream with REFUSED_STREAM"},
+    endpoint{"goaway", "", goaway, "/goaway                       HTTP/2: GOAWAY that leaves this request out"},
+    endpoint{"flood", "", flood, "/flood?of=                    HTTP/2: ping, settings, data, reset or continuation"},
 };
 
 answer index() {

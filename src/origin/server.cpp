@@ -48,6 +48,7 @@ origin::statistics server::statistics() const noexcept {
   now.tls_handshakes = counts.handshakes.value();
   now.tls_resumed = counts.resumed.value();
   now.tls_failed_handshakes = counts.failed_handshakes.value();
+  now.http_2_connections = counts.http_2_connections.value();
   return now;
 }
 

@@ -18,6 +18,8 @@ identity choose_identity(const options& with) {
 }  // namespace
 
 server_state::server_state(asio::io_context& on, options with)
-    : loop(on), settings(std::move(with)), tls(choose_identity(settings)) {}
+    : loop(on), settings(std::move(with)), tls(choose_identity(settings)) {
+  if (settings.tls && settings.http_2) offer_http_2(tls);
+}
 
 }  // namespace fanout::origin

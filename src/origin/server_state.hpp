@@ -37,6 +37,7 @@ class counter {
 
 struct counters {
   counter accepted, open, requests, waiting, peak_waiting, accept_pauses, handshakes, resumed, failed_handshakes;
+  counter http_2_connections;
 };
 
 /// A connection, as far as its server knows it: listed while it exists.

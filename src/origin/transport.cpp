@@ -89,6 +89,13 @@ progress transport::classify(int result) noexcept {
   }
 }
 
+std::string_view transport::protocol() const noexcept {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  if (ssl_) SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
 progress transport::handshake() noexcept {
   ERR_clear_error();
   return classify(SSL_accept(ssl_.get()));

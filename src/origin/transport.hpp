@@ -57,6 +57,9 @@ class transport {
   bool secured() const noexcept { return ssl_ != nullptr; }
   bool resumed() const noexcept { return ssl_ && SSL_session_reused(ssl_.get()); }
 
+  /// What ALPN chose; empty where it chose nothing.
+  std::string_view protocol() const noexcept;
+
   progress handshake() noexcept;
   transfer read(std::span<char> into) noexcept;
   transfer write(std::string_view bytes) noexcept;

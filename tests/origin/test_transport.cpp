@@ -32,7 +32,7 @@ TEST_F(tls_test, every_supported_version_and_http_1_1_is_negotiated) {
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     SSL_CTX_set_min_proto_version(context_.get(), version);
     SSL_CTX_set_max_proto_version(context_.get(), version);
-    SSL_CTX_set_alpn_protos(context_.get(), reinterpret_cast<const unsigned char*>("\x02h2\x08http/1.1"), 12);
+    SSL_CTX_set_alpn_protos(context_.get(), reinterpret_cast<const unsigned char*>("\x05other\x08http/1.1"), 15);
     peer one = secured();
     EXPECT_EQ(SSL_version(one.ssl()), version);
     const unsigned char* protocol = nullptr;
@@ -44,8 +44,24 @@ TEST_F(tls_test, every_supported_version_and_http_1_1_is_negotiated) {
 }
 
 TEST_F(tls_test, a_client_without_a_common_protocol_is_served_all_the_same) {
-  SSL_CTX_set_alpn_protos(context_.get(), reinterpret_cast<const unsigned char*>("\x02h2"), 3);
+  SSL_CTX_set_alpn_protos(context_.get(), reinterpret_cast<const unsigned char*>("\x05other"), 6);
   EXPECT_EQ(secured().get("/bytes/3").body(), "ABC");
+}
+
+TEST_F(tls_test, http_2_is_chosen_where_it_is_offered_and_switched_on) {
+  SSL_CTX_set_alpn_protos(context_.get(), reinterpret_cast<const unsigned char*>("\x08http/1.1\x02h2"), 12);
+  const auto chosen = [&](std::uint16_t from) {
+    peer one(from);
+    one.secure(context_.get(), "localhost");
+    const unsigned char* protocol = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(one.ssl(), &protocol, &size);
+    return std::string(reinterpret_cast<const char*>(protocol), size);
+  };
+  EXPECT_EQ(chosen(port()), "h2");
+  const background old({.tls = true, .http_2 = false});
+  SSL_CTX_set_verify(context_.get(), SSL_VERIFY_NONE, nullptr);
+  EXPECT_EQ(chosen(old.port()), "http/1.1");
 }
 
 TEST_F(tls_test, sessions_are_resumed) {

@@ -11,7 +11,7 @@
 #include <string_view>
 
 /// \file
-/// The embedded HTTP/1.1 origin: for demos, comparisons, and for tests of what real servers cannot be made to do.
+/// The embedded HTTP origin: for demos, comparisons, and for tests of what real servers cannot be made to do.
 namespace fanout::origin {
 
 /// Counters of one server at one moment.
@@ -25,9 +25,11 @@ struct statistics {
   std::uint64_t tls_handshakes = 0;    ///< completed, resumed ones included
   std::uint64_t tls_resumed = 0;       ///< of these, with a session of an earlier connection
   std::uint64_t tls_failed_handshakes = 0;
+  std::uint64_t http_2_connections = 0;
 };
 
-/// An HTTP/1.1 server with keep-alive and pipelining on one event loop. `GET /` lists its endpoints.
+/// An HTTP/1.1 server with keep-alive and pipelining, and an HTTP/2 server, on one event loop. `GET /` lists its
+/// endpoints.
 ///
 /// ```
 /// asio::io_context loop;
