@@ -30,8 +30,13 @@ using ::testing::HasSubstr;
 
 constexpr const char* shapes[]{"sync", "threads:2", "async:2", "processes:2", "hybrid:2", "auto"};
 
-class fetch_streams : public ::testing::Test {
+/// Over HTTP/1.1 and HTTP/2; the servers are the same.
+class fetch_streams : public ::testing::TestWithParam<const char*> {
  protected:
+  static ended fetch(std::vector<std::string> arguments, const std::string& input = "", const redirections& to = {}) {
+    arguments.emplace_back(GetParam());
+    return fanout::cli::testing::fetch(std::move(arguments), input, to);
+  }
   static bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
   /// What is beside the file, and nothing else is.
   std::vector<std::string> names() const {
@@ -49,7 +54,7 @@ class fetch_streams : public ::testing::Test {
 };
 
 // The next piece is sent when the reader has the one before.
-TEST_F(fetch_streams, a_live_stream_reaches_its_reader_piece_by_piece) {
+TEST_P(fetch_streams, a_live_stream_reaches_its_reader_piece_by_piece) {
   for (const char* shape : shapes) {
     std::atomic<int> read{0};
     scripted_server server([&](peer& client, int) {
@@ -62,14 +67,14 @@ TEST_F(fetch_streams, a_live_stream_reaches_its_reader_piece_by_piece) {
       while (read != 3) std::this_thread::yield();
       client.send("0\r\n\r\n");
     });
-    child fetching(tool, {"fetch", "-s", shape, server.url()});
+    child fetching(tool, {"fetch", GetParam(), "-s", shape, server.url()});
     for (int i = 0; i < 3; ++i, ++read) EXPECT_EQ(fetching.read_line(), "data: " + std::to_string(i)) << shape;
     EXPECT_EQ(fetching.rest_of_output(), "") << shape;
     EXPECT_EQ(fetching.wait(), 0) << shape;
   }
 }
 
-TEST_F(fetch_streams, a_large_body_arrives_whole_wherever_it_goes) {
+TEST_P(fetch_streams, a_large_body_arrives_whole_wherever_it_goes) {
   const std::string url = origin_.url("/bytes/5000000");
   const std::string whole = fanout::origin::content(0, 5'000'000);
   for (const char* shape : shapes) {
@@ -86,7 +91,7 @@ TEST_F(fetch_streams, a_large_body_arrives_whole_wherever_it_goes) {
 }
 
 // Memory does not grow with the body, in this process or in a worker.
-TEST_F(fetch_streams, a_large_body_takes_no_more_memory_than_a_small_one) {
+TEST_P(fetch_streams, a_large_body_takes_no_more_memory_than_a_small_one) {
   for (const char* shape : {"sync", "async:2", "processes:1"}) {
     const auto peak = [&](const std::string& path) {
       const std::string summary = directory_ / "summary";
@@ -102,7 +107,7 @@ TEST_F(fetch_streams, a_large_body_takes_no_more_memory_than_a_small_one) {
   }
 }
 
-TEST_F(fetch_streams, a_body_that_is_cut_says_where_it_is) {
+TEST_P(fetch_streams, a_body_that_is_cut_says_where_it_is) {
   for (const char* shape : shapes) {
     directory_.write("file", "before");
     const ended cut = fetch({"-s", shape, origin_.url("/truncate?bytes=5000&length=10000"), "-o", file_});
@@ -121,14 +126,14 @@ TEST_F(fetch_streams, a_body_that_is_cut_says_where_it_is) {
   }
 }
 
-TEST_F(fetch_streams, ctrl_c_leaves_the_part) {
+TEST_P(fetch_streams, ctrl_c_leaves_the_part) {
   for (const char* shape : {"sync", "async:2"}) {
     scripted_server server([&](peer& client, int) {
       client.read_request();
       client.send("HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 100\r\n\r\nhalf");
       client.wait_until_closed();
     });
-    child fetching(tool, {"fetch", "-s", shape, server.url(), "-o", file_});
+    child fetching(tool, {"fetch", GetParam(), "-s", shape, server.url(), "-o", file_});
     while (!exists(part_) || read_file(part_) != "half") std::this_thread::yield();
     fetching.signal(SIGINT);
     fetching.read_error_line();  // an empty one
@@ -143,10 +148,10 @@ TEST_F(fetch_streams, ctrl_c_leaves_the_part) {
 }
 
 // As on a disk that is full after a while.
-TEST_F(fetch_streams, a_file_that_cannot_grow_is_an_error_and_stays_a_part) {
+TEST_P(fetch_streams, a_file_that_cannot_grow_is_an_error_and_stays_a_part) {
   for (const char* shape : {"sync", "threads:2", "async:2"}) {
-    child limited("/bin/sh", {"-c", "ulimit -f 200; exec \"$0\" fetch -q -s \"$1\" \"$2\" -o \"$3\"", tool, shape,
-                              origin_.url("/bytes/1000000"), file_});
+    child limited("/bin/sh", {"-c", "ulimit -f 200; exec \"$0\" fetch -q \"$4\" -s \"$1\" \"$2\" -o \"$3\"", tool,
+                              shape, origin_.url("/bytes/1000000"), file_, GetParam()});
     EXPECT_THAT(limited.rest_of_errors(), HasSubstr("cannot write to " + part_ + ": File too large")) << shape;
     EXPECT_EQ(limited.wait(), 3) << shape;
     EXPECT_FALSE(exists(file_));
@@ -154,7 +159,7 @@ TEST_F(fetch_streams, a_file_that_cannot_grow_is_an_error_and_stays_a_part) {
   }
 }
 
-TEST_F(fetch_streams, files_that_are_there_are_skipped_or_replaced) {
+TEST_P(fetch_streams, files_that_are_there_are_skipped_or_replaced) {
   const std::string bodies = directory_ / "bodies";
   EXPECT_EQ(fetch({origin_.url("/bytes/1"), origin_.url("/bytes/2"), "-o", bodies + "/"}).status, 0);
   std::filesystem::remove(bodies + "/00000001");
@@ -208,7 +213,7 @@ class fetch_continued : public fetch_streams {
   int connections_ = 0;
 };
 
-TEST_F(fetch_continued, the_rest_is_asked_for_and_joined) {
+TEST_P(fetch_continued, the_rest_is_asked_for_and_joined) {
   cut_and_continue("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 4-9/10\r\nContent-Length: 6\r\n\r\nefghij",
                    {"Range: bytes=4-\r\n", "If-Range: \"1\"\r\n"});
   EXPECT_EQ(result_.status, 0) << result_.errors;
@@ -217,7 +222,7 @@ TEST_F(fetch_continued, the_rest_is_asked_for_and_joined) {
   EXPECT_EQ(names(), std::vector<std::string>{"file"});
 }
 
-TEST_F(fetch_continued, a_page_that_changed_begins_anew_and_says_so) {
+TEST_P(fetch_continued, a_page_that_changed_begins_anew_and_says_so) {
   cut_and_continue("HTTP/1.1 200 OK\r\nETag: \"2\"\r\nContent-Length: 5\r\n\r\nother");
   EXPECT_EQ(result_.status, 0);
   EXPECT_EQ(read_file(file_), "other");
@@ -225,26 +230,26 @@ TEST_F(fetch_continued, a_page_that_changed_begins_anew_and_says_so) {
   EXPECT_EQ(names(), std::vector<std::string>{"file"});
 }
 
-TEST_F(fetch_continued, a_server_without_parts_begins_anew_and_says_so) {
+TEST_P(fetch_continued, a_server_without_parts_begins_anew_and_says_so) {
   cut_and_continue("HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 10\r\n\r\nabcdefghij");
   EXPECT_EQ(read_file(file_), "abcdefghij");
   EXPECT_THAT(result_.errors, HasSubstr("does not send parts; it begins anew"));
 }
 
-TEST_F(fetch_continued, another_part_than_the_rest_is_not_joined) {
+TEST_P(fetch_continued, another_part_than_the_rest_is_not_joined) {
   cut_and_continue("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 3-9/10\r\nContent-Length: 7\r\n\r\ndefghij");
   EXPECT_EQ(read_file(file_), "new");
   EXPECT_EQ(connections_, 3);
   EXPECT_EQ(result_.status, 0);
 }
 
-TEST_F(fetch_continued, a_range_that_is_not_there_begins_anew) {
+TEST_P(fetch_continued, a_range_that_is_not_there_begins_anew) {
   cut_and_continue("HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */2\r\nContent-Length: 0\r\n\r\n");
   EXPECT_EQ(read_file(file_), "new");
   EXPECT_EQ(result_.status, 0) << result_.errors;
 }
 
-TEST_F(fetch_continued, an_error_leaves_the_part_as_it_was) {
+TEST_P(fetch_continued, an_error_leaves_the_part_as_it_was) {
   cut_and_continue("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy");
   EXPECT_EQ(result_.status, 1);
   EXPECT_THAT(result_.errors, HasSubstr("503"));
@@ -254,7 +259,7 @@ TEST_F(fetch_continued, an_error_leaves_the_part_as_it_was) {
 }
 
 // Cut at every byte of the rest, and gone on with until it is whole.
-TEST_F(fetch_continued, a_rest_that_is_cut_again_is_gone_on_with) {
+TEST_P(fetch_continued, a_rest_that_is_cut_again_is_gone_on_with) {
   const std::string body = "a body that comes in pieces of one byte each";
   scripted_server server([&](peer& client, int) {
     const std::string asked = client.read_request();
@@ -278,11 +283,12 @@ TEST_F(fetch_continued, a_rest_that_is_cut_again_is_gone_on_with) {
 }
 
 // A real server: the rest, a page that changed, and a part that is whole already.
-TEST_F(fetch_streams, nginx_is_gone_on_with) {
+TEST_P(fetch_streams, nginx_is_gone_on_with) {
   const temporary_directory root;
   const std::string whole = fanout::origin::content(0, 300'000);
   root.write("page", whole);
-  const fanout_test::nginx server(root.path());
+  const bool http_2 = std::string_view(GetParam()) != "--http1.1";
+  const fanout_test::nginx server(root.path(), http_2 ? "http2 on;" : "");
   for (const char* shape : {"sync", "processes:1"}) {
     const auto with_part = [&](std::size_t bytes) {
       // What a cut would have left, with the tag that the server gives now.
@@ -317,5 +323,13 @@ TEST_F(fetch_streams, nginx_is_gone_on_with) {
     EXPECT_TRUE(read_file(file_) == whole);
   }
 }
+
+std::string name_of_version(const ::testing::TestParamInfo<const char*>& version) {
+  return std::string_view(version.param) == "--http1.1" ? "h1" : "h2";
+}
+INSTANTIATE_TEST_SUITE_P(versions, fetch_streams, ::testing::Values("--http1.1", "--http2-prior-knowledge"),
+                         name_of_version);
+INSTANTIATE_TEST_SUITE_P(versions, fetch_continued, ::testing::Values("--http1.1", "--http2-prior-knowledge"),
+                         name_of_version);
 
 }  // namespace

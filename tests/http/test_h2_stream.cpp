@@ -234,6 +234,61 @@ TEST_F(h2_stream, a_body_is_read_bit_by_bit_with_credit_as_it_is_taken) {
   EXPECT_EQ(run_on(loop, read(client(options_), server.url())), text.size());
 }
 
+// Each piece is its reader's until the next one is asked for, whatever comes meanwhile.
+TEST_F(h2_stream, a_piece_stays_as_it_is_while_more_comes) {
+  const std::string more(200'000, 'm');
+  scripted_server server(h2_server([&](peer& to, std::uint32_t stream, int count) {
+    if (count == 0) return static_cast<void>(to.send(h2_headers(stream, h2_status_200) + h2_data(stream, "first")));
+    std::string all;
+    for (std::size_t at = 0; at < more.size(); at += 10'000) all += h2_data(1, more.substr(at, 10'000));
+    to.send(all + h2_data(1, "", h2_flag::end_stream) + h2_answer(stream, "other"));
+  }));
+  const auto read = [](client through, std::string from) -> fanout::task<std::string> {
+    request what;
+    what.url = url(from);
+    auto opening = through.open(std::move(what));
+    auto body = co_await std::move(opening);
+    auto reading = body.next_piece();
+    const std::string_view piece = co_await std::move(reading);
+    auto getting = through.get(from);
+    EXPECT_EQ((co_await std::move(getting)).body, "other");
+    std::string all(piece);
+    for (;;) {
+      auto going_on = body.next_piece();
+      const std::string_view next = co_await std::move(going_on);
+      if (next.empty()) co_return all;
+      all += next;
+    }
+  };
+  asio::io_context loop(1);
+  EXPECT_TRUE(run_on(loop, read(client(options_), server.url())) == "first" + more);
+}
+
+// The bytes that came before a stream was lost are read before its failure, even when both came at once.
+TEST_F(h2_stream, what_came_before_the_loss_is_read_first) {
+  scripted_server server(h2_server([](peer& to, std::uint32_t stream, int) {
+    to.send(h2_headers(stream, h2_status_200) + h2_data(stream, "half") + h2_reset(stream, 2));
+  }));
+  const auto read = [](client through, std::string from) -> fanout::task<std::string> {
+    request what;
+    what.url = url(from);
+    auto opening = through.open(std::move(what));
+    auto body = co_await std::move(opening);
+    auto reading = body.read_some();
+    const std::string half = co_await std::move(reading);
+    try {
+      auto rest = body.read_some();
+      co_await std::move(rest);
+    } catch (const fanout::error& lost) {
+      EXPECT_THAT(lost.what(), HasSubstr("INTERNAL_ERROR after 4 bytes"));
+      co_return half;
+    }
+    co_return "it did not end";
+  };
+  asio::io_context loop(1);
+  EXPECT_EQ(run_on(loop, read(client(options_), server.url())), "half");
+}
+
 TEST_F(h2_stream, a_redirect_is_followed_on_the_same_connection) {
   scripted_server server(h2_server([](peer& to, std::uint32_t stream, int count) {
     if (count == 0)

@@ -200,12 +200,14 @@ TEST_P(expectations, a_refusal_is_the_response_and_the_body_is_not_sent) {
   scripted_server server([&](peer& client, int) {
     client.read_until("\r\n\r\n");
     client.send("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n");
-    rest.set_value(client.read_until("the body"));
+    if (!over_h2()) rest.set_value(client.read_until("the body"));
   });
   client_options patient;
   patient.continue_timeout = 20s;
   EXPECT_EQ(send_on(loop_, asking(server), patient).status, 401);
-  EXPECT_EQ(rest.get_future().get(), "") << "the connection was closed instead";
+  if (!over_h2()) {
+    EXPECT_EQ(rest.get_future().get(), "") << "the connection was closed instead";
+  }
 }
 
 TEST_P(expectations, a_server_that_cannot_be_asked_is_not_asked_again) {
@@ -214,7 +216,7 @@ TEST_P(expectations, a_server_that_cannot_be_asked_is_not_asked_again) {
     if (number == 0) {
       seen.push_back(client.read_until("\r\n\r\n"));
       client.send("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n");
-      return;
+      if (!over_h2()) return;  // where the connection goes on
     }
     seen.push_back(client.read_request());
     client.send(ok("done"));

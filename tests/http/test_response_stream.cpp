@@ -135,7 +135,7 @@ TEST_P(response_streams, decode_in_bounded_memory) {
                                   "\r\nContent-Length: " + std::to_string(packed.size()) + "\r\n\r\n" + packed));
     const auto got = run_on(loop_, read_in_pieces(client(options), get(server.url())));
     EXPECT_TRUE(got.body == plain) << coding;
-    EXPECT_LT(got.largest, 128u * 1024) << coding;
+    EXPECT_LT(got.largest, (over_h2() ? 256u : 128u) * 1024) << coding;
   }
 }
 
@@ -148,7 +148,7 @@ TEST_P(response_streams, of_nginx) {
     const nginx server(root.path(), std::string(over_h2() ? "http2 on;" : "") + more);
     const auto got = run_on(loop_, read_in_pieces(client(), get(server.url("/page.html"))));
     EXPECT_TRUE(got.body == plain);
-    EXPECT_GT(got.pieces, 10u);
+    EXPECT_GT(got.pieces, over_h2() ? 1u : 10u);
   }
 }
 
@@ -161,6 +161,7 @@ fanout::task<std::uint64_t> open_and_wait(client with, request what, const std::
 }
 
 TEST_P(response_streams, that_nobody_reads_hold_up_the_sender) {
+  if (over_h2()) GTEST_SKIP() << "there its window does, not the socket: see test_h2_stream.cpp";
   std::atomic<bool> stuck{false};
   scripted_server server([&](peer& client, int) {
     client.read_request();
@@ -175,6 +176,7 @@ TEST_P(response_streams, that_nobody_reads_hold_up_the_sender) {
 }
 
 TEST_P(response_streams, dropped_in_the_middle_close_the_connection) {
+  if (over_h2()) GTEST_SKIP() << "there the connection stays: see test_h2_sharing.cpp";
   std::atomic<int> closed{0};
   scripted_server server([&](peer& client, int) {
     client.read_request();
@@ -196,6 +198,7 @@ TEST_P(response_streams, that_break_say_so_once_they_are_read_so_far) {
             "RFC 9112 section 7.1"},
            {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b", failure_kind::protocol,
             "cut off"}}) {
+    if (over_h2() && bytes.find("chunked") != bytes.npos) continue;
     scripted_server server([sent = bytes](peer& client, int) {
       client.read_request();
       client.send(sent);

@@ -246,8 +246,11 @@ TEST_F(tls, the_server_is_told_the_name_and_the_protocol) {
   scripted_server server(always(ok("x")), context.get());
   EXPECT_EQ(fetch(server.url("/", "localhost"), trusting()).body, "x");
   EXPECT_EQ(told.name, "localhost");
+  EXPECT_EQ(told.protocols, "\x02h2\x08http/1.1");
+  auto old = trusting();
+  old.http_version = fanout::http::http_versions::http_1_1;
+  EXPECT_EQ(fetch(server.url(), old).body, "x");
   EXPECT_EQ(told.protocols, "\x08http/1.1");
-  EXPECT_EQ(fetch(server.url(), trusting()).body, "x");
   EXPECT_EQ(told.name, "") << "an address is no server name (RFC 6066 section 3)";
 }
 

@@ -55,6 +55,7 @@ class response_body {
   /// More than may come of it.
   bool is_too_large(std::uint64_t coded_bytes) const noexcept { return coded_bytes > limit(); }
   std::string& text() noexcept { return text_; }
+  const std::string& text() const noexcept { return text_; }
   std::uint64_t bytes() const noexcept { return bytes_; }
   std::uint64_t coded_bytes() const noexcept { return coded_bytes_; }
   /// Says that it is over a limit, or that its coding is broken.

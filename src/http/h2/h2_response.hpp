@@ -53,6 +53,7 @@ class h2_response {
   response take_head();
   const headers& trailers() const noexcept { return result_.trailers; }
   std::string& body() noexcept { return body_.text(); }
+  const std::string& body() const noexcept { return body_.text(); }
   bool decode_more();
   bool exhausted() const noexcept { return complete() && body_.decoded(); }
   std::uint64_t body_bytes() const noexcept { return body_.bytes(); }

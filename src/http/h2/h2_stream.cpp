@@ -31,6 +31,7 @@ void h2_stream::begin(session& on, bool streaming) {
   header_told_ = wants_body_ = pulling_ = false;
   held_ = holds_back_;
   unsent_ = {};
+  piece_.clear();
   untaken_ = 0;
   lost_.reset();
   failed_ = nullptr;
@@ -51,6 +52,7 @@ void h2_stream::leave() noexcept {
 
 void h2_stream::end() noexcept {
   leave();
+  piece_ = {};
   response_.reset();
   lost_.reset();
   failed_ = nullptr;
@@ -60,8 +62,9 @@ step h2_stream::advance() {
   if (failed_) std::rethrow_exception(std::exchange(failed_, nullptr));
   if (response_->failed()) response_->raise(peer());
   if (response_->complete()) return step::complete;
-  if (lost_) return step::lost;
+  // What came before it was lost is read first.
   if (streaming_ && !header_told_ && response_->header_done()) return step::header;
+  if (lost_) return step::lost;
   if (std::exchange(pulling_, false)) on_->resume_body(*this);
   if (std::exchange(wants_body_, false)) {
     pulling_ = true;
@@ -71,10 +74,11 @@ step h2_stream::advance() {
 }
 
 step h2_stream::advance_body() {
+  if (!piece_.empty()) return step::some;
   if (!response_->decode_more()) response_->raise(peer());
-  if (response_->body().empty() && untaken_ > 0 && on_)
-    on_->consumed(*this, std::exchange(untaken_, 0), true);  // the reader has taken it all
-  if (!response_->body().empty() || response_->complete()) return step::some;
+  std::swap(piece_, response_->body());
+  if (untaken_ > 0 && on_) on_->consumed(*this, std::exchange(untaken_, 0), true);  // the reader has taken the last one
+  if (!piece_.empty() || response_->complete()) return step::some;
   return advance();
 }
 

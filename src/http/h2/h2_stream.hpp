@@ -75,8 +75,8 @@ class h2_stream final : private h2_events {
 
   response take() { return response_->take(); }
   response take_head();
-  std::string& body() noexcept { return response_->body(); }
-  bool exhausted() const noexcept { return response_->exhausted(); }
+  std::string& body() noexcept { return piece_; }
+  bool exhausted() const noexcept { return response_->exhausted() && response_->body().empty(); }
   void finish(response& head) const;
 
  private:
@@ -112,6 +112,7 @@ class h2_stream final : private h2_events {
   std::optional<loss> lost_;
   std::exception_ptr failed_;  ///< what the request's body threw
   std::string_view unsent_;    ///< of the body's piece under way
+  std::string piece_;          ///< of a streamed body: what its reader has, while more comes
   std::size_t untaken_ = 0;    ///< bytes of DATA that the peer has no new credit for yet
   parked_wait parked_;
   bool holds_back_ = false;
