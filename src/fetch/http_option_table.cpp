@@ -183,9 +183,10 @@ constexpr std::array table{
                                                {"-A,--user-agent", "TEXT", "Send this User-Agent; '' sends none"}),
            take_user_agent),
     any_text<&http_options::referer>(request, {"-e,--referer", "URL", "Send this Referer"}),
-    speaks<http::http_versions::http_1_1>("--http1.1", "Use HTTP/1.1 only, which is the default"),
-    speaks<http::http_versions::http_2>(
-        "--http2", "Use HTTP/2 over TLS if the server supports it: many requests at a time on one connection"),
+    speaks<http::http_versions::http_1_1>("--http1.1", "Use HTTP/1.1 only"),
+    speaks<http::http_versions::http_2>("--http2",
+                                        "Use HTTP/2 over TLS if the server supports it, many requests at a time on one "
+                                        "connection, which is the default"),
     speaks<http::http_versions::http_2_prior_knowledge>("--http2-prior-knowledge",
                                                         "Use HTTP/2 without negotiation, also without TLS"),
 

@@ -182,7 +182,7 @@ TEST(http_options, what_people_have_typed_for_years) {
 }
 
 TEST(http_options, of_several_versions_the_last_counts) {
-  EXPECT_EQ(settings_for(given({})), settings_for(given({{"--http1.1", ""}})));
+  EXPECT_EQ(settings_for(given({})), settings_for(given({{"--http2", ""}})));
   EXPECT_EQ(settings_for(given({{"--http2", ""}})).http_versions, 1);
   EXPECT_EQ(settings_for(given({{"--http2", ""}, {"--http2-prior-knowledge", ""}})).http_versions, 2);
   EXPECT_EQ(settings_for(given({{"--http2", ""}, {"--http1.1", ""}})).http_versions, 0);

@@ -72,7 +72,7 @@ struct settings {
   bool verify_proxy_tls = true;              ///< of an https proxy
   std::string proxy_ca_file;                 ///< PEM file of the issuers to trust for it
   bool least_tls_1_3 = false;                ///< otherwise TLS 1.2
-  std::uint8_t http_versions = 0;            ///< as `http::http_versions` counts them
+  std::uint8_t http_versions = 1;            ///< as `http::http_versions` counts them
   std::vector<std::string> without_headers;  ///< which the client would send by itself
   bool keep_body = false;                    ///< otherwise bytes are counted and dropped
   bool drop_failed_bodies = false;           ///< those of a status of 400 and above, as curl's --fail

@@ -40,7 +40,7 @@ struct client_options {
   milliseconds first_byte_timeout{0};        ///< from the request's last byte to the response's first
   std::uint64_t low_speed_bytes_per_s = 50;  ///< a transfer that is slower, over a whole window, fails; 0: none does
   milliseconds low_speed_window{60'000};
-  http_versions http_version = http_versions::http_1_1;
+  http_versions http_version = http_versions::http_2;
   std::size_t max_streams_per_connection = 100;  ///< requests at a time on one of HTTP/2; fewer if the server says so
   // Where connections lead. Connections are shared only by clients that agree on all of these.
   bool public_only = false;               ///< refuses addresses that are not public: loopback, private, link-local, ...
