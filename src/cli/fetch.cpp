@@ -1,13 +1,16 @@
 // fanout fetch: the main job. What it runs is fetch/job.
 
+#include <fanout/fetch/body_directory.hpp>
 #include <fanout/fetch/cookies.hpp>
 #include <fanout/fetch/curl_status.hpp>
 #include <fanout/fetch/descriptor_limit.hpp>
 #include <fanout/fetch/existing_file.hpp>
 #include <fanout/fetch/har.hpp>
 #include <fanout/fetch/http_options.hpp>
+#include <fanout/fetch/input_identity.hpp>
 #include <fanout/fetch/job.hpp>
 #include <fanout/fetch/output.hpp>
+#include <fanout/fetch/record_format.hpp>
 #include <fanout/fetch/record_text.hpp>
 #include <fanout/fetch/request_source.hpp>
 #include <fanout/fetch/sinks.hpp>
@@ -22,12 +25,14 @@
 #include "cli/fetch_text.hpp"
 #include "cli/messages.hpp"
 #include "cli/page_file.hpp"
+#include "cli/record_output.hpp"
 
 #include <fmt/format.h>
 
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,23 +81,32 @@ bool names_directory(const std::string& path) {
   return path.ends_with('/') || (stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode));
 }
 
+/// What makes the job the same when it is run again; `again`: its inputs can be read once more.
+struct identified_job {
+  fetch::job_identity identity;
+  bool again = false;
+};
+
 /// Where records and bodies go. One URL: its body is the output, as with curl, or after HEAD its header; what went
 /// wrong is a message.
 class fetch_sinks {
  public:
-  fetch_sinks(const fetch_options& given, bool pages, page_file& file) : given_(given), file_(file) {
+  fetch_sinks(const fetch_options& given, bool pages, page_file& file, const identified_job& which)
+      : given_(given), file_(file) {
     const std::string& path = pages ? file.path() : given.destination;
     const bool to_directory = !path.empty() && names_directory(path);
     const bool to_file = !path.empty() && !to_directory;
     using enum fetch::existing_file;
     // First, so that they stand before the page where both go to standard output.
     if (!given.header_file.empty()) add<fetch::header_output>(fetch::output::create(given.header_file));
-    if (to_directory) add<fetch::body_files>(path, given.http.settings.overwrite_bodies ? replaced : refused);
-    if (!pages)
+    if (!pages && (to_directory || to_file)) open_records(path, to_directory, which);
+    if (to_directory) add<fetch::body_files>(path, overwrites() ? replaced : refused);
+    if (!pages && (to_directory || !records_))
       add_records(to_file ? fetch::output::create(path) : fetch::output::standard());
-    else if (given.http.head && !to_directory && !given.as_curl)
+    if (records_) sinks_.push_back(std::move(records_));
+    if (pages && given.http.head && !to_directory && !given.as_curl)
       add<fetch::head_output>(to_file ? fetch::output::create(path) : fetch::output::standard());
-    else if (!to_directory)
+    else if (pages && !to_directory)
       add<fetch::body_output>(to_file ? path : "-",
                               fetch::body_output_options{.with_heads = given.include || given.http.head,
                                                          .held = given.urls.size() > 1 || given.header_file == "-"});
@@ -103,6 +117,12 @@ class fetch_sinks {
     if (!given.write_out.empty()) add_write_out();
   }
 
+  /// An earlier run is gone on with.
+  bool resumed() const noexcept { return resumed_; }
+  /// A run that is stopped can be gone on with.
+  bool can_go_on() const noexcept { return can_go_on_; }
+  /// Bodies of this job that are there already, of an earlier run that was killed, are replaced.
+  bool overwrites() const noexcept { return resumed_ || given_.http.settings.overwrite_bodies; }
   /// Curl's exit status of the last page.
   int curl_status() const noexcept { return curl_status_; }
 
@@ -117,6 +137,15 @@ class fetch_sinks {
   template <class Sink, class... Arguments>
   void add(Arguments&&... arguments) {
     sinks_.push_back(std::make_unique<Sink>(std::forward<Arguments>(arguments)...));
+  }
+  /// Of a directory they are in there, too.
+  void open_records(const std::string& path, bool to_directory, const identified_job& which) {
+    if (to_directory) fetch::body_directory made(path);
+    const std::string file = to_directory ? path + (path.ends_with('/') ? "records.jsonl" : "/records.jsonl") : path;
+    record_output opened = open_record_output(given_, file, which.identity, which.again, to_directory);
+    records_ = std::move(opened.sink);
+    resumed_ = opened.resumed;
+    can_go_on_ = records_ && which.again;
   }
   void add_records(fetch::output out) {
     const fetch::settings& how = given_.http.settings;
@@ -149,6 +178,9 @@ class fetch_sinks {
   const fetch_options& given_;
   page_file& file_;
   int curl_status_ = 0;
+  std::unique_ptr<fetch::sink> records_;
+  bool resumed_ = false;
+  bool can_go_on_ = false;
   std::vector<std::unique_ptr<fetch::sink>> sinks_;
 };
 
@@ -185,7 +217,8 @@ void keep_what_is_written(const fetch_options& given, fetch::settings& in) {
   in.keep_trace = given.verbose;
   in.keep_heads = given.include || given.http.head || !given.header_file.empty() || !given.archive.empty() ||
                   !given.write_out.empty();
-  in.keep_timings |= !given.write_out.empty() || !given.archive.empty();
+  const bool archived = fetch::is_warc(fetch::record_format_of(given.destination));
+  in.keep_timings |= !given.write_out.empty() || !given.archive.empty() || archived;
 }
 
 void check_page_options(const fetch_options& given, bool pages) {
@@ -200,38 +233,50 @@ int exit_status(const fetch_options& given, const fetch::job_report& done, const
   return done.counts.failed == 0 ? ok : some_failed;
 }
 
+identified_job identified(const fetch_options& given, bool one_page, const std::vector<std::string>& lists,
+                          const fetch::settings& how, const fetch::common_request& common) {
+  identified_job made;
+  if (one_page || given.destination.empty()) return made;
+  made.again = std::all_of(lists.begin(), lists.end(), fetch::can_be_read_again);
+  if (!made.again) return made;
+  made.identity = fetch::identity_of_inputs(given.urls, lists);
+  for (auto& each : fetch::identity_of_options(how, common)) made.identity.push_back(std::move(each));
+  return made;
+}
+
 int run_job(const fetch_options& given) {
   turn_write_signals_into_errors();
   fetch::job job;
   job.how.shape = shape_of(given);
 
-  std::string list = given.list;
-  if (given.urls.empty() && list.empty()) {
+  std::vector<std::string> lists = given.lists;
+  if (given.urls.empty() && lists.empty()) {
     if (isatty(STDIN_FILENO) == 1)
       throw usage_error("no URL; give URLs, or a list of them with -i FILE, or on standard input");
-    list = "-";
+    lists.emplace_back("-");
   }
-  if (list == "-" && fetch::reads_standard_input(given.http))
+  if (std::count(lists.begin(), lists.end(), "-") > 0 && fetch::reads_standard_input(given.http))
     throw usage_error("@-: standard input is the list of URLs already; give the URLs as arguments, or the list by -i");
-  const bool one_page = given.as_curl || (given.urls.size() == 1 && list.empty() && !given.http.settings.keep_body &&
+  const bool one_page = given.as_curl || (given.urls.size() == 1 && lists.empty() && !given.http.settings.keep_body &&
                                           !given.http.settings.keep_headers && !given.http.settings.keep_timings);
   check_page_options(given, one_page);
   check_body_options(given, one_page);
   const fetch::common_request common = fetch::request_of(given.http);
-  fetch::request_source source(given.urls, list);
+  job.settings = fetch::settings_of(given.http, common);
+  fetch::request_source source(given.urls, lists);
   source.set_defaults(common.method, common.headers, common.body, common.content_type);
   source.set_url_end(common.query, common.upload_name);
   source.set_passthrough(given.http.passthrough);
   page_file file(one_page ? given : fetch_options{});
-  const fetch_sinks sinks(given, one_page, file);
+  const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common));
   job.sinks = sinks.all();
   if (!given.http.cookie_jar.empty() && job.how.shape.uses_workers())
     throw usage_error(
         fmt::format("--cookie-jar: -s {} runs in worker processes, each with cookies of its own, which end with it; "
                     "use sync, threads:N, async:N, hybrid:N or auto",
                     given.shape));
-  job.settings = fetch::settings_of(given.http, common);
   keep_what_is_written(given, job.settings);
+  job.settings.overwrite_bodies = sinks.overwrites();
   read_cookies(job.settings);
   job.save_cookies = given.http.cookie_jar == "-" ? "/dev/stdout" : given.http.cookie_jar;
   if (!job.save_cookies.empty()) fetch::check_cookie_file(job.save_cookies);
@@ -242,16 +287,19 @@ int run_job(const fetch_options& given) {
   const bool live = !given.quiet && !one_page && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) != 1;
   if (live) job.on_progress = show_progress;
   const fetch::job_report done = job.run(source);
-  const auto& [cost, counts] = done;
+  const auto& [cost, counts, done_before] = done;
   if (live) clear_progress();
 
   if (summary) {
     summary->write(fetch::summary_json(cost, counts));
     summary->close();
   }
-  if (!given.quiet && !one_page) tell(summary_text(cost, counts));
+  if (!given.quiet && !one_page) tell(summary_text(done));
   const std::string& destination = one_page ? file.path() : given.destination;
-  if (const std::string part = destination + ".part"; cost.stopped && access(part.c_str(), F_OK) == 0)
+  if (cost.stopped && sinks.can_go_on())
+    tell(fmt::format("fanout fetch: {} records are whole; run the same command again to go on\n",
+                     done_before + counts.succeeded + counts.failed - counts.of(failure_kind::cancelled)));
+  else if (const std::string part = destination + ".part"; cost.stopped && access(part.c_str(), F_OK) == 0)
     tell(fmt::format("fanout fetch: {} stays as it was; the {} so far {} in {}\n", destination,
                      one_page ? "body" : "records", one_page ? "is" : "are", part));
   if (job.how.interrupt->level() > 0) return interrupted;

@@ -51,18 +51,28 @@ void add_config(CLI::App& command, fetch_options& into) {
 
 void add_lists(CLI::App& command, fetch_options& into) {
   add_urls(command, into);
+  const auto take_list = [&into](const std::vector<std::string>& lists) {
+    into.lists.insert(into.lists.end(), lists.begin(), lists.end());
+    return true;
+  };
   command
-      .add_option("-i,--input", into.list,
+      .add_option("-i,--input", take_list,
                   "Fetch the URLs in this list, one per line, or JSON Lines "
-                  "{\"url\",\"id\"?,\"method\"?,\"headers\"?,\"body\"?}; plain, gzip or zstd; - is standard input")
+                  "{\"url\",\"id\"?,\"method\"?,\"headers\"?,\"body\"?}; plain, gzip or zstd; - is standard input; "
+                  "may be repeated")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->trigger_on_parse()
       ->group(input_group)
       ->type_name("LIST");
   command
       .add_option(
           "-o,--output", into.destination,
-          "With one URL, write its body to this file. With several, write the records to this file, or the "
-          "bodies to this directory (existing, or with a final /), named by index. An existing file is replaced "
-          "only by a complete one; an incomplete body stays in FILE.part")
+          "With one URL, write its body to this file. With several, write the records to this file: JSON Lines "
+          "(.jsonl, packed as .gz or .zst), or a web archive (.warc, .warc.gz); or the bodies to this directory "
+          "(existing, or with a final /), named by index, with records.jsonl. An existing file is replaced only by a "
+          "complete one; until then it is FILE.part. The same command continues a run that was stopped or killed, by "
+          "means of FILE.journal")
       ->group(output_group())
       ->type_name("FILE");
   command
@@ -127,6 +137,7 @@ void add_output_option(CLI::App& command, const output_option& row, fetch_option
 
 void add_output(CLI::App& command, fetch_options& into) {
   for (const output_option& row : output_option_table()) add_output_option(command, row, into);
+  for (const output_option& row : bulk_option_table()) add_output_option(command, row, into);
   command.add_option("--summary", into.summary_file, "Write a summary of the run to this file, as JSON")
       ->group(output_group())
       ->type_name("FILE");

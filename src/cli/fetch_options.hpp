@@ -15,16 +15,27 @@
 /// The command line of `fanout fetch`.
 namespace fanout::cli {
 
+/// What is for lists.
+struct bulk_options {
+  bool restart = false;       ///< what an earlier run has done is done again
+  bool retry_failed = false;  ///< what has failed in an earlier run is fetched again
+  std::uint64_t rotate_bytes = 0;
+  std::uint64_t rotate_records = 0;
+  std::string on_close;  ///< command for each file of records that is whole
+};
+
 /// As given, before anything is made of it.
 struct fetch_options {
   std::vector<std::string> urls;
-  std::string list;
+  std::vector<std::string> lists;
   std::string destination;
   std::string summary_file;
   std::string shape = "auto";
   std::uint64_t in_flight = 0;
   fetch::http_options http;
   bool quiet = false;
+
+  bulk_options bulk;
 
   bool fail = false;                ///< a page of status 400 and above is not written
   bool include = false;             ///< its header is written before each page
@@ -55,6 +66,9 @@ struct output_option {
 };
 std::span<const output_option> output_option_table();
 /// @}
+
+/// Options of `fanout fetch` alone, for lists.
+std::span<const output_option> bulk_option_table();
 
 /// Something is wrong with the command line as a whole: exit status 2.
 class usage_error : public std::runtime_error {

@@ -1,8 +1,7 @@
 #pragma once
 
 #include <fanout/core/options.hpp>
-#include <fanout/core/report.hpp>
-#include <fanout/fetch/summary.hpp>
+#include <fanout/fetch/job.hpp>
 
 #include <string>
 
@@ -11,7 +10,7 @@
 namespace fanout::cli {
 
 /// A line or two.
-std::string summary_text(const report& cost, const fetch::counts& counts);
+std::string summary_text(const fetch::job_report& done);
 
 /// The progress line on standard error, redrawn in place.
 void show_progress(const progress& now, const fetch::counts& counts);

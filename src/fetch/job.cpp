@@ -17,17 +17,22 @@ namespace fanout::fetch {
 namespace {
 
 /// The source of a job, held up while the queue to its writer is full.
-/// With `names_files` each request is told the name of its body's file.
+/// With `names_files` each request is told the name of its body's file. Those that are done are passed over.
 class held_source {
  public:
-  held_source(request_input& source, const writer& to, bool names_files)
-      : source_(source), to_(to), gate_(source.handle()), names_files_(names_files) {}
+  held_source(request_input& source, const writer& to, bool names_files, const done_set* done)
+      : source_(source), to_(to), gate_(source.handle()), names_files_(names_files), done_(done) {}
 
   std::optional<request> next() {
+    for (; done_ != nullptr && done_->contains(index_); ++index_, ++passed_)
+      if (!source_.skip()) return std::nullopt;
     std::optional<request> given = source_.next();
-    if (given && names_files_) given->file = body_directory::name_of(index_++);
+    if (!given) return given;
+    given->index = index_++;
+    if (names_files_) given->file = body_directory::name_of(given->index);
     return given;
   }
+  std::uint64_t passed() const noexcept { return passed_; }
   bool ready() {
     if (!gate_.may_pull([this] { return to_.has_room(); })) return false;
     if (source_.ready()) return true;
@@ -43,7 +48,9 @@ class held_source {
   const writer& to_;
   fanout::detail::source_gate gate_;
   std::uint64_t index_ = 0;
+  std::uint64_t passed_ = 0;
   const bool names_files_;
+  const done_set* const done_;
 };
 
 /// Counts each record, and hands it from sink to sink.
@@ -55,11 +62,10 @@ class all_sinks {
   }
 
   void operator()(outcome<record> out, const request& asked) {
-    const std::uint64_t index = out.index;
     record result = out.ok() ? std::move(out).value() : record_of(out.error());
     if (!result.unwritten.empty()) throw output_error(result.unwritten);
     counts_.add(result);
-    finished all{index, asked, result};
+    finished all{asked.index, asked, result};
     for (sink* each : sinks_) {
       all.last_with_body = each == last_with_body_;
       each->take(all, to_);
@@ -96,8 +102,17 @@ std::string body_path_of(const settings& with, const options& how, const std::ve
   return path;
 }
 
+const done_set* done_before(const std::vector<sink*>& sinks) {
+  for (const sink* each : sinks)
+    if (const done_set* const done = each->done()) return done;
+  return nullptr;
+}
+
 settings with_what_sinks_want(settings with, const options& how, const std::vector<sink*>& sinks) {
-  for (const sink* each : sinks) with.keep_headers |= each->wants_headers();
+  for (const sink* each : sinks) {
+    with.keep_headers |= each->wants_headers();
+    with.keep_heads |= each->wants_heads();
+  }
   with.body_path = body_path_of(with, how, sinks);
   if (with.body_path.ends_with('/') && !how.shape.uses_workers()) with.held_body_bytes = small_body;
   if (!with.body_path.empty()) return with;
@@ -125,7 +140,7 @@ job_report job::run(request_input& source) const {
   const std::stop_callback forwarded(how.stop, [&] { stopping.request_stop(); });
   std::optional<held_source> held;
   writer to(queue, {.failed = [&] { stopping.request_stop(); }, .room_made = [&] { held->room_made(); }});
-  held.emplace(source, to, with.body_path.ends_with('/'));
+  held.emplace(source, to, with.body_path.ends_with('/'), done_before(sinks));
 
   options own = how;
   own.shape = fitted(how.shape);
@@ -133,6 +148,7 @@ job_report job::run(request_input& source) const {
   own.stop = stopping.get_token();
   if (on_progress) own.on_progress = [&](const progress& now) { on_progress(now, done.counts); };
   done.cost = fanout::run(own, remote<exchange>.with(with), *held, all_sinks(sinks, to, done.counts));
+  done.done_before = held->passed();
   to.finish();
   for (sink* each : sinks) done.cost.stopped ? each->close_stopped() : each->close();
   if (jar) fetch::save_cookies(*jar, save_cookies);

@@ -8,6 +8,8 @@
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <iterator>
 #include <stdexcept>
@@ -197,9 +199,19 @@ class request_source::line_reader {
   bool ended_ = false;
 };
 
-request_source::request_source(std::vector<std::string> urls, const std::string& list) : urls_(std::move(urls)) {
+request_source::request_source(std::vector<std::string> urls, const std::string& list)
+    : request_source(std::move(urls), list.empty() ? std::vector<std::string>() : std::vector{list}) {}
+
+request_source::request_source(std::vector<std::string> urls, const std::vector<std::string>& lists)
+    : urls_(std::move(urls)) {
   defaults_.method.clear();
-  if (!list.empty()) list_ = std::make_unique<line_reader>(list);
+  for (const std::string& each : lists) {
+    lists_.push_back(std::make_unique<line_reader>(each));
+    struct stat is{};
+    const int handle = lists_.back()->handle();
+    if (handle_ < 0 && fstat(handle, &is) == 0 && !S_ISREG(is.st_mode)) handle_ = handle;
+  }
+  if (handle_ < 0 && !lists_.empty()) handle_ = lists_.front()->handle();
 }
 
 request_source::request_source(request_source&&) noexcept = default;
@@ -218,18 +230,29 @@ void request_source::set_url_end(std::string query, std::string upload_name) {
   upload_name_ = std::move(upload_name);
 }
 
+std::optional<std::string_view> request_source::next_line() {
+  for (; !lists_.empty(); lists_.erase(lists_.begin()))
+    if (const auto line = lists_.front()->next()) return line;
+  return std::nullopt;
+}
+
 std::optional<request> request_source::next() {
   if (next_url_ < urls_.size()) return finish(parse_request(urls_[next_url_++], passthrough_));
-  if (!list_) return std::nullopt;
-  const auto line = list_->next();
+  const auto line = next_line();
   return line ? std::optional(finish(parse_request(*line, passthrough_))) : std::nullopt;
 }
 
+bool request_source::skip() {
+  if (next_url_ == urls_.size()) return next_line().has_value();
+  ++next_url_;
+  return true;
+}
+
 bool request_source::ready() {
-  return next_url_ < urls_.size() || !list_ || list_->ready();
+  return next_url_ < urls_.size() || lists_.empty() || lists_.front()->handle() != handle_ || lists_.front()->ready();
 }
 int request_source::handle() {
-  return list_ ? list_->handle() : -1;
+  return handle_;
 }
 
 request request_source::finish(request what) const {

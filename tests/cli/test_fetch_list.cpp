@@ -74,7 +74,8 @@ TEST_P(fetch_list, a_thousand_urls_come_back_whole) {
     EXPECT_TRUE(read_file(bodies + text_of(record, "file")) == read_file(*files_ / std::to_string(number))) << number;
     bytes += size_of(number);
   }
-  EXPECT_EQ(fanout::test::count_entries(bodies.c_str()), std::size_t{urls_in_list});
+  EXPECT_EQ(records(read_file(bodies + "records.jsonl")).size(), std::size_t{urls_in_list});
+  EXPECT_EQ(fanout::test::count_entries(bodies.c_str()), std::size_t{urls_in_list} + 2);  // and the journal
   const json::object summary = json::parse(read_file(here / "summary")).as_object();
   EXPECT_EQ(number_of(summary, "tasks"), std::uint64_t{urls_in_list});
   EXPECT_EQ(number_of(summary, "bytes"), bytes);

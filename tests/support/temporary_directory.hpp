@@ -14,7 +14,8 @@ namespace fanout_test {
 /// A directory of a test's own, removed with all that is in it.
 class temporary_directory {
  public:
-  temporary_directory() : path_((std::filesystem::temp_directory_path() / "fanout-test-XXXXXX").string()) {
+  explicit temporary_directory(const std::filesystem::path& parent = std::filesystem::temp_directory_path())
+      : path_((parent / "fanout-test-XXXXXX").string()) {
     if (!::mkdtemp(path_.data())) throw std::runtime_error("cannot make " + path_);
   }
   temporary_directory(const temporary_directory&) = delete;
@@ -40,6 +41,11 @@ class temporary_directory {
  private:
   std::string path_;
 };
+
+/// Where files are in memory, if there is such a place: to sync them takes no time.
+inline std::filesystem::path memory_path() {
+  return access("/dev/shm", W_OK) == 0 ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path();
+}
 
 /// The bytes of a file; throws if there is none.
 inline std::string read_file(const std::string& path) {

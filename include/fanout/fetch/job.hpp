@@ -24,7 +24,8 @@ namespace fanout::fetch {
 /// What a job came to.
 struct job_report {
   report cost;
-  fetch::counts counts;
+  fetch::counts counts;           ///< of what this run fetched
+  std::uint64_t done_before = 0;  ///< requests whose records were there already (`sink::done`)
 };
 
 /// Fetches what a source gives, under any shape, and hands a record of each request to its sinks.

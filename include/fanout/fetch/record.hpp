@@ -21,9 +21,10 @@ struct request {
   std::string method = "GET";
   header_list headers;
   std::string body;
-  std::string extra;    ///< further members of the record, each with a comma before it: JSON. Stays where it is
-  std::string file;     ///< its body's, in the directory of `settings::body_path`; a job sets it
-  std::string problem;  ///< why this input can be no request, found while it was read; the exchange fails with it
+  std::string extra;        ///< further members of the record, each with a comma before it: JSON. Stays where it is
+  std::uint64_t index = 0;  ///< in the whole list; a job sets it. Stays where it is
+  std::string file;         ///< its body's, in the directory of `settings::body_path`; a job sets it
+  std::string problem;      ///< why this input can be no request, found while it was read; the exchange fails with it
 
   template <class Archive>
   void serialize(Archive& archive) {

@@ -25,6 +25,8 @@ class request_input {
  public:
   virtual ~request_input() = default;
   virtual std::optional<request> next() = 0;
+  /// Takes the next one to pass over it; false at the end.
+  virtual bool skip() { return next().has_value(); }
   virtual bool ready() { return true; }
   virtual int handle() { return -1; }
 
@@ -50,6 +52,8 @@ class request_source final : public request_input {
 
   /// `list`: a path, "-" for standard input, or empty for none.
   request_source(std::vector<std::string> urls, const std::string& list);
+  /// Of several, which are read one after another; all are opened now.
+  request_source(std::vector<std::string> urls, const std::vector<std::string>& lists);
   request_source(request_source&&) noexcept;
   request_source& operator=(request_source&&) noexcept;
   ~request_source() override;
@@ -65,6 +69,7 @@ class request_source final : public request_input {
   void set_passthrough(bool kept) { passthrough_ = kept; }
 
   std::optional<request> next() override;
+  bool skip() override;
   bool ready() override;
   int handle() override;
 
@@ -72,10 +77,12 @@ class request_source final : public request_input {
   class line_reader;
 
   request finish(request what) const;
+  std::optional<std::string_view> next_line();
 
   std::vector<std::string> urls_;
   std::size_t next_url_ = 0;
-  std::unique_ptr<line_reader> list_;
+  std::vector<std::unique_ptr<line_reader>> lists_;  ///< the first is being read
+  int handle_ = -1;  ///< of the first list that may have to be waited for; of another one like that `next` waits
   request defaults_;
   std::string content_type_;
   std::string query_;

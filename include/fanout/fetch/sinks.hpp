@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fanout/fetch/body_directory.hpp>
+#include <fanout/fetch/done_set.hpp>
 #include <fanout/fetch/exchange.hpp>
 #include <fanout/fetch/output.hpp>
 #include <fanout/fetch/record_text.hpp>
@@ -39,6 +40,10 @@ class sink {
   /// Whether it needs what is otherwise counted and dropped.
   virtual bool wants_bodies() const { return false; }
   virtual bool wants_headers() const { return false; }
+  /// Whether it needs the messages' heads as they were sent and as they came (`settings::keep_heads`).
+  virtual bool wants_heads() const { return false; }
+  /// Which requests have their records already, from an earlier run: they are not sent. Null: none.
+  virtual const done_set* done() const { return nullptr; }
   /// Where the bodies it wants can go as they come, without being held in memory: as `settings::body_path`. The job
   /// sends them there if no other sink wants them and its workers run on this machine; then the record has `file`
   /// instead of `body`. Empty: it needs them in records.

@@ -20,6 +20,11 @@ struct counts {
   std::map<failure_kind, std::uint64_t> by_kind;
 
   void add(const record& result);
+  /// How many failed so.
+  std::uint64_t of(failure_kind kind) const {
+    const auto found = by_kind.find(kind);
+    return found == by_kind.end() ? 0 : found->second;
+  }
 };
 
 /// Counts and costs of a fetch as one JSON object, with a line end.

@@ -82,6 +82,10 @@ class warc_encoder {
   /// A response whose payload is that of an earlier one; its status is 304, or the payload digests are equal.
   appended append_revisit(std::string& into, const warc_exchange& exchange, const warc_original& original);
 
+  /// What is to be said of a fetch that has no response.
+  void append_metadata(std::string& into, std::string_view url, const warc_fields& fields,
+                       std::chrono::system_clock::time_point date);
+
   /// The digest by which `append` would call this payload.
   static std::string payload_digest(std::string_view payload);
 

@@ -94,6 +94,17 @@ class warc_encoder::implementation {
     append_record(into, {});
   }
 
+  void append_fields(std::string& into, std::string_view url, const warc_fields& fields, std::string_view date,
+                     std::string_view concurrent_to) {
+    block_.clear();
+    for (const auto& [name, value] : fields) append_line(block_, name, value);
+    begin("metadata", new_id(), date);
+    append_line(record_, "WARC-Target-URI", url);
+    if (!concurrent_to.empty()) append_line(record_, "WARC-Concurrent-To", concurrent_to);
+    append_line(record_, "Content-Type", "application/warc-fields");
+    append_record(into, {});
+  }
+
   appended append(std::string& into, const warc_exchange& exchange, const warc_original* original) {
     appended made{new_id(), date_text(exchange.date), {}};
     const bool with_payload = exchange.has_payload && original == nullptr;
@@ -114,7 +125,7 @@ class warc_encoder::implementation {
     if (exchange.truncated != warc_truncated::no) append_line(record_, "WARC-Truncated", reason_of(exchange.truncated));
     append_record(into, with_payload ? exchange.payload : std::string_view());
     if (!exchange.request_head.empty()) append_request(into, exchange, made);
-    if (exchange.metadata != nullptr) append_metadata(into, exchange, made);
+    if (exchange.metadata != nullptr) append_fields(into, exchange.url, *exchange.metadata, made.date, made.record_id);
     return made;
   }
 
@@ -158,16 +169,6 @@ class warc_encoder::implementation {
     append_record(into, exchange.request_body);
   }
 
-  void append_metadata(std::string& into, const warc_exchange& exchange, const appended& response) {
-    block_.clear();
-    for (const auto& [name, value] : *exchange.metadata) append_line(block_, name, value);
-    begin("metadata", new_id(), response.date);
-    append_line(record_, "WARC-Target-URI", exchange.url);
-    append_line(record_, "WARC-Concurrent-To", response.record_id);
-    append_line(record_, "Content-Type", "application/warc-fields");
-    append_record(into, {});
-  }
-
   /// Ends the record with its block: `block_`, then `rest`.
   void append_record(std::string& into, std::string_view rest) {
     append_line(record_, "WARC-Block-Digest", sha1_digest(block_, rest));
@@ -202,6 +203,10 @@ warc_encoder::appended warc_encoder::append(std::string& into, const warc_exchan
 warc_encoder::appended warc_encoder::append_revisit(std::string& into, const warc_exchange& exchange,
                                                     const warc_original& original) {
   return implementation_->append(into, exchange, &original);
+}
+void warc_encoder::append_metadata(std::string& into, std::string_view url, const warc_fields& fields,
+                                   std::chrono::system_clock::time_point date) {
+  implementation_->append_fields(into, url, fields, date_text(date), {});
 }
 std::string warc_encoder::payload_digest(std::string_view payload) {
   return sha1_digest(payload);

@@ -1,0 +1,242 @@
+// A run that was killed, stopped or refused, and the same command again.
+
+#include <fanout/origin/background.hpp>
+#include <fanout/origin/content.hpp>
+
+#include "cli/fetch_support.hpp"
+#include "fetch/encoding/warc_reader.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <zstd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+#include <set>
+
+namespace {
+
+using namespace fanout::cli::testing;
+using fanout_test::read_file;
+using fanout_test::temporary_directory;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace fs = std::filesystem;
+
+std::string unpacked(const std::string& path) {
+  const std::string bytes = read_file(path);
+  std::string text;
+  if (path.ends_with(".gz"))
+    for (const std::string& each : fanout_test::gzip_parts(bytes)) text += each;
+  else if (path.ends_with(".zst"))
+    for (std::size_t at = 0; at < bytes.size();) {
+      const std::size_t size = ZSTD_findFrameCompressedSize(bytes.data() + at, bytes.size() - at);
+      if (ZSTD_isError(size)) throw std::runtime_error("a zstd frame is not whole");
+      std::string frame(ZSTD_getFrameContentSize(bytes.data() + at, size), '\0');
+      const std::size_t got = ZSTD_decompress(frame.data(), frame.size(), bytes.data() + at, size);
+      if (got != frame.size()) throw std::runtime_error("a zstd frame is not whole");
+      text += frame;
+      at += size;
+    }
+  else
+    text = bytes;
+  return text;
+}
+
+class fetch_resume : public ::testing::Test {
+ protected:
+  /// A list of so many pages, each of another size.
+  std::string list_of(int urls) {
+    std::string text;
+    for (int i = 0; i < urls; ++i) text += origin_.url("/bytes/" + std::to_string(i % 1000)) + "\n";
+    return directory_.write("list", text);
+  }
+  fanout::origin::background origin_;
+  temporary_directory directory_;
+};
+
+class fetch_killed : public fetch_resume, public ::testing::WithParamInterface<const char*> {
+ protected:
+  static constexpr int urls = 1'500;
+
+  /// What is there is exactly one record of each input, and one body where bodies are files.
+  void expect_exact(const std::string& path) {
+    std::set<std::uint64_t> indexes;
+    if (path.find(".warc") != path.npos) {
+      std::size_t responses = 0;
+      for (const std::string& each : fanout_test::gzip_parts(read_file(path))) {
+        const auto record = fanout_test::read_warc_record(each);
+        responses += record.at("WARC-Type") == "response";
+        if (record.at("WARC-Type") != "metadata") continue;
+        EXPECT_TRUE(indexes.insert(std::stoull(record.block.substr(13))).second) << record.block;
+      }
+      EXPECT_EQ(responses, std::size_t{urls});
+    } else {
+      const bool directory = path.ends_with('/');
+      for (const auto& [index, record] : records(unpacked(directory ? path + "records.jsonl" : path))) {
+        EXPECT_EQ(number_of(record, "bytes"), index % 1000);
+        indexes.insert(index);
+        if (!directory) continue;
+        EXPECT_EQ(read_file(path + text_of(record, "file")), fanout::origin::content(0, index % 1000)) << index;
+      }
+    }
+    EXPECT_EQ(indexes.size(), std::size_t{urls});
+    EXPECT_EQ(*indexes.rbegin(), std::uint64_t{urls - 1});
+  }
+};
+
+// The moment is a number of requests that the origin has seen, or none at all: so it falls into opening, fetching,
+// writing and ending alike. With FANOUT_TEST_WHOLE_STORM=1 it is done 200 times.
+TEST_P(fetch_killed, at_any_moment_it_goes_on_and_loses_nothing) {
+  const std::string list = list_of(urls);
+  const int kills = std::getenv("FANOUT_TEST_WHOLE_STORM") != nullptr ? 200 : 12;
+  std::mt19937 generator(std::random_device{}());
+  int killed = 0;
+  int whole = 0;
+  while (killed < kills || whole == 0) {
+    const std::string path = directory_ / (std::to_string(whole) + GetParam());
+    const std::vector<std::string> arguments{"fetch", "-q", "-i", list, "-o", path, "-s", "async:8"};
+    if (killed == kills) {  // enough: it may end
+      child last(tool, arguments, {.output = "/dev/null"});
+      const std::string errors = last.rest_of_errors();
+      ASSERT_EQ(last.wait(), 0) << errors;
+      expect_exact(path);
+      ++whole;
+      break;
+    }
+    const auto before = origin_.statistics().requests;
+    const std::uint64_t moment = std::uniform_int_distribution<std::uint64_t>(0, 400)(generator);
+    child run(tool, arguments, {.output = "/dev/null"});
+    const auto ended = [&run] {
+      siginfo_t info{};
+      return ::waitid(P_PID, static_cast<id_t>(run.pid()), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+    };
+    while (origin_.statistics().requests < before + moment && !ended()) std::this_thread::yield();
+    run.signal(SIGKILL);
+    const std::string errors = run.rest_of_errors();
+    const int status = run.wait();
+    ASSERT_TRUE(status == -SIGKILL || status == 0) << status << errors;
+    ++killed;
+    if (status != 0) continue;
+    expect_exact(path);
+    ++whole;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(sinks, fetch_killed, ::testing::Values(".jsonl", ".jsonl.gz", ".jsonl.zst", ".warc.gz", "/"),
+                         [](const auto& of) {
+                           std::string name = of.param[1] == '\0' ? "directory" : of.param;
+                           std::erase(name, '.');
+                           return name;
+                         });
+
+TEST_F(fetch_resume, what_was_done_is_not_fetched_again) {
+  const std::string list = list_of(50);
+  const std::string file = directory_ / "pages.jsonl";
+  EXPECT_EQ(fetch({"-q", "-i", list, "-o", file}).status, 0);
+  // As after a kill: half of the records, and the journal.
+  const std::string lines = read_file(file);
+  directory_.write("pages.jsonl.part", lines.substr(0, lines.size() / 2));
+  fs::remove(file);
+  const auto before = origin_.statistics().requests;
+  const ended again = fetch({"-i", list, "-o", file});
+  EXPECT_EQ(again.status, 0);
+  const auto sent = origin_.statistics().requests - before;
+  EXPECT_GT(sent, 0u);
+  EXPECT_LT(sent, 50u);
+  EXPECT_THAT(again.errors, HasSubstr(std::to_string(50 - sent) + " done before"));
+  EXPECT_EQ(records(read_file(file)).size(), 50u);
+}
+
+TEST_F(fetch_resume, another_list_or_other_options_are_refused) {
+  const std::string list = list_of(5);
+  const std::string file = directory_ / "pages.jsonl";
+  ASSERT_EQ(fetch({"-q", "-i", list, "-o", file}).status, 0);
+  fs::rename(file, file + ".part");
+  const ended other = fetch({"-i", list, "-o", file, "-H", "A: b"});
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.errors, AllOf(HasSubstr("cannot go on with"), HasSubstr("headers is"), Not(HasSubstr("the list"))));
+  list_of(6);
+  const ended changed = fetch({"-i", list, "-o", file});
+  EXPECT_EQ(changed.status, 2);
+  EXPECT_THAT(changed.errors, HasSubstr("the list is"));
+  EXPECT_EQ(records(read_file(file + ".part")).size(), 5u);  // nothing was touched
+  EXPECT_EQ(fetch({"-q", "-i", list, "-o", file, "--restart"}).status, 0);
+  EXPECT_EQ(records(read_file(file)).size(), 6u);
+}
+
+TEST_F(fetch_resume, a_list_from_a_pipe_begins_anew) {
+  const std::string file = directory_ / "pages.jsonl";
+  EXPECT_EQ(fetch({"-q", "-o", file}, origin_.url("/bytes/1") + "\n" + origin_.url("/bytes/2") + "\n").status, 0);
+  fs::rename(file, file + ".part");
+  EXPECT_EQ(fetch({"-q", "-o", file}, origin_.url("/bytes/3") + "\n").status, 0);
+  EXPECT_EQ(records(read_file(file)).size(), 1u);
+  EXPECT_EQ(fetch({"-q", "-o", file, "--retry-failed"}, "").status, 2);
+}
+
+TEST_F(fetch_resume, what_failed_is_fetched_again) {
+  const std::string list = directory_.write(
+      "list", origin_.url("/bytes/1") + "\n" + origin_.url("/status/503") + "\n" + origin_.url("/bytes/2") + "\n");
+  for (const char* name : {"pages.jsonl", "pages.jsonl.gz", "pages.jsonl.zst"}) {
+    const std::string file = directory_ / name;
+    EXPECT_EQ(fetch({"-q", "-i", list, "-o", file}).status, 1);
+    const auto before = origin_.statistics().requests;
+    const ended again = fetch({"-i", list, "-o", file, "--retry-failed"});
+    EXPECT_EQ(again.status, 1) << again.errors;
+    EXPECT_EQ(origin_.statistics().requests - before, 1u);
+    EXPECT_EQ(records(unpacked(file)).size(), 3u);
+  }
+}
+
+TEST_F(fetch_resume, ctrl_c_and_the_same_command_again) {
+  const std::string list = directory_.write("list", origin_.url("/bytes/1") + "\n" + origin_.url("/never") + "\n");
+  const std::string file = directory_ / "pages.jsonl";
+  for (int i = 0; i < 2; ++i) {
+    child run(tool, {"fetch", "-i", list, "-o", file, "-s", "async:2"});
+    while (origin_.statistics().requests < 2 + static_cast<std::uint64_t>(i)) std::this_thread::yield();
+    run.signal(SIGINT);
+    run.read_error_line();
+    run.read_error_line();
+    run.signal(SIGINT);
+    EXPECT_THAT(run.rest_of_errors(), HasSubstr("1 records are whole; run the same command again to go on"));
+    EXPECT_EQ(run.wait(), 130);
+    while (origin_.statistics().requests_waiting != 0) std::this_thread::yield();
+  }
+  EXPECT_EQ(origin_.statistics().requests, 3u);  // the page that came was fetched once
+}
+
+TEST_F(fetch_resume, files_that_are_rotated_and_a_command_for_each) {
+  const std::string list = list_of(1'000);
+  const std::string file = directory_ / "pages.jsonl";
+  const std::string moved = directory_ / "moved";
+  const std::string log = directory_ / "log";
+  fs::create_directory(moved);
+  const ended result =
+      fetch({"-q", "-i", list, "-o", file, "--rotate", "50kB", "--on-close", "echo >> " + log + "; mv -t " + moved});
+  EXPECT_EQ(result.status, 0) << result.errors;
+  std::size_t files = 0;
+  std::string all;
+  for (const auto& each : fs::directory_iterator(moved)) {
+    all += read_file(each.path());
+    ++files;
+  }
+  EXPECT_GT(files, 0u);
+  EXPECT_EQ(records(all).size(), 1'000u);
+  EXPECT_EQ(read_file(log), std::string(files, '\n'));
+}
+
+TEST_F(fetch_resume, a_command_that_fails_is_tried_again_and_then_ends_it) {
+  const std::string list = list_of(3);
+  const std::string file = directory_ / "pages.jsonl";
+  const std::string count = directory_ / "count";
+  // Fails twice.
+  const ended twice = fetch(
+      {"-q", "-i", list, "-o", file, "--on-close", "echo >> " + count + "; test $(wc -l < " + count + ") -ge 3 -a -e"});
+  EXPECT_EQ(twice.status, 0) << twice.errors;
+  EXPECT_EQ(read_file(count), "\n\n\n");
+}
+
+}  // namespace
