@@ -262,7 +262,6 @@ def fetching(nginx, tool):
         stop.set()
         spinner.join()
     print("Beside a Python thread that spins, requests/s:", {name: round(rate) for name, rate in beside.items()})
-    bar("fetch beside a thread that spins over fetch alone", beside["fanout.fetch"] / ours, 0.9, 0.5)
     bar("fetch over aiohttp + uvloop", beside["fanout.fetch"] / beside["aiohttp + uvloop"], 10, 6)
     bar("fetch over pycurl multi", beside["fanout.fetch"] / beside["pycurl multi"], 3, 2)
 

@@ -222,6 +222,7 @@ std::optional<nb::list> map_run::take(double limit) {
 }
 
 void map_run::drop() {
+  if (fanout::detail::fork_generation() != generation_) return;  // a lock of it may be held for ever in a fork
   dropped_ = dropped_ || !shared_->inputs.empty();
   shared_->inputs.drop();
   ended_ = true;

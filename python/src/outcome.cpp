@@ -29,7 +29,7 @@ std::string describe(const python_outcome& out) {
   return "Outcome(index=" + std::to_string(out.index) + ", " + what + ")";
 }
 
-int traverse(PyObject* self, visitproc visit, void* arg) {
+int traverse_outcome(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   if (!nb::inst_ready(self)) return 0;
   const auto* out = nb::inst_ptr<python_outcome>(self);
@@ -37,14 +37,15 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(out->error.ptr());
   return 0;
 }
-int clear(PyObject* self) {
+int clear_outcome(PyObject* self) {
   auto* out = nb::inst_ptr<python_outcome>(self);
   out->value = nb::none();
   out->error.reset();
   return 0;
 }
-PyType_Slot slots[] = {
-    {Py_tp_traverse, reinterpret_cast<void*>(&traverse)}, {Py_tp_clear, reinterpret_cast<void*>(&clear)}, {0, nullptr}};
+PyType_Slot outcome_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&traverse_outcome)},
+                               {Py_tp_clear, reinterpret_cast<void*>(&clear_outcome)},
+                               {0, nullptr}};
 
 }  // namespace
 
@@ -80,7 +81,7 @@ void raise_error(nb::handle error) {
 }
 
 void bind_outcome(nb::module_& module) {
-  nb::class_<python_outcome>(module, "Outcome", nb::type_slots(slots),
+  nb::class_<python_outcome>(module, "Outcome", nb::type_slots(outcome_slots),
                              "What became of one task: its value, or the exception that it ended with.")
       .def(
           "__init__",

@@ -51,12 +51,12 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   const std::string_view body = body_of(*nb::inst_ptr<python_record>(self));
   return PyBuffer_FillInfo(view, self, const_cast<char*>(body.data()), static_cast<Py_ssize_t>(body.size()), 1, flags);
 }
-PyType_Slot slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(&get_buffer)}, {0, nullptr}};
+PyType_Slot record_slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(&get_buffer)}, {0, nullptr}};
 
 }  // namespace
 
 void bind_record(nb::module_& module) {
-  nb::class_<python_record>(module, "Record", nb::type_slots(slots))
+  nb::class_<python_record>(module, "Record", nb::type_slots(record_slots))
       .def_ro("index", &python_record::index)
       .def_prop_ro("url", [](const python_record& record) { return text_of(record.url); })
       .def_prop_ro("id", [](const python_record& record) { return text_of(record.id); })

@@ -1,5 +1,6 @@
 #include "thread_run.hpp"
 
+#include "call.hpp"
 #include "gil.hpp"
 #include "outcome.hpp"
 #include "window.hpp"
@@ -184,7 +185,7 @@ class thread_run {
     out.lane = number;
     const auto started = clock::now();
     const double cpu = thread_seconds();
-    PyObject* const made = PyObject_CallOneArg(function_.ptr(), given.value.ptr());
+    PyObject* const made = call_with(function_.ptr(), given.value.ptr());
     if (made)
       out.value = nb::steal(made);
     else
@@ -212,7 +213,7 @@ class thread_run {
   }
   /// For `collect`: nobody asks how long it took.
   void work_for_value(const input& given) {
-    PyObject* const made = PyObject_CallOneArg(function_.ptr(), given.value.ptr());
+    PyObject* const made = call_with(function_.ptr(), given.value.ptr());
     if (made) {
       put(given.index, nb::steal(made));
     } else {
@@ -261,14 +262,14 @@ class thread_run {
   change_signal outcome_;
 };
 
-PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&thread_run::traverse)},
-                       {Py_tp_clear, reinterpret_cast<void*>(&thread_run::clear)},
-                       {0, nullptr}};
+PyType_Slot thread_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&thread_run::traverse)},
+                              {Py_tp_clear, reinterpret_cast<void*>(&thread_run::clear)},
+                              {0, nullptr}};
 
 }  // namespace
 
 void bind_thread_run(nb::module_& module) {
-  nb::class_<thread_run>(module, "ThreadRun", nb::type_slots(slots))
+  nb::class_<thread_run>(module, "ThreadRun", nb::type_slots(thread_slots))
       .def(nb::init<nb::object, nb::object, std::uint32_t, nb::object, nb::dict>(), nb::arg("function"),
            nb::arg("inputs"), nb::arg("threads"), nb::arg("start_thread"), nb::arg("how"))
       .def("lane", &thread_run::lane, nb::arg("number"))

@@ -4,6 +4,7 @@
 #include <fanout/process/detail/registry.hpp>
 #include <fanout/process/init.hpp>
 
+#include "call.hpp"
 #include "codec.hpp"
 #include "gil.hpp"
 
@@ -23,8 +24,8 @@ namespace {
 
 constexpr char value_follows = 'V';
 constexpr char error_follows = 'E';
-constexpr char refused = 'X';  // an argument that raises what follows
-constexpr char several = 'm';  // arguments, each with its size in front
+constexpr char refused = 'X';         // an argument that raises what follows
+constexpr char several_follow = 'm';  // arguments, each with its size in front
 constexpr std::chrono::milliseconds longest_together{5};
 
 /// Writes the size of what `append` appends in front of it.
@@ -71,7 +72,7 @@ class python_call final : public fanout::detail::remote_instance {
 
   void call(std::string_view argument, std::string& result) override {
     const held_gil locked;
-    if (argument.front() != several) {
+    if (argument.front() != several_follow) {
       answer(argument, result);
       return;
     }
@@ -93,7 +94,7 @@ class python_call final : public fanout::detail::remote_instance {
     std::memcpy(result.data() + time_at, &took, sizeof took);
     if (raised || rest.empty()) return;
     result.append(sizeof(std::uint32_t), '\0');
-    result += several;
+    result += several_follow;
     result += rest;
   }
 
@@ -129,14 +130,14 @@ class python_call final : public fanout::detail::remote_instance {
     if (!function_.is_valid())
       function_ = serializer().attr("load_function")(nb::bytes(context_.data(), context_.size()));
     nb::object value = apply(static_cast<call_form>(argument.front()), decode(argument.substr(1)));
-    if (PyCoro_CheckExact(value.ptr())) value = nb::module_::import_("fanout._worker").attr("run_coroutine")(value);
+    if (is_coroutine(value.ptr())) value = nb::module_::import_("fanout._worker").attr("run_coroutine")(value);
     result += value_follows;
     encode(value, result);
   }
   nb::object apply(call_form form, const nb::object& given) const {
     PyObject* made = nullptr;
     if (form == call_form::one) {
-      made = PyObject_CallOneArg(function_.ptr(), given.ptr());
+      made = call_with(function_.ptr(), given.ptr());
     } else if (form == call_form::star) {
       made = PyObject_Call(function_.ptr(), given.ptr(), nullptr);
     } else {

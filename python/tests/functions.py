@@ -136,6 +136,23 @@ async def fail_later(x: int) -> int:
     return x
 
 
-def work_a_moment(x: int) -> int:
+def work_a_moment(x: int) -> tuple[int, int]:
     sum(range(2000))
-    return x
+    return x, os.getpid()
+
+
+met: list[object] = []
+
+
+async def meet_another(_: object) -> bool:
+    """Whether another call was in flight in this process; waits for it a while."""
+    import asyncio
+
+    if not met:
+        met.append(asyncio.Event())
+        try:
+            await asyncio.wait_for(met[0].wait(), 10)  # type: ignore[attr-defined]
+        except asyncio.TimeoutError:
+            return False
+    met[0].set()  # type: ignore[attr-defined]
+    return True

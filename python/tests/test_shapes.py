@@ -314,9 +314,7 @@ def test_from_within_a_running_loop() -> None:
 def test_a_grid_of_coroutines() -> None:
     assert fanout.map(functions.double_later, range(100), shape="2x1x8") == [2 * x for x in range(100)]
     assert fanout.map(functions.double_later, range(20), shape="2x2x4") == [2 * x for x in range(20)]
-    started = time.monotonic()
-    assert fanout.map(functions.wait_later, [0.5] * 32, shape="2x1x16") == [0.5] * 32
-    assert time.monotonic() - started < 8  # 16 s one after another
+    assert any(fanout.map(functions.meet_another, range(64), shape="2x1x16"))  # in flight at the same time, on one loop
     outcomes = list(fanout.as_completed(functions.own_process_later, range(40), shape="2x1x8"))
     assert len({out.value for out in outcomes}) == 2 and os.getpid() not in {out.value for out in outcomes}
 

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,39 +28,26 @@ def test_a_kill_storm_brings_one_outcome_for_each_task() -> None:
     """Workers are killed and stopped while they work: one outcome for each task, no hang, nothing left."""
     before = children()
     chosen = random.Random(96062)
-    over = threading.Event()
-    hits = 0
-
-    def strike() -> None:
-        nonlocal hits
-        while hits < FAULTS and not over.is_set():
-            alive = sorted(children() - before)
-            if alive:
-                victim, number = chosen.choice(alive), chosen.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGSTOP])
-                try:
-                    os.kill(victim, number)
-                    hits += 1
-                except ProcessLookupError:
-                    pass
-            over.wait(0.01)  # the rate of the storm; nothing is expected after it
-
-    striker = threading.Thread(target=strike)
-    seen: dict[int, int] = {}
+    seen: set[int] = set()
     kinds: set[str] = set()
-    run = fanout.as_completed(functions.work_a_moment, range(TASKS), shape="processes:4", timeout=2)
-    striker.start()
-    try:
-        for out in run:
-            seen[out.index] = seen.get(out.index, 0) + 1
-            if out.ok:
-                assert out.value == out.index
-            else:
-                kinds.add(type(out.error).__name__)
-    finally:
-        over.set()
-        striker.join()
-    assert sorted(seen) == list(range(TASKS)) and set(seen.values()) == {1}
-    assert hits > 0 and kinds <= {"WorkerDied", "TaskTimeout", "CannotStart"}, kinds
+    recent: list[int] = []  # workers that brought something: those that are not ready yet are left alone
+    struck = 0
+    for out in fanout.as_completed(functions.work_a_moment, range(TASKS), shape="processes:4", timeout=2):
+        assert out.index not in seen
+        seen.add(out.index)
+        if out.ok:
+            assert out.value[0] == out.index
+            recent = [*recent[-3:], out.value[1]]
+        else:
+            kinds.add(type(out.error).__name__)
+        if recent and len(seen) * FAULTS // TASKS > struck:
+            try:
+                os.kill(recent.pop(), chosen.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGSTOP]))
+                struck += 1
+            except ProcessLookupError:
+                pass
+    assert seen == set(range(TASKS))
+    assert struck > FAULTS // 2 and kinds <= {"WorkerDied", "TaskTimeout"}, (struck, kinds)
     assert children() <= before
 
 
@@ -227,25 +213,23 @@ def test_a_second_interpreter_works_or_says_why_not() -> None:
 # What a fetch costs beside a thread of Python that computes.
 
 
-def test_a_fetch_goes_on_beside_a_thread_that_spins(tmp_path: Path) -> None:
-    """That it costs less than a tenth is measured by ./dev bench python; here, that loop threads never wait for the lock."""
-    del tmp_path
+def test_a_fetch_goes_on_beside_a_thread_that_spins() -> None:
+    """What it costs is measured by ./dev bench python; here, that nobody waits for the lock for each record: with this
+    switch interval that would take ten minutes."""
     command = [sys.executable, "-m", "fanout", "serve", "--port", "0", "--until-eof"]
+    before = sys.getswitchinterval()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin is not None and server.stdout is not None
         url = server.stdout.readline().split()[-1] + "/bytes/100"
         stop = threading.Event()
         spinner = threading.Thread(target=lambda: [None for _ in iter(stop.is_set, True)])
+        sys.setswitchinterval(0.1)
         spinner.start()
         try:
-            started = time.monotonic()
-            count = sum(each.ok for each in fanout.fetch((url for _ in range(5_000)), shape="async:64"))
-            took = time.monotonic() - started
+            assert sum(each.ok for each in fanout.fetch((url for _ in range(6_000)), shape="async:64")) == 6_000
         finally:
             stop.set()
             spinner.join()
+            sys.setswitchinterval(before)
             server.stdin.close()
             server.wait(60)
-    assert count == 5_000
-    # Whoever gets the lock for each record waits 5 ms for it, a switch interval: 25 s. The rest is a slow machine's.
-    assert took < 20
