@@ -3,6 +3,7 @@
 #include "cli/command.hpp"
 #include "cli/job_script.hpp"
 #include "cli/job_shard.hpp"
+#include "cli/job_split.hpp"
 #include "cli/messages.hpp"
 #include "cli/units.hpp"
 
@@ -10,6 +11,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
+#include <iostream>
 #include <memory>
 #include <stdexcept>
 #include <system_error>
@@ -55,19 +58,22 @@ void add_place(CLI::App& command, shard_place& place) {
 
 /// What stands after the options, for `fanout fetch`.
 void add_fetch_arguments(CLI::App& command, std::vector<std::string>& into) {
-  command.add_option("ARGUMENT", into, "Options and URLs for fanout fetch, after --; not -o and not --shard");
+  command.add_option("ARGUMENT", into, "Options for fanout fetch, after --; not -o");
 }
 
 /// The command line of a shard's fetch.
 std::vector<std::string> fetch_of_shard(const std::vector<std::string>& arguments) {
-  std::vector<std::string> command{"/proc/self/exe", "fetch"};
+  std::vector<std::string> command{"/proc/self/exe", "fetch", "-o", "{output}"};
   command.insert(command.end(), arguments.begin(), arguments.end());
-  // A list of its own for each shard needs no other choice.
-  const bool own_list = std::any_of(arguments.begin(), arguments.end(),
-                                    [](const std::string& each) { return each.find("{index}") != each.npos; });
-  if (!own_list) command.insert(command.begin() + 2, {"--shard", "{index}/{shards}"});
-  command.insert(command.begin() + 2, {"-o", "{output}"});
   return command;
+}
+
+/// Without it every shard would fetch the same.
+void require_index(const std::vector<std::string>& arguments) {
+  if (std::none_of(arguments.begin(), arguments.end(),
+                   [](const std::string& each) { return each.find("{index}") != each.npos; }))
+    throw std::invalid_argument(
+        "an argument with {index} in it is needed after --, such as -i lists/{index}.txt (see: fanout job split)");
 }
 
 void add_shard(CLI::App& job, std::function<int()>& chosen) {
@@ -86,7 +92,7 @@ void add_shard(CLI::App& job, std::function<int()>& chosen) {
       "Each attempt writes files of its own, and the first that ends commits its shard; others are dropped. SIGTERM "
       "goes "
       "to the fetch. Exit status: 0 when the shard is there, also if some requests failed; else that of the fetch.\n"
-      "Where an argument has {index} in it, the number of the shard takes its place, and the fetch gets no --shard:\n"
+      "In the arguments {index} is replaced by the number of the shard, and {shards} by how many there are:\n"
       "  fanout job shard --into pages --shards 40 --index 3 -- -i lists/{index}.txt");
   command.callback([with, &chosen] {
     chosen = [with] {
@@ -97,11 +103,47 @@ void add_shard(CLI::App& job, std::function<int()>& chosen) {
         if (*index >= with->place.shards)
           throw std::invalid_argument(
               fmt::format("there is no shard {} of {}; the first is 0", *index, with->place.shards));
+        require_index(with->arguments);
         return run_shard({.directory = with->place.directory,
                           .index = *index,
                           .shards = static_cast<std::uint32_t>(with->place.shards),
                           .suffix = with->place.suffix,
                           .command = fetch_of_shard(with->arguments)});
+      });
+    };
+  });
+}
+
+void add_split(CLI::App& job, std::function<int()>& chosen) {
+  CLI::App& command = *job.add_subcommand("split", "Cut a list into one for each shard");
+  struct given {
+    std::uint64_t shards = 0;
+    std::string output;
+    std::string list;
+  };
+  const auto with = std::make_shared<given>();
+  add_count(command, "--shards", with->shards, {1, most_shards}, "Shards of the whole job")->required();
+  command.add_option("-o,--output", with->output, "Name of the lists, with {index} in it: lists/{index}.txt")
+      ->type_name("PATTERN")
+      ->required();
+  command.add_option("FILE", with->list, "URLs or JSON objects with one, a line each; - is standard input")->required();
+  command.footer(
+      "All URLs of a host are in one list, so that limits for hosts hold when lists are fetched on different machines. "
+      "Which one is a matter of the host's name alone (SipHash-2-4 with a key of zeros, modulo the number of shards).\n"
+      "  zcat urls.txt.gz | fanout job split --shards 40 -o lists/{index}.txt -");
+  command.callback([with, &chosen] {
+    chosen = [with] {
+      return guarded("split", [&] {
+        std::ifstream file;
+        if (with->list != "-") {
+          file.open(with->list, std::ios::binary);
+          if (!file) throw std::invalid_argument(fmt::format("'{}' cannot be read", with->list));
+        }
+        std::istream& list = with->list == "-" ? std::cin : file;
+        const auto shards = static_cast<std::uint32_t>(with->shards);
+        const split_counts counts = split_list(list, with->output, shards);
+        tell(fmt::format("{} URLs in {} lists; the largest has {}\n", counts.lines, shards, counts.largest));
+        return int{ok};
       });
     };
   });
@@ -163,6 +205,7 @@ void add_common(CLI::App& command, script_place& with) {
 }
 
 const script_options& filled(script_place& with) {
+  require_index(with.of.fetch_arguments);
   with.of.directory = with.place.directory;
   with.of.shards = with.place.shards;
   with.of.suffix = with.place.suffix;
@@ -184,7 +227,7 @@ void add_slurm(CLI::App& script, std::function<int()>& chosen) {
   command.add_option("--time", with->how.time, "Limit of a shard's time, as sbatch takes it")->type_name("TIME");
   command.add_option("--partition", with->how.partition, "Of the cluster")->type_name("NAME");
   command.footer(
-      "  fanout job script slurm --shards 40 --into pages -- -i urls.txt >fetch.sh\n"
+      "  fanout job script slurm --shards 40 --into pages -- -i lists/{index}.txt >fetch.sh\n"
       "  bash fetch.sh");
   command.callback([with, &chosen] {
     chosen = [with] { return guarded("script slurm", [&] { return print(slurm_script(filled(*with), with->how)); }); };
@@ -206,7 +249,7 @@ void add_kubernetes(CLI::App& script, std::function<int()>& chosen) {
   add_count(command, "--warning", with->how.warning, {1, 86400}, "Seconds between SIGTERM and SIGKILL [60]");
   command.footer(
       "  fanout job script kubernetes --shards 40 --into /shards --claim pages -- \\\n"
-      "    -i /shards/urls.txt | kubectl apply -f -");
+      "    -i /shards/lists/{index}.txt | kubectl apply -f -");
   command.callback([with, &chosen] {
     chosen = [with] {
       return guarded("script kubernetes", [&] { return print(kubernetes_manifest(filled(*with), with->how)); });
@@ -219,6 +262,7 @@ void add_kubernetes(CLI::App& script, std::function<int()>& chosen) {
 void add_job(CLI::App& app, std::function<int()>& chosen) {
   CLI::App& job = *app.add_subcommand("job", "Run a bulk fetch on many machines");
   job.require_subcommand(1);
+  add_split(job, chosen);
   add_shard(job, chosen);
   add_gather(job, chosen);
   CLI::App& script = *job.add_subcommand("script", "Write what runs the shards of a job on a cluster");

@@ -107,6 +107,7 @@ std::vector<std::string> command_of(const shard_task& task, const std::string& o
 /// Runs it, and hands on signals. Its exit status, or 128 and its signal.
 int run_program(const std::vector<std::string>& command) {
   std::vector<char*> argv;
+  argv.reserve(command.size() + 1);
   for (const std::string& each : command) argv.push_back(const_cast<char*>(each.c_str()));
   argv.push_back(nullptr);
   sigset_t waited, before;
@@ -166,6 +167,7 @@ bool commit(const shard_task& task, const shard_files& files, std::uint32_t atte
   const bool first = link_first(name, files.committed());
   if (first) sync_file(task.directory, O_RDONLY | O_DIRECTORY);
   ::unlink(name.c_str());
+  ::unlink((output + ".journal").c_str());  // what the fetch would go on by
   if (!first) ::unlink(output.c_str());
   return first;
 }

@@ -1,24 +1,96 @@
 #include "mpi/mpi_port.hpp"
 
+#include <mpi.h>
+
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <list>
+#include <map>
+#include <mutex>
+#include <thread>
 #include <utility>
 
 namespace fanout::mpi {
 
-mpi_port::mpi_port(MPI_Comm communicator, receiver to)
-    : communicator_(communicator), to_(std::move(to)), thread_([this] { work(); }) {}
-
-mpi_port::~mpi_port() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
+class mpi_port::worker {
+ public:
+  worker() {
+    MPI_Comm_dup(MPI_COMM_WORLD, &communicator_);
+    MPI_Comm_rank(communicator_, &rank_);
+    MPI_Comm_size(communicator_, &size_);
   }
-  changed_.notify_one();
-  thread_.join();
+  worker(const worker&) = delete;
+  worker& operator=(const worker&) = delete;
+  ~worker() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_one();
+    if (thread_.joinable()) thread_.join();
+    MPI_Comm_free(&communicator_);
+  }
+
+  int rank() const noexcept { return rank_; }
+  int size() const noexcept { return size_; }
+  void start(receiver to) {
+    to_ = std::move(to);
+    thread_ = std::thread([this] { work(); });
+  }
+  void send(int to, message_kind kind, std::string message);
+
+ private:
+  struct queued {
+    int to;
+    message_kind kind;
+    std::string message;
+  };
+  struct under_way {
+    std::string message;
+    MPI_Request request = MPI_REQUEST_NULL;
+  };
+
+  void work();
+  bool send_queued();
+  bool finish_sent();
+  bool receive();
+  bool idle(unsigned rounds);
+
+  /// MPI counts bytes in an int; a longer message travels in pieces.
+  static constexpr std::size_t longest = 1U << 30;
+
+  MPI_Comm communicator_ = MPI_COMM_NULL;
+  int rank_ = 0;
+  int size_ = 1;
+  receiver to_;
+  std::list<under_way> sent_;
+  std::map<int, std::string> pieces_;  ///< by the rank they come from
+  std::mutex mutex_;                   ///< guards what follows
+  std::condition_variable changed_;
+  std::deque<queued> queue_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+mpi_port::mpi_port() : worker_(std::make_unique<worker>()) {}
+mpi_port::~mpi_port() = default;
+
+int mpi_port::rank() const noexcept {
+  return worker_->rank();
+}
+int mpi_port::size() const noexcept {
+  return worker_->size();
+}
+void mpi_port::start(receiver to) {
+  worker_->start(std::move(to));
+}
+void mpi_port::send(int to, message_kind kind, std::string message) {
+  worker_->send(to, kind, std::move(message));
 }
 
-void mpi_port::send(int to, message_kind kind, std::string message) {
+void mpi_port::worker::send(int to, message_kind kind, std::string message) {
   {
     const std::lock_guard lock(mutex_);
     for (std::size_t at = 0; message.size() > longest; message.erase(0, at)) {
@@ -30,7 +102,7 @@ void mpi_port::send(int to, message_kind kind, std::string message) {
   changed_.notify_one();
 }
 
-void mpi_port::work() {
+void mpi_port::worker::work() {
   for (unsigned rounds = 0;;) {
     const bool sent = send_queued();
     const bool finished = finish_sent();
@@ -42,7 +114,7 @@ void mpi_port::work() {
   }
 }
 
-bool mpi_port::send_queued() {
+bool mpi_port::worker::send_queued() {
   std::deque<queued> taken;
   {
     const std::lock_guard lock(mutex_);
@@ -57,7 +129,7 @@ bool mpi_port::send_queued() {
   return !taken.empty();
 }
 
-bool mpi_port::finish_sent() {
+bool mpi_port::worker::finish_sent() {
   return std::erase_if(sent_, [](under_way& each) {
            int done = 0;
            MPI_Test(&each.request, &done, MPI_STATUS_IGNORE);
@@ -65,7 +137,7 @@ bool mpi_port::finish_sent() {
          }) > 0;
 }
 
-bool mpi_port::receive() {
+bool mpi_port::worker::receive() {
   int there = 0;
   MPI_Message handle = MPI_MESSAGE_NULL;
   MPI_Status status{};
@@ -90,7 +162,7 @@ bool mpi_port::receive() {
 
 /// False when there is nothing more to do. It asks again at once for some rounds, and then ever later: a message takes
 /// microseconds, and a rank that has nothing to do for long needs its core for others.
-bool mpi_port::idle(unsigned rounds) {
+bool mpi_port::worker::idle(unsigned rounds) {
   constexpr unsigned busy_rounds = 64;
   constexpr std::chrono::microseconds longest_wait(2000);
   std::unique_lock lock(mutex_);

@@ -1,16 +1,11 @@
 #pragma once
 
-#include <mpi.h>
-
-#include <condition_variable>
-#include <deque>
 #include <functional>
-#include <list>
-#include <map>
-#include <mutex>
+#include <memory>
 #include <string>
-#include <thread>
 
+/// \file
+/// Names nothing of MPI, whose header is where only its own compilers find it.
 namespace fanout::mpi {
 
 /// What a message is; the tag that MPI carries it with.
@@ -23,7 +18,8 @@ enum class message_kind : int {
   bye,        ///< from a node, last
 };
 
-/// The thread that calls MPI: sends what is queued, and hands on what comes.
+/// A communicator of our own over all ranks, and the thread that calls MPI for it: sends what is queued, and hands on
+/// what comes.
 ///
 /// Thread safety: `send` may be called from any thread.
 class mpi_port {
@@ -31,44 +27,22 @@ class mpi_port {
   /// Called on the port's thread.
   using receiver = std::function<void(int from, message_kind kind, std::string message)>;
 
-  mpi_port(MPI_Comm communicator, receiver to);
+  /// In all ranks, after MPI was initialized. Nothing is received before `start`.
+  mpi_port();
   mpi_port(const mpi_port&) = delete;
   mpi_port& operator=(const mpi_port&) = delete;
-  /// Sends what is queued, and ends.
+  /// Sends what is queued, and ends; in all ranks, before MPI is finalized.
   ~mpi_port();
 
+  int rank() const noexcept;
+  int size() const noexcept;
+  void start(receiver to);
   /// Does not wait.
   void send(int to, message_kind kind, std::string message);
 
  private:
-  struct queued {
-    int to;
-    message_kind kind;
-    std::string message;
-  };
-  struct under_way {
-    std::string message;
-    MPI_Request request = MPI_REQUEST_NULL;
-  };
-
-  void work();
-  bool send_queued();
-  bool finish_sent();
-  bool receive();
-  bool idle(unsigned rounds);
-
-  /// MPI counts bytes in an int; a longer message travels in pieces.
-  static constexpr std::size_t longest = 1U << 30;
-
-  const MPI_Comm communicator_;
-  const receiver to_;
-  std::list<under_way> sent_;
-  std::map<int, std::string> pieces_;  ///< by the rank they come from
-  std::mutex mutex_;                   ///< guards what follows
-  std::condition_variable changed_;
-  std::deque<queued> queue_;
-  bool stopping_ = false;
-  std::thread thread_;  ///< last: it uses all of the above
+  class worker;
+  std::unique_ptr<worker> worker_;
 };
 
 }  // namespace fanout::mpi

@@ -26,7 +26,6 @@ struct session::state {
   int rank = 0;
   int size = 1;
   bool finalize = false;
-  MPI_Comm communicator = MPI_COMM_NULL;
 
   std::mutex mutex;  ///< guards what follows; held while a receiver is called
   std::condition_variable changed;
@@ -123,14 +122,13 @@ session::session(int& argc, char**& argv) : state_(std::make_shared<state>()) {
     if (state_->finalize) MPI_Finalize();
     throw std::runtime_error("this MPI can be called by one thread only; fanout needs MPI_THREAD_SERIALIZED");
   }
-  MPI_Comm_dup(MPI_COMM_WORLD, &state_->communicator);
-  MPI_Comm_rank(state_->communicator, &state_->rank);
-  MPI_Comm_size(state_->communicator, &state_->size);
+  state_->port.emplace();
+  state_->rank = state_->port->rank();
+  state_->size = state_->port->size();
   state_->slots.resize(static_cast<std::size_t>(state_->size));
   state* const self = state_.get();
-  state_->port.emplace(state_->communicator, [self](int from, message_kind kind, std::string message) {
-    self->on_message(from, kind, std::move(message));
-  });
+  state_->port->start(
+      [self](int from, message_kind kind, std::string message) { self->on_message(from, kind, std::move(message)); });
 }
 
 session::~session() {
@@ -148,7 +146,6 @@ session::~session() {
     own.port->send(0, message_kind::bye, {});
   }
   own.port.reset();
-  MPI_Comm_free(&own.communicator);
   if (own.finalize) MPI_Finalize();
 }
 

@@ -194,14 +194,24 @@ TEST_F(job_script, commands_name_what_is_missing_or_wrong) {
   EXPECT_EQ(run(FANOUT_CLI, {"job"}).status, 2);
   EXPECT_THAT(run(FANOUT_CLI, {"job", "script", "slurm", "--into", "x"}).errors, HasSubstr("--shards"));
   const ended no_index =
-      run(FANOUT_CLI, {"job", "shard", "--into", directory_, "--shards", "2", "--", "http://localhost/"});
+      run(FANOUT_CLI, {"job", "shard", "--into", directory_, "--shards", "2", "--", "-i", "{index}"});
   EXPECT_EQ(no_index.status, 2);
   EXPECT_THAT(no_index.errors, HasSubstr("--index"));
-  EXPECT_EQ(run(FANOUT_CLI, {"job", "shard", "--into", directory_, "--shards", "2", "--index", "2"}).status, 2);
+  EXPECT_EQ(
+      run(FANOUT_CLI, {"job", "shard", "--into", directory_, "--shards", "2", "--index", "2", "--", "-i", "{index}"})
+          .status,
+      2);
+  const ended all_the_same = run(
+      FANOUT_CLI, {"job", "shard", "--into", directory_, "--shards", "2", "--index", "0", "--", "http://localhost/"});
+  EXPECT_EQ(all_the_same.status, 2);
+  EXPECT_THAT(all_the_same.errors, HasSubstr("{index}"));
   const ended missing = run(FANOUT_CLI, {"job", "gather", "--into", directory_, "--shards", "5", "--array-limit", "3"});
   EXPECT_EQ(missing.status, 75);
   EXPECT_EQ(missing.output, "0 0-2\n3 0-1\n");
-  EXPECT_EQ(run(FANOUT_CLI, {"job", "shard", "--into", file("nowhere"), "--shards", "2", "--index", "0"}).status, 3);
+  EXPECT_EQ(run(FANOUT_CLI,
+                {"job", "shard", "--into", file("nowhere"), "--shards", "2", "--index", "0", "--", "-i", "{index}"})
+                .status,
+            3);
 }
 
 }  // namespace
