@@ -17,7 +17,8 @@ from ._run import _how, _is_coroutine_function, _open, _read_shape
 if typing.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_no_gain = 1.15  # times as fast as the loop; less is none
+_no_gain = 1.15  # times as fast as the loop, or cores busy; less is none
+_a_core = 0.15  # of one, used by other programs: then what computes shows little
 _most_threads = 32
 _most_in_flight = 64
 
@@ -358,24 +359,28 @@ class _Measuring:
         return {"lanes": [f"{kind} {number + 1}" for number in range(len(lanes))], "ready_s": None, "tasks": tasks}
 
 
-def _claims(rows: list[dict[str, typing.Any]], cpu_share: float | None) -> list[str]:
+def _claims(work: dict[str, typing.Any]) -> list[str]:
     """What the figures say about the interpreter's lock."""
     version = ".".join(map(str, sys.version_info[:2]))
     said = []
-    computes = (cpu_share or 0.0) >= 0.75
-    for row in rows:
+    computes = (work.get("cpu_share") or 0.0) >= 0.75
+    others = work.get("others_cores") or 0.0
+    if computes and others > _a_core:
+        return [f"Other programs used {others:.2f} cores, so this run shows nothing about the GIL. Run it again on a quiet machine."]
+    for row in work["rows"]:
         if not row["shape"].startswith("threads") or row["error"] or not row["speedup"] or int(row["shape"].partition(":")[2] or 2) < 2:
             continue
         who = "fanout's" if row["engine"] == "fanout" else "Python's"
         figures = f"{who} {row['shape']} ran {row['speedup']:.2f} x as fast as one after another and kept {row['cores_used']:.2f} cores busy"
         gained = row["speedup"] >= _no_gain
+        together = row["cores_used"] >= _no_gain
         if not has_gil():
-            why = "this interpreter has no GIL, so threads compute together" if computes and gained else "this interpreter has no GIL"
-        elif computes and not gained:
+            why = "this interpreter has no GIL, so threads compute together" if computes and together else "this interpreter has no GIL"
+        elif computes and not gained and not together:
             why = f"the GIL of Python {version} lets one thread compute at a time"
-        elif computes:
+        elif computes and together:
             why = "the function gives the GIL back while it computes"
-        elif gained:
+        elif not computes and gained:
             why = "a thread gives the GIL back while it waits"
         else:
             continue
@@ -416,7 +421,8 @@ class Comparison:
 
     @property
     def why(self) -> str:
-        return _for_python(self._work["why"])
+        said: str = self._work["why"]
+        return said
 
     @property
     def doubt(self) -> str | None:
@@ -457,7 +463,7 @@ class Comparison:
 
         width = min(shutil.get_terminal_size().columns, 100)
         theirs = [each for each in self.rows if each.engine == "python"]
-        lines = [_for_python(self._table(width)).rstrip("\n")]
+        lines = [self._table(width).rstrip("\n")]
         if theirs:
             name = max(len(each.way) for each in theirs)
             lines.append("\nPython's own ways:")
@@ -504,11 +510,6 @@ def _figures(row: Row) -> str:
         return row.error
     speedup = "" if row.speedup is None else f"{row.speedup:7.2f} x"
     return f"{row.wall:9.3f} s {speedup}"
-
-
-def _for_python(text: str) -> str:
-    """The engine's advice names options of the command line."""
-    return text.replace("use --tasks or --work for longer runs, and run the same command again", "give more inputs, and compare again")
 
 
 def _usual_shapes(coroutine: bool, count: int) -> list[str]:
@@ -593,7 +594,7 @@ def compare(
         if row["wall_s"] and bound:
             row["of_bound"] = min(1.0, bound / row["wall_s"])
         work["rows"].append(row)
-    claims = _claims(work["rows"], work["cpu_share"])
+    claims = _claims(work)
     if claims:
         report["claims"] = claims
     return Comparison(report, made.table, ways)

@@ -63,7 +63,7 @@ def test_usual_shapes_fit_the_function() -> None:
 def test_it_shows_itself(tmp_path: Path) -> None:
     found = quick(functions.wait_for, [0.005] * 4, shapes=["sync", "threads:4"], timeline=True)
     text = str(found)
-    assert "threads:4" in text and "multiprocessing.Pool" in text and "--" not in found.why
+    assert "threads:4" in text and "multiprocessing.Pool" in text and " --" not in found.why
     assert max(map(len, text.splitlines())) <= 100
     shown = found._repr_html_()
     assert shown.count("<tr") == 1 + len(found.rows) and "wait_for" in shown
@@ -104,24 +104,30 @@ def test_ctrl_c_and_wrong_arguments_end_it() -> None:
         fanout.compare(3, [1])  # type: ignore[arg-type]
 
 
-def row(engine: str, shape: str, speedup: float, cores: float) -> dict[str, object]:
-    return {"engine": engine, "shape": shape, "speedup": speedup, "cores_used": cores, "error": None}
+def claims(cpu_share: float, *rows: tuple[str, str, float, float], others: float = 0.0) -> list[str]:
+    made = [
+        {"engine": engine, "shape": shape, "speedup": speedup, "cores_used": cores, "error": None}
+        for engine, shape, speedup, cores in rows
+    ]
+    return _compare._claims({"rows": made, "cpu_share": cpu_share, "others_cores": others})
 
 
 def test_what_is_said_about_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_compare, "has_gil", lambda: True)
     monkeypatch.setattr(_compare, "could_be_free", lambda: False)
-    computing = [row("fanout", "threads:2", 1.02, 1.0), row("python", "threads:2", 0.97, 1.0)]
-    said = _compare._claims(computing, 1.0)
+    said = claims(1.0, ("fanout", "threads:2", 1.02, 1.0), ("python", "threads:2", 0.97, 1.0))
     assert len(said) == 2 and all("lets one thread compute at a time" in each for each in said)
-    assert "gives the GIL back while it computes" in _compare._claims([row("fanout", "threads:2", 1.9, 1.9)], 1.0)[0]
-    assert "while it waits" in _compare._claims([row("fanout", "threads:8", 7.9, 0.1)], 0.0)[0]
+    assert "gives the GIL back while it computes" in claims(1.0, ("fanout", "threads:2", 1.9, 1.9))[0]
+    assert claims(1.0, ("fanout", "threads:2", 1.3, 0.5)) == []  # no two threads computed together
+    assert "while it waits" in claims(0.0, ("fanout", "threads:8", 7.9, 0.1))[0]
+    (nothing,) = claims(1.0, ("fanout", "threads:2", 1.9, 1.9), others=1.5)
+    assert "shows nothing about the GIL" in nothing
     monkeypatch.setattr(_compare, "has_gil", lambda: False)
     monkeypatch.setattr(_compare, "could_be_free", lambda: True)
-    said = _compare._claims([row("fanout", "threads:2", 1.9, 1.9)], 1.0)
+    said = claims(1.0, ("fanout", "threads:2", 1.9, 1.9))
     assert "no GIL, so threads compute together" in said[0] and "locks are yours" in said[-1]
     monkeypatch.setattr(_compare, "has_gil", lambda: True)
-    assert "PYTHON_GIL=0" in _compare._claims([], 1.0)[-1]
+    assert "PYTHON_GIL=0" in claims(1.0)[-1]
 
 
 def test_a_script_without_a_guard(tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ std::string say_doubt(const comparison& of) {
     seen.push_back(fmt::format("{} {:.3f} s", to_string(row->shape), seconds(row->cost.wall)));
   return fmt::format(
       "Cannot tell which shape is best: {}. Seen in this run: {}. Not seen: their order without the disturbance. Close "
-      "other programs, or use --tasks or --work for longer runs, and run the same command again.",
+      "other programs, or compare more or longer tasks, and run the same command again.",
       of.doubt, fmt::join(seen, ", "));
 }
 
