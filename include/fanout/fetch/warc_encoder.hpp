@@ -22,6 +22,8 @@ struct warc_exchange {
   std::string_view url;  ///< that was asked for
   std::chrono::system_clock::time_point date;
   std::string_view address = {};       ///< of the server; empty: not known
+  std::string_view protocol = {};      ///< "h2", "http/1.1": a WARC-Protocol; empty: none is written
+  std::string_view tls = {};           ///< "tls/1.3": another; empty: plain, or not known
   std::string_view request_head = {};  ///< as sent, with the empty line; empty: no request record
   std::string_view request_body = {};
   std::string_view status_line = "HTTP/1.1 200 OK";  ///< as received, without its end
@@ -48,6 +50,9 @@ struct warc_original {
 /// Transfer-Encoding is renamed to X-Archive-Orig-Transfer-Encoding, and Content-Length is that of the payload. Content
 /// codings stay, unless the caller undid them; then their headers are renamed likewise. The payload digest is of the
 /// payload as stored, so the same page has the same digest however it was cut into chunks.
+///
+/// An exchange over HTTP/2 is written as the field does: with a request line and a status line of HTTP/1.1, and
+/// `WARC-Protocol: h2` (warc-specs, issue 42).
 ///
 /// Record ids are random UUIDs, so they are unique across runs that are resumed. URIs have no angle brackets around
 /// them, but for ids, as 1.1 has it.

@@ -51,10 +51,37 @@ void append_line(std::string& into, std::string_view name, std::string_view valu
   into += "\r\n";
 }
 
+constexpr std::string_view http_1_1 = "HTTP/1.1", http_2 = "HTTP/2";
+
+/// HTTP/2 has no status line: it is told as if there were one. Its reason is empty.
+void append_status_line(std::string& into, std::string_view line) {
+  if (!line.starts_with(http_2)) {
+    into += line;
+  } else {
+    into += http_1_1;
+    into += line.substr(std::min(line.find(' '), line.size()));
+    if (std::count(line.begin(), line.end(), ' ') == 1) into += ' ';
+  }
+  into += "\r\n";
+}
+
+/// Nor has it a request line.
+void append_request_head(std::string& into, std::string_view head) {
+  const std::size_t end = std::min(head.find("\r\n"), head.size());
+  const std::string_view line = head.substr(0, end);
+  const std::size_t version = line.rfind(' ');
+  if (version != line.npos && line.substr(version + 1).starts_with(http_2)) {
+    into += line.substr(0, version + 1);
+    into += http_1_1;
+  } else {
+    into += line;
+  }
+  into += head.substr(end);
+}
+
 /// The head that is true of the payload as it is stored.
 void append_head(std::string& into, const warc_exchange& exchange) {
-  into += exchange.status_line;
-  into += "\r\n";
+  append_status_line(into, exchange.status_line);
   bool length_said = false;
   bool transfer_coded = false;
   if (exchange.headers != nullptr)
@@ -149,6 +176,8 @@ class warc_encoder::implementation {
   void append_where(const warc_exchange& exchange) {
     append_line(record_, "WARC-Target-URI", exchange.url);
     if (!exchange.address.empty()) append_line(record_, "WARC-IP-Address", exchange.address);
+    for (const std::string_view each : {exchange.protocol, exchange.tls})
+      if (!each.empty()) append_line(record_, "WARC-Protocol", each);
   }
   void append_original(const warc_original& original, bool same_payload) {
     append_line(record_, "WARC-Profile",
@@ -160,7 +189,8 @@ class warc_encoder::implementation {
   }
 
   void append_request(std::string& into, const warc_exchange& exchange, const appended& response) {
-    block_ = exchange.request_head;
+    block_.clear();
+    append_request_head(block_, exchange.request_head);
     begin("request", new_id(), response.date);
     append_where(exchange);
     append_line(record_, "WARC-Concurrent-To", response.record_id);

@@ -93,6 +93,26 @@ TEST(warc_encoder, writes_a_response_its_request_and_its_metadata) {
   EXPECT_EQ(records[3].block, "fetchTimeMs: 120\r\n");
 }
 
+TEST(warc_encoder, tells_of_http_2_as_if_it_were_1_1) {
+  const warc_fields headers{{"content-length", "5"}, {"alt-svc", "h3=\":443\""}};
+  std::string text;
+  warc_encoder({.gzip = false})
+      .append(text, {.url = "https://example.org/",
+                     .date = some_date,
+                     .protocol = "h2",
+                     .tls = "tls/1.3",
+                     .request_head = "GET /HTTP/2 HTTP/2\r\nHost: example.org\r\n\r\n",
+                     .status_line = "HTTP/2 200",
+                     .headers = &headers,
+                     .payload = "hello"});
+  const std::string protocols = "\r\nWARC-Protocol: h2\r\nWARC-Protocol: tls/1.3\r\n";
+  const std::size_t first = text.find(protocols);
+  ASSERT_NE(first, text.npos);
+  EXPECT_NE(text.find(protocols, first + 1), text.npos) << "of the request, too";
+  EXPECT_NE(text.find("\r\n\r\nHTTP/1.1 200 \r\ncontent-length: 5\r\nalt-svc: h3=\":443\"\r\n\r\nhello"), text.npos);
+  EXPECT_NE(text.find("\r\n\r\nGET /HTTP/2 HTTP/1.1\r\nHost: example.org\r\n\r\n"), text.npos);
+}
+
 TEST(warc_encoder, a_chunked_response_has_a_head_that_is_true_of_its_payload) {
   const warc_fields headers{{"Transfer-Encoding", "chunked"}, {"Server", "x"}};
   const auto record = response_of({.url = "http://x/", .date = some_date, .headers = &headers, .payload = "hello"});
