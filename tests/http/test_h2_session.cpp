@@ -1,8 +1,11 @@
-// HTTP/2 against nginx: by ALPN over TLS, and by prior knowledge without.
+// HTTP/2 against nginx and nghttpd: by ALPN over TLS, also through a proxy, and by prior knowledge without.
 #include "http/certificates.hpp"
 #include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 #include "support/nginx.hpp"
+#include "support/server_program.hpp"
+
+#include <unistd.h>
 
 #include <fstream>
 
@@ -98,6 +101,28 @@ TEST_F(h2_session, is_chosen_by_alpn) {
   EXPECT_EQ(get_many(loop, client(options_), server.url("/big"), 50, 10, 3 << 20), 50);
   options_.http_version = http_versions::http_1_1;
   EXPECT_EQ(get_on(loop, client(options_), server.url("/small")).version, http_version::v1_1);
+  client_options usual;
+  usual.ca_file = trusted.ca_file();
+  EXPECT_EQ(get_on(loop, client(usual), server.url("/small")).version, http_version::v2) << "by default";
+  const server_program proxy("FANOUT_TINYPROXY", FANOUT_TINYPROXY, {"-d", "-c", "{directory}/configuration"},
+                             "Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\nLogLevel Critical\n"
+                             "PidFile \"{directory}/pid\"\n");
+  usual.proxy = "http://127.0.0.1:" + std::to_string(proxy.port());
+  EXPECT_EQ(get_on(loop, client(usual), server.url("/small")).version, http_version::v2) << "in a tunnel";
+  EXPECT_EQ(get_many(loop, client(usual), server.url("/big"), 20, 10, 3 << 20), 20);
+}
+
+TEST_F(h2_session, speaks_with_nghttpd) {
+  constexpr const char* program = "/usr/sbin/nghttpd";
+  if (::access(program, X_OK) != 0) GTEST_SKIP() << "Debian's nghttp2-server is not installed";
+  const server_program server("FANOUT_NGHTTPD", program,
+                              {"--no-tls", "--address=127.0.0.1", "--htdocs=" + root_.path(), "{port}"});
+  const std::string at = "http://127.0.0.1:" + std::to_string(server.port());
+  asio::io_context loop(1);
+  EXPECT_EQ(get_many(loop, client(options_), at + "/small", 2000, 100, 5), 2000);
+  EXPECT_EQ(get_many(loop, client(options_), at + "/big", 50, 10, 3 << 20), 50);
+  EXPECT_EQ(get_on(loop, client(options_), at + "/none").status, 404);
+  EXPECT_EQ(fanout::http::loop_state::of(loop.get_executor()).pool().open(), 1u);
 }
 
 }  // namespace
