@@ -4,7 +4,10 @@
 
 #include "cli/fetch_options.hpp"
 
+#include <algorithm>
 #include <array>
+#include <stdexcept>
+#include <string>
 
 namespace fanout::cli {
 namespace {
@@ -26,7 +29,37 @@ void set_rotation(fetch_options& into, std::string_view text) {
   into.bulk.rotate_bytes = counts ? 0 : fetch::parse_size(text);
 }
 
+/// "10", "10/s", "30/m" or "100/h", as so many a second.
+double rate_of(std::string_view text) {
+  const auto slash = std::min(text.find('/'), text.size());
+  const std::string_view unit = text.substr(slash);
+  const double seconds = unit.empty() || unit == "/s" ? 1 : unit == "/m" ? 60 : unit == "/h" ? 3600 : 0;
+  if (seconds == 0) throw std::invalid_argument("'" + std::string(text) + "' is no rate: give 10, 10/s, 30/m or 100/h");
+  return static_cast<double>(fetch::parse_count(text.substr(0, slash), 1, 1'000'000'000)) / seconds;
+}
+
+void set_per_host(fetch_options& into, std::string_view text) {
+  into.bulk.hosts.per_host = static_cast<std::uint32_t>(fetch::parse_count(text, 1, 1'000'000));
+  into.bulk.limits_hosts = true;
+}
+void set_host_delay(fetch_options& into, std::string_view text) {
+  into.bulk.hosts.host_delay = fetch::parse_duration(text);
+  into.bulk.limits_hosts = true;
+}
+template <auto Member>
+void set_rate(fetch_options& into, std::string_view text) {
+  into.bulk.hosts.*Member = rate_of(text);
+  into.bulk.limits_hosts = true;
+}
+
 constexpr std::array bulk_rows{
+    output_option{"--per-host", "N", "Keep at most N requests in flight to each host (name and port)", set_per_host},
+    output_option{"--host-delay", "DURATION", "Wait at least so long between the starts of two requests to one host",
+                  set_host_delay},
+    output_option{"--rate", "N[/s|/m|/h]", "Start at most so many requests per second, minute or hour",
+                  set_rate<&fetch::host_scheduler_options::rate>},
+    output_option{"--host-rate", "N[/s|/m|/h]", "The same for each host",
+                  set_rate<&fetch::host_scheduler_options::host_rate>},
     output_option{"--restart", "",
                   "Start again from the first URL instead of continuing a run that was stopped or killed",
                   set_bulk_flag<&bulk_options::restart>},

@@ -270,6 +270,7 @@ int run_job(const fetch_options& given) {
   page_file file(one_page ? given : fetch_options{});
   const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common));
   job.sinks = sinks.all();
+  if (given.bulk.limits_hosts) job.hosts = given.bulk.hosts;
   if (!given.http.cookie_jar.empty() && job.how.shape.uses_workers())
     throw usage_error(
         fmt::format("--cookie-jar: -s {} runs in worker processes, each with cookies of its own, which end with it; "

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/fetch/host_scheduler.hpp>
 #include <fanout/fetch/http_options.hpp>
 
 #include <CLI/CLI.hpp>
@@ -21,7 +22,9 @@ struct bulk_options {
   bool retry_failed = false;  ///< what has failed in an earlier run is fetched again
   std::uint64_t rotate_bytes = 0;
   std::uint64_t rotate_records = 0;
-  std::string on_close;  ///< command for each file of records that is whole
+  fetch::host_scheduler_options hosts = {};  ///< what is 0 is no limit
+  bool limits_hosts = false;                 ///< one of them was given
+  std::string on_close;                      ///< command for each file of records that is whole
 };
 
 /// As given, before anything is made of it.

@@ -6,6 +6,9 @@
 #include <fanout/fetch/job.hpp>
 #include <fanout/process/remote.hpp>
 
+#include "fetch/schedule/scheduled_input.hpp"
+
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -16,14 +19,14 @@
 namespace fanout::fetch {
 namespace {
 
-/// The source of a job, held up while the queue to its writer is full.
-/// With `names_files` each request is told the name of its body's file. Those that are done are passed over.
-class held_source {
+/// The requests of a job with their numbers in the whole list, but for those that are done.
+/// With `names_files` each is told the name of its body's file.
+class numbered_source final : public request_input {
  public:
-  held_source(request_input& source, const writer& to, bool names_files, const done_set* done)
-      : source_(source), to_(to), gate_(source.handle()), names_files_(names_files), done_(done) {}
+  numbered_source(request_input& source, bool names_files, const done_set* done)
+      : source_(source), names_files_(names_files), done_(done) {}
 
-  std::optional<request> next() {
+  std::optional<request> next() override {
     for (; done_ != nullptr && done_->contains(index_); ++index_, ++passed_)
       if (!source_.skip()) return std::nullopt;
     std::optional<request> given = source_.next();
@@ -32,7 +35,25 @@ class held_source {
     if (names_files_) given->file = body_directory::name_of(given->index);
     return given;
   }
+  bool ready() override { return source_.ready(); }
+  int handle() override { return source_.handle(); }
+
   std::uint64_t passed() const noexcept { return passed_; }
+
+ private:
+  request_input& source_;
+  std::uint64_t index_ = 0;
+  std::uint64_t passed_ = 0;
+  const bool names_files_;
+  const done_set* const done_;
+};
+
+/// The source of a job, held up while the queue to its writer is full.
+class held_source {
+ public:
+  held_source(request_input& source, const writer& to) : source_(source), to_(to), gate_(source.handle()) {}
+
+  std::optional<request> next() { return source_.next(); }
   bool ready() {
     if (!gate_.may_pull([this] { return to_.has_room(); })) return false;
     if (source_.ready()) return true;
@@ -47,22 +68,21 @@ class held_source {
   request_input& source_;
   const writer& to_;
   fanout::detail::source_gate gate_;
-  std::uint64_t index_ = 0;
-  std::uint64_t passed_ = 0;
-  const bool names_files_;
-  const done_set* const done_;
 };
 
 /// Counts each record, and hands it from sink to sink.
 class all_sinks {
  public:
-  all_sinks(const std::vector<sink*>& sinks, writer& to, counts& counted) : sinks_(sinks), to_(to), counts_(counted) {
+  /// `scheduled`: is told of each that has ended; null: nobody is.
+  all_sinks(const std::vector<sink*>& sinks, writer& to, counts& counted, scheduled_input* scheduled)
+      : sinks_(sinks), to_(to), counts_(counted), scheduled_(scheduled) {
     for (const sink* each : sinks_)
       if (each->wants_bodies()) last_with_body_ = each;
   }
 
   void operator()(outcome<record> out, const request& asked) {
     record result = out.ok() ? std::move(out).value() : record_of(out.error());
+    if (scheduled_ != nullptr) scheduled_->done(asked.index, std::chrono::milliseconds(result.retry_after_ms));
     if (!result.unwritten.empty()) throw output_error(result.unwritten);
     counts_.add(result);
     finished all{asked.index, asked, result};
@@ -76,6 +96,7 @@ class all_sinks {
   const std::vector<sink*>& sinks_;
   writer& to_;
   counts& counts_;
+  scheduled_input* const scheduled_;
   const sink* last_with_body_ = nullptr;
 };
 
@@ -140,15 +161,19 @@ job_report job::run(request_input& source) const {
   const std::stop_callback forwarded(how.stop, [&] { stopping.request_stop(); });
   std::optional<held_source> held;
   writer to(queue, {.failed = [&] { stopping.request_stop(); }, .room_made = [&] { held->room_made(); }});
-  held.emplace(source, to, with.body_path.ends_with('/'), done_before(sinks));
+  numbered_source numbered(source, with.body_path.ends_with('/'), done_before(sinks));
+  std::optional<scheduled_input> scheduled;
+  if (hosts) scheduled.emplace(numbered, *hosts);
+  held.emplace(scheduled ? static_cast<request_input&>(*scheduled) : numbered, to);
 
   options own = how;
   own.shape = fitted(how.shape);
   own.on_error = on_error::collect;
   own.stop = stopping.get_token();
   if (on_progress) own.on_progress = [&](const progress& now) { on_progress(now, done.counts); };
-  done.cost = fanout::run(own, remote<exchange>.with(with), *held, all_sinks(sinks, to, done.counts));
-  done.done_before = held->passed();
+  done.cost = fanout::run(own, remote<exchange>.with(with), *held,
+                          all_sinks(sinks, to, done.counts, scheduled ? &*scheduled : nullptr));
+  done.done_before = numbered.passed();
   to.finish();
   for (sink* each : sinks) done.cost.stopped ? each->close_stopped() : each->close();
   if (jar) fetch::save_cookies(*jar, save_cookies);

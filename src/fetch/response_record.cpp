@@ -1,6 +1,10 @@
 #include "fetch/response_record.hpp"
 
+#include <fanout/fetch/retry_policy.hpp>
+
 #include <fmt/format.h>
+
+#include <chrono>
 
 namespace fanout::fetch::detail {
 namespace {
@@ -33,6 +37,9 @@ void take_head(const settings& how, const http::response& response, record& resu
   if (how.keep_headers)
     for (const auto& [name, value] : response.headers) result.headers.emplace_back(name, value);
   if (response.status < 400) return;
+  if (response.status == 429 || response.status == 503)
+    if (const auto pause = parse_retry_after(response.headers.get("retry-after"), std::chrono::system_clock::now()))
+      result.retry_after_ms = pause->count();
   result.error = failure_kind::status;
   result.message = response.reason.empty() ? fmt::format("the server answered {}", response.status)
                                            : fmt::format("{} {}", response.status, response.reason);

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <zstd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
@@ -237,6 +238,24 @@ TEST_F(fetch_resume, a_command_that_fails_is_tried_again_and_then_ends_it) {
       {"-q", "-i", list, "-o", file, "--on-close", "echo >> " + count + "; test $(wc -l < " + count + ") -ge 3 -a -e"});
   EXPECT_EQ(twice.status, 0) << twice.errors;
   EXPECT_EQ(read_file(count), "\n\n\n");
+}
+
+TEST_F(fetch_resume, hosts_have_limits) {
+  const std::string list = list_of(30);
+  EXPECT_EQ(fetch({"-q", "-i", list, "-o", directory_ / "pages.jsonl", "--per-host", "1", "-s", "async:8"}).status, 0);
+  EXPECT_EQ(origin_.statistics().connections_accepted, 1u);
+  EXPECT_EQ(records(read_file(directory_ / "pages.jsonl")).size(), 30u);
+  // 20 requests of a host, 5 ms from the start of one to the next.
+  const std::string few = list_of(20);
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(fetch({"-q", "-i", few, "-o", directory_ / "few.jsonl", "--host-delay", "5ms"}).status, 0);
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(19 * 5));
+  EXPECT_EQ(
+      fetch({"-q", "-i", few, "-o", directory_ / "rate.jsonl", "--rate", "1000/s", "--host-rate", "60000/m"}).status,
+      0);
+  const ended wrong = fetch({"-i", few, "--rate", "10/d"});
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_THAT(wrong.errors, HasSubstr("10/s"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fanout/core/options.hpp>
 #include <fanout/core/report.hpp>
 #include <fanout/core/source.hpp>
+#include <fanout/fetch/host_scheduler.hpp>
 #include <fanout/fetch/request_source.hpp>
 #include <fanout/fetch/settings.hpp>
 #include <fanout/fetch/sinks.hpp>
@@ -46,9 +47,13 @@ struct job {
   fetch::settings settings;          ///< of all exchanges; bodies and headers are kept where a sink wants them
   options how{fanout::automatic()};  ///< fitted to the limit of open files (descriptor_limit.hpp). `on_error` is
                                      ///< `collect`, whatever it says here
-  std::vector<sink*> sinks;          ///< of each record in this order; none: it is counted
-  queue_limits queue;                ///< to the writer
-  std::string save_cookies;          ///< the file for all cookies, in the end; empty: none. Not with worker processes
+  /// Limits of hosts; none: requests are sent in the order of the source. They hold for the whole run, whatever its
+  /// shape. With worker processes a request counts from the moment it is handed to one. A host whose server answers 429
+  /// or 503 with Retry-After is left alone as long.
+  std::optional<host_scheduler_options> hosts = std::nullopt;
+  std::vector<sink*> sinks;  ///< of each record in this order; none: it is counted
+  queue_limits queue;        ///< to the writer
+  std::string save_cookies;  ///< the file for all cookies, in the end; empty: none. Not with worker processes
   /// As `options::on_progress`, and with what was counted so far.
   std::function<void(const progress&, const counts&)> on_progress;
 

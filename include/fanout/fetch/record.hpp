@@ -64,6 +64,7 @@ struct record {
   header_list headers = {};              ///< only with `settings::keep_headers`
   std::optional<std::string> body = {};  ///< of a response, only with `settings::keep_body`
   std::optional<timings> measured = {};  ///< of a response, only with `settings::keep_timings`
+  std::int64_t retry_after_ms = 0;       ///< that a response of 429 or 503 asks for
   std::optional<failure_kind> error = {};
   std::string message = {};  ///< of the error
   std::string trace = {};    ///< only with `settings::keep_trace`: lines for a person, as `curl -v` shows an exchange
@@ -80,8 +81,8 @@ struct record {
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(status, bytes, elapsed_ns, attempts, http_version, final_url, headers, body, measured, error, message,
-            trace, sent_heads, heads, file, remark, unwritten, skipped);
+    archive(status, bytes, elapsed_ns, attempts, http_version, final_url, headers, body, measured, retry_after_ms,
+            error, message, trace, sent_heads, heads, file, remark, unwritten, skipped);
   }
 };
 
