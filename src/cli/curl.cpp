@@ -14,7 +14,7 @@
 namespace fanout::cli {
 namespace {
 
-constexpr std::string_view about =
+constexpr std::string_view about_curl =
     "Takes a command line of curl as it is: fanout curl -sSL URL\n\n"
     "Options have curl's names and meaning; one that is not supported is named.\n"
     "Exit status: curl's (6 no such host, 7 no connection, 22 with -f a status of 400 or above, 28 timeout, ...) of "
@@ -25,7 +25,7 @@ constexpr std::string_view about =
 
 int run_curl(const std::vector<std::string>& arguments) {
   if (arguments.size() == 1 && (arguments.front() == "--help" || arguments.front() == "-h")) {
-    fetch::write_all(STDOUT_FILENO, std::string(about) + curl_options_help());
+    fetch::write_all(STDOUT_FILENO, std::string(about_curl) + curl_options_help());
     return ok;
   }
   curl_command all;

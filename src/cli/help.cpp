@@ -12,11 +12,6 @@
 namespace fanout::cli {
 namespace {
 
-int print(const std::string& text) {
-  const bool printed = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  return printed ? ok : output_failed;
-}
-
 /// Adds the argument that names one of the tool's commands.
 void add_command_name(CLI::App& to, const CLI::App& tool, std::string& name) {
   std::vector<std::string> names;

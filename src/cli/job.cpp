@@ -22,11 +22,6 @@ namespace {
 
 constexpr std::uint64_t most_shards = 10'000'000;
 
-int print(const std::string& text) {
-  const bool printed = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  return printed ? ok : output_failed;
-}
-
 /// Runs `work`, and says what failed.
 template <typename Work>
 int guarded(const char* command, Work work) {

@@ -2,9 +2,12 @@
 
 #include <fanout/fetch/output.hpp>
 
+#include "cli/command.hpp"
+
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 
 namespace fanout::cli {
 
@@ -15,6 +18,11 @@ void turn_write_signals_into_errors() {
 
 void tell(std::string_view message) {
   fetch::write_all(STDERR_FILENO, message);
+}
+
+int print(std::string_view text) {
+  const bool printed = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  return printed ? ok : output_failed;
 }
 
 }  // namespace fanout::cli

@@ -13,4 +13,8 @@ void turn_write_signals_into_errors();
 /// Writes to standard error, for a person. Nobody may be there: it never fails.
 void tell(std::string_view message);
 
+/// Writes to standard output what the user asked for. Returns the exit status: that of success, or of an output that
+/// could not be written.
+int print(std::string_view text);
+
 }  // namespace fanout::cli
