@@ -22,7 +22,7 @@ constexpr std::size_t most_collected = 256 * 1024;
 constexpr int turns_in_a_row = 16;  // before other connections get one
 constexpr std::uint64_t most_resets = 1'000'000'000;
 constexpr std::chrono::seconds longest_linger{2};
-constexpr std::uint32_t most_header_bytes = 64 * 1024;
+constexpr std::uint32_t most_h2_header_bytes = 64 * 1024;
 
 std::string_view view(const std::uint8_t* bytes, std::size_t size) noexcept {
   return {reinterpret_cast<const char*>(bytes), size};
@@ -149,7 +149,7 @@ h2_connection::h2_connection(server_state& server, transport& wire) : server_(se
   const options& with = server_.settings;
   const std::array settings{nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, with.max_streams},
                             nghttp2_settings_entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, with.request_window},
-                            nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, most_header_bytes}};
+                            nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, most_h2_header_bytes}};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
   ++server_.counts.http_2_connections;
 }
