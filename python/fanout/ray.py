@@ -97,10 +97,39 @@ class _Engine:
             indices.append(index)
             yield item
 
+    def _run_pool(self, workers: int) -> None:
+        """Workers that stay: to start them takes longer than most tasks. A time counts from the hand-over to the pool."""
+        from ._process_pool import ProcessPool
+
+        def settle(index: int, began: float, future: typing.Any) -> None:
+            error = future.exception()
+            elapsed = time.perf_counter() - began
+            out = _core.Outcome(index, None if error else future.result(), error, 0.0, elapsed)
+            done = self._encoded(index, out)
+            with self._changed:
+                self._outcomes.append(done)
+                if len(self._outcomes) == 1:
+                    self._changed.notify_all()
+
+        with ProcessPool(workers, timeout=self._timeout, **self._how) as pool:
+            while True:
+                with self._changed:
+                    self._changed.notify_all()
+                    self._changed.wait_for(lambda: self._inputs)
+                    taken = list(self._inputs)
+                    self._inputs.clear()
+                for index, item in taken:
+                    began = time.perf_counter()
+                    future = pool.submit(self._function, item)
+                    future.add_done_callback(lambda done, index=index, began=began: settle(index, began, done))
+
     def _run(self) -> None:
-        from ._run import as_completed
+        from ._run import _is_coroutine_function, as_completed
 
         try:
+            model, processes, threads, _, _ = _core.parse_shape(self._shape)
+            if (model == "processes" or processes > 1) and threads == 1 and not _is_coroutine_function(self._function):
+                self._run_pool(processes)
             while True:
                 with self._changed:
                     self._changed.wait_for(lambda: self._inputs)

@@ -87,11 +87,15 @@ cat list-*.txt >whole.txt
 submitted=$(bash fetch.sh 2>&1) || fail "it was not submitted: $submitted"
 killed=0
 no_job_is_left() { [[ -z $(squeue --noheader) ]]; }
-for ((rounds = 0; rounds < 300; rounds++)); do
+for ((rounds = 0; rounds < 1000; rounds++)); do
   if no_job_is_left; then break; fi
   victim=$(pgrep --full 'job shard --into' | shuf -n 1 || true)
-  if [[ -n $victim ]] && kill -KILL "$victim" 2>/dev/null; then killed=$((killed + 1)); fi
-  sleep "$every"
+  if [[ -n $victim ]] && kill -KILL "$victim" 2>/dev/null; then
+    killed=$((killed + 1))
+    sleep "$every"
+  else
+    sleep 0.2  # between two arrays
+  fi
 done
 no_job_is_left || fail "jobs are left: $(squeue)"
 [[ -f pages/all.jsonl ]] || fail "the shards were not joined" "$(cat pages/slurm-*.log | tail -n 20)"
