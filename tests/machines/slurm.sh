@@ -90,12 +90,9 @@ no_job_is_left() { [[ -z $(squeue --noheader) ]]; }
 for ((rounds = 0; rounds < 1000; rounds++)); do
   if no_job_is_left; then break; fi
   victim=$(pgrep --full 'job shard --into' | shuf -n 1 || true)
-  if [[ -n $victim ]] && kill -KILL "$victim" 2>/dev/null; then
-    killed=$((killed + 1))
-    sleep "$every"
-  else
-    sleep 0.2  # between two arrays
-  fi
+  if [[ -n $victim ]] && kill -KILL "$victim" 2>/dev/null; then killed=$((killed + 1)); fi
+  # On average SECONDS. Regular strikes keep time with the rounds of Slurm: all of them hit the last shard, or none hits any.
+  sleep "$(awk -v every="$every" -v random="$RANDOM" 'BEGIN { print every * (0.5 + random / 32768) }')"
 done
 no_job_is_left || fail "jobs are left: $(squeue)"
 [[ -f pages/all.jsonl ]] || fail "the shards were not joined" "$(cat pages/slurm-*.log | tail -n 20)"
