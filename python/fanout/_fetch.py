@@ -216,15 +216,44 @@ class Fetch:
         self.close()
 
 
+def _host_limits(how: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """Takes the options about hosts out of `how`; a rate is so many a second, or a text as of the command line: "30/m"."""
+    limits: dict[str, typing.Any] = {}
+    for name in ("per_host", "host_delay", "rate", "host_rate"):
+        value = how.pop(name, None)
+        if value is None:
+            continue
+        if name == "per_host":
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"per_host is 1 or more, not {value!r}")
+        elif name != "host_delay":
+            value = _rate_of(name, value)
+        limits[name] = value
+    return limits
+
+
+def _rate_of(name: str, value: object) -> float:
+    number, slash, unit = str(value).partition("/")
+    seconds = {"": 1, "s": 1, "m": 60, "h": 3600}.get(unit)
+    try:
+        rate = float(number) / seconds if seconds and (unit or not slash) else 0.0
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise ValueError(f"{name} is a number of requests a second, or a text such as '30/m' or '100/h', not {value!r}")
+    return rate
+
+
 def open_run(
     shape: str, bodies: bool, headers: bool, how: dict[str, typing.Any], save_to: str = ""
 ) -> _core.FetchRun:
+    limits = _host_limits(how)
     workers: dict[str, typing.Any] = {}
     if shape.startswith("processes") or shape[:1].isdigit():
         from ._workers import settings
 
         workers = settings()
-    return _core.FetchRun(shape, options_of(how), bodies, headers, save_to, workers)
+    return _core.FetchRun(shape, options_of(how), bodies, headers, save_to, {**workers, **limits})
 
 
 def fetch(
@@ -250,6 +279,9 @@ def fetch(
     bodies        False: bodies are counted and dropped
     with_headers  False: headers of responses are dropped
     window        how many requests may be under way or ahead
+    per_host      at most so many requests are in flight to each host
+    host_delay    seconds from the start of one request to a host to that of the next, at least
+    rate          at most so many requests are started a second, or as "30/m", "100/h"; host_rate: the same for each host
     save_to       a directory: each body goes to a file of its own there as it comes, named by `response.file`. Of a file
                   that is there the options overwrite, skip_existing and continue_ decide; otherwise it is an error
 

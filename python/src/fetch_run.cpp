@@ -102,6 +102,7 @@ class fetch_run {
     common_ = fetch::request_of(given);
     job_.settings = fetch::settings_of(given, common_);
     fetch::check(job_.settings);
+    read_host_limits(how);
     job_.how.workers = worker_options_from(how);
     require_no_more(how);
     job_.how.stop = stop_.get_token();
@@ -247,6 +248,17 @@ class fetch_run {
     if (fanout::detail::fork_generation() != generation_)
       throw std::runtime_error(
           "this fetch belongs to the process that started it, and this is a fork of that one: make a client here");
+  }
+
+  /// Rates are so many a second.
+  void read_host_limits(nb::dict how) {
+    fetch::host_scheduler_options hosts;
+    bool any = false;
+    if (const auto count = take_option<std::uint32_t>(how, "per_host")) hosts.per_host = *count, any = true;
+    if (const auto delay = seconds_option(how, "host_delay")) hosts.host_delay = *delay, any = true;
+    if (const auto rate = take_option<double>(how, "rate")) hosts.rate = *rate, any = true;
+    if (const auto rate = take_option<double>(how, "host_rate")) hosts.host_rate = *rate, any = true;
+    if (any) job_.hosts = hosts;
   }
 
   static std::string text_in(nb::dict from, const char* name) {

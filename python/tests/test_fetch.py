@@ -258,7 +258,7 @@ print("over", flush=True)
 NOT_ABOUT_HTTP = {
     # inputs, shapes and outputs of the command itself; a program has them as arguments or as Python
     "help", "config", "url", "input", "output", "shape", "jobs", "fail", "fail-with-body", "include", "remote-name",
-    "remote-header-name", "output-dir", "create-dirs", "dump-header", "write-out", "har", "verbose", "summary", "quiet",
+    "remote-header-name", "rotate", "on-close", "restart", "retry-failed", "output-dir", "create-dirs", "dump-header", "write-out", "har", "verbose", "summary", "quiet",
 }  # fmt: skip
 
 
@@ -270,7 +270,8 @@ def test_every_option_of_fanout_fetch_is_a_keyword() -> None:
     there = set(re.findall(r"^ +(?:-[^ ,]+,? *)?--([a-z0-9][a-z0-9.-]*)", told, re.MULTILINE))
     assert len(there) > 60
     known = set(_core.http_option_names())
-    assert there - known <= NOT_ABOUT_HTTP, sorted(there - known - NOT_ABOUT_HTTP)
+    hosts = {"per-host", "host-delay", "rate", "host-rate"}  # test_limits_of_hosts
+    assert there - known - hosts <= NOT_ABOUT_HTTP, sorted(there - known - hosts - NOT_ABOUT_HTTP)
     assert len({keyword_of(name) for name in known}) == len(known)
     for name in known & there:
         takes_value, repeated, _ = _core.http_option_names()[name]
@@ -278,6 +279,16 @@ def test_every_option_of_fanout_fetch_is_a_keyword() -> None:
         assert word.isidentifier()
         if not takes_value:
             assert options_of({word: True}) == [(name, "")] and options_of({word: False}) == []
+
+
+def test_limits_of_hosts(origin: str) -> None:
+    responses = list(fanout.fetch([f"{origin}/delay/20"] * 6, shape="async:6", per_host=1))
+    assert all(each.ok for each in responses)
+    with fanout.fetch((f"{origin}/bytes/{n}" for n in range(5)), host_delay=0.01, rate=1000, host_rate="60000/m") as run:
+        assert sorted(each.index for each in run) == list(range(5))
+    for wrong in ({"per_host": 0}, {"rate": "fast"}, {"host_rate": "3/d"}, {"rate": -1}, {"host_delay": 0}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            fanout.fetch([], **wrong)  # type: ignore[arg-type]
 
 
 # Tables.
