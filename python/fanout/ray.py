@@ -62,6 +62,8 @@ class _Engine:
         self._inputs: collections.deque[tuple[int, typing.Any]] = collections.deque()
         self._outcomes: list[tuple[typing.Any, ...]] = []
         self._broken: BaseException | None = None
+        self._open = 0  # inputs whose outcomes have not been taken
+        self._places = self.places()
         threading.Thread(target=self._run, name="fanout-ray", daemon=True).start()
 
     def places(self) -> int:
@@ -74,16 +76,28 @@ class _Engine:
         deadline = time.monotonic() + _heartbeat
         with self._changed:
             self._inputs.extend(enumerate(batch, first))
+            self._open += len(batch)
             self._changed.notify_all()
             while not self._outcomes and not self._broken:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return [], None
                 self._changed.wait(left)
-            if not self._broken and self._inputs:  # there is more to come soon
-                self._changed.wait_for(lambda: not self._inputs, _together)
+            if not self._broken:  # while more wait here than can be under way, outcomes travel together
+                self._changed.wait_for(self._is_short, _together)
             found, self._outcomes = self._outcomes, []
+            self._open -= len(found)
             return found, self._pickle.dumps(self._broken) if self._broken else None
+
+    def _is_short(self) -> bool:
+        """Of inputs, soon. With the lock."""
+        return self._open - len(self._outcomes) <= self._places
+
+    def _add(self, done: tuple[typing.Any, ...]) -> None:
+        with self._changed:
+            self._outcomes.append(done)
+            if len(self._outcomes) == 1 or self._is_short():
+                self._changed.notify_all()
 
     def _feed(self, indices: list[int]) -> Iterator[typing.Any]:
         """Inputs, until none came for a while: who waits here delivers no outcomes meanwhile."""
@@ -105,11 +119,7 @@ class _Engine:
             error = future.exception()
             elapsed = time.perf_counter() - began
             out = _core.Outcome(index, None if error else future.result(), error, 0.0, elapsed)
-            done = self._encoded(index, out)
-            with self._changed:
-                self._outcomes.append(done)
-                if len(self._outcomes) == 1:
-                    self._changed.notify_all()
+            self._add(self._encoded(index, out))
 
         with ProcessPool(workers, timeout=self._timeout, **self._how) as pool:
             while True:
@@ -136,11 +146,7 @@ class _Engine:
                 indices: list[int] = []
                 options = {"shape": self._shape, "timeout": self._timeout, **self._how}
                 for out in as_completed(self._function, self._feed(indices), **options):
-                    done = self._encoded(indices[out.index], out)
-                    with self._changed:
-                        self._outcomes.append(done)
-                        if len(self._outcomes) == 1:
-                            self._changed.notify_all()
+                    self._add(self._encoded(indices[out.index], out))
         except BaseException as broken:
             with self._changed:
                 self._broken = broken
