@@ -24,6 +24,7 @@ import time
 import body_figures
 import bulk_figures
 import compare_figures
+import http2_figures
 import http_figures
 import tls_figures
 from programs import fail, nginx, pinned, run
@@ -257,7 +258,7 @@ def main():
     parser.add_argument("--fanout", required=True, help="the release binary")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("only", nargs="*",
-                        choices=["shapes", "fetch", "bodies", "http", "async", "tls", "processes", "dns", "idle",
+                        choices=["shapes", "fetch", "bodies", "http", "http2", "async", "tls", "processes", "dns", "idle",
                                  "verdict", "auto", "bulk", []],
                         help="which parts; all by default")
     given = parser.parse_args()
@@ -276,6 +277,8 @@ def main():
         body_figures.measure(given.fanout, given.rounds, figures)
     if not given.only or "http" in given.only:
         http_figures.measure(given.fanout, given.rounds, figures)
+    if not given.only or "http2" in given.only:
+        http2_figures.measure(given.fanout, given.rounds, figures)
     if not given.only or "async" in given.only:
         measure_async(given.fanout, figures)
     if not given.only or "tls" in given.only:
