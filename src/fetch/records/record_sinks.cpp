@@ -51,6 +51,7 @@ struct kept_exchange {
   std::int64_t elapsed_ns = 0;
   std::int32_t status = 0;
   bool has_response = false;
+  bool http_2 = false;
   std::chrono::system_clock::time_point date = std::chrono::system_clock::now();
 };
 
@@ -120,6 +121,7 @@ class warc_output::encoding {
     const bool bodiless = of.method == "HEAD" || of.status == 204 || of.status == 304;
     warc_exchange exchange{.url = of.url, .date = of.date};
     exchange.address = of.address;
+    if (of.http_2) exchange.protocol = "h2";
     exchange.request_head = of.request_head;
     exchange.request_body = of.request_body;
     exchange.status_line = head.status_line;
@@ -156,6 +158,7 @@ void warc_output::take(finished& each, writer& to) {
   if (result.error) kept->error = fmt::format("{}: {}", to_string(*result.error), result.message);
   kept->elapsed_ns = result.elapsed_ns;
   kept->status = result.status;
+  kept->http_2 = result.http_version == 20;
   kept->has_response =
       result.status != 0 && !result.heads.empty() && (!result.error || *result.error == failure_kind::status);
   if (result.body && each.last_with_body)

@@ -1,6 +1,7 @@
 #include <fanout/core/shape.hpp>
 #include <fanout/fetch/job.hpp>
 #include <fanout/fetch/record_sinks.hpp>
+#include <fanout/http/client_options.hpp>
 #include <fanout/origin/background.hpp>
 
 #include "fetch/encoding/warc_reader.hpp"
@@ -24,8 +25,10 @@ using ::testing::HasSubstr;
 
 class record_sinks : public fanout::test::leak_checked {
  protected:
-  job_report run(sink& into, const std::vector<std::string>& urls, bool decode = true) {
+  job_report run(sink& into, const std::vector<std::string>& urls, bool decode = true,
+                 fanout::http::http_versions versions = fanout::http::http_versions::http_2) {
     job pages;
+    pages.settings.http_versions = static_cast<std::uint8_t>(versions);
     pages.how.shape = fanout::async(3);
     pages.settings.decode_content = decode;
     pages.settings.keep_timings = true;
@@ -67,6 +70,21 @@ const warc_record* of_type(const std::vector<warc_record>& all, const std::strin
     return each.at("WARC-Type") == type && each.at("WARC-Target-URI") == uri;
   });
   return found == all.end() ? nullptr : &*found;
+}
+
+TEST_F(record_sinks, an_archive_says_what_came_over_http_2) {
+  const std::string path = directory_ / "pages.warc.gz";
+  const std::string url = origin_.url("/bytes/5");
+  warc_output sink(path, {});
+  run(sink, {url}, true, fanout::http::http_versions::http_2_prior_knowledge);
+  const auto all = archive(path);
+  for (const char* const type : {"response", "request"}) {
+    const auto* const one = of_type(all, type, url);
+    ASSERT_TRUE(one) << type;
+    EXPECT_EQ(one->at("WARC-Protocol"), "h2") << type;
+  }
+  EXPECT_TRUE(of_type(all, "response", url)->http_head().starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(of_type(all, "request", url)->block.starts_with("GET /bytes/5 HTTP/1.1\r\n"));
 }
 
 TEST_F(record_sinks, an_archive_of_all_kinds_of_pages) {
