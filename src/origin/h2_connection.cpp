@@ -378,9 +378,9 @@ std::ptrdiff_t h2_connection::take_body(std::int32_t id, stream& of, std::span<c
        count < most && count < left;) {
     const std::string_view source =
         reply.generated > 0 ? content_block(of.sent + count) : std::string_view(reply.body).substr(of.sent + count);
-    const std::size_t part = std::min({source.size(), most - count, static_cast<std::size_t>(left - count)});
-    std::copy_n(source.data(), part, into.data() + count);
-    count += part;
+    const auto part = source.substr(0, std::min(most - count, static_cast<std::size_t>(left - count)));
+    std::copy(part.begin(), part.end(), into.data() + count);
+    count += part.size();
   }
   of.sent += count;
   if (of.sent == of.limit) {
