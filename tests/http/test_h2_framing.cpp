@@ -192,6 +192,44 @@ TEST_F(h2_framing, no_streams_at_all_are_a_timeout) {
   EXPECT_EQ(lost.kind, failure_kind::timeout);
 }
 
+TEST_F(h2_framing, settings_that_never_come_are_a_timeout) {
+  options_.idle_timeout = std::chrono::milliseconds(100);
+  scripted_server server([](peer& to, int) { to.wait_until_closed(); });
+  EXPECT_EQ(fails(server).kind, failure_kind::timeout);
+}
+
+// From three at a time to one: those under way go on, and the rest wait their turn.
+TEST_F(h2_framing, fewer_streams_than_are_under_way_end_none) {
+  scripted_server server([](peer& to, int) {
+    if (!h2_greet(to, h2_setting(3, 3))) return;
+    std::uint32_t first[3];
+    for (std::uint32_t& each : first) each = h2_next_request(to);
+    to.send(h2_settings(h2_setting(3, 1)));
+    for (const std::uint32_t each : first) to.send(h2_answer(each, "hello"));
+    for (std::uint32_t stream; (stream = h2_next_request(to)) != 0;) to.send(h2_answer(stream, "hello"));
+  });
+  options_.max_connections_per_host = 3;
+  asio::io_context loop(1);
+  const fanout::http::client through(options_);
+  int good = 0;
+  for (int i = 0; i < 6; ++i)
+    asio::co_spawn(loop, through.get(server.url()),
+                   [&](std::exception_ptr failed, const auto& answer) { good += !failed && answer.body == "hello"; });
+  loop.run();
+  EXPECT_EQ(good, 6);
+}
+
+TEST_F(h2_framing, goaway_in_the_middle_lets_the_stream_end) {
+  scripted_server server(h2_server([](peer& to, std::uint32_t stream, int) {
+    to.send(h2_headers(stream, h2_status_200) + h2_data(stream, "hel") + h2_goaway(stream, 0) +
+            h2_data(stream, "lo", h2_flag::end_stream));
+  }));
+  asio::io_context loop(1);
+  const fanout::http::client through(options_);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(get_on(loop, through, server.url()).body, "hello");
+  EXPECT_EQ(server.connections(), 2) << "each took one request";
+}
+
 TEST_F(h2_framing, a_window_that_never_opens_is_a_timeout) {
   options_.idle_timeout = std::chrono::milliseconds(100);
   scripted_server server(h2_server([](peer& to, std::uint32_t, int) { to.wait_until_closed(); }, h2_setting(4, 0)));
