@@ -53,6 +53,17 @@ void set_rate(fetch_options& into, std::string_view text) {
 }
 
 constexpr std::array bulk_rows{
+    output_option{
+        "--url-column", "NAME|N",
+        "Read lists as tables, CSV or (.tsv) tab-separated, with a header; URLs are in the column of this name "
+        "or number. The other columns come back in the records",
+        set_bulk_text<&bulk_options::url_column>},
+    output_option{"--glob", "", "Write out sets {a,b} and ranges [1-9] in URL arguments, as curl does",
+                  set_bulk_flag<&bulk_options::globs>},
+    output_option{
+        "--dedupe", "",
+        "Fetch each URL once: read the lists before the run, and pass over repeats (same method, URL and body)",
+        set_bulk_flag<&bulk_options::dedupe>},
     output_option{"--per-host", "N", "Keep at most N requests in flight to each host (name and port)", set_per_host},
     output_option{"--host-delay", "DURATION", "Wait at least so long between the starts of two requests to one host",
                   set_host_delay},

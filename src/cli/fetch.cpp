@@ -5,6 +5,7 @@
 #include <fanout/fetch/curl_status.hpp>
 #include <fanout/fetch/descriptor_limit.hpp>
 #include <fanout/fetch/existing_file.hpp>
+#include <fanout/fetch/find_repeats.hpp>
 #include <fanout/fetch/har.hpp>
 #include <fanout/fetch/http_options.hpp>
 #include <fanout/fetch/input_identity.hpp>
@@ -16,6 +17,7 @@
 #include <fanout/fetch/sinks.hpp>
 #include <fanout/fetch/summary.hpp>
 #include <fanout/fetch/text_sinks.hpp>
+#include <fanout/fetch/url_glob.hpp>
 #include <fanout/http/cookie.hpp>
 
 #include "cli/command.hpp"
@@ -240,8 +242,29 @@ identified_job identified(const fetch_options& given, bool one_page, const std::
   made.again = std::all_of(lists.begin(), lists.end(), fetch::can_be_read_again);
   if (!made.again) return made;
   made.identity = fetch::identity_of_inputs(given.urls, lists);
+  if (!given.bulk.url_column.empty()) made.identity.emplace_back("--url-column", given.bulk.url_column);
+  if (given.bulk.globs) made.identity.emplace_back("--glob", "given");
+  if (given.bulk.dedupe) made.identity.emplace_back("--dedupe", "given");
   for (auto& each : fetch::identity_of_options(how, common)) made.identity.push_back(std::move(each));
   return made;
+}
+
+fetch::request_source source_of(const fetch_options& given, const std::vector<std::string>& lists,
+                                const fetch::common_request& common) {
+  fetch::request_source source(given.urls, lists);
+  source.set_defaults(common.method, common.headers, common.body, common.content_type);
+  source.set_url_end(common.query, common.upload_name);
+  source.set_passthrough(given.http.passthrough);
+  if (!given.bulk.url_column.empty()) source.set_url_column(given.bulk.url_column);
+  source.set_globs(given.bulk.globs && !given.as_curl);
+  return source;
+}
+
+/// One URL, which stands for no others.
+bool is_one_url(const fetch_options& given) {
+  if (given.urls.size() != 1) return false;
+  if (!given.bulk.globs || given.as_curl || given.urls[0].starts_with("{\"")) return true;
+  return fetch::url_glob(given.urls[0]).size() == 1;
 }
 
 int run_job(const fetch_options& given) {
@@ -257,19 +280,24 @@ int run_job(const fetch_options& given) {
   }
   if (std::count(lists.begin(), lists.end(), "-") > 0 && fetch::reads_standard_input(given.http))
     throw usage_error("@-: standard input is the list of URLs already; give the URLs as arguments, or the list by -i");
-  const bool one_page = given.as_curl || (given.urls.size() == 1 && lists.empty() && !given.http.settings.keep_body &&
+  const bool one_page = given.as_curl || (is_one_url(given) && lists.empty() && !given.http.settings.keep_body &&
                                           !given.http.settings.keep_headers && !given.http.settings.keep_timings);
   check_page_options(given, one_page);
   check_body_options(given, one_page);
   const fetch::common_request common = fetch::request_of(given.http);
   job.settings = fetch::settings_of(given.http, common);
-  fetch::request_source source(given.urls, lists);
-  source.set_defaults(common.method, common.headers, common.body, common.content_type);
-  source.set_url_end(common.query, common.upload_name);
-  source.set_passthrough(given.http.passthrough);
+  fetch::request_source source = source_of(given, lists, common);
   page_file file(one_page ? given : fetch_options{});
   const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common));
   job.sinks = sinks.all();
+  std::optional<fetch::duplicate_set> repeats_found;
+  if (given.bulk.dedupe && !one_page) {
+    if (!std::all_of(lists.begin(), lists.end(), fetch::can_be_read_again))
+      throw usage_error("--dedupe: reads the list twice, which standard input or a pipe cannot be; give a file by -i");
+    fetch::request_source first = source_of(given, lists, common);
+    repeats_found = fetch::find_repeats(first);
+    job.repeats = &*repeats_found;
+  }
   if (given.bulk.limits_hosts) job.hosts = given.bulk.hosts;
   if (!given.http.cookie_jar.empty() && job.how.shape.uses_workers())
     throw usage_error(
@@ -288,7 +316,7 @@ int run_job(const fetch_options& given) {
   const bool live = !given.quiet && !one_page && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) != 1;
   if (live) job.on_progress = show_progress;
   const fetch::job_report done = job.run(source);
-  const auto& [cost, counts, done_before] = done;
+  const auto& [cost, counts, done_before, repeats] = done;
   if (live) clear_progress();
 
   if (summary) {

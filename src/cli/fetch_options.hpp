@@ -24,7 +24,10 @@ struct bulk_options {
   std::uint64_t rotate_records = 0;
   fetch::host_scheduler_options hosts = {};  ///< what is 0 is no limit
   bool limits_hosts = false;                 ///< one of them was given
-  std::string on_close;                      ///< command for each file of records that is whole
+  std::string url_column;                    ///< lists are tables
+  bool globs = false;                        ///< sets and ranges in URLs of the command line are written out
+  bool dedupe = false;
+  std::string on_close;  ///< command for each file of records that is whole
 };
 
 /// As given, before anything is made of it.

@@ -23,12 +23,13 @@ double rate(std::uint64_t count, std::chrono::nanoseconds duration) {
 }  // namespace
 
 std::string summary_text(const fetch::job_report& done) {
-  const auto& [cost, counts, before] = done;
+  const auto& [cost, counts, before, repeats] = done;
   std::string failures;
   for (const auto& [kind, count] : counts.by_kind)
     fmt::format_to(std::back_inserter(failures), "{}{} {}", failures.empty() ? " (" : ", ", count, to_string(kind));
   if (!failures.empty()) failures += ')';
   if (counts.skipped > 0) fmt::format_to(std::back_inserter(failures), ", {} skipped", counts.skipped);
+  if (repeats > 0) fmt::format_to(std::back_inserter(failures), ", {} repeats passed over", repeats);
   if (before > 0) fmt::format_to(std::back_inserter(failures), ", {} done before", before);
   std::string text =
       fmt::format("{} fetched, {} failed{}, {} in {:.2f} s: {:.0f} a second, {} ({:.2f} cores, {} peak)\n",

@@ -23,12 +23,16 @@ namespace {
 /// With `names_files` each is told the name of its body's file.
 class numbered_source final : public request_input {
  public:
-  numbered_source(request_input& source, bool names_files, const done_set* done)
-      : source_(source), names_files_(names_files), done_(done) {}
+  numbered_source(request_input& source, bool names_files, const done_set* done, const duplicate_set* repeats)
+      : source_(source), names_files_(names_files), done_(done), repeats_(repeats) {}
 
   std::optional<request> next() override {
-    for (; done_ != nullptr && done_->contains(index_); ++index_, ++passed_)
+    for (;; ++index_) {
+      const bool is_done = done_ != nullptr && done_->contains(index_);
+      if (!is_done && (repeats_ == nullptr || !repeats_->contains(index_))) break;
       if (!source_.skip()) return std::nullopt;
+      ++(is_done ? passed_ : repeated_);
+    }
     std::optional<request> given = source_.next();
     if (!given) return given;
     given->index = index_++;
@@ -39,13 +43,16 @@ class numbered_source final : public request_input {
   int handle() override { return source_.handle(); }
 
   std::uint64_t passed() const noexcept { return passed_; }
+  std::uint64_t repeated() const noexcept { return repeated_; }
 
  private:
   request_input& source_;
   std::uint64_t index_ = 0;
   std::uint64_t passed_ = 0;
+  std::uint64_t repeated_ = 0;
   const bool names_files_;
   const done_set* const done_;
+  const duplicate_set* const repeats_;
 };
 
 /// The source of a job, held up while the queue to its writer is full.
@@ -161,7 +168,7 @@ job_report job::run(request_input& source) const {
   const std::stop_callback forwarded(how.stop, [&] { stopping.request_stop(); });
   std::optional<held_source> held;
   writer to(queue, {.failed = [&] { stopping.request_stop(); }, .room_made = [&] { held->room_made(); }});
-  numbered_source numbered(source, with.body_path.ends_with('/'), done_before(sinks));
+  numbered_source numbered(source, with.body_path.ends_with('/'), done_before(sinks), repeats);
   std::optional<scheduled_input> scheduled;
   if (hosts) scheduled.emplace(numbered, *hosts);
   held.emplace(scheduled ? static_cast<request_input&>(*scheduled) : numbered, to);
@@ -174,6 +181,7 @@ job_report job::run(request_input& source) const {
   done.cost = fanout::run(own, remote<exchange>.with(with), *held,
                           all_sinks(sinks, to, done.counts, scheduled ? &*scheduled : nullptr));
   done.done_before = numbered.passed();
+  done.repeats = numbered.repeated();
   to.finish();
   for (sink* each : sinks) done.cost.stopped ? each->close_stopped() : each->close();
   if (jar) fetch::save_cookies(*jar, save_cookies);

@@ -1,3 +1,5 @@
+#include <fanout/fetch/csv_reader.hpp>
+#include <fanout/fetch/record_text.hpp>
 #include <fanout/fetch/request_source.hpp>
 
 #include "fetch/input_file.hpp"
@@ -11,6 +13,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <stdexcept>
 #include <utility>
@@ -119,6 +122,14 @@ request parse_request(std::string_view line, bool passthrough) {
   }
 }
 
+/// A column of that name would be there twice.
+bool is_member_of_records(std::string_view name) {
+  constexpr std::array<std::string_view, 16> members{
+      "index", "id",   "url",       "status",  "bytes",  "elapsed_ms", "attempts", "http_version",
+      "error", "file", "final_url", "skipped", "remark", "headers",    "timings",  "body"};
+  return name == "body_base64" || std::find(members.begin(), members.end(), name) != members.end();
+}
+
 /// Blank lines and comments. No URL begins with #.
 bool says_nothing(std::string_view line) {
   line = trimmed(line);
@@ -128,7 +139,29 @@ bool says_nothing(std::string_view line) {
 /// The lines of a list. What was read and not yet taken lies in one buffer.
 class request_source::line_reader {
  public:
-  explicit line_reader(const std::string& path) : file_(path) {}
+  explicit line_reader(const std::string& path) : file_(path), table_(separator_of(path)) {}
+
+  /// The next row of a table whose first one names the columns. What is wrong with it is an exception that names the
+  /// line.
+  std::optional<request> next_row(const std::string& url_column, bool passthrough) {
+    if (columns_.empty()) {
+      if (!read_row(columns_)) return std::nullopt;
+      url_at_ = column_of(columns_, url_column);
+    }
+    if (!read_row(row_)) return std::nullopt;
+    request made;
+    made.method.clear();
+    if (url_at_ < row_.size()) made.url = trimmed(row_[url_at_]);
+    if (made.url.empty()) made.problem = fmt::format("line {} of the table has no URL", table_.line());
+    for (std::size_t i = 0; passthrough && i < std::min(row_.size(), columns_.size()); ++i) {
+      if (i == url_at_ || is_member_of_records(columns_[i])) continue;
+      made.extra += ',';
+      append_json_string(made.extra, columns_[i]);
+      made.extra += ':';
+      append_json_string(made.extra, row_[i]);
+    }
+    return made;
+  }
 
   /// Whether a line can be had without waiting. A blank one or a comment is none: to pass over it here keeps `next`
   /// from waiting for what follows it.
@@ -160,6 +193,27 @@ class request_source::line_reader {
   int handle() const noexcept { return file_.handle(); }
 
  private:
+  static char separator_of(std::string_view path) {
+    for (const std::string_view packed : {".gz", ".zst"})
+      if (path.ends_with(packed)) path.remove_suffix(packed.size());
+    return path.ends_with(".tsv") || path.ends_with(".tab") ? '\t' : ',';
+  }
+
+  bool read_row(std::vector<std::string>& row) {
+    while (!table_.next(row)) {
+      if (table_ended_) return false;
+      text_.clear();
+      if (file_.read_into(text_)) {
+        table_.feed(text_);
+      } else {
+        table_.feed(text_);
+        table_.finish();
+        table_ended_ = true;
+      }
+    }
+    return true;
+  }
+
   static constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
   /// The line found last.
@@ -197,6 +251,12 @@ class request_source::line_reader {
   std::size_t line_end_ = std::string::npos;  ///< of the line at begin_, once found
   bool first_line_ = true;
   bool ended_ = false;
+
+  csv_reader table_;
+  std::vector<std::string> columns_;
+  std::vector<std::string> row_;
+  std::size_t url_at_ = 0;
+  bool table_ended_ = false;
 };
 
 request_source::request_source(std::vector<std::string> urls, const std::string& list)
@@ -230,26 +290,59 @@ void request_source::set_url_end(std::string query, std::string upload_name) {
   upload_name_ = std::move(upload_name);
 }
 
-std::optional<std::string_view> request_source::next_line() {
-  for (; !lists_.empty(); lists_.erase(lists_.begin()))
-    if (const auto line = lists_.front()->next()) return line;
+void request_source::set_globs(bool written_out) {
+  globs_ = written_out;
+  if (!globs_) return;
+  for (const std::string& each : urls_)
+    if (!each.starts_with("{\"")) url_glob checked(each);
+}
+
+std::optional<request> request_source::next_listed() {
+  for (; !lists_.empty(); lists_.erase(lists_.begin())) {
+    if (!url_column_.empty()) {
+      if (auto row = lists_.front()->next_row(url_column_, passthrough_)) return row;
+    } else if (const auto line = lists_.front()->next()) {
+      return parse_request(*line, passthrough_);
+    }
+  }
   return std::nullopt;
 }
 
+std::optional<request> request_source::next_given() {
+  const std::string& given = urls_[next_url_];
+  if (!globs_ || given.starts_with("{\"")) {
+    ++next_url_;
+    return parse_request(given, passthrough_);
+  }
+  if (!glob_) {
+    glob_.emplace(given);
+    next_of_glob_ = 0;
+  }
+  request made = parse_request((*glob_)[next_of_glob_], passthrough_);
+  if (++next_of_glob_ == glob_->size()) {
+    glob_.reset();
+    ++next_url_;
+  }
+  return made;
+}
+
 std::optional<request> request_source::next() {
-  if (next_url_ < urls_.size()) return finish(parse_request(urls_[next_url_++], passthrough_));
-  const auto line = next_line();
-  return line ? std::optional(finish(parse_request(*line, passthrough_))) : std::nullopt;
+  auto given = next_url_ < urls_.size() ? next_given() : next_listed();
+  if (!given) return given;
+  return finish(*std::move(given));
 }
 
 bool request_source::skip() {
-  if (next_url_ == urls_.size()) return next_line().has_value();
-  ++next_url_;
-  return true;
+  if (next_url_ < urls_.size()) return next_given().has_value();
+  if (!url_column_.empty()) return next_listed().has_value();
+  for (; !lists_.empty(); lists_.erase(lists_.begin()))
+    if (lists_.front()->next()) return true;
+  return false;
 }
 
 bool request_source::ready() {
-  return next_url_ < urls_.size() || lists_.empty() || lists_.front()->handle() != handle_ || lists_.front()->ready();
+  return next_url_ < urls_.size() || lists_.empty() || lists_.front()->handle() != handle_ || !url_column_.empty() ||
+         lists_.front()->ready();
 }
 int request_source::handle() {
   return handle_;

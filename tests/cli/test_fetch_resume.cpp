@@ -258,4 +258,35 @@ TEST_F(fetch_resume, hosts_have_limits) {
   EXPECT_THAT(wrong.errors, HasSubstr("10/s"));
 }
 
+TEST_F(fetch_resume, lists_in_other_forms) {
+  const std::string table = directory_.write("table.csv", "name,link,status\n\"a, b\"," + origin_.url("/bytes/1") +
+                                                              ",x\nc," + origin_.url("/bytes/2") + ",y\nd,,\n");
+  const auto rows = records(fetch({"-i", table, "--url-column", "link"}).output);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(text_of(rows.at(0), "name"), "a, b");
+  EXPECT_EQ(number_of(rows.at(1), "bytes"), 2u);
+  EXPECT_EQ(number_of(rows.at(1), "status"), 200u);  // of the response, not of the table
+  EXPECT_THAT(message_of(rows.at(2)), HasSubstr("line 4 of the table has no URL"));
+  const ended wrong = fetch({"-i", table, "--url-column", "url"});
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_THAT(wrong.errors, HasSubstr("link"));
+
+  const auto pages = records(fetch({origin_.url("/bytes/[1-3]"), origin_.url("/{bytes,status}/200"), "--glob"}).output);
+  ASSERT_EQ(pages.size(), 5u);
+  EXPECT_EQ(text_of(pages.at(2), "url"), origin_.url("/bytes/3"));
+  EXPECT_EQ(text_of(pages.at(4), "url"), origin_.url("/status/200"));
+  EXPECT_EQ(fetch({origin_.url("/bytes/[1-2"), "--glob", "-o", "-"}).status, 2);
+  EXPECT_EQ(records(fetch({origin_.url("/bytes/[1-2]"), origin_.url("/bytes/1")}).output).size(), 2u);
+
+  const std::string twice = directory_.write(
+      "twice", origin_.url("/bytes/1") + "\n" + origin_.url("/bytes/2") + "\n" + origin_.url("/bytes/1#x") + "\n");
+  const ended once = fetch({"-i", twice, "--dedupe"});
+  EXPECT_EQ(once.status, 0);
+  const auto kept = records(once.output);
+  EXPECT_EQ(kept.size(), 2u);
+  EXPECT_FALSE(kept.contains(2));
+  EXPECT_THAT(once.errors, HasSubstr("1 repeats passed over"));
+  EXPECT_EQ(fetch({"--dedupe"}, "").status, 2);
+}
+
 }  // namespace

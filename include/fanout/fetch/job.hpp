@@ -3,6 +3,7 @@
 #include <fanout/core/options.hpp>
 #include <fanout/core/report.hpp>
 #include <fanout/core/source.hpp>
+#include <fanout/fetch/duplicate_finder.hpp>
 #include <fanout/fetch/host_scheduler.hpp>
 #include <fanout/fetch/request_source.hpp>
 #include <fanout/fetch/settings.hpp>
@@ -27,6 +28,7 @@ struct job_report {
   report cost;
   fetch::counts counts;           ///< of what this run fetched
   std::uint64_t done_before = 0;  ///< requests whose records were there already (`sink::done`)
+  std::uint64_t repeats = 0;      ///< requests that were passed over as repeats
 };
 
 /// Fetches what a source gives, under any shape, and hands a record of each request to its sinks.
@@ -51,8 +53,9 @@ struct job {
   /// shape. With worker processes a request counts from the moment it is handed to one. A host whose server answers 429
   /// or 503 with Retry-After is left alone as long.
   std::optional<host_scheduler_options> hosts = std::nullopt;
-  std::vector<sink*> sinks;  ///< of each record in this order; none: it is counted
-  queue_limits queue;        ///< to the writer
+  const duplicate_set* repeats = nullptr;  ///< by index in the source: not sent (find_repeats.hpp)
+  std::vector<sink*> sinks;                ///< of each record in this order; none: it is counted
+  queue_limits queue;                      ///< to the writer
   std::string save_cookies;  ///< the file for all cookies, in the end; empty: none. Not with worker processes
   /// As `options::on_progress`, and with what was counted so far.
   std::function<void(const progress&, const counts&)> on_progress;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fanout/fetch/exchange.hpp>
+#include <fanout/fetch/url_glob.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -65,6 +66,14 @@ class request_source final : public request_input {
   /// What goes to the end of each URL: `query` behind what it has, before a fragment, and `upload_name` first where
   /// its path ends with a slash.
   void set_url_end(std::string query, std::string upload_name);
+  /// Whether sets and ranges in the URLs given one by one are written out (url_glob.hpp): `page[1-100].html`. Not those
+  /// of lists, and not JSON. A pattern that is wrong throws `std::invalid_argument`.
+  void set_globs(bool written_out);
+  /// Lists are tables of comma-separated values, or of tabs where their names end in `.tsv` (`.gz` or `.zst` behind
+  /// it): the first row names the columns, and `url_column` is one of these names, or a number from 1. Other columns
+  /// come back in `request::extra`, as texts. Before the first request is taken. Throws `std::invalid_argument` as
+  /// `column_of`, once the first row is read.
+  void set_url_column(std::string url_column) { url_column_ = std::move(url_column); }
   /// Whether the other members of objects are kept in `request::extra`, which is so unless this says otherwise.
   void set_passthrough(bool kept) { passthrough_ = kept; }
 
@@ -77,10 +86,15 @@ class request_source final : public request_input {
   class line_reader;
 
   request finish(request what) const;
-  std::optional<std::string_view> next_line();
+  std::optional<request> next_listed();
+  std::optional<request> next_given();
 
   std::vector<std::string> urls_;
   std::size_t next_url_ = 0;
+  bool globs_ = false;
+  std::optional<url_glob> glob_;  ///< of `next_url_`
+  std::uint64_t next_of_glob_ = 0;
+  std::string url_column_;
   std::vector<std::unique_ptr<line_reader>> lists_;  ///< the first is being read
   int handle_ = -1;  ///< of the first list that may have to be waited for; of another one like that `next` waits
   request defaults_;
