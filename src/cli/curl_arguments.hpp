@@ -16,7 +16,8 @@ struct curl_command {
 
 /// Reads the arguments behind `curl`, with curl's short options in one word (`-sSLo FILE`, `-XPOST`), and with its
 /// defaults: redirects are not followed without -L, nothing is decoded without --compressed, and there are no time
-/// limits. After --next, options begin anew. Options are those of `fetch::http_option_table` and `output_option_table`, and curl's own here.
+/// limits. After --next, options begin anew. Options are those of `fetch::http_option_table` and `output_option_table`,
+/// and curl's own here.
 ///
 /// Throws `usage_error` that names the option or the value.
 curl_command parse_curl(const std::vector<std::string>& arguments);

@@ -38,7 +38,7 @@ TEST_F(fetch_usage, unknown_options) {
 }
 
 TEST_F(fetch_usage, shapes) {
-  for (const char* shape : {"nope", "threads:x", "threads:", "2x2", "1x1x1x1", "sync:2", ""})
+  for (const char* shape : {"nope", "threads:x", "threads:", "2x2", "1x1x1x1x1", "sync:2", ""})
     EXPECT_THAT(refused({"-s", shape}), AllOf(HasSubstr("-s: '" + std::string(shape) + "'"), HasSubstr("async:N")));
   EXPECT_THAT(refused({"-s", "0x1x1"}), AllOf(HasSubstr("-s: '0x1x1'"), HasSubstr("at least 1")));
   EXPECT_THAT(refused({"-s", "threads:0"}), AllOf(HasSubstr("-s: 'threads:0'"), HasSubstr("count of 0")));

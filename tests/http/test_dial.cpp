@@ -16,7 +16,7 @@ namespace {
 using namespace fanout_test;
 using asio::ip::tcp;
 using fanout::failure_kind;
-using fanout::http::client;
+using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::host_to_dial;
 using fanout::http::url;

@@ -9,7 +9,7 @@ namespace {
 
 using namespace fanout_test;
 using fanout::failure_kind;
-using fanout::http::client;
+using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::digest_authorization;
 using fanout::http::digest_challenge;

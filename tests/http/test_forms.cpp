@@ -12,7 +12,7 @@ namespace {
 
 using namespace fanout_test;
 using fanout::failure_kind;
-using fanout::http::client;
+using fanout_test::by_version::client;
 using fanout::http::request;
 using fanout::http::url;
 using testing::HasSubstr;

@@ -12,7 +12,7 @@
 namespace {
 
 using namespace fanout_test;
-using fanout::http::client;
+using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::http_version;
 using fanout::http::http_versions;

@@ -16,7 +16,7 @@ namespace {
 
 using namespace fanout_test;
 using namespace std::string_literals;
-using fanout::http::client;
+using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::http_versions;
 using fanout::http::loop_state;

@@ -19,7 +19,7 @@
 namespace {
 
 using namespace fanout_test;
-using fanout::http::client;
+using fanout_test::by_version::client;
 
 using loops = http_test;
 
@@ -46,10 +46,11 @@ TEST_F(loops, a_thousand_exchanges_over_64_connections) {
   asio::io_context loop(1);
   int left = 1000, answers = 0;
   for (int i = 0; i < 64; ++i)
-    asio::co_spawn(loop, fetch_many(client::shared(), server.url(), left), [&](std::exception_ptr failed, int count) {
-      EXPECT_EQ(failed, nullptr);
-      answers += count;
-    });
+    asio::co_spawn(loop, fetch_many(fanout::http::client::shared(), server.url(), left),
+                   [&](std::exception_ptr failed, int count) {
+                     EXPECT_EQ(failed, nullptr);
+                     answers += count;
+                   });
   loop.run();
   EXPECT_EQ(answers, 1000);
   EXPECT_LE(server.connections(), 64);

@@ -11,7 +11,7 @@ namespace {
 
 using namespace fanout_test;
 using fanout::failure_kind;
-using fanout::http::client;
+using fanout_test::by_version::client;
 using fanout::http::client_options;
 using testing::HasSubstr;
 

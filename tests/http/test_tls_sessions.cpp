@@ -7,7 +7,7 @@
 namespace {
 
 using namespace fanout_test;
-using fanout::http::client;
+using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::ssl_session;
 using fanout::http::tls_session_cache;

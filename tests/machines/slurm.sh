@@ -5,7 +5,10 @@
 set -euo pipefail
 if [[ ${1:-} != --inside ]]; then
   for program in slurmctld slurmd sbatch ip; do
-    PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || { echo "skipped: there is no $program"; exit 77; }
+    PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || {
+      echo "skipped: there is no $program; Debian's packages slurmctld, slurmd and slurm-client have it, and start a service (munge)"
+      exit 77
+    }
   done
   # Slurm is run as root here, without munge; nothing of it may be seen from outside.
   if ! unshare --net --pid --fork --mount-proc true 2>/dev/null; then

@@ -23,7 +23,7 @@ enum class model {
 /// A plain value. Make one with the functions below, or with `parse_shape`.
 struct shape {
   fanout::model model = model::sync;
-  std::uint32_t machines = 1;  ///< nodes (<fanout/process/nodes.hpp>); more than one is not for `run` by itself
+  std::uint32_t machines = 1;   ///< nodes (<fanout/process/nodes.hpp>); more than one is not for `run` by itself
   std::uint32_t processes = 1;  ///< worker processes when `uses_workers()`, else 1: this process
   std::uint32_t threads = 1;    ///< lanes in each process; the first one is the process's own thread
   std::uint32_t in_flight = 1;  ///< tasks in flight on one lane, at most
