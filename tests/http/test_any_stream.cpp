@@ -5,10 +5,10 @@
 namespace {
 
 using namespace fanout_test;
-using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::http_version;
 using fanout::http::http_versions;
+using fanout_test::by_version::client;
 
 class any_stream : public http_test {};
 

@@ -12,9 +12,9 @@ namespace {
 
 using namespace fanout_test;
 using fanout::failure_kind;
-using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::session_pool;
+using fanout_test::by_version::client;
 using testing::HasSubstr;
 
 using limits = http_test;

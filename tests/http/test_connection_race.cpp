@@ -12,8 +12,8 @@ namespace {
 
 using namespace fanout_test;
 using fanout::failure_kind;
-using fanout_test::by_version::client;
 using fanout::http::client_options;
+using fanout_test::by_version::client;
 using testing::HasSubstr;
 
 using race = http_test;

@@ -8,10 +8,10 @@ namespace {
 
 using namespace fanout_test;
 using fanout::failure_kind;
-using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::request;
 using fanout::http::url;
+using fanout_test::by_version::client;
 
 using connections = http_test;
 

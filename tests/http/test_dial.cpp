@@ -16,10 +16,10 @@ namespace {
 using namespace fanout_test;
 using asio::ip::tcp;
 using fanout::failure_kind;
-using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::host_to_dial;
 using fanout::http::url;
+using fanout_test::by_version::client;
 using testing::HasSubstr;
 using testing::Not;
 

@@ -9,12 +9,12 @@ namespace {
 
 using namespace fanout_test;
 using fanout::failure_kind;
-using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::digest_authorization;
 using fanout::http::digest_challenge;
 using fanout::http::digest_login;
 using fanout::http::parse_digest_challenge;
+using fanout_test::by_version::client;
 using testing::HasSubstr;
 using testing::Not;
 

@@ -12,9 +12,9 @@ namespace {
 
 using namespace fanout_test;
 using fanout::failure_kind;
-using fanout_test::by_version::client;
 using fanout::http::request;
 using fanout::http::url;
+using fanout_test::by_version::client;
 using testing::HasSubstr;
 using testing::StartsWith;
 

@@ -12,12 +12,12 @@
 namespace {
 
 using namespace fanout_test;
-using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::http_version;
 using fanout::http::http_versions;
 using fanout::http::request;
 using fanout::http::url;
+using fanout_test::by_version::client;
 
 class h2_session : public http_test {
  protected:

@@ -16,13 +16,13 @@ namespace {
 
 using namespace fanout_test;
 using namespace std::string_literals;
-using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::http_versions;
 using fanout::http::loop_state;
 using fanout::http::request;
 using fanout::http::response_stream;
 using fanout::http::url;
+using fanout_test::by_version::client;
 
 class h2_sharing : public http_test {
  protected:

@@ -10,12 +10,12 @@ namespace {
 using namespace fanout_test;
 using namespace std::string_literals;
 using fanout::http::body_source;
-using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::http_version;
 using fanout::http::http_versions;
 using fanout::http::request;
 using fanout::http::url;
+using fanout_test::by_version::client;
 using testing::HasSubstr;
 
 class h2_stream : public http_test {

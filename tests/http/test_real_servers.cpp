@@ -8,8 +8,8 @@ namespace {
 
 using namespace fanout_test;
 using fanout::failure_kind;
-using fanout_test::by_version::client;
 using fanout::http::client_options;
+using fanout_test::by_version::client;
 using testing::HasSubstr;
 
 class real_proxy : public http_test {

@@ -7,10 +7,10 @@
 namespace {
 
 using namespace fanout_test;
-using fanout_test::by_version::client;
 using fanout::http::client_options;
 using fanout::http::ssl_session;
 using fanout::http::tls_session_cache;
+using fanout_test::by_version::client;
 
 /// A server that closes every connection after one response and counts the sessions it took up again. Its own session
 /// keys differ from those of every other server.

@@ -13,8 +13,8 @@ namespace {
 using namespace fanout_test;
 using namespace std::string_literals;
 using fanout::failure_kind;
-using fanout_test::by_version::client;
 using fanout::http::client_options;
+using fanout_test::by_version::client;
 using testing::HasSubstr;
 using testing::StartsWith;
 
