@@ -30,7 +30,7 @@ std::set<int> threads_now() {
   return ids;
 }
 
-fanout::task<int> fetch_many(client through, std::string url, int& left) {
+fanout::task<int> fetch_many(fanout::http::client through, std::string url, int& left) {
   int answers = 0;
   while (left > 0) {
     --left;
