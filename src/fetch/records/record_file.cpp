@@ -192,7 +192,7 @@ class record_file::implementation {
     length_ = next_part ? 0 : was.sink_length;
     done_ = std::move(was.done);
     if (how_.rotate_records > 0)
-      scan_records(name, format_, 0, [this, &was](record_mark) { ++part_records_; });
+      scan_records(name, format_, 0, [this](record_mark) { ++part_records_; });
     else
       part_records_ = length_ > 0 ? 1 : 0;
     std::vector<mark> behind;
