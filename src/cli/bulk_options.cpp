@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <stdexcept>
 #include <string>
 
@@ -52,6 +53,18 @@ void set_rate(fetch_options& into, std::string_view text) {
   into.bulk.limits_hosts = true;
 }
 
+/// Whole seconds, as a timer of the system counts them here: 1500ms are 2.
+void set_drain_time(fetch_options& into, std::string_view text) {
+  const auto given = std::chrono::ceil<std::chrono::seconds>(fetch::parse_duration(text)).count();
+  if (given < 1 || given > 86'400) throw std::invalid_argument("give 1s to 24h");
+  into.bulk.drain_seconds = static_cast<unsigned>(given);
+}
+void set_usr1(fetch_options& into, std::string_view text) {
+  if (text != "drain" && text != "state")
+    throw std::invalid_argument("'" + std::string(text) + "' is unknown; give state or drain");
+  into.bulk.usr1_drains = text == "drain";
+}
+
 constexpr std::array bulk_rows{
     output_option{
         "--url-column", "NAME|N",
@@ -76,6 +89,12 @@ constexpr std::array bulk_rows{
                   set_bulk_flag<&bulk_options::restart>},
     output_option{"--retry-failed", "", "Continue an earlier run, and fetch the URLs again that failed in it",
                   set_bulk_flag<&bulk_options::retry_failed>},
+    output_option{"--drain-time", "DURATION",
+                  "After SIGTERM or the first Ctrl-C, let running requests finish for at most this long (default: 5s)",
+                  set_drain_time},
+    output_option{"--usr1", "state|drain",
+                  "On SIGUSR1, print the state of the run (default), or stop as on SIGTERM: batch systems warn with it",
+                  set_usr1},
     output_option{"--rotate", "SIZE|COUNT",
                   "Start another file of records at this size (500MB) or number of records (100000): NAME-00000, "
                   "NAME-00001, ...",

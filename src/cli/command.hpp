@@ -13,9 +13,10 @@ namespace fanout::cli {
 
 enum exit_status : int {
   ok = 0,
-  some_failed = 1,    ///< the run went through; some tasks failed
-  usage = 2,          ///< wrong options or input, or the environment does not allow what they ask for
-  output_failed = 3,  ///< results could not be written
+  some_failed = 1,         ///< the run went through; some tasks failed
+  usage = 2,               ///< wrong options or input, or the environment does not allow what they ask for
+  output_failed = 3,       ///< results could not be written
+  stopped_resumable = 75,  ///< by SIGTERM; the same command goes on (EX_TEMPFAIL of sysexits.h: try again)
   interrupted = 130,
 };
 

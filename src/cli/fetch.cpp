@@ -312,9 +312,15 @@ int run_job(const fetch_options& given) {
   std::optional<fetch::output> summary;  // opened now: after a long run it is late to learn that it cannot be
   if (!given.summary_file.empty()) summary.emplace(fetch::output::create(given.summary_file));
 
-  job.how.interrupt = &catch_ctrl_c(first_ctrl_c::drains);
+  job.how.interrupt = &catch_ctrl_c(first_ctrl_c::drains, given.bulk.drain_seconds);
+  if (!one_page) catch_user_signal(given.bulk.usr1_drains ? user_signal::drains : user_signal::tells);
   const bool live = !given.quiet && !one_page && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) != 1;
-  if (live) job.on_progress = show_progress;
+  if (live)
+    job.on_progress = show_progress;
+  else if (!one_page)
+    job.on_progress = [](const progress& now, const fetch::counts& counts) {
+      if (state_asked_for()) tell(state_text(now, counts));
+    };
   const fetch::job_report done = job.run(source);
   const auto& [cost, counts, done_before, repeats] = done;
   if (live) clear_progress();
@@ -331,7 +337,8 @@ int run_job(const fetch_options& given) {
   else if (const std::string part = destination + ".part"; cost.stopped && access(part.c_str(), F_OK) == 0)
     tell(fmt::format("fanout fetch: {} stays as it was; the {} so far {} in {}\n", destination,
                      one_page ? "body" : "records", one_page ? "is" : "are", part));
-  if (job.how.interrupt->level() > 0) return interrupted;
+  if (job.how.interrupt->level() > 0)
+    return terminated() && cost.stopped && sinks.can_go_on() ? stopped_resumable : interrupted;
   if (const std::string path = file.rename(); !path.empty() && !given.quiet)
     tell(fmt::format("fanout fetch: saved as {}\n", path));
   return exit_status(given, done, sinks);
@@ -361,8 +368,9 @@ void add_fetch(CLI::App& app, std::function<int()>& chosen) {
   command->footer(
       "With one URL, its body is written to standard output. With several: JSON Lines records, or readable lines on a "
       "terminal.\n"
-      "Exit status: 0 all succeeded, 1 some failed, 2 usage or input error, 3 output could not be written, 130 "
-      "interrupted (the first Ctrl-C lets running requests finish, for at most 5 s; the second stops them).\n"
+      "Exit status: 0 all succeeded, 1 some failed, 2 usage or input error, 3 output could not be written, 75 "
+      "stopped by SIGTERM (run the same command again to continue), 130 interrupted (the first Ctrl-C lets running "
+      "requests finish, for at most 5 s; the second stops them).\n"
       "\n"
       "Examples:\n"
       "  fanout fetch https://example.org/\n"

@@ -27,7 +27,9 @@ struct bulk_options {
   std::string url_column;                    ///< lists are tables
   bool globs = false;                        ///< sets and ranges in URLs of the command line are written out
   bool dedupe = false;
-  std::string on_close;  ///< command for each file of records that is whole
+  unsigned drain_seconds = 5;  ///< for what is under way when the run is stopped
+  bool usr1_drains = false;    ///< SIGUSR1 stops the run as SIGTERM does
+  std::string on_close;        ///< command for each file of records that is whole
 };
 
 /// As given, before anything is made of it.

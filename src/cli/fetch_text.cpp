@@ -40,6 +40,11 @@ std::string summary_text(const fetch::job_report& done) {
   return text;
 }
 
+std::string state_text(const progress& now, const fetch::counts& counts) {
+  return fmt::format("fanout fetch: {} done, {} failed, {:.0f} a second\n", now.finished, counts.failed,
+                     rate(now.finished, now.elapsed));
+}
+
 void show_progress(const progress& now, const fetch::counts& counts) {
   tell(fmt::format("\r\x1b[K{} done, {} failed, {:.0f} a second", now.finished, counts.failed,
                    rate(now.finished, now.elapsed)));

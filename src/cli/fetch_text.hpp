@@ -12,6 +12,9 @@ namespace fanout::cli {
 /// A line or two.
 std::string summary_text(const fetch::job_report& done);
 
+/// One line: how far a run is.
+std::string state_text(const progress& now, const fetch::counts& counts);
+
 /// The progress line on standard error, redrawn in place.
 void show_progress(const progress& now, const fetch::counts& counts);
 void clear_progress();

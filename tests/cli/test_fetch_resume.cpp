@@ -209,6 +209,42 @@ TEST_F(fetch_resume, ctrl_c_and_the_same_command_again) {
   EXPECT_EQ(origin_.statistics().requests, 3u);  // the page that came was fetched once
 }
 
+TEST_F(fetch_resume, sigterm_says_that_the_same_command_goes_on) {
+  const std::string list = directory_.write("list", origin_.url("/delay/300") + "\n" + origin_.url("/never") + "\n");
+  const std::string file = directory_ / "pages.jsonl";
+  for (const auto& [options, number] : {std::pair(std::vector<std::string>{"--restart"}, SIGTERM),
+                                        std::pair(std::vector<std::string>{"--restart", "--usr1", "drain"}, SIGUSR1)}) {
+    const auto before = origin_.statistics().requests;
+    std::vector<std::string> command{"fetch", "-i", list, "-o", file, "-s", "async:2", "--drain-time", "1s"};
+    command.insert(command.end(), options.begin(), options.end());
+    child run(tool, command);
+    while (origin_.statistics().requests < before + 2) std::this_thread::yield();
+    run.signal(number);
+    EXPECT_THAT(run.rest_of_errors(), HasSubstr("1 records are whole")) << "the drain time is longer than 300 ms";
+    EXPECT_EQ(run.wait(), 75);
+    EXPECT_EQ(records(read_file(file + ".part")).size(), 1u);
+    while (origin_.statistics().requests_waiting != 0) std::this_thread::yield();
+  }
+  const auto before = origin_.statistics().requests;
+  child stopped(tool, {"fetch", "-i", list, "-s", "async:2", "--drain-time", "1s"});
+  while (origin_.statistics().requests < before + 2) std::this_thread::yield();
+  stopped.signal(SIGTERM);
+  EXPECT_EQ(stopped.wait(), 130) << "records on standard output cannot be gone on with";
+}
+
+TEST_F(fetch_resume, sigusr1_prints_the_state) {
+  std::string urls;
+  for (int i = 0; i < 20; ++i) urls += origin_.url("/delay/50") + "\n";
+  const std::string list = directory_.write("list", urls + origin_.url("/never") + "\n");
+  child run(tool, {"fetch", "-i", list, "-o", directory_ / "pages.jsonl", "-s", "async:1"});
+  while (origin_.statistics().requests < 3) std::this_thread::yield();
+  run.signal(SIGUSR1);
+  EXPECT_THAT(run.read_error_line(), AllOf(HasSubstr(" done, 0 failed, "), HasSubstr(" a second")));
+  run.signal(SIGINT);
+  EXPECT_THAT(run.rest_of_errors(), HasSubstr("run the same command again"));
+  EXPECT_EQ(run.wait(), 130);
+}
+
 TEST_F(fetch_resume, files_that_are_rotated_and_a_command_for_each) {
   const std::string list = list_of(1'000);
   const std::string file = directory_ / "pages.jsonl";
