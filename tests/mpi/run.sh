@@ -16,8 +16,17 @@ ip link set lo up
 # Ranks share cores, and mpirun refuses root and too many ranks unless it is told.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_btl=self,vader OMPI_MCA_hwloc_base_binding_policy=none
+# mpirun and the ranks name their files by its process number, which is the same in each of the namespaces.
+mount -t tmpfs tmpfs /dev/shm
+OMPI_MCA_orte_tmpdir_base=$(mktemp -d)
+export OMPI_MCA_orte_tmpdir_base
+trap 'rm -rf "$OMPI_MCA_orte_tmpdir_base"' EXIT
 start=("$mpirun" -n 4 "$program")
-if [[ ${1:-} != --lose-a-rank ]]; then exec "${start[@]}" "$@"; fi
+if [[ ${1:-} != --lose-a-rank ]]; then
+  status=0
+  "${start[@]}" "$@" || status=$?
+  exit "$status"
+fi
 # MPI's rule: the job ends. Nobody is left to wait for it, and the run does not go through.
 status=0
 said=$("${start[@]}" "$@" 2>&1) || status=$?
