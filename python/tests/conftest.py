@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 
 import pytest
+
+# What a shell starts in the background ignores SIGINT, and so would the tests and the programs that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def children() -> set[int]:
