@@ -58,7 +58,7 @@ job_identity identity_of_options(const settings& how, const common_request& comm
   };
   add("the method", common.method);
   std::string headers;
-  for (const auto& [name, value] : common.headers) headers += name + ": " + value + "\n";
+  for (const auto& [name, value] : common.headers) headers.append(name).append(": ").append(value).append("\n");
   for (const auto& name : common.without) headers += name + ":\n";
   if (!headers.empty()) add("headers", sum_of(headers));
   if (!common.body.empty()) add("the body to send", sum_of(common.body));
