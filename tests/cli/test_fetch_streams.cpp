@@ -6,6 +6,7 @@
 #include "cli/fetch_support.hpp"
 #include "http/scripted_server.hpp"
 #include "support/nginx.hpp"
+#include "support/sanitized.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <gmock/gmock.h>
@@ -103,7 +104,9 @@ TEST_P(fetch_streams, a_large_body_takes_no_more_memory_than_a_small_one) {
       return bytes;
     };
     const std::uint64_t small = peak("/bytes/1");
-    EXPECT_LT(peak("/bytes/100000000"), small + (16 << 20)) << shape;
+    const std::uint64_t large = peak("/bytes/100000000");
+    if (fanout::test::sanitized) continue;  // they keep what was freed
+    EXPECT_LT(large, small + (16 << 20)) << shape;
   }
 }
 
