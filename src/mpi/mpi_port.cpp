@@ -43,6 +43,8 @@ class mpi_port::worker {
 
  private:
   struct queued {
+    queued(int rank, message_kind what, std::string_view text) : to(rank), kind(what), message(text) {}
+    queued(int rank, message_kind what, std::string&& text) : to(rank), kind(what), message(std::move(text)) {}
     int to;
     message_kind kind;
     std::string message;
@@ -93,11 +95,13 @@ void mpi_port::send(int to, message_kind kind, std::string message) {
 void mpi_port::worker::send(int to, message_kind kind, std::string message) {
   {
     const std::lock_guard lock(mutex_);
-    for (std::size_t at = 0; message.size() > longest; message.erase(0, at)) {
-      at = longest;
-      queue_.push_back({to, message_kind::piece, message.substr(0, at)});
-    }
-    queue_.push_back({to, kind, std::move(message)});
+    std::size_t sent = 0;
+    for (; message.size() - sent > longest; sent += longest)
+      queue_.emplace_back(to, message_kind::piece, std::string_view(message).substr(sent, longest));
+    if (sent == 0)
+      queue_.emplace_back(to, kind, std::move(message));
+    else
+      queue_.emplace_back(to, kind, std::string_view(message).substr(sent));
   }
   changed_.notify_one();
 }

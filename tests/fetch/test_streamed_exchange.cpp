@@ -182,7 +182,7 @@ TEST_F(saved_bodies, that_are_cut_stay_as_parts) {
                                              std::to_string(packed.size()) + "\r\n\r\n" + packed};
   for (const std::string& answer : answers) {
     for (const bool in_directory : {false, true}) {
-      std::size_t end = 0;
+      std::atomic<std::size_t> end = 0;
       scripted_server server([&](peer& client, int) {
         client.read_request();
         client.send(std::string_view(answer).substr(0, end));
