@@ -200,6 +200,17 @@ void check_body_options(const fetch_options& given, bool one_page) {
     throw usage_error("--skip-existing: skips bodies whose files are there; give -o DIR/, or one URL and -o FILE");
 }
 
+/// Options of a file of records mean nothing where there is none.
+void check_record_options(const fetch_options& given, bool pages) {
+  if (!pages && !given.destination.empty() && given.destination != "-") return;
+  const bulk_options& bulk = given.bulk;
+  for (const auto& [set, name] : {std::pair(bulk.restart, "--restart"), std::pair(bulk.retry_failed, "--retry-failed"),
+                                  std::pair(bulk.rotate_bytes + bulk.rotate_records > 0, "--rotate"),
+                                  std::pair(!bulk.on_close.empty(), "--on-close")})
+    if (set)
+      throw usage_error(fmt::format("{} is for the records of several URLs in a file; give -o FILE or -o DIR/", name));
+}
+
 /// What is wrong with the file of cookies is known before the first request.
 void read_cookies(const fetch::settings& how) {
   try {
@@ -283,6 +294,7 @@ int run_job(const fetch_options& given) {
   const bool one_page = given.as_curl || (is_one_url(given) && lists.empty() && !given.http.settings.keep_body &&
                                           !given.http.settings.keep_headers && !given.http.settings.keep_timings);
   check_page_options(given, one_page);
+  check_record_options(given, one_page);
   check_body_options(given, one_page);
   const fetch::common_request common = fetch::request_of(given.http);
   job.settings = fetch::settings_of(given.http, common);

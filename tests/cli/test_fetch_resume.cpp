@@ -232,6 +232,20 @@ TEST_F(fetch_resume, sigterm_says_that_the_same_command_goes_on) {
   EXPECT_EQ(stopped.wait(), 130) << "records on standard output cannot be gone on with";
 }
 
+TEST_F(fetch_resume, options_of_a_file_of_records_need_one) {
+  const std::string list = list_of(3);
+  for (const std::vector<std::string>& option :
+       {std::vector<std::string>{"--restart"}, {"--retry-failed"}, {"--rotate", "5"}, {"--on-close", "true"}}) {
+    std::vector<std::string> command{"-i", list};
+    command.insert(command.end(), option.begin(), option.end());
+    const ended refused = fetch(command);
+    EXPECT_EQ(refused.status, 2);
+    EXPECT_THAT(refused.errors, HasSubstr(option[0] + " is for the records of several URLs in a file"));
+    EXPECT_EQ(refused.output, "");
+  }
+  EXPECT_EQ(origin_.statistics().requests, 0u);
+}
+
 TEST_F(fetch_resume, sigusr1_prints_the_state) {
   std::string urls;
   for (int i = 0; i < 20; ++i) urls += origin_.url("/delay/50") + "\n";
