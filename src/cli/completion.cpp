@@ -1,5 +1,7 @@
 #include "cli/completion.hpp"
 
+#include "cli/shell_quoted.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -33,18 +35,6 @@ bool takes_file(const option_text& option) {
 /// The first sentence or clause, in one line.
 std::string brief(const std::string& help) {
   return help.substr(0, help.find_first_of(";.\n"));
-}
-
-/// Within single quotes of a shell.
-std::string shell_quoted(std::string_view text) {
-  std::string safe = "'";
-  for (const char each : text) {
-    if (each == '\'')
-      safe += "'\\''";
-    else
-      safe += each;
-  }
-  return safe + "'";
 }
 
 /// zsh's _arguments gives brackets and colons a meaning.

@@ -1,5 +1,7 @@
 #include "cli/job_script.hpp"
 
+#include "cli/shell_quoted.hpp"
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -16,14 +18,7 @@ std::string word(const std::string& text) {
   constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
   if (text.find('\0') != text.npos) throw std::invalid_argument("an argument with a zero byte");
   if (!text.empty() && text.find_first_not_of(plain) == text.npos) return text;
-  std::string safe = "'";
-  for (const char each : text) {
-    if (each == '\'')
-      safe += "'\\''";
-    else
-      safe += each;
-  }
-  return safe + "'";
+  return shell_quoted(text);
 }
 
 std::string words(const std::vector<std::string>& texts) {

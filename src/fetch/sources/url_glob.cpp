@@ -63,8 +63,8 @@ class url_glob::parser {
   [[noreturn]] void fail(const std::string& why) const {
     throw std::invalid_argument(
         fmt::format("'{}' cannot be taken for several URLs: at character {}, {}; "
-                    "{{a,b}}, [1-100], [1-100:10] and [a-z] are accepted, and -g takes them as "
-                    "they are",
+                    "{{a,b}}, [1-100], [1-100:10] and [a-z] are accepted, and without --glob they are "
+                    "taken as they are",
                     pattern_, at_ + 1, why));
   }
 
