@@ -1,6 +1,8 @@
 #include <fanout/fetch/find_repeats.hpp>
 #include <fanout/fetch/url_key.hpp>
 
+#include <fmt/format.h>
+
 #include <optional>
 #include <string>
 
@@ -10,11 +12,13 @@ duplicate_set find_repeats(request_input& source, const std::function<void(std::
   constexpr std::uint64_t tell_each = 100'000;
   duplicate_finder finder;
   std::uint64_t read = 0;
+  std::string key;
   while (const std::optional<request> each = source.next()) {
     if (each->problem.empty())
-      finder.add(each->method + " " + url_key(each->url) + "\n" + each->body);
+      key = fmt::format("{} {}\n{}", each->method, url_key(each->url), each->body);
     else
-      finder.add("\n" + std::to_string(read));
+      key = fmt::format("\n{}", read);
+    finder.add(key);
     if (++read % tell_each == 0 && progress) progress(read);
   }
   return finder.find();
