@@ -78,6 +78,18 @@ fanout::task<std::string> read_views(client with, request what) {
   }
 }
 
+/// `got` keeps what was read before it fails.
+fanout::task<int> read_onto(std::string& got, client with, request what) {
+  auto opening = with.open(std::move(what));
+  response_stream stream = co_await std::move(opening);
+  for (;;) {
+    auto reading = stream.next_piece();
+    const std::string_view piece = co_await std::move(reading);
+    if (piece.empty()) co_return stream.head().status;
+    got += piece;
+  }
+}
+
 class response_streams : public each_version {
  protected:
   void TearDown() override {
@@ -206,6 +218,30 @@ TEST_P(response_streams, that_break_say_so_once_they_are_read_so_far) {
     const auto failed = failure_of([&] { run_on(loop_, read_in_pieces(client(), get(server.url()))); });
     EXPECT_EQ(failed.kind, kind) << message;
     EXPECT_THAT(failed.message, HasSubstr(message));
+  }
+}
+
+// However the network cut the bytes: here all of them come at once.
+TEST_P(response_streams, give_what_came_before_they_broke) {
+  client_options options;
+  options.max_body_bytes = 8;
+  for (const auto& [bytes, before, kind] : std::vector<std::tuple<std::string, std::string, failure_kind>>{
+           {"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nhello", "hello", failure_kind::protocol},
+           {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n", "hello",
+            failure_kind::protocol},
+           {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "hello wo",
+            failure_kind::too_large},
+           {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello world", "hello wo", failure_kind::too_large},
+           {"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world", "", failure_kind::too_large}}) {
+    if (over_h2() && bytes.find("zz") != bytes.npos) continue;
+    scripted_server server([sent = bytes](peer& client, int) {
+      client.read_request();
+      client.send(sent);
+    });
+    std::string got;
+    const auto failed = failure_of([&] { run_on(loop_, read_onto(got, client(options), get(server.url()))); });
+    EXPECT_EQ(failed.kind, kind) << bytes << failed.message;
+    EXPECT_EQ(got, before) << bytes;
   }
 }
 

@@ -34,6 +34,18 @@ bool response_body::begin_decoding(const headers& header, int status) {
   return true;
 }
 
+// The last piece of a body that is too large: what there is room for is kept, however the network cut it.
+bool response_body::overflow(std::string_view coded) {
+  coded.remove_suffix(static_cast<std::size_t>(std::min<std::uint64_t>(coded.size(), coded_bytes_ - limit())));
+  if (decoder_) {
+    if (!decode(coded)) return false;
+  } else {
+    bytes_ += coded.size();
+    if (keep_) text_.append(coded);
+  }
+  return fail(fault::too_many_bytes);
+}
+
 bool response_body::decode(std::string_view coded) {
   try {
     const auto verdict = decoder_->decode(coded, [this](std::string_view piece) {

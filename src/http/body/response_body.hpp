@@ -37,7 +37,7 @@ class response_body {
   }
   bool store(std::string_view coded) {
     coded_bytes_ += coded.size();
-    if (coded_bytes_ > limit()) return fail(fault::too_many_bytes);
+    if (coded_bytes_ > limit()) return overflow(coded);
     if (decoder_) return decode(coded);
     bytes_ = coded_bytes_;
     if (keep_) text_.append(coded);
@@ -69,6 +69,7 @@ class response_body {
     fault_ = how;
     return false;
   }
+  bool overflow(std::string_view coded);
   bool decode(std::string_view coded);
   bool end_decoding();
 

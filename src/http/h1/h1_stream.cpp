@@ -171,7 +171,7 @@ step h1_stream::read_some() {
 
     const std::string_view bytes(buffer.data(), leftover_.size() + result.bytes);
     const auto made = parser_->put(bytes);
-    if (made.failed) parser_->raise(peer());
+    if (made.failed) return at_fault();
     if (parser_->complete()) {
       unsolicited_bytes_ = made.used < bytes.size();
       return step::complete;
@@ -194,7 +194,7 @@ step h1_stream::at_end(io_state how) {
                 fmt::format("{} closed the connection without closing TLS {}; the body may be cut short", peer(),
                             parser_->how_far()));
   if (parser_->put_end()) return step::complete;
-  if (parser_->failed()) parser_->raise(peer());
+  if (parser_->failed()) return at_fault();
   lost_ = {how};
   return step::lost;
 }
@@ -222,10 +222,19 @@ response h1_stream::take_head() {
   return parser_->take_head();
 }
 
+// What came before the fault is read first, whether it came in the same packet or long before.
+step h1_stream::at_fault() {
+  if (streaming_ && parser_->header_done()) {
+    if (!header_told_) return step::header;
+    if (!parser_->body().empty()) return step::some;
+  }
+  parser_->raise(peer());
+}
+
 step h1_stream::advance_body() {
-  if (!parser_->decode_more()) parser_->raise(peer());
+  if (!parser_->failed()) parser_->decode_more();
   if (!parser_->body().empty() || parser_->complete()) return step::some;
-  return advance();
+  return parser_->failed() ? at_fault() : advance();
 }
 
 void h1_stream::finish(response& head) const {

@@ -84,6 +84,7 @@ class h1_stream {
   bool next_piece(step& next);
   step read_some();
   step at_end(io_state how);
+  step at_fault();
   std::string peer() const { return request_->url.host_and_port(); }
 
   loop_state& loop_;

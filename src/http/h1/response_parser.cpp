@@ -276,10 +276,16 @@ void response_parser::read_connection(std::string_view value) {
   }
 }
 
-// The length of the message's body (RFC 9112 section 6.3).
 bool response_parser::end_header() {
+  if (result_.status < 200) return end_interim();
+  if (!begin_body() && !complete()) return false;
+  header_done_ = true;
+  return true;
+}
+
+// The length of the message's body (RFC 9112 section 6.3).
+bool response_parser::begin_body() {
   const int status = result_.status;
-  if (status < 200) return end_interim();
   if (head_request_ || status == 204 || status == 304) {
     // The header may say how long the body of an answer to GET would be, but not of a 204.
     no_reuse_ = no_reuse_ || framing_error_ || (chunked_ && has_length_) ||

@@ -50,8 +50,8 @@ class response_parser {
   bool continued() const noexcept { return continued_; }
   bool complete() const noexcept { return state_ == state::complete; }
   bool got_some() const noexcept { return got_some_; }
-  /// The header of the final response, not of an interim one.
-  bool header_done() const noexcept { return state_ >= state::body_of_length; }
+  /// The header of the final response, not of an interim one, was read and accepted. Stays true if the body breaks.
+  bool header_done() const noexcept { return header_done_; }
   /// The body ends where the connection does.
   bool ends_with_connection() const noexcept { return state_ == state::body_until_close || ended_by_close_; }
   /// Whether the connection may carry another exchange. Valid once complete.
@@ -111,6 +111,7 @@ class response_parser {
   void read_connection(std::string_view value);
   bool read_chunk_size(std::string_view line);
   bool end_header();
+  bool begin_body();
   bool end_interim();
   bool begin_unwanted_body();
   bool store_body(std::string_view bytes) { return body_.store(bytes) || fail(parse_error::body); }
@@ -131,6 +132,7 @@ class response_parser {
   parse_error error_ = parse_error::none;
   bool head_request_;
   bool got_some_ = false;
+  bool header_done_ = false;
   bool continued_ = false;
   bool old_version_ = false;  ///< HTTP/1.0
   bool has_length_ = false;

@@ -71,13 +71,19 @@ bool h2_response::field(std::string_view name, std::string_view value) {
 bool h2_response::end_fields() {
   if (state_ == state::broken) return false;
   if (state_ != state::header) return true;
-  const int status = result_.status;
-  if (status < 100) return fail(fault::no_status);
-  if (status < 200) {
-    if (status == 101) return fail(fault::switched);
-    continued_ = continued_ || status == 100;
+  if (result_.status < 100) return fail(fault::no_status);
+  if (result_.status < 200) {
+    if (result_.status == 101) return fail(fault::switched);
+    continued_ = continued_ || result_.status == 100;
     return ++interim_ <= most_interim_responses || fail(fault::interim_limit);
   }
+  const bool fine = begin_body();
+  header_done_ = state_ != state::broken;
+  return fine;
+}
+
+bool h2_response::begin_body() {
+  const int status = result_.status;
   state_ = state::body;
   if (head_request_ || status == 204 || status == 304) {
     length_known_ = false;

@@ -36,7 +36,8 @@ class h2_response {
 
   bool got_some() const noexcept { return got_some_; }
   bool continued() const noexcept { return continued_; }
-  bool header_done() const noexcept { return state_ >= state::body; }
+  /// The header of the final response, not of an interim one, came and was accepted. Stays true if the body breaks.
+  bool header_done() const noexcept { return header_done_; }
   bool complete() const noexcept { return state_ == state::complete; }
   bool failed() const noexcept { return state_ == state::broken; }
   int status() const noexcept { return result_.status; }
@@ -65,6 +66,7 @@ class h2_response {
   enum class fault { none, header_limit, body, interim_limit, switched, no_status };
 
   bool fail(fault what) noexcept;
+  bool begin_body();
 
   const client_options& options_;
   response result_;  ///< but for its body
@@ -75,6 +77,7 @@ class h2_response {
   fault fault_ = fault::none;
   bool head_request_;
   bool got_some_ = false;
+  bool header_done_ = false;
   bool continued_ = false;
   bool length_known_ = false;
   bool names_coding_ = false;

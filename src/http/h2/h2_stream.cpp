@@ -60,10 +60,10 @@ void h2_stream::end() noexcept {
 
 step h2_stream::advance() {
   if (failed_) std::rethrow_exception(std::exchange(failed_, nullptr));
-  if (response_->failed()) response_->raise(peer());
   if (response_->complete()) return step::complete;
-  // What came before it was lost is read first.
+  // What came before it broke or was lost is read first.
   if (streaming_ && !header_told_ && response_->header_done()) return step::header;
+  if (response_->failed()) response_->raise(peer());
   if (lost_) return step::lost;
   if (std::exchange(pulling_, false)) on_->resume_body(*this);
   if (std::exchange(wants_body_, false)) {
@@ -75,7 +75,7 @@ step h2_stream::advance() {
 
 step h2_stream::advance_body() {
   if (!piece_.empty()) return step::some;
-  if (!response_->decode_more()) response_->raise(peer());
+  if (!response_->failed()) response_->decode_more();
   std::swap(piece_, response_->body());
   if (untaken_ > 0 && on_) on_->consumed(*this, std::exchange(untaken_, 0), true);  // the reader has taken the last one
   if (!piece_.empty() || response_->complete()) return step::some;
