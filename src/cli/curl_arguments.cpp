@@ -119,6 +119,12 @@ std::optional<curl_option> find_option(std::string_view name) {
   return std::nullopt;
 }
 
+/// Whether an option of the common tables is replaced by one of this table.
+bool is_own(std::string_view names) {
+  const std::string_view first = names.substr(0, names.find(','));
+  return std::any_of(own_rows.begin(), own_rows.end(), [&](const curl_row& row) { return has_name(row.names, first); });
+}
+
 [[noreturn]] void refuse_option(std::string_view name) {
   throw usage_error(
       fmt::format("{}: this option of curl is not supported; fanout curl --help lists those that are", name));
@@ -247,8 +253,10 @@ std::string curl_options_help() {
     fmt::format_to(std::back_inserter(text), "{:<34} {}\n", left, help);
   };
   for (const curl_row& row : own_rows) add(row.names, row.value_name, row.help);
-  for (const output_option& row : output_option_table()) add(row.names, row.value_name, row.help);
-  for (const fetch::http_option& row : fetch::http_option_table()) add(row.names, row.value_name, row.help);
+  for (const output_option& row : output_option_table())
+    if (!is_own(row.names)) add(row.names, row.value_name, row.help);
+  for (const fetch::http_option& row : fetch::http_option_table())
+    if (!is_own(row.names)) add(row.names, row.value_name, row.help);
   return text;
 }
 

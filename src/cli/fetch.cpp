@@ -10,6 +10,7 @@
 #include <fanout/fetch/http_options.hpp>
 #include <fanout/fetch/input_identity.hpp>
 #include <fanout/fetch/job.hpp>
+#include <fanout/fetch/named_body_files.hpp>
 #include <fanout/fetch/output.hpp>
 #include <fanout/fetch/record_format.hpp>
 #include <fanout/fetch/record_text.hpp>
@@ -35,9 +36,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -102,7 +105,10 @@ class fetch_sinks {
     // First, so that they stand before the page where both go to standard output.
     if (!given.header_file.empty()) add<fetch::header_output>(fetch::output::create(given.header_file));
     if (!pages && (to_directory || to_file)) open_records(path, to_directory, which);
-    if (to_directory) add<fetch::body_files>(path, overwrites() ? replaced : refused);
+    if (!pages && given.remote_name)
+      add_named_bodies(to_directory ? path : given.output_directory.empty() ? "." : given.output_directory);
+    else if (to_directory)
+      add<fetch::body_files>(path, overwrites() ? replaced : refused);
     if (!pages && (to_directory || !records_))
       add_records(to_file ? fetch::output::create(path) : fetch::output::standard());
     if (records_) sinks_.push_back(std::move(records_));
@@ -125,6 +131,8 @@ class fetch_sinks {
   bool can_go_on() const noexcept { return can_go_on_; }
   /// Bodies of this job that are there already, of an earlier run that was killed, are replaced.
   bool overwrites() const noexcept { return resumed_ || given_.http.settings.overwrite_bodies; }
+  /// How many bodies of a list have another name than -O or -J would give them.
+  std::uint64_t renamed() const noexcept { return named_ ? named_->renamed() : 0; }
   /// Curl's exit status of the last page.
   int curl_status() const noexcept { return curl_status_; }
 
@@ -139,6 +147,17 @@ class fetch_sinks {
   template <class Sink, class... Arguments>
   void add(Arguments&&... arguments) {
     sinks_.push_back(std::make_unique<Sink>(std::forward<Arguments>(arguments)...));
+  }
+  void add_named_bodies(const std::string& directory) {
+    std::error_code failed;
+    if (given_.create_directories) std::filesystem::create_directories(directory, failed);
+    if (failed) throw fetch::output_error(fmt::format("cannot make the directory {}: {}", directory, failed.message()));
+    fetch::naming how{given_.remote_header_name, given_.http.settings.overwrite_bodies};
+    if (!given_.destination.empty() && !names_directory(given_.destination))
+      how.records = std::filesystem::path(given_.destination).filename().string();
+    auto made = std::make_unique<fetch::named_body_files>(directory, std::move(how));
+    named_ = made.get();
+    sinks_.push_back(std::move(made));
   }
   /// Of a directory they are in there, too.
   void open_records(const std::string& path, bool to_directory, const identified_job& which) {
@@ -180,6 +199,7 @@ class fetch_sinks {
   const fetch_options& given_;
   page_file& file_;
   int curl_status_ = 0;
+  const fetch::named_body_files* named_ = nullptr;
   std::unique_ptr<fetch::sink> records_;
   bool resumed_ = false;
   bool can_go_on_ = false;
@@ -194,8 +214,11 @@ void check_body_options(const fetch_options& given, bool one_page) {
   const bool to_file = one_page && !to_directory && (named_file || (given.remote_name && !given.remote_header_name));
   if (how.continue_parts && (!to_file || given.http.head))
     throw usage_error("--continue: goes on with the body of one URL in a file; give one URL and -o FILE");
-  if (how.overwrite_bodies && !to_directory)
+  const bool named = !one_page && given.remote_name;
+  if (how.overwrite_bodies && !to_directory && !named)
     throw usage_error("--overwrite: replaces files of a directory; give -o DIR/ (a FILE is replaced in any case)");
+  if (how.skip_existing && named)
+    throw usage_error("--skip-existing: does not know the names that -O gives to several URLs; leave -O out");
   if (how.skip_existing && !to_directory && !to_file)
     throw usage_error("--skip-existing: skips bodies whose files are there; give -o DIR/, or one URL and -o FILE");
 }
@@ -236,9 +259,12 @@ void keep_what_is_written(const fetch_options& given, fetch::settings& in) {
 
 void check_page_options(const fetch_options& given, bool pages) {
   if (pages) return;
-  for (const auto& [set, name] : {std::pair(given.remote_name, "-O"), std::pair(given.include, "--include"),
-                                  std::pair(!given.output_directory.empty(), "--output-dir")})
-    if (set) throw usage_error(fmt::format("{} is for one URL; several go to a directory by -o DIR/", name));
+  if (given.include) throw usage_error("--include is for one URL; --with-headers has the headers in the records");
+  if (given.output_directory.empty()) return;
+  if (!given.remote_name)
+    throw usage_error("--output-dir is for one URL, or for -O; several go to a directory by -o DIR/");
+  if (!given.destination.empty() && names_directory(given.destination))
+    throw usage_error("--output-dir and -o DIR/ each give the directory of the bodies; use one of them");
 }
 
 int exit_status(const fetch_options& given, const fetch::job_report& done, const fetch_sinks& sinks) {
@@ -342,6 +368,9 @@ int run_job(const fetch_options& given) {
     summary->close();
   }
   if (!given.quiet && !one_page) tell(summary_text(done));
+  if (const auto renamed = sinks.renamed(); renamed > 0 && !given.quiet)
+    tell(fmt::format("fanout fetch: {} {} a number at the end, as the name was taken; the records have the names\n",
+                     renamed, renamed == 1 ? "file has" : "files have"));
   const std::string& destination = one_page ? file.path() : given.destination;
   if (cost.stopped && sinks.can_go_on())
     tell(fmt::format("fanout fetch: {} records are whole; run the same command again to go on\n",

@@ -24,13 +24,17 @@ constexpr std::array rows{
     output_option{"--fail-with-body", "", "Write such pages, too, which is the default",
                   set_flag<&fetch_options::fail, false>},
     output_option{"--include", "", "Write the response's header before the page", set_flag<&fetch_options::include>},
-    output_option{"-O,--remote-name", "",
-                  "With one URL, write the page to a file with the last part of the URL as its name",
-                  set_flag<&fetch_options::remote_name>},
-    output_option{"-J,--remote-header-name", "",
-                  "With -O, use the file name that the server gives. An existing file is kept, and a number is added",
-                  set_flag<&fetch_options::remote_header_name>},
-    output_option{"--output-dir", "DIR", "Put the files of -o and -O into this directory",
+    output_option{
+        "-O,--remote-name,--remote-name-all", "",
+        "Write each page to a file with the last part of its URL as its name. Of several URLs, a name that is "
+        "taken gets the number of the URL at its end, and the records name the files",
+        set_flag<&fetch_options::remote_name>},
+    output_option{
+        "-J,--remote-header-name", "",
+        "With -O, use the file name that the server gives, if it gives one. An existing file is kept, and a number "
+        "is added",
+        set_flag<&fetch_options::remote_header_name>},
+    output_option{"--output-dir", "DIR", "Put the files of -o (with one URL) and -O into this directory",
                   set_text<&fetch_options::output_directory>},
     output_option{"--create-dirs", "", "Create missing directories of the file",
                   set_flag<&fetch_options::create_directories>},

@@ -45,7 +45,50 @@ TEST_F(fetch_pages, a_file_named_by_the_url) {
   EXPECT_EQ(std::filesystem::file_size(path("10")), 10u);
   EXPECT_EQ(fetch({"-O", origin_.url("/")}).status, 2);
   EXPECT_THAT(fetch({"-O", origin_.url("/")}).errors, HasSubstr("ends with no name for a file; use -o FILE"));
-  EXPECT_THAT(fetch({"-O", origin_.url("/a"), origin_.url("/b")}).errors, HasSubstr("-O is for one URL"));
+}
+
+TEST_F(fetch_pages, files_of_a_list_are_named_by_their_urls) {
+  const std::string list = directory_.write(
+      "urls.txt", origin_.url("/bytes/10") + "\n" + origin_.url("/bytes/200000") + "\n" + origin_.url("/") + "\n");
+  for (const char* shape : {"sync", "async:3", "processes:2"}) {
+    const temporary_directory into;
+    const ended saved = fetch({"-O", "--output-dir", into / "", "-s", shape, "-i", list, origin_.url("/echo?10")});
+    EXPECT_EQ(saved.status, 0) << saved.errors;
+    auto all = records(saved.output);
+    ASSERT_EQ(all.size(), 4u) << shape;
+    EXPECT_EQ(text_of(all.at(0), "file"), "echo");
+    EXPECT_EQ(text_of(all.at(1), "file"), "10");
+    EXPECT_EQ(text_of(all.at(2), "file"), "200000");
+    EXPECT_EQ(text_of(all.at(3), "file"), "00000003");
+    EXPECT_EQ(std::filesystem::file_size(into / "10"), 10u);
+    EXPECT_EQ(std::filesystem::file_size(into / "200000"), 200'000u);
+
+    const ended again =
+        fetch({"-O", "--output-dir", into / "", "-s", shape, origin_.url("/bytes/10"), origin_.url("/bytes/10?again")});
+    EXPECT_EQ(again.status, 0) << again.errors;
+    all = records(again.output);
+    EXPECT_EQ(text_of(all.at(0), "file"), "10.0");
+    EXPECT_EQ(text_of(all.at(1), "file"), "10.1");
+    EXPECT_THAT(again.errors, HasSubstr("2 files have a number at the end, as the name was taken"));
+  }
+}
+
+TEST_F(fetch_pages, files_of_a_list_stand_beside_their_records) {
+  const std::string list =
+      directory_.write("urls.txt", origin_.url("/bytes/10") + "\n" + origin_.url("/bytes/11") + "\n");
+  EXPECT_EQ(fetch({"-O", "-o", path("pages/"), "-i", list}).status, 0);
+  const auto all = records(read_file(path("pages/records.jsonl")));
+  EXPECT_EQ(text_of(all.at(1), "file"), "11");
+  EXPECT_EQ(std::filesystem::file_size(path("pages/11")), 11u);
+  // In the same directory as a file of records of that name.
+  const ended both = fetch({"-O", "--output-dir", path(""), "-o", path("10"), "-i", list});
+  EXPECT_EQ(both.status, 0) << both.errors;
+  EXPECT_EQ(text_of(records(read_file(path("10"))).at(0), "file"), "_10");
+  EXPECT_THAT(fetch({"-O", "--skip-existing", "-i", list}).errors, HasSubstr("--skip-existing: does not know"));
+  EXPECT_THAT(fetch({"--output-dir", path(""), "-i", list}).errors,
+              HasSubstr("--output-dir is for one URL, or for -O"));
+  EXPECT_THAT(fetch({"-O", "--output-dir", path(""), "-o", path("pages/"), "-i", list}).errors,
+              HasSubstr("each give the directory"));
 }
 
 TEST_F(fetch_pages, a_file_named_by_the_server) {
@@ -60,6 +103,11 @@ TEST_F(fetch_pages, a_file_named_by_the_server) {
   EXPECT_EQ(read_file(path("_evil.1")), "page");
   EXPECT_THAT(saved.errors, HasSubstr("saved as "));
   EXPECT_EQ(files(), 2u) << "nothing else is left";
+
+  const ended both = fetch({"-OJ", "--output-dir", path(""), server.url("/x"), server.url("/x?2")});
+  EXPECT_EQ(both.status, 0) << both.errors;
+  EXPECT_EQ(text_of(records(both.output).at(0), "file"), "_evil.0");
+  EXPECT_EQ(read_file(path("_evil.0")) + read_file(path("_evil")), "pagemine");
 }
 
 TEST_F(fetch_pages, directories_are_made_if_asked) {
