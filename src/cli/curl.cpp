@@ -1,6 +1,9 @@
 // fanout curl: curl's own command line.
 
+#include <fanout/fetch/har.hpp>
 #include <fanout/fetch/output.hpp>
+#include <fanout/fetch/output_error.hpp>
+#include <fanout/fetch/text_sinks.hpp>
 
 #include "cli/command.hpp"
 #include "cli/curl_arguments.hpp"
@@ -11,6 +14,11 @@
 
 #include <unistd.h>
 
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
 namespace fanout::cli {
 namespace {
 
@@ -19,7 +27,49 @@ constexpr std::string_view about_curl =
     "Options have curl's names and meaning; one that is not supported is named.\n"
     "Exit status: curl's (6 no such host, 7 no connection, 22 with -f a status of 400 or above, 28 timeout, ...) of "
     "the\n"
-    "last URL; 2 usage, 130 interrupted.\n\n";
+    "last URL, or of the first that fails with --fail-early; 2 usage, 130 interrupted.\n\n";
+
+/// Files that several jobs of a line write to, one after the other.
+class line_outputs {
+ public:
+  shared_outputs of(const fetch_options& job) {
+    shared_outputs made{open<fetch::header_output>(headers_, job.header_file),
+                        open<fetch::har_output>(archives_, job.archive), urls_};
+    urls_ += job.urls.size();
+    return made;
+  }
+  void close() {
+    for (auto* const all : {&headers_, &archives_})
+      for (const auto& [path, each] : *all) each->close();
+  }
+
+ private:
+  using sinks = std::map<std::string, std::unique_ptr<fetch::sink>>;
+
+  template <class Sink>
+  static fetch::sink* open(sinks& among, const std::string& path) {
+    if (path.empty() || path == "-") return nullptr;
+    auto& sink = among[path];
+    if (!sink) sink = std::make_unique<Sink>(fetch::output::create(path));
+    return sink.get();
+  }
+
+  sinks headers_;
+  sinks archives_;
+  std::uint64_t urls_ = 0;
+};
+
+/// The exit status of the last job, or of the first that fails with --fail-early.
+int run_in_turn(const curl_command& all) {
+  line_outputs outputs;
+  int status = ok;
+  for (const fetch_options& job : all.jobs) {
+    status = run_fetch(job, outputs.of(job));
+    if (status == usage || status == interrupted || (status != ok && all.fail_early)) break;
+  }
+  outputs.close();
+  return status;
+}
 
 }  // namespace
 
@@ -35,12 +85,12 @@ int run_curl(const std::vector<std::string>& arguments) {
     tell(fmt::format("fanout curl: {}\nfanout curl --help says more\n", refused.what()));
     return usage;
   }
-  int status = ok;
-  for (const fetch_options& job : all.jobs) {
-    status = run_fetch(job);
-    if (status == usage || status == interrupted) return status;
+  try {
+    return run_in_turn(all);
+  } catch (const fetch::output_error& why) {
+    tell(fmt::format("fanout curl: {}\n", why.what()));
+    return 23;
   }
-  return status;
 }
 
 void list_curl(CLI::App& app) {

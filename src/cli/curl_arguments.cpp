@@ -2,6 +2,7 @@
 
 #include <fanout/core/shape.hpp>
 #include <fanout/fetch/units.hpp>
+#include <fanout/fetch/url_glob.hpp>
 
 #include "cli/config_file.hpp"
 
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdint>
 #include <functional>
 #include <iterator>
@@ -33,6 +35,8 @@ struct curl_line {
   bool show_error = false;
   bool parallel = false;
   bool all_remote = false;
+  bool globs = true;
+  bool fail_early = false;
   std::optional<std::int32_t> max_redirects;
   std::uint64_t parallel_max = 50;
   int config_depth = 0;
@@ -82,6 +86,10 @@ constexpr std::array own_rows{
              [](curl_line& in, std::string_view text) {
                in.parallel_max = fetch::parse_count(text, 1, shape_limits::in_flight);
              }},
+    curl_row{"-g,--globoff", "", "Brackets and braces in URLs stand for themselves",
+             [](curl_line& in, std::string_view) { in.globs = false; }},
+    curl_row{"--fail-early", "", "Stop at the first URL that fails",
+             [](curl_line& in, std::string_view) { in.fail_early = true; }},
     curl_row{"-K,--config", "FILE", "File of options", take_config},
     curl_row{"-:,--next", "", "The options after it are for the URLs after it", take_nothing},
     curl_row{"-q,--disable", "", "", take_nothing},
@@ -199,29 +207,76 @@ void set_defaults(curl_line& line) {
   if (how.max_body_bytes == unless_told.max_body_bytes) how.max_body_bytes = std::numeric_limits<std::int64_t>::max();
 }
 
-/// A job for each run of URLs whose pages go to the same place.
+/// "page-#1.html" with what the first set or range of the URL stands for; a number that there is not stays.
+std::string with_values(const std::string& output, const std::vector<std::string>& values) {
+  std::string made;
+  for (std::size_t at = 0; at < output.size(); ++at) {
+    std::size_t end = at + 1;
+    std::size_t number = 0;
+    for (; output[at] == '#' && end < output.size() && std::isdigit(static_cast<unsigned char>(output[end])); ++end)
+      number = std::min<std::size_t>(number * 10 + static_cast<std::size_t>(output[end] - '0'), 1'000'000);
+    if (number > 0 && number <= values.size()) {
+      made += values[number - 1];
+      at = end - 1;
+    } else {
+      made += output[at];
+    }
+  }
+  return made;
+}
+
+/// Puts URLs into jobs: one for each run of URLs whose pages go to the same place.
+class job_list {
+ public:
+  job_list(const curl_line& line, curl_command& made) : line_(line), made_(made), first_(made.jobs.size()) {}
+
+  void add(const std::string& url, const std::string& output) {
+    if (++count_ > most_urls)
+      throw usage_error(
+          fmt::format("sets and ranges stand for more than {} URLs; fanout fetch --glob takes any number "
+                      "(with -O for files of their own)",
+                      most_urls));
+    // A file is for one page; standard output takes them all.
+    if (made_.jobs.size() == first_ || output != "-" || destination_ != output || line_.fail_early) {
+      fetch_options job = line_.common;
+      job.remote_name = output.empty();
+      job.destination = output == "-" ? "" : output;
+      made_.jobs.push_back(std::move(job));
+    }
+    destination_ = output;
+    made_.jobs.back().urls.push_back(url);
+  }
+
+ private:
+  static constexpr std::size_t most_urls = 100'000;
+
+  const curl_line& line_;
+  curl_command& made_;
+  const std::size_t first_;
+  std::size_t count_ = 0;
+  std::optional<std::string> destination_;
+};
+
 void add_jobs(const curl_line& line, curl_command& made) {
-  const std::size_t first = made.jobs.size();
-  std::optional<std::string> destination;
+  job_list jobs(line, made);
   for (std::size_t i = 0; i < line.urls.size(); ++i) {
     const bool given = i < line.outputs.size();
     const std::string output = given ? line.outputs[i] : line.all_remote ? "" : "-";
-    // A file is for one page; standard output takes them all.
-    if (made.jobs.size() == first || output != "-" || destination != output) {
-      fetch_options job = line.common;
-      job.remote_name = output.empty();
-      job.destination = output == "-" ? "" : output;
-      made.jobs.push_back(std::move(job));
+    if (!line.globs) {
+      jobs.add(line.urls[i], output);
+      continue;
     }
-    destination = output;
-    made.jobs.back().urls.push_back(line.urls[i]);
+    try {
+      const fetch::url_glob all(line.urls[i]);
+      for (std::uint64_t number = 0; number < all.size(); ++number) {
+        const auto values = all.values(number);
+        jobs.add(all[number], values.empty() ? output : with_values(output, values));
+      }
+    } catch (const std::invalid_argument& refused) {
+      throw usage_error(
+          fmt::format("{}: {}; with -g, brackets and braces stand for themselves", line.urls[i], refused.what()));
+    }
   }
-  const fetch_options& all = line.common;
-  for (const auto& [given, name] :
-       {std::pair(!all.header_file.empty() && all.header_file != "-", "-D"), std::pair(!all.archive.empty(), "--har"),
-        std::pair(!all.http.cookie_jar.empty(), "-c")})
-    if (given && made.jobs.size() > first + 1)
-      throw usage_error(fmt::format("{}: with several URLs that go to different files it is not supported", name));
 }
 
 }  // namespace
@@ -238,8 +293,10 @@ curl_command parse_curl(const std::vector<std::string>& arguments) {
     behind.show_error = line.show_error;
     behind.parallel = line.parallel;
     behind.parallel_max = line.parallel_max;
+    behind.fail_early = line.fail_early;
     set_defaults(line);
     add_jobs(line, made);
+    made.fail_early |= line.fail_early;
     if (at == arguments.size()) return made;
     line = std::move(behind);
   }

@@ -36,6 +36,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -92,18 +93,35 @@ struct identified_job {
   bool again = false;
 };
 
+/// Writes to a sink that another job writes to, too.
+class borrowed_sink final : public fetch::sink {
+ public:
+  explicit borrowed_sink(fetch::sink& to) : to_(to) {}
+  bool wants_bodies() const override { return to_.wants_bodies(); }
+  bool wants_headers() const override { return to_.wants_headers(); }
+  bool wants_heads() const override { return to_.wants_heads(); }
+  void take(fetch::finished& each, fetch::writer& to) override { to_.take(each, to); }
+
+ private:
+  fetch::sink& to_;
+};
+
 /// Where records and bodies go. One URL: its body is the output, as with curl, or after HEAD its header; what went
 /// wrong is a message.
 class fetch_sinks {
  public:
-  fetch_sinks(const fetch_options& given, bool pages, page_file& file, const identified_job& which)
+  fetch_sinks(const fetch_options& given, bool pages, page_file& file, const identified_job& which,
+              const shared_outputs& with)
       : given_(given), file_(file) {
     const std::string& path = pages ? file.path() : given.destination;
     const bool to_directory = !path.empty() && names_directory(path);
     const bool to_file = !path.empty() && !to_directory;
     using enum fetch::existing_file;
     // First, so that they stand before the page where both go to standard output.
-    if (!given.header_file.empty()) add<fetch::header_output>(fetch::output::create(given.header_file));
+    if (with.headers)
+      add<borrowed_sink>(*with.headers);
+    else if (!given.header_file.empty())
+      add<fetch::header_output>(fetch::output::create(given.header_file));
     if (!pages && (to_directory || to_file)) open_records(path, to_directory, which);
     if (!pages && given.remote_name)
       add_named_bodies(to_directory ? path : given.output_directory.empty() ? "." : given.output_directory);
@@ -121,8 +139,11 @@ class fetch_sinks {
     if (pages || given.verbose)
       add<fetch::record_callback>([this, pages](fetch::finished& each, fetch::writer&) { look_at(each, pages); },
                                   fetch::json_fields{.headers = file.named_by_server(), .body = false});
-    if (!given.archive.empty()) add<fetch::har_output>(fetch::output::create(given.archive));
-    if (!given.write_out.empty()) add_write_out();
+    if (with.archive)
+      add<borrowed_sink>(*with.archive);
+    else if (!given.archive.empty())
+      add<fetch::har_output>(fetch::output::create(given.archive));
+    if (!given.write_out.empty()) add_write_out(with.urls_before);
   }
 
   /// An earlier run is gone on with.
@@ -175,9 +196,9 @@ class fetch_sinks {
     else
       add<fetch::json_lines>(std::move(out), fetch::json_fields{how.keep_headers, how.keep_body});
   }
-  void add_write_out() {
+  void add_write_out(std::uint64_t urls_before) {
     try {
-      add<fetch::format_output>(given_.write_out, given_.fail || !given_.as_curl);
+      add<fetch::format_output>(given_.write_out, given_.fail || !given_.as_curl, urls_before);
     } catch (const std::invalid_argument& refused) {
       throw usage_error(fmt::format("-w: {}", refused.what()));
     }
@@ -304,7 +325,7 @@ bool is_one_url(const fetch_options& given) {
   return fetch::url_glob(given.urls[0]).size() == 1;
 }
 
-int run_job(const fetch_options& given) {
+int run_job(const fetch_options& given, const shared_outputs& with) {
   turn_write_signals_into_errors();
   fetch::job job;
   job.how.shape = shape_of(given);
@@ -326,7 +347,7 @@ int run_job(const fetch_options& given) {
   job.settings = fetch::settings_of(given.http, common);
   fetch::request_source source = source_of(given, lists, common);
   page_file file(one_page ? given : fetch_options{});
-  const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common));
+  const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common), with);
   job.sinks = sinks.all();
   std::optional<fetch::duplicate_set> repeats_found;
   if (given.bulk.dedupe && !one_page) {
@@ -387,10 +408,10 @@ int run_job(const fetch_options& given) {
 
 }  // namespace
 
-int run_fetch(const fetch_options& given) {
+int run_fetch(const fetch_options& given, const shared_outputs& with) {
   const std::string_view who = given.as_curl ? "fanout curl" : "fanout fetch";
   try {
-    return run_job(given);
+    return run_job(given, with);
   } catch (const fetch::cookie_file_error& why) {
     tell(fmt::format("{}: --cookie-jar: {}\n", who, why.what()));
     return given.as_curl ? 23 : output_failed;

@@ -16,13 +16,13 @@ void header_output::take(finished& each, writer& to) {
   to.append(to_, [&](std::string& text) { text += each.result.heads; });
 }
 
-format_output::format_output(const std::string& format, bool fail)
-    : format_(std::make_unique<const write_out>(text_or_file({}, format))), fail_(fail) {}
+format_output::format_output(const std::string& format, bool fail, std::uint64_t first_number)
+    : format_(std::make_unique<const write_out>(text_or_file({}, format))), fail_(fail), first_number_(first_number) {}
 
 format_output::~format_output() = default;
 
 void format_output::take(finished& each, writer& to) {
-  auto texts = format_->of(each.index, each.asked, each.result, fail_);
+  auto texts = format_->of(first_number_ + each.index, each.asked, each.result, fail_);
   const std::size_t size = texts.output.size() + texts.errors.size();
   // At once, so that it stands behind the page it tells of.
   to.add(size, [made = std::move(texts)] {

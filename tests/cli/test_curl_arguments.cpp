@@ -72,6 +72,19 @@ TEST(curl_arguments, files_belong_to_urls_in_order) {
   EXPECT_THAT(parse_curl({"a", "b"}).jobs, SizeIs(1));
 }
 
+TEST(curl_arguments, sets_and_ranges_name_files) {
+  const auto jobs = parse_curl({"http://a/{x,y}/[8-9]", "-o", "#1-#2#3.html"}).jobs;
+  ASSERT_THAT(jobs, SizeIs(4));
+  EXPECT_THAT(jobs[1].urls, ElementsAre("http://a/x/9"));
+  EXPECT_EQ(jobs[1].destination, "x-9#3.html");
+  EXPECT_EQ(jobs[2].destination, "y-8#3.html");
+  EXPECT_THAT(one({"http://a/{x,y}"}).urls, ElementsAre("http://a/x", "http://a/y"));
+  EXPECT_THAT(one({"-g", "http://a/{x,y}", "-o", "#1"}).urls, ElementsAre("http://a/{x,y}"));
+  EXPECT_EQ(one({"http://a/", "-o", "#1"}).destination, "#1");
+  EXPECT_THAT(one({"http://[::1]/"}).urls, ElementsAre("http://[::1]/"));
+  EXPECT_THAT(parse_curl({"--fail-early", "http://a/{x,y}"}).jobs, SizeIs(2));
+}
+
 TEST(curl_arguments, options_begin_anew_after_next) {
   const auto jobs = parse_curl({"-s", "-d", "x", "a", "-o", "f", "--next", "-I", "b", "-:", "--", "--next"}).jobs;
   ASSERT_THAT(jobs, SizeIs(3));
@@ -84,7 +97,8 @@ TEST(curl_arguments, options_begin_anew_after_next) {
 }
 
 TEST(curl_arguments, what_is_not_supported_is_named) {
-  EXPECT_THAT(refused_line({"a", "b", "-o", "x", "-o", "y", "-D", "h"}), HasSubstr("-D: with several URLs"));
+  EXPECT_THAT(refused_line({"a[3-1]"}), HasSubstr("with -g, brackets and braces stand for themselves"));
+  EXPECT_THAT(refused_line({"a[1-100001]"}), HasSubstr("more than 100000 URLs"));
   EXPECT_THAT(refused_line({"--ftp-port", "x", "a"}), HasSubstr("--ftp-port: this option of curl is not supported"));
   EXPECT_THAT(refused_line({"a", "--next"}), HasSubstr("no URL"));
   EXPECT_THAT(refused_line({"-sy", "a"}), HasSubstr("-y (in -sy)"));

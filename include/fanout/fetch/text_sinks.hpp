@@ -2,6 +2,7 @@
 
 #include <fanout/fetch/sinks.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -29,8 +30,9 @@ class header_output final : public sink {
 class format_output final : public sink {
  public:
   /// `format`: as curl's -w takes it; "@FILE" reads it from a file. `fail`: a status of 400 and above is a failure.
-  /// Throws `std::invalid_argument` for what is not a format, and for a file that cannot be read.
-  format_output(const std::string& format, bool fail);
+  /// `first_number`: of the first URL, for %{urlnum}. Throws `std::invalid_argument` for what is not a format, and for
+  /// a file that cannot be read.
+  format_output(const std::string& format, bool fail, std::uint64_t first_number = 0);
   ~format_output() override;
   bool wants_headers() const override { return true; }
   void take(finished& each, writer& to) override;
@@ -38,6 +40,7 @@ class format_output final : public sink {
  private:
   const std::unique_ptr<const write_out> format_;
   const bool fail_;
+  const std::uint64_t first_number_;
 };
 
 }  // namespace fanout::fetch
