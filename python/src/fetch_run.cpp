@@ -258,7 +258,7 @@ class fetch_run {
     if (const auto delay = seconds_option(how, "host_delay")) hosts.host_delay = *delay, any = true;
     if (const auto rate = take_option<double>(how, "rate")) hosts.rate = *rate, any = true;
     if (const auto rate = take_option<double>(how, "host_rate")) hosts.host_rate = *rate, any = true;
-    if (any) job_.hosts = hosts;
+    if (any) job_.schedule.emplace().hosts = hosts;
   }
 
   static std::string text_in(nb::dict from, const char* name) {

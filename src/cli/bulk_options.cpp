@@ -53,6 +53,16 @@ void set_rate(fetch_options& into, std::string_view text) {
   into.bulk.limits_hosts = true;
 }
 
+void set_give_up_after(fetch_options& into, std::string_view text) {
+  into.bulk.give_up_after.reset();
+  if (text != "never") into.bulk.give_up_after = fetch::parse_duration(text);
+}
+/// "none" is more than any job can use.
+void set_retry_budget(fetch_options& into, std::string_view text) {
+  if (text.ends_with('%')) text.remove_suffix(1);
+  into.bulk.retry_budget = text == "none" ? 1e9 : static_cast<double>(fetch::parse_count(text, 0, 100'000)) / 100;
+}
+
 /// Whole seconds, as a timer of the system counts them here: 1500ms are 2.
 void set_drain_time(fetch_options& into, std::string_view text) {
   const auto given = std::chrono::ceil<std::chrono::seconds>(fetch::parse_duration(text)).count();
@@ -84,6 +94,15 @@ constexpr std::array bulk_rows{
                   set_rate<&fetch::host_scheduler_options::rate>},
     output_option{"--host-rate", "N[/s|/m|/h]", "The same for each host",
                   set_rate<&fetch::host_scheduler_options::host_rate>},
+    output_option{"--retry-budget", "PERCENT|none",
+                  "Of a list, retry at most this share of the requests, and twice that of one host's; 100 retries, and "
+                  "10 of a host, are free (default: 10)",
+                  set_retry_budget},
+    output_option{
+        "--give-up-after", "DURATION|never",
+        "When only hosts are left that wait for a retry or asked to be left alone (Retry-After), wait at most "
+        "this long; then each URL left gets its record (default: 10m)",
+        set_give_up_after},
     output_option{"--restart", "",
                   "Start again from the first URL instead of continuing a run that was stopped or killed",
                   set_bulk_flag<&bulk_options::restart>},

@@ -36,6 +36,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -318,6 +319,27 @@ fetch::request_source source_of(const fetch_options& given, const std::vector<st
   return source;
 }
 
+/// When the requests of a list are sent; none: as the list has them. Retries of a page are the exchange's, as curl's.
+std::optional<fetch::schedule_rules> schedule_of(const fetch_options& given, const fetch::settings& how,
+                                                 bool one_page) {
+  const bool retries = how.retries > 0 && !one_page;
+  if (!given.bulk.limits_hosts && !retries) return std::nullopt;
+  fetch::schedule_rules rules;
+  rules.hosts = given.bulk.hosts;
+  rules.give_up_after = given.bulk.give_up_after;
+  if (!given.quiet) rules.on_wait = [](const fetch::waiting_requests& left) { tell(waiting_text(left)); };
+  if (retries) {
+    fetch::retry_rules& again = rules.retry.emplace();
+    again.retries = how.retries;
+    if (how.retry_delay_ms > 0) again.fixed_delay = std::chrono::milliseconds(how.retry_delay_ms);
+    if (how.retry_max_time_ms > 0) again.most_time = std::chrono::milliseconds(how.retry_max_time_ms);
+    again.all_errors = again.any_method = how.retry_all_errors;
+    again.job_budget = given.bulk.retry_budget;
+    again.host_budget = 2 * given.bulk.retry_budget;
+  }
+  return rules;
+}
+
 /// One URL, which stands for no others.
 bool is_one_url(const fetch_options& given) {
   if (given.urls.size() != 1) return false;
@@ -357,7 +379,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
     repeats_found = fetch::find_repeats(first);
     job.repeats = &*repeats_found;
   }
-  if (given.bulk.limits_hosts) job.hosts = given.bulk.hosts;
+  job.schedule = schedule_of(given, job.settings, one_page);
   if (!given.http.cookie_jar.empty() && job.how.shape.uses_workers())
     throw usage_error(
         fmt::format("--cookie-jar: -s {} runs in worker processes, each with cookies of its own, which end with it; "
@@ -381,7 +403,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
       if (state_asked_for()) tell(state_text(now, counts));
     };
   const fetch::job_report done = job.run(source);
-  const auto& [cost, counts, done_before, repeats] = done;
+  const auto& [cost, counts, done_before, repeats, retries] = done;
   if (live) clear_progress();
 
   if (summary) {

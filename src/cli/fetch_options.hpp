@@ -5,7 +5,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -24,8 +26,10 @@ struct bulk_options {
   std::uint64_t rotate_records = 0;
   fetch::host_scheduler_options hosts = {};  ///< what is 0 is no limit
   bool limits_hosts = false;                 ///< one of them was given
-  std::string url_column;                    ///< lists are tables
-  bool globs = false;                        ///< sets and ranges in URLs of the command line are written out
+  double retry_budget = 0.1;                 ///< retries for each request, of the job; twice as many of a host
+  std::optional<std::chrono::milliseconds> give_up_after = std::chrono::minutes(10);
+  std::string url_column;  ///< lists are tables
+  bool globs = false;      ///< sets and ranges in URLs of the command line are written out
   bool dedupe = false;
   unsigned drain_seconds = 5;  ///< for what is under way when the run is stopped
   bool usr1_drains = false;    ///< SIGUSR1 stops the run as SIGTERM does

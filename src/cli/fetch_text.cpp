@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
+#include <cstdint>
 #include <iterator>
 
 namespace fanout::cli {
@@ -23,13 +25,14 @@ double rate(std::uint64_t count, std::chrono::nanoseconds duration) {
 }  // namespace
 
 std::string summary_text(const fetch::job_report& done) {
-  const auto& [cost, counts, before, repeats] = done;
+  const auto& [cost, counts, before, repeats, retries] = done;
   std::string failures;
   for (const auto& [kind, count] : counts.by_kind)
     fmt::format_to(std::back_inserter(failures), "{}{} {}", failures.empty() ? " (" : ", ", count, to_string(kind));
   if (!failures.empty()) failures += ')';
   if (counts.skipped > 0) fmt::format_to(std::back_inserter(failures), ", {} skipped", counts.skipped);
   if (repeats > 0) fmt::format_to(std::back_inserter(failures), ", {} repeats passed over", repeats);
+  if (retries > 0) fmt::format_to(std::back_inserter(failures), ", {} retries", retries);
   if (before > 0) fmt::format_to(std::back_inserter(failures), ", {} done before", before);
   std::string text =
       fmt::format("{} fetched, {} failed{}, {} in {:.2f} s: {:.0f} a second, {} ({:.2f} cores, {} peak)\n",
@@ -43,6 +46,19 @@ std::string summary_text(const fetch::job_report& done) {
 std::string state_text(const progress& now, const fetch::counts& counts) {
   return fmt::format("fanout fetch: {} done, {} failed, {:.0f} a second\n", now.finished, counts.failed,
                      rate(now.finished, now.elapsed));
+}
+
+std::string waiting_text(const fetch::waiting_requests& left) {
+  const auto s = [](std::uint64_t count) { return count == 1 ? "" : "s"; };
+  std::string text = fmt::format(
+      "fanout fetch: {} URL{} of {} host{} left, all waiting for a retry or until the host may be asked again; the "
+      "last "
+      "one for {:.0f} s",
+      left.requests, s(left.requests), left.hosts, s(left.hosts), std::ceil(seconds(left.latest)));
+  if (left.given_up)
+    fmt::format_to(std::back_inserter(text), ". URLs left after {:.0f} s are given up (--give-up-after)",
+                   std::ceil(seconds(*left.given_up)));
+  return text + "\n";
 }
 
 void show_progress(const progress& now, const fetch::counts& counts) {

@@ -8,13 +8,16 @@
 
 #include "fetch/schedule/scheduled_input.hpp"
 
-#include <chrono>
+#include <unistd.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <stop_token>
+#include <string>
+#include <utility>
 
 namespace fanout::fetch {
 namespace {
@@ -81,15 +84,21 @@ class held_source {
 class all_sinks {
  public:
   /// `scheduled`: is told of each that has ended; null: nobody is.
-  all_sinks(const std::vector<sink*>& sinks, writer& to, counts& counted, scheduled_input* scheduled)
-      : sinks_(sinks), to_(to), counts_(counted), scheduled_(scheduled) {
+  /// `directory`: where the bodies of attempts are.
+  all_sinks(const std::vector<sink*>& sinks, writer& to, counts& counted, scheduled_input* scheduled,
+            std::string directory)
+      : sinks_(sinks), to_(to), counts_(counted), scheduled_(scheduled), directory_(std::move(directory)) {
     for (const sink* each : sinks_)
       if (each->wants_bodies()) last_with_body_ = each;
   }
 
   void operator()(outcome<record> out, const request& asked) {
     record result = out.ok() ? std::move(out).value() : record_of(out.error());
-    if (scheduled_ != nullptr) scheduled_->done(asked.index, std::chrono::milliseconds(result.retry_after_ms));
+    if (scheduled_ != nullptr && !scheduled_->ended(asked, result)) {
+      // It made way for what the next attempt brings.
+      if (!result.file.empty()) unlink((directory_ + result.file).c_str());
+      return;
+    }
     if (!result.unwritten.empty()) throw output_error(result.unwritten);
     counts_.add(result);
     finished all{asked.index, asked, result};
@@ -104,6 +113,7 @@ class all_sinks {
   writer& to_;
   counts& counts_;
   scheduled_input* const scheduled_;
+  const std::string directory_;
   const sink* last_with_body_ = nullptr;
 };
 
@@ -161,6 +171,7 @@ std::shared_ptr<http::cookie_jar> jar_to_save(const settings& with, const option
 job_report job::run(request_input& source) const {
   fetch::settings with = with_what_sinks_want(settings, how, sinks);
   with.use_cookies |= !save_cookies.empty();
+  if (schedule && schedule->retry) with.retries = 0;  // the schedule sees to them
   const auto jar = jar_to_save(with, how, save_cookies);
 
   job_report done;
@@ -170,16 +181,25 @@ job_report job::run(request_input& source) const {
   writer to(queue, {.failed = [&] { stopping.request_stop(); }, .room_made = [&] { held->room_made(); }});
   numbered_source numbered(source, with.body_path.ends_with('/'), done_before(sinks), repeats);
   std::optional<scheduled_input> scheduled;
-  if (hosts) scheduled.emplace(numbered, *hosts);
+  if (schedule) scheduled.emplace(numbered, *schedule);
   held.emplace(scheduled ? static_cast<request_input&>(*scheduled) : numbered, to);
 
   options own = how;
   own.shape = fitted(how.shape);
   own.on_error = on_error::collect;
   own.stop = stopping.get_token();
-  if (on_progress) own.on_progress = [&](const progress& now) { on_progress(now, done.counts); };
+  if (on_progress)
+    own.on_progress = [&](progress now) {
+      now.finished = done.counts.succeeded + done.counts.failed;  // requests, and not attempts
+      on_progress(now, done.counts);
+    };
+  const std::string bodies = with.body_path.ends_with('/') ? with.body_path : std::string();
   done.cost = fanout::run(own, remote<exchange>.with(with), *held,
-                          all_sinks(sinks, to, done.counts, scheduled ? &*scheduled : nullptr));
+                          all_sinks(sinks, to, done.counts, scheduled ? &*scheduled : nullptr, bodies));
+  if (scheduled) {
+    done.retries = scheduled->retried();
+    done.cost.tasks -= done.retries;
+  }
   done.done_before = numbered.passed();
   done.repeats = numbered.repeated();
   to.finish();

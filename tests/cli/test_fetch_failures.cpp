@@ -215,4 +215,26 @@ TEST_F(fetch_tls, issuers_that_cannot_be_used) {
   EXPECT_THAT(useless.errors, HasSubstr("empty.pem"));
 }
 
+// A list's retries wait outside the run's places, and what is left in the end is given up in time.
+TEST_P(fetch_failures, a_list_with_retries_gives_every_url_its_record) {
+  const fanout::origin::background origin;
+  const refusing_port dead;
+  const temporary_directory here;
+  const std::string list = dead.url() + "\n" + origin.url("/status/503") + "\n" + origin.url("/bytes/3") + "\n";
+  here.write("list", list);
+  const ended done = fetch({"-i", here / "list", "--retry", "2", "--retry-delay", "1h", "--give-up-after", "50ms",
+                            "--timings", "-s", GetParam()});
+  EXPECT_EQ(done.status, 1);
+  const auto all = records(done.output);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(kind_of(all.at(0)), "connect");
+  EXPECT_EQ(kind_of(all.at(1)), "status");
+  EXPECT_EQ(kind_of(all.at(2)), "");
+  for (const int each : {0, 1}) EXPECT_THAT(message_of(all.at(each)), HasSubstr("given up after 0.05 s"));
+  EXPECT_THAT(done.errors, AllOf(HasSubstr("2 URLs of 2 hosts left, all waiting for a retry"), HasSubstr("2 retries")));
+  EXPECT_EQ(fetch({"--retry-budget", "x", "-i", here / "list"}).status, 2);
+  const ended again = fetch({"-q", "-i", here / "list", "--retry", "2", "--retry-delay", "1ms", "-s", GetParam()});
+  EXPECT_EQ(number_of(records(again.output).at(1), "attempts"), 3U);
+}
+
 }  // namespace

@@ -22,6 +22,7 @@ struct host_scheduler_options {
   std::size_t host_memory = 4 * 1024;      ///< bytes of a host's queue in memory; the rest goes to disk
   std::size_t memory = 64 * 1024 * 1024;   ///< bytes of all queues in memory, and again for their ends on disk
   std::uint64_t disk = std::uint64_t{8} << 30;  ///< no more is read while so many bytes of queues are on disk
+  bool hold_new = false;                        ///< hosts have their turn once they are released
   std::string directory = {};                   ///< for the file with queues; empty: $TMPDIR, or /tmp
 };
 
@@ -81,14 +82,16 @@ class host_scheduler {
     std::uint64_t ready = 0;          ///< hosts whose turn may have come
     std::uint64_t waiting = 0;        ///< hosts whose delay or pause has not passed
     std::uint64_t parked = 0;         ///< hosts whose address has no room
+    std::uint64_t delayed = 0;        ///< items that are tried again later; among those that are queued
     std::uint64_t bytes_on_disk = 0;  ///< of queues
     std::uint64_t memory = 0;         ///< bytes
   };
 
-  /// Hosts that have something queued and wait for their pause to end.
+  /// Hosts that have something queued and wait for their pause, or for the time of a retry.
   struct paused_hosts {
     std::uint64_t hosts = 0;
-    clock::time_point latest{};  ///< when the last pause ends
+    clock::time_point latest{};  ///< when the last wait ends
+    bool all = false;            ///< nothing else is queued
   };
 
   explicit host_scheduler(host_scheduler_options options = {});
@@ -109,6 +112,30 @@ class host_scheduler {
 
   /// An item has ended, whatever came of it: its host and its address have room for another one.
   void done(const item& ended);
+
+  /// An item has ended, and is queued again in front of its host's at that time. It holds no room until then, and its
+  /// host's other items have their turn. `payload` may be another one than it had.
+  void retry(const item& ended, std::string_view payload, clock::time_point when);
+
+  /// What next() gave was not sent, and is queued again, in front.
+  void put_back(item& taken);
+
+  /// \name Hosts that something has to be found out about first
+  /// Nothing of a host that is held has its turn until it is released. With `hold_new` each host is held when it
+  /// becomes known, and again when it was dropped and comes back.
+  /// @{
+  void hold(std::string_view host);
+  /// Gives each host that is held once; false if there is no other.
+  bool take_held(std::string& host);
+  void release(std::string_view host);
+  /// @}
+
+  /// No more than so many items are in flight in total; 0: no limit.
+  void limit_total(std::uint32_t in_flight) noexcept;
+
+  /// While nothing is in flight: all that is queued has its turn, whatever it waits for. Delays, rates and what is held
+  /// end for good: those who wait too long are given up.
+  void stop_waiting();
 
   /// What next() gave goes to that address (any text that is the same for the same machine), which its host keeps.
   /// False: the address has no room; the item is queued again, in front, and its host waits for the address.

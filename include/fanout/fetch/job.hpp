@@ -4,8 +4,8 @@
 #include <fanout/core/report.hpp>
 #include <fanout/core/source.hpp>
 #include <fanout/fetch/duplicate_finder.hpp>
-#include <fanout/fetch/host_scheduler.hpp>
 #include <fanout/fetch/request_source.hpp>
+#include <fanout/fetch/schedule_rules.hpp>
 #include <fanout/fetch/settings.hpp>
 #include <fanout/fetch/sinks.hpp>
 #include <fanout/fetch/summary.hpp>
@@ -29,6 +29,7 @@ struct job_report {
   fetch::counts counts;           ///< of what this run fetched
   std::uint64_t done_before = 0;  ///< requests whose records were there already (`sink::done`)
   std::uint64_t repeats = 0;      ///< requests that were passed over as repeats
+  std::uint64_t retries = 0;      ///< attempts of requests that were sent again (`job::schedule`)
 };
 
 /// Fetches what a source gives, under any shape, and hands a record of each request to its sinks.
@@ -49,10 +50,11 @@ struct job {
   fetch::settings settings;          ///< of all exchanges; bodies and headers are kept where a sink wants them
   options how{fanout::automatic()};  ///< fitted to the limit of open files (descriptor_limit.hpp). `on_error` is
                                      ///< `collect`, whatever it says here
-  /// Limits of hosts; none: requests are sent in the order of the source. They hold for the whole run, whatever its
-  /// shape. With worker processes a request counts from the moment it is handed to one. A host whose server answers 429
+  /// When requests are sent: limits of hosts, retries, and what is given up. None: in the order of the source, with the
+  /// retries of `settings`, which hold a task's place while they wait. The limits hold for the whole run, whatever its
+  /// shape; with worker processes a request counts from the moment it is handed to one. A host whose server answers 429
   /// or 503 with Retry-After is left alone as long.
-  std::optional<host_scheduler_options> hosts = std::nullopt;
+  std::optional<schedule_rules> schedule = std::nullopt;
   const duplicate_set* repeats = nullptr;  ///< by index in the source: not sent (find_repeats.hpp)
   std::vector<sink*> sinks;                ///< of each record in this order; none: it is counted
   queue_limits queue;                      ///< to the writer

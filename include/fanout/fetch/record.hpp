@@ -2,7 +2,9 @@
 
 #include <fanout/base/failure.hpp>
 
+#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,6 +16,8 @@ namespace fanout::fetch {
 
 using header_list = std::vector<std::pair<std::string, std::string>>;
 
+struct earlier_attempts;
+
 /// One input. Everything but the URL is optional.
 struct request {
   std::string url;
@@ -24,7 +28,9 @@ struct request {
   std::string extra;        ///< further members of the record, each with a comma before it: JSON. Stays where it is
   std::uint64_t index = 0;  ///< in the whole list; a job sets it. Stays where it is
   std::string file;         ///< its body's, in the directory of `settings::body_path`; a job sets it
-  std::string problem;      ///< why this input can be no request, found while it was read; the exchange fails with it
+  /// What it came to so far, if it was sent before. A job sets it. Stays where it is
+  std::shared_ptr<const earlier_attempts> earlier = {};
+  std::string problem;  ///< why this input can be no request, found while it was read; the exchange fails with it
 
   template <class Archive>
   void serialize(Archive& archive) {
@@ -83,6 +89,19 @@ struct record {
   void serialize(Archive& archive) {
     archive(status, bytes, elapsed_ns, attempts, http_version, final_url, headers, body, measured, retry_after_ms,
             error, message, trace, sent_heads, heads, file, remark, unwritten, skipped);
+  }
+};
+
+/// What became of a request that a job sends again, or does not send at all.
+struct earlier_attempts {
+  std::uint32_t count = 0;
+  std::chrono::steady_clock::time_point begun{};  ///< the first one
+  record last;                                    ///< its attempts and messages are those of all
+  bool is_final = false;  ///< `last` is the request's record, and `request::problem` keeps it from being sent
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(count, begun, last, is_final);
   }
 };
 

@@ -23,10 +23,11 @@ struct retry_rules {
   std::optional<std::chrono::milliseconds> most_time = {};    ///< `--retry-max-time`: no retry begins later than that
   bool all_errors = false;                                    ///< `--retry-all-errors`: whatever failed
   bool any_method = false;                          ///< also requests that may have been acted on: POST, PATCH
-  double host_budget = 0.2;                         ///< retries of a host, of its requests; 10 are free
-  double job_budget = 0.1;                          ///< retries of the job, of its requests; 100 are free
+  double host_budget = 0.2;                         ///< retries of a host that each of its requests earns; 10 are there
+  double job_budget = 0.1;                          ///< retries of the job that each request earns; 100 are there
   std::uint32_t circuit_failures = 10;              ///< so many in a row without a connection: the host is dead
   std::chrono::milliseconds circuit_probe{30'000};  ///< a dead host is tried once in so long
+  std::uint32_t circuit_probes = 3;                 ///< its requests wait while fewer probes have failed, if `retries`
 };
 
 /// How an attempt ended.
@@ -46,22 +47,28 @@ struct attempt {
 ///  statuses
 ///    408, 425, 429, 500, 502, 503, 504. Others fail the same way again: a bad URL, a certificate, a size, a policy. Of
 ///    those `all_errors` takes what a server has to do with.
-///  - Of methods that may be repeated (RFC 9110, 9.2.2), unless told; where no connection was made, of any.
+///  - Of methods that may be repeated (RFC 9110, 9.2.2), unless told; where nothing was done for the request (no
+///    connection, 408, 425, 429, 503), of any.
 ///  - After a random time between nothing and twice the last limit ("full jitter"), so that requests that failed
 ///  together
 ///    are not sent together; never before the server's Retry-After.
-///  - Within budgets, so that a job whose every request fails sends a tenth more, and not four times as many.
-///  - A host that no connection could be made to ten times in a row is dead: its requests fail at once, but for one in
-///    every 30 s, until one of these is answered.
+///  - Within budgets: each request earns a part of a token, and a retry costs one, of its host's and of the job's. So a
+///    job whose every request fails sends a tenth more, and not four times as many.
+///  - A host that no connection could be made to ten times in a row is dead. One request in 30 s is sent to it, a
+///  probe;
+///    the others wait for it. When three probes have failed, or without retries at once, the others fail without being
+///    sent, until a probe is answered.
 ///
 /// ```cpp
-/// if (!policy.may_start(host, now)) fail_at_once(request);
+/// const auto turn = policy.may_start(host, now);
+/// if (turn.what == retry_policy::decision::refuse) fail_at_once(request);
+/// if (turn.what == retry_policy::decision::wait) pause(host, turn.until);
 /// ...
 /// if (const auto when = policy.retry_at(ended, now)) queue_again(request, *when);
 /// ```
 ///
-/// It keeps some 100 bytes for each host that was asked. It has no clock, and its random numbers are given. Thread
-/// safety: none.
+/// It keeps some 120 bytes for each host that a request of has failed. It has no clock, and its random numbers are
+/// given. Thread safety: none.
 class retry_policy {
  public:
   using clock = std::chrono::steady_clock;
@@ -69,8 +76,14 @@ class retry_policy {
   /// `random` gives numbers of [0, 1).
   retry_policy(retry_rules rules, std::function<double()> random);
 
-  /// Asked before each attempt, also the first: false while the host is dead and not due for a probe.
-  bool may_start(std::string_view host, clock::time_point now);
+  enum class decision { send, wait, refuse };
+  struct turn {
+    decision what = decision::send;
+    clock::time_point until{};                 ///< of `wait`: when the next probe is due
+    failure_kind why = failure_kind::connect;  ///< of `refuse`: what the host's last attempt came to
+  };
+  /// Asked before each attempt, also the first. `send` may be a probe of a dead host.
+  turn may_start(std::string_view host, clock::time_point now);
   /// Told of each attempt, also those that succeeded: when the request is to be sent again, if it is.
   std::optional<clock::time_point> retry_at(const attempt& ended, clock::time_point now);
 
@@ -84,18 +97,23 @@ class retry_policy {
 
  private:
   struct host_state {
-    std::uint64_t requests = 0;
-    std::uint64_t retries = 0;
+    double tokens = 0;           ///< retries that it may have
     std::uint32_t failures = 0;  ///< in a row, without a connection
+    std::uint32_t probes = 0;    ///< failed, since it is dead
+    bool probed = false;         ///< a probe is under way
+    failure_kind why = failure_kind::connect;
     clock::time_point next_probe{};
   };
 
   bool may_pass(const attempt& ended) const noexcept;
-  bool within_budget(const host_state& host) const noexcept;
+  bool is_dead(const host_state& host) const noexcept;
+  bool still_probed(const host_state& host) const noexcept;
+  void note_circuit(const attempt& ended, host_state& host, clock::time_point now);
 
   retry_rules rules_;
   std::function<double()> random_;
   std::unordered_map<std::string, host_state> hosts_;
+  double tokens_;
   snapshot counts_;
 };
 

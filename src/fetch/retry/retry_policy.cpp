@@ -8,8 +8,11 @@
 namespace fanout::fetch {
 namespace {
 
-constexpr std::uint64_t free_of_host = 10;
-constexpr std::uint64_t free_of_job = 100;
+constexpr double free_of_host = 10;
+constexpr double free_of_job = 100;
+// What is saved up in good times is no licence for a storm.
+constexpr double most_of_host = 10'000;
+constexpr double most_of_job = 100'000;
 
 bool is_idempotent(std::string_view method) {
   constexpr std::array<std::string_view, 6> methods{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
@@ -20,24 +23,40 @@ bool has_failed(const attempt& ended) {
   return ended.error.has_value() || ended.status >= 400;
 }
 
-/// Nothing was sent, so any method may be repeated.
 bool never_connected(const attempt& ended) {
   return ended.error == failure_kind::dns || ended.error == failure_kind::connect;
+}
+
+/// Nothing was sent, or the server says that it did nothing, so any method may be repeated.
+bool not_acted_upon(const attempt& ended) {
+  return never_connected(ended) || ended.status == 408 || ended.status == 425 || ended.status == 429 ||
+         ended.status == 503;
 }
 
 }  // namespace
 
 retry_policy::retry_policy(retry_rules rules, std::function<double()> random)
-    : rules_(rules), random_(std::move(random)) {}
+    : rules_(rules), random_(std::move(random)), tokens_(free_of_job) {}
 
-bool retry_policy::may_start(std::string_view name, clock::time_point now) {
+bool retry_policy::is_dead(const host_state& host) const noexcept {
+  return rules_.circuit_failures != 0 && host.failures >= rules_.circuit_failures;
+}
+bool retry_policy::still_probed(const host_state& host) const noexcept {
+  return rules_.retries > 0 && host.probes < rules_.circuit_probes;
+}
+
+retry_policy::turn retry_policy::may_start(std::string_view name, clock::time_point now) {
   const auto found = hosts_.find(std::string(name));
-  if (found == hosts_.end()) return true;
+  if (found == hosts_.end()) return {};
   host_state& host = found->second;
-  if (rules_.circuit_failures == 0 || host.failures < rules_.circuit_failures) return true;
-  if (now < host.next_probe) return false;
+  if (!is_dead(host)) return {};
+  if (now < host.next_probe) {
+    if (still_probed(host)) return {decision::wait, host.next_probe, host.why};
+    return {decision::refuse, {}, host.why};
+  }
   host.next_probe = now + rules_.circuit_probe;
-  return true;
+  host.probed = true;
+  return {};
 }
 
 bool retry_policy::may_pass(const attempt& ended) const noexcept {
@@ -70,33 +89,42 @@ bool retry_policy::may_pass(const attempt& ended) const noexcept {
   }
 }
 
-bool retry_policy::within_budget(const host_state& host) const noexcept {
-  const auto allowed = [](std::uint64_t free, double share, std::uint64_t requests) {
-    return static_cast<double>(free) + share * static_cast<double>(requests);
-  };
-  return static_cast<double>(host.retries) < allowed(free_of_host, rules_.host_budget, host.requests) &&
-         static_cast<double>(counts_.retries) < allowed(free_of_job, rules_.job_budget, counts_.requests);
+void retry_policy::note_circuit(const attempt& ended, host_state& host, clock::time_point now) {
+  const bool was_dead = is_dead(host);
+  if (!never_connected(ended)) {
+    host.failures = host.probes = 0;
+    host.probed = false;
+    if (was_dead) --counts_.dead_hosts;
+    return;
+  }
+  ++host.failures;
+  host.why = *ended.error;
+  // What was under way when it died is no probe, and failed before one was sent, mostly.
+  if (std::exchange(host.probed, false)) ++host.probes;
+  if (was_dead || !is_dead(host)) return;
+  ++counts_.dead_hosts;
+  host.next_probe = now + rules_.circuit_probe;
 }
 
 std::optional<retry_policy::clock::time_point> retry_policy::retry_at(const attempt& ended, clock::time_point now) {
-  host_state& host = hosts_[std::string(ended.host)];
   if (ended.number == 1) {
-    ++host.requests;
     ++counts_.requests;
+    tokens_ = std::min(tokens_ + rules_.job_budget, most_of_job);
   }
-  const bool was_dead = rules_.circuit_failures != 0 && host.failures >= rules_.circuit_failures;
-  host.failures = never_connected(ended) ? host.failures + 1 : 0;
-  const bool is_dead = rules_.circuit_failures != 0 && host.failures >= rules_.circuit_failures;
-  if (is_dead && !was_dead) {
-    ++counts_.dead_hosts;
-    host.next_probe = now + rules_.circuit_probe;
+  auto found = hosts_.find(std::string(ended.host));
+  if (found == hosts_.end()) {
+    if (!has_failed(ended)) return std::nullopt;  // there is nothing to know of a host that has never failed
+    found = hosts_.try_emplace(std::string(ended.host)).first;
+    found->second.tokens = free_of_host;
   }
-  if (was_dead && !is_dead) --counts_.dead_hosts;
+  host_state& host = found->second;
+  if (ended.number == 1) host.tokens = std::min(host.tokens + rules_.host_budget, most_of_host);
+  note_circuit(ended, host, now);
 
   if (!has_failed(ended) || ended.number > rules_.retries || !may_pass(ended)) return std::nullopt;
-  if (!rules_.any_method && !is_idempotent(ended.method) && !never_connected(ended)) return std::nullopt;
-  if (is_dead) return std::nullopt;
-  if (!within_budget(host)) {
+  if (!rules_.any_method && !is_idempotent(ended.method) && !not_acted_upon(ended)) return std::nullopt;
+  if (is_dead(host) && !still_probed(host)) return std::nullopt;
+  if (host.tokens < 1 || tokens_ < 1) {
     ++counts_.refused;
     return std::nullopt;
   }
@@ -110,7 +138,8 @@ std::optional<retry_policy::clock::time_point> retry_policy::retry_at(const atte
   if (ended.retry_after) wait_ms = std::max(wait_ms, static_cast<double>(ended.retry_after->count()));
   const auto when = now + std::chrono::milliseconds(std::llround(wait_ms));
   if (rules_.most_time && when - ended.begun > *rules_.most_time) return std::nullopt;
-  ++host.retries;
+  host.tokens -= 1;
+  tokens_ -= 1;
   ++counts_.retries;
   return when;
 }

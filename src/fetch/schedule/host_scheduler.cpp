@@ -1,17 +1,21 @@
 #include <fanout/fetch/host_scheduler.hpp>
 
 #include "fetch/schedule/address_table.hpp"
+#include "fetch/schedule/delayed_items.hpp"
+#include "fetch/schedule/host_queues.hpp"
 #include "fetch/schedule/host_table.hpp"
-#include "fetch/schedule/spilled_queues.hpp"
 #include "fetch/schedule/timing_wheel.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <deque>
 #include <limits>
 #include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -22,15 +26,6 @@ using place = host_record::place;
 
 constexpr std::int64_t ns_per_tick = 1'000'000;
 constexpr std::int64_t made_up_for_ns = 10'000'000;  ///< how far a rate may lag behind
-
-/// An input in memory; its payload follows.
-struct queued_node {
-  std::uint32_t next;
-  std::uint32_t index_low;
-  std::uint16_t index_high;
-  std::uint16_t size;
-};
-static_assert(sizeof(queued_node) == 12);
 
 std::int64_t interval_of(double rate) {
   return rate > 0 ? std::max<std::int64_t>(1, std::llround(1e9 / rate)) : 0;
@@ -44,28 +39,29 @@ class host_scheduler::implementation {
       : how_(std::move(options)),
         host_interval_(interval_of(how_.host_rate)),
         interval_(interval_of(how_.rate)),
-        spilled_(how_.directory, how_.memory) {}
+        queues_(how_.host_memory, how_.memory, how_.directory) {}
 
   void add(std::string_view name, std::string_view payload, std::uint64_t index) {
     if (index >> 48 != 0) throw std::length_error(fmt::format("an index is less than 2^48, and this one is {}", index));
-    const std::size_t hosts = hosts_.size();
-    const auto id = hosts_.find_or_add(name);
+    const auto id = known(name);
     host_record& host = hosts_[id];
-    if (hosts_.size() > hosts) {
-      host.limit = how_.per_host;
-      host.delay_ns = how_.host_delay.count();
-    }
     try {
-      queue(host, payload, index);
+      queues_.push(host, index, payload);
     } catch (...) {
-      if (host.where == place::nowhere && host.in_flight == 0 && !has_queued(host)) drop(id);
+      if (host.where == place::nowhere && host.in_flight == 0 && !host_queues::any(host)) {
+        if (held_.erase(id) != 0) std::erase(to_tell_, id);
+        drop(id);
+      }
       throw;
     }
     ++queued_;
     if (host.where == place::nowhere) settle(id);
   }
 
-  bool wants_more() const noexcept { return ready_count_ < how_.ready_hosts && spilled_.on_disk() < how_.disk; }
+  bool wants_more() const noexcept {
+    return ready_count_ + held_.size() < how_.ready_hosts && queues_.on_disk() < how_.disk &&
+           delayed_.memory() <= how_.memory;
+  }
 
   step next(clock::time_point now, item& into) {
     if (!started_) {
@@ -74,6 +70,8 @@ class host_scheduler::implementation {
     }
     now_ns_ = (now - start_).count();
     turn_wheel();
+    take_back_due();
+    if (total_limit_ != 0 && in_flight_ >= total_limit_) return {false, clock::time_point::max()};  // done() comes
     const bool rate_allows = interval_ == 0 || next_of_all_ <= now_ns_;
     while (rate_allows && !ready_.empty()) {
       const auto id = ready_.pop_front(links());
@@ -94,6 +92,36 @@ class host_scheduler::implementation {
     host_record& host = hosts_[id];
     --host.in_flight;
     if (host.where == place::nowhere) settle(id);
+  }
+
+  void retry(const item& ended, std::string_view payload, clock::time_point when) {
+    delayed_.push(
+        {(when - start_).count(), ended.index, std::string(hosts_.name(ended.host_id)), std::string(payload)});
+    ++queued_;
+    done(ended);
+  }
+
+  void put_back(item& taken) {
+    host_record& host = hosts_[taken.host_id];
+    put_back(taken, host);
+  }
+
+  void hold(std::string_view name) {
+    const auto id = hosts_.find(name);
+    if (id != 0) hold_host(id);  // which comes to where it stays when it would have its turn
+  }
+  bool take_held(std::string& into) {
+    if (to_tell_.empty()) return false;
+    into.assign(hosts_.name(to_tell_.front()));
+    to_tell_.pop_front();
+    return true;
+  }
+  void release(std::string_view name) {
+    const auto id = hosts_.find(name);
+    if (id == 0 || held_.erase(id) == 0) return;
+    std::erase(to_tell_, id);
+    if (hosts_[id].where == place::held) hosts_[id].where = place::nowhere;
+    if (hosts_[id].where == place::nowhere) settle(id);
   }
 
   bool admit(item& started, std::string_view name) {
@@ -125,8 +153,40 @@ class host_scheduler::implementation {
   void pause(std::string_view name, clock::time_point until) {
     const auto id = hosts_.find(name);
     if (id == 0 || !started_) return;
+    const std::int64_t until_ns = (until - start_).count();
+    if (until_ns <= now_ns_) return;
     // In whatever list it is: a host that comes out before its time goes back to the wheel.
-    hosts_[id].next_start_ns = std::max(hosts_[id].next_start_ns, (until - start_).count());
+    hosts_[id].next_start_ns = std::max(hosts_[id].next_start_ns, until_ns);
+    auto& pause = pauses_[id];
+    pause = std::max(pause, until_ns);
+  }
+
+  void limit_total(std::uint32_t in_flight) noexcept { total_limit_ = in_flight; }
+
+  /// As everything waits for its time, and shall wait no longer: nothing is in flight.
+  void stop_waiting() {
+    how_.host_delay = {};
+    host_interval_ = interval_ = 0;
+    while (!delayed_.empty()) take_back(delayed_.pop());
+    std::vector<std::uint32_t> waiting;
+    hosts_.for_each([&](std::uint32_t id, const host_record& host) {
+      if (host.where == place::waiting) waiting.push_back(id);
+    });
+    wheel_ = {};
+    hosts_.for_each([&](std::uint32_t id, const host_record&) {
+      hosts_[id].next_start_ns = 0;
+      hosts_[id].delay_ns = 0;
+    });
+    for (const auto id : held_)
+      if (hosts_[id].where == place::held) waiting.push_back(id);
+    held_.clear();
+    pauses_.clear();
+    to_tell_.clear();
+    how_.hold_new = false;
+    for (const auto id : waiting) {
+      hosts_[id].where = place::nowhere;
+      settle(id);
+    }
   }
 
   void limit_host(std::string_view name, std::uint32_t per_host, std::chrono::nanoseconds delay) {
@@ -148,8 +208,9 @@ class host_scheduler::implementation {
     now.ready = ready_count_;
     now.waiting = wheel_.size();
     now.parked = parked_count_;
-    now.bytes_on_disk = spilled_.on_disk();
-    now.memory = hosts_.memory() + nodes_.reserved() + spilled_.memory();
+    now.delayed = delayed_.size();
+    now.bytes_on_disk = queues_.on_disk();
+    now.memory = hosts_.memory() + queues_.memory() + delayed_.memory();
     return now;
   }
 
@@ -158,11 +219,23 @@ class host_scheduler::implementation {
     if (!started_) return result;
     const std::int64_t now_ns = (now - start_).count();
     std::int64_t latest = 0;
-    hosts_.for_each([&](std::uint32_t, const host_record& host) {
-      if (!has_queued(host) || host.next_start_ns <= now_ns) return;
-      ++result.hosts;
-      latest = std::max(latest, host.next_start_ns);
+    std::unordered_set<std::string_view> waiting;
+    result.all = true;
+    hosts_.for_each([&](std::uint32_t id, const host_record& host) {
+      if (!host_queues::any(host)) return;
+      const auto pause = pauses_.find(id);
+      if (pause == pauses_.end() || pause->second <= now_ns) {
+        result.all = false;
+        return;
+      }
+      waiting.insert(hosts_.name(id));
+      latest = std::max(latest, pause->second);
     });
+    for (const auto& each : delayed_.all()) {
+      waiting.insert(each.host);
+      latest = std::max(latest, each.due_ns);
+    }
+    result.hosts = waiting.size();
     if (result.hosts > 0) result.latest = start_ + std::chrono::nanoseconds(latest);
     return result;
   }
@@ -177,7 +250,6 @@ class host_scheduler::implementation {
     return ns <= 0 ? 0 : static_cast<std::uint64_t>((ns + ns_per_tick - 1) / ns_per_tick);
   }
 
-  bool has_queued(const host_record& host) const noexcept { return host.first != 0 || host.spilled != 0; }
   bool is_full(const host_record& host) const noexcept { return host.limit != 0 && host.in_flight >= host.limit; }
   bool address_full(const host_record& host) {
     return how_.per_address != 0 && host.address != 0 && addresses_[host.address].in_flight >= how_.per_address;
@@ -194,11 +266,39 @@ class host_scheduler::implementation {
     }
   }
 
+  void take_back_due() {
+    while (!delayed_.empty() && delayed_.next_due() <= now_ns_) take_back(delayed_.pop());
+  }
+  /// Before what its host has queued: it was there first.
+  void take_back(delayed_items::delayed due) {
+    const auto id = known(due.host);
+    queues_.push_front(hosts_[id], due.index, due.payload);
+    if (hosts_[id].where == place::nowhere) settle(id);
+  }
+  /// The host of that name, made if it is not known.
+  std::uint32_t known(std::string_view name) {
+    const std::size_t hosts = hosts_.size();
+    const auto id = hosts_.find_or_add(name);
+    if (hosts_.size() > hosts) {
+      hosts_[id].limit = how_.per_host;
+      hosts_[id].delay_ns = how_.host_delay.count();
+      if (how_.hold_new) hold_host(id);
+    }
+    return id;
+  }
+  void hold_host(std::uint32_t id) {
+    if (held_.insert(id).second) to_tell_.push_back(id);
+  }
+
   /// Puts a host that is nowhere where it belongs.
   void settle(std::uint32_t id) {
     host_record& host = hosts_[id];
+    if (!held_.empty() && held_.contains(id)) {
+      host.where = place::held;
+      return;
+    }
     if (is_full(host)) return;  // done() or limit_host() comes
-    const bool queued = has_queued(host);
+    const bool queued = host_queues::any(host);
     if (!queued && host.in_flight != 0) return;
     if (host.next_start_ns > now_ns_) {
       host.where = place::waiting;
@@ -213,7 +313,7 @@ class host_scheduler::implementation {
     host.where = place::ready;
     // Its turn comes when others have had theirs: until then what it needs has come from memory.
     __builtin_prefetch(hosts_.name(id).data());
-    if (host.first != 0) __builtin_prefetch(nodes_.at(host.first));
+    queues_.prefetch(host);
     ready_.push_back(id, links());
     ++ready_count_;
   }
@@ -222,13 +322,14 @@ class host_scheduler::implementation {
       --addresses_[address].hosts;
       addresses_.release(address);
     }
+    pauses_.erase(id);
     hosts_.remove(id);
   }
 
   /// Of a host that was ready and is nowhere now. If not, it is put where it belongs.
   bool may_start(std::uint32_t id, host_record& host) {
-    if (is_full(host) || host.next_start_ns > now_ns_) {  // limited or paused since
-      wake_one(host.address);                             // which may have been waiting for this one's turn
+    if (is_full(host) || host.next_start_ns > now_ns_ || held_.contains(id)) {  // limited, paused or held since
+      wake_one(host.address);  // which may have been waiting for this one's turn
       settle(id);
       return false;
     }
@@ -243,7 +344,7 @@ class host_scheduler::implementation {
 
   void give(std::uint32_t id, host_record& host, item& into) {
     try {
-      take_first(host, into);
+      queues_.pop(host, into.index, into.payload);
     } catch (...) {
       settle(id);
       throw;
@@ -299,15 +400,7 @@ class host_scheduler::implementation {
   void put_back(item& started, host_record& host) {
     const auto id = started.host_id;
     leave_address(started.address);
-    if (sizeof(queued_node) + started.payload.size() <= granule_arena::largest) {
-      const auto node = make_node(started.payload, started.index);
-      node_at(node).next = host.first;
-      host.first = node;
-      if (host.last == 0) host.last = node;
-      host.queued_bytes += static_cast<std::uint32_t>(sizeof(queued_node) + started.payload.size());
-    } else {
-      put_back_large(started, host);
-    }
+    queues_.push_front(host, started.index, started.payload);
     --host.in_flight;
     --in_flight_;
     ++queued_;
@@ -315,78 +408,12 @@ class host_scheduler::implementation {
     if (host.where == place::nowhere) settle(id);
   }
 
-  /// What is queued in memory is behind it, so it goes to where queues are whose items are large.
-  void put_back_large(const item& started, host_record& host) {
-    std::vector<item> behind;
-    while (host.first != 0) take_first(host, behind.emplace_back());
-    if (host.spilled == 0) host.spilled = spilled_.add_queue();
-    for (; !behind.empty(); behind.pop_back())
-      spilled_.push_front(host.spilled, behind.back().index, behind.back().payload);
-    spilled_.push_front(host.spilled, started.index, started.payload);
-  }
-
-  queued_node& node_at(std::uint32_t handle) {  // aligned to 8 bytes by the arena
-    return *reinterpret_cast<queued_node*>(nodes_.at(handle));
-  }
-  std::uint32_t make_node(std::string_view payload, std::uint64_t index) {
-    const auto handle = nodes_.allocate(sizeof(queued_node) + payload.size());
-    const queued_node node{0, static_cast<std::uint32_t>(index), static_cast<std::uint16_t>(index >> 32),
-                           static_cast<std::uint16_t>(payload.size())};
-    std::memcpy(nodes_.at(handle), &node, sizeof node);
-    std::memcpy(nodes_.at(handle) + sizeof node, payload.data(), payload.size());
-    return handle;
-  }
-
-  void queue(host_record& host, std::string_view payload, std::uint64_t index) {
-    const std::size_t size = sizeof(queued_node) + payload.size();
-    const bool in_memory = host.spilled == 0 && size <= granule_arena::largest &&
-                           host.queued_bytes + size <= how_.host_memory && nodes_.used() + size <= how_.memory;
-    if (!in_memory) {
-      const bool new_queue = host.spilled == 0;
-      if (new_queue) host.spilled = spilled_.add_queue();
-      try {
-        spilled_.push(host.spilled, index, payload);
-      } catch (...) {
-        if (new_queue) close_spilled(host);
-        throw;
-      }
-      return;
-    }
-    const auto node = make_node(payload, index);
-    if (host.last == 0)
-      host.first = node;
-    else
-      node_at(host.last).next = node;
-    host.last = node;
-    host.queued_bytes += static_cast<std::uint32_t>(size);
-  }
-  void close_spilled(host_record& host) noexcept {
-    spilled_.remove_queue(host.spilled);
-    host.spilled = 0;
-  }
-
-  void take_first(host_record& host, item& into) {
-    if (host.first == 0) {
-      spilled_.pop(host.spilled, into.index, into.payload);
-      if (spilled_.empty(host.spilled)) close_spilled(host);
-      return;
-    }
-    const auto handle = host.first;
-    const queued_node node = node_at(handle);
-    into.index = std::uint64_t{node.index_high} << 32 | node.index_low;
-    into.payload.assign(nodes_.at(handle) + sizeof node, node.size);
-    host.first = node.next;
-    if (host.first == 0) host.last = 0;
-    const std::size_t size = sizeof node + node.size;
-    host.queued_bytes -= static_cast<std::uint32_t>(size);
-    nodes_.free(handle, size);
-  }
-
   clock::time_point time_of_next(bool rate_allows) const {
     std::int64_t earliest = std::numeric_limits<std::int64_t>::max();
     if (!rate_allows && ready_count_ > 0) earliest = next_of_all_;
     if (const auto tick = wheel_.next_event(); tick != timing_wheel::never)
       earliest = std::min(earliest, static_cast<std::int64_t>(tick) * ns_per_tick);
+    if (!delayed_.empty()) earliest = std::min(earliest, delayed_.next_due());
     if (earliest == std::numeric_limits<std::int64_t>::max()) return clock::time_point::max();
     return start_ + std::chrono::nanoseconds(earliest);
   }
@@ -399,8 +426,11 @@ class host_scheduler::implementation {
   clock::time_point start_{};
   std::int64_t now_ns_ = 0;  ///< since `start_`
   host_table hosts_;
-  granule_arena nodes_;
-  spilled_queues spilled_;
+  host_queues queues_;
+  delayed_items delayed_;
+  std::unordered_map<std::uint32_t, std::int64_t> pauses_;  ///< of hosts, until when
+  std::unordered_set<std::uint32_t> held_;                  ///< hosts
+  std::deque<std::uint32_t> to_tell_;                       ///< those of them that `take_held` has not given
   address_table addresses_;
   timing_wheel wheel_;
   id_list ready_;
@@ -408,6 +438,7 @@ class host_scheduler::implementation {
   std::size_t parked_count_ = 0;
   std::uint64_t queued_ = 0;
   std::uint64_t in_flight_ = 0;
+  std::uint32_t total_limit_ = 0;
 };
 
 host_scheduler::host_scheduler(host_scheduler_options options)
@@ -427,6 +458,27 @@ host_scheduler::step host_scheduler::next(clock::time_point now, item& into) {
 }
 void host_scheduler::done(const item& ended) {
   implementation_->done(ended);
+}
+void host_scheduler::retry(const item& ended, std::string_view payload, clock::time_point when) {
+  implementation_->retry(ended, payload, when);
+}
+void host_scheduler::put_back(item& taken) {
+  implementation_->put_back(taken);
+}
+void host_scheduler::hold(std::string_view host) {
+  implementation_->hold(host);
+}
+bool host_scheduler::take_held(std::string& host) {
+  return implementation_->take_held(host);
+}
+void host_scheduler::release(std::string_view host) {
+  implementation_->release(host);
+}
+void host_scheduler::limit_total(std::uint32_t in_flight) noexcept {
+  implementation_->limit_total(in_flight);
+}
+void host_scheduler::stop_waiting() {
+  implementation_->stop_waiting();
 }
 bool host_scheduler::admit(item& started, std::string_view address) {
   return implementation_->admit(started, address);

@@ -18,6 +18,7 @@ struct host_record {
     ready,    ///< in the list of hosts that may be fetched from
     waiting,  ///< in the timing wheel
     parked,   ///< in the queue of its address
+    held,     ///< in no list, until it is released
   };
 
   std::int64_t next_start_ns = 0;  ///< no fetch starts before

@@ -2,11 +2,10 @@
 
 #include <fanout/base/failure.hpp>
 #include <fanout/http/url.hpp>
-#include <fanout/process/codec.hpp>
 
-#include <cereal/types/string.hpp>
-#include <cereal/types/utility.hpp>
-#include <cereal/types/vector.hpp>
+#include "fetch/schedule/request_payload.hpp"
+
+#include <fmt/format.h>
 
 #include <poll.h>
 #include <sys/epoll.h>
@@ -16,6 +15,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
+#include <memory>
+#include <random>
 #include <system_error>
 #include <utility>
 
@@ -36,26 +38,52 @@ std::string host_of(const std::string& text) {
   return {};
 }
 
-std::string payload_of(const request& given) {
-  std::string bytes;
-  fanout::detail::wire_output archive(bytes);
-  archive(given, given.extra);
-  return bytes;
+/// Random numbers of [0, 1) for the waits of retries.
+std::function<double()> retry_chances() {
+  return [generator = std::mt19937_64(std::random_device{}())]() mutable {
+    return std::generate_canonical<double, 53>(generator);
+  };
 }
 
-request request_of_payload(std::string_view payload, std::uint64_t index) {
-  request made;
-  fanout::detail::wire_input archive(payload);
-  archive(made, made.extra);
-  made.index = index;
+/// The request with a record that it has without being sent.
+void decide(request& of, record final) {
+  auto decided = std::make_shared<earlier_attempts>();
+  of.problem = final.message;
+  decided->last = std::move(final);
+  decided->is_final = true;
+  of.earlier = std::move(decided);
+}
+
+/// What it came to so far; of one that was never sent, that it was not.
+record record_so_far(const request& of, failure_kind kind, std::string why) {
+  record made;
+  if (of.earlier) {
+    made = of.earlier->last;
+    made.elapsed_ns = (std::chrono::steady_clock::now() - of.earlier->begun).count();
+    made.message += "; " + why;
+  } else {
+    made.error = kind;
+    made.message = std::move(why);
+  }
   return made;
 }
 
+void add_earlier(const record& earlier, record& to) {
+  to.attempts += earlier.attempts;
+  to.trace = earlier.trace + to.trace;
+  to.sent_heads = earlier.sent_heads + to.sent_heads;
+  to.heads = earlier.heads + to.heads;
+}
+
+constexpr std::chrono::seconds between_words{10};
+constexpr std::chrono::seconds shortest_to_tell{1};
+
 }  // namespace
 
-scheduled_input::scheduled_input(request_input& source, host_scheduler_options how)
+scheduled_input::scheduled_input(request_input& source, schedule_rules how)
     : source_(source),
-      hosts_(std::move(how)),
+      how_(std::move(how)),
+      hosts_(how_.hosts),
       handle_(epoll_create1(EPOLL_CLOEXEC)),
       changed_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {
@@ -64,6 +92,7 @@ scheduled_input::scheduled_input(request_input& source, host_scheduler_options h
   if (!handle_ || !changed_ || !timer_ || epoll_ctl(handle_.value(), EPOLL_CTL_ADD, changed_.value(), &readable) != 0 ||
       epoll_ctl(handle_.value(), EPOLL_CTL_ADD, timer_.value(), &readable) != 0)
     throw std::system_error(errno, std::generic_category(), "cannot make a source that is scheduled");
+  if (how_.retry) policy_.emplace(*how_.retry, retry_chances());
 }
 
 bool scheduled_input::ready() {
@@ -82,14 +111,66 @@ std::optional<request> scheduled_input::next() {
   }
 }
 
-void scheduled_input::done(std::uint64_t index, std::chrono::milliseconds pause) {
+bool scheduled_input::ended(const request& asked, record& result) {
   const std::lock_guard lock(mutex_);
-  const auto ended = in_flight_.find(index);
-  if (ended == in_flight_.end()) return;
-  // In this order: a host is forgotten when nothing of it is left.
-  if (pause.count() > 0) hosts_.pause(ended->second.host, host_scheduler::clock::now() + pause);
-  hosts_.done(ended->second);
-  in_flight_.erase(ended);
+  const bool decided = asked.earlier && asked.earlier->is_final;
+  if (decided) result = asked.earlier->last;
+  const auto found = in_flight_.find(asked.index);
+  if (found == in_flight_.end()) return true;
+  const started which = std::move(found->second);
+  in_flight_.erase(found);
+  signal();
+  if (decided) {
+    hosts_.done(which.what);
+    return true;
+  }
+  const auto now = clock::now();
+  if (!result.error) tail_begun_.reset();  // whoever answers is waited for
+  // Before it is done: a host is forgotten when nothing of it is left.
+  if (result.retry_after_ms > 0) hosts_.pause(which.what.host, now + std::chrono::milliseconds(result.retry_after_ms));
+  if (asked.earlier) {
+    add_earlier(asked.earlier->last, result);
+    result.elapsed_ns = (now - asked.earlier->begun).count();
+  }
+  if (try_again(asked, result, which, now)) return false;
+  hosts_.done(which.what);
+  return true;
+}
+
+bool scheduled_input::try_again(const request& asked, const record& result, const started& which,
+                                clock::time_point now) {
+  if (!policy_) return false;
+  auto attempts = std::make_shared<earlier_attempts>();
+  attempts->count = asked.earlier ? asked.earlier->count + 1 : 1;
+  attempts->begun = asked.earlier ? asked.earlier->begun : which.begun;
+  attempt last{.host = which.what.host,
+               .method = asked.method,
+               .error = result.error,
+               .status = result.status,
+               .number = attempts->count,
+               .begun = attempts->begun};
+  if (result.retry_after_ms > 0) last.retry_after = std::chrono::milliseconds(result.retry_after_ms);
+  const auto when = policy_->retry_at(last, now);
+  if (!when || !result.unwritten.empty()) return false;
+  if (tail_begun_ && how_.give_up_after && *when > *tail_begun_ + *how_.give_up_after) return false;
+  request again = asked;
+  attempts->last = result;
+  attempts->last.body.reset();
+  attempts->last.file.clear();
+  again.earlier = std::move(attempts);
+  const std::string payload = payload_of(again);
+  if (payload.size() > largest_payload) return false;
+  hosts_.retry(which.what, payload, *when);
+  ++retried_;
+  return true;
+}
+
+std::uint64_t scheduled_input::retried() const {
+  const std::lock_guard lock(mutex_);
+  return retried_;
+}
+
+void scheduled_input::signal() noexcept {
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = write(changed_.value(), &one, sizeof one);
 }
@@ -105,17 +186,86 @@ bool scheduled_input::offer() {
     without_host_.pop_front();
     return true;
   }
-  host_scheduler::item taken;
-  const auto step = hosts_.next(host_scheduler::clock::now(), taken);
-  if (step.taken) {
-    offered_ = request_of_payload(taken.payload, taken.index);
+  const auto now = clock::now();
+  auto until = clock::time_point::max();
+  if (offer_next(now, until)) return true;
+  const auto left = hosts_.statistics();
+  if (ended_ && left.queued == 0 && (left.in_flight == 0 || !policy_)) return true;
+  if (ended_ && left.in_flight == 0) {
+    until = std::min(until, look_at_tail(now));
+    if (given_up_ && offer_next(now, until)) return true;
+  }
+  wait_until(until, source_waits_);
+  return false;
+}
+
+bool scheduled_input::offer_next(clock::time_point now, clock::time_point& until) {
+  for (host_scheduler::item taken;;) {
+    const auto step = hosts_.next(now, taken);
+    if (!step.taken) {
+      until = step.until;
+      return false;
+    }
+    request made = request_of_payload(taken.payload, taken.index);
+    if (!sent_now(taken, made, now)) continue;
+    offered_ = std::move(made);
     taken.payload = std::string();
-    in_flight_.insert_or_assign(taken.index, std::move(taken));
+    const auto index = taken.index;
+    in_flight_.insert_or_assign(index, started{std::move(taken), now});
     return true;
   }
-  if (ended_ && hosts_.statistics().queued == 0) return true;
-  wait_until(step.until, source_waits_);
-  return false;
+}
+
+/// False: it waits. What is not sent at all has its record, and takes its turn to it.
+bool scheduled_input::sent_now(host_scheduler::item& taken, request& made, clock::time_point now) {
+  if (given_up_) {
+    decide(made, record_so_far(made, failure_kind::timeout,
+                               fmt::format("given up after {} s, as {} was to be left alone for longer",
+                                           how_.give_up_after->count() / 1'000.0, taken.host)));
+    return true;
+  }
+  if (!policy_) return true;
+  const auto turn = policy_->may_start(taken.host, now);
+  switch (turn.what) {
+    case retry_policy::decision::send:
+      return true;
+    case retry_policy::decision::wait:
+      hosts_.pause(taken.host, turn.until);  // first, so that it is put back to those who wait
+      hosts_.put_back(taken);
+      return false;
+    case retry_policy::decision::refuse:
+      decide(made, record_so_far(made, turn.why,
+                                 fmt::format("not sent, as no connection to {} could be made {} times in a row",
+                                             taken.host, how_.retry->circuit_failures)));
+      return true;
+  }
+  return true;
+}
+
+/// When something of it changes. There is something queued, and nothing under way.
+scheduled_input::clock::time_point scheduled_input::look_at_tail(clock::time_point now) {
+  const auto waiting = hosts_.paused(now);
+  if (!waiting.all) return clock::time_point::max();  // some wait for their delay, and have their turn in time
+  if (!tail_begun_) tail_begun_ = now;
+  auto until = clock::time_point::max();
+  if (how_.give_up_after) {
+    until = *tail_begun_ + *how_.give_up_after;
+    if (now >= until) {
+      hosts_.stop_waiting();
+      given_up_ = true;
+      return until;
+    }
+  }
+  if (!how_.on_wait) return until;
+  const bool worth_it = waiting.latest - now >= shortest_to_tell;
+  if (worth_it && (told_ == clock::time_point{} || now - told_ >= between_words)) {
+    told_ = now;
+    waiting_requests left{hosts_.statistics().queued, waiting.hosts, {}};
+    left.latest = std::chrono::ceil<std::chrono::milliseconds>(waiting.latest - now);
+    if (how_.give_up_after) left.given_up = std::chrono::ceil<std::chrono::milliseconds>(until - now);
+    how_.on_wait(left);
+  }
+  return std::min(until, std::max(told_, now) + between_words);
 }
 
 void scheduled_input::read_on() {

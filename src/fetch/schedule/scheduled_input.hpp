@@ -3,8 +3,11 @@
 #include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/fetch/host_scheduler.hpp>
 #include <fanout/fetch/request_source.hpp>
+#include <fanout/fetch/retry_policy.hpp>
+#include <fanout/fetch/schedule_rules.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -15,36 +18,60 @@
 /// A source of requests in the order in which a host scheduler gives them.
 namespace fanout::fetch {
 
-/// Requests of another source, each when its host may be fetched from. Requests that name no host have their turn at
-/// once. `request::index` tells them apart, and is set by the source.
+/// Requests of another source, each when its host may be fetched from, and once more where that is worth it. Requests
+/// that name no host have their turn at once. `request::index` tells them apart, and is set by the source.
 ///
-/// Thread safety: as a source, and `done` on any thread meanwhile.
+/// A request that is tried again waits in the scheduler, and holds no place of the run. While requests are under way
+/// that may be, the source does not end.
+///
+/// Thread safety: as a source, and `ended` on any thread meanwhile.
 class scheduled_input final : public request_input {
  public:
-  scheduled_input(request_input& source, host_scheduler_options how);
+  scheduled_input(request_input& source, schedule_rules how);
 
   std::optional<request> next() override;
   bool ready() override;
   int handle() override { return handle_.value(); }
 
-  /// What `next` gave has ended; no other request of its host begins before `pause` has passed.
-  void done(std::uint64_t index, std::chrono::milliseconds pause);
+  /// What `next` gave has ended like this. True: `result` is its record now, with what earlier attempts came to. False:
+  /// it is tried again. No other request of its host begins before what the server asks for has passed.
+  bool ended(const request& asked, record& result);
+
+  /// Attempts that were not a request's last one.
+  std::uint64_t retried() const;
 
  private:
+  using clock = host_scheduler::clock;
+  struct started {
+    host_scheduler::item what;
+    clock::time_point begun{};
+  };
+
   void read_on();
   void add(request given);
   bool offer();
-  void wait_until(host_scheduler::clock::time_point when, bool for_source);
+  bool offer_next(clock::time_point now, clock::time_point& until);
+  bool sent_now(host_scheduler::item& taken, request& made, clock::time_point now);
+  clock::time_point look_at_tail(clock::time_point now);
+  void wait_until(clock::time_point when, bool for_source);
+  bool try_again(const request& asked, const record& result, const started& which, clock::time_point now);
+  void signal() noexcept;
 
-  std::mutex mutex_;  ///< guards all below
+  mutable std::mutex mutex_;  ///< guards all below
   request_input& source_;
+  schedule_rules how_;
   host_scheduler hosts_;
-  std::unordered_map<std::uint64_t, host_scheduler::item> in_flight_;
+  std::optional<retry_policy> policy_;
+  std::unordered_map<std::uint64_t, started> in_flight_;
   std::deque<request> without_host_;
   std::optional<request> offered_;
   bool ended_ = false;
   bool source_waits_ = false;
   bool source_watched_ = false;
+  std::uint64_t retried_ = 0;
+  std::optional<clock::time_point> tail_begun_;  ///< since when only hosts are left that are to be left alone
+  clock::time_point told_{};
+  bool given_up_ = false;
   fanout::detail::owned_descriptor handle_;  ///< an epoll instance of the others, and the source while it is waited for
   fanout::detail::owned_descriptor changed_;
   fanout::detail::owned_descriptor timer_;

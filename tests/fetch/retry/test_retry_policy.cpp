@@ -66,6 +66,10 @@ TEST(retry_policy, repeats_only_what_may_be_repeated) {
   };
   for (const char* const method : {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
     EXPECT_TRUE(retried(method, failure_kind::timeout)) << method;
+  for (const int status : {408, 425, 429, 503})
+    EXPECT_TRUE(policy_of({.retries = 1}).retry_at({.host = "h", .method = "POST", .status = status}, retry_start))
+        << "the server did nothing";
+  EXPECT_FALSE(policy_of({.retries = 1}).retry_at({.host = "h", .method = "POST", .status = 500}, retry_start));
   for (const char* const method : {"POST", "PATCH", "get"}) {
     EXPECT_FALSE(retried(method, failure_kind::timeout)) << method;
     EXPECT_TRUE(retried(method, failure_kind::connect)) << "nothing was sent";
@@ -122,26 +126,53 @@ TEST(retry_policy, one_bad_host_does_not_use_up_the_budget_of_the_job) {
   EXPECT_LE(policy.statistics().retries, 10U + 200U + 1U);
 }
 
-TEST(retry_policy, a_dead_host_is_tried_now_and_then) {
-  auto policy = policy_of({.retries = 3});
+using what = retry_policy::decision;
+
+TEST(retry_policy, requests_of_a_dead_host_wait_for_three_probes) {
+  auto policy = policy_of({.retries = 9});
   auto now = retry_start;
-  const attempt dead{.host = "dead", .error = failure_kind::connect};
+  const attempt dead{.host = "dead", .error = failure_kind::dns};
   for (int i = 0; i < 10; ++i) {
-    ASSERT_TRUE(policy.may_start("dead", now));
+    ASSERT_EQ(policy.may_start("dead", now).what, what::send);
     policy.retry_at(dead, now);
   }
   EXPECT_EQ(policy.statistics().dead_hosts, 1U);
-  EXPECT_FALSE(policy.may_start("dead", now));
-  EXPECT_TRUE(policy.may_start("other", now));
+  EXPECT_EQ(policy.may_start("dead", now).what, what::wait);
+  EXPECT_EQ(policy.may_start("dead", now).until, now + 30s);
+  EXPECT_EQ(policy.may_start("other", now).what, what::send);
+  policy.retry_at(dead, now);  // it was under way, and is no probe
+  for (int probe = 0; probe < 3; ++probe) {
+    now += 30s;
+    EXPECT_EQ(policy.may_start("dead", now).what, what::send) << "a probe";
+    EXPECT_EQ(policy.may_start("dead", now).what, what::wait) << "and no other";
+    policy.retry_at(dead, now);
+  }
+  EXPECT_EQ(policy.may_start("dead", now).what, what::refuse);
+  EXPECT_EQ(policy.may_start("dead", now).why, failure_kind::dns);
   now += 30s;
-  EXPECT_TRUE(policy.may_start("dead", now)) << "one probe";
-  EXPECT_FALSE(policy.may_start("dead", now)) << "and no other";
+  EXPECT_EQ(policy.may_start("dead", now).what, what::send);
   EXPECT_FALSE(policy.retry_at(dead, now)) << "which is not sent again";
   now += 30s;
-  EXPECT_TRUE(policy.may_start("dead", now));
+  EXPECT_EQ(policy.may_start("dead", now).what, what::send);
   policy.retry_at({.host = "dead", .error = failure_kind::status, .status = 404}, now);
   EXPECT_EQ(policy.statistics().dead_hosts, 0U);
-  EXPECT_TRUE(policy.may_start("dead", now)) << "it answers";
+  EXPECT_EQ(policy.may_start("dead", now).what, what::send) << "it answers";
+}
+
+TEST(retry_policy, without_retries_nobody_waits_for_a_dead_host) {
+  auto policy = policy_of({});
+  for (int i = 0; i < 10; ++i) policy.retry_at({.host = "dead", .error = failure_kind::connect}, retry_start);
+  EXPECT_EQ(policy.may_start("dead", retry_start).what, what::refuse);
+  EXPECT_EQ(policy.may_start("dead", retry_start + 30s).what, what::send);
+}
+
+TEST(retry_policy, budgets_are_filled_by_requests_and_not_by_success_alone) {
+  auto policy = policy_of({.retries = 1, .host_budget = 0.5, .job_budget = 1});
+  attempt failing{.host = "h", .status = 500};
+  int retried = 0;
+  for (int i = 0; i < 100; ++i) retried += policy.retry_at(failing, retry_start).has_value() ? 1 : 0;
+  EXPECT_NEAR(retried, 10 + 50, 1);
+  EXPECT_EQ(policy.statistics().refused, static_cast<std::uint64_t>(100 - retried));
 }
 
 }  // namespace

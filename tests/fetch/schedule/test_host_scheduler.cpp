@@ -345,4 +345,97 @@ TEST(host_scheduler, holds_its_limits_under_random_use) {
   }
 }
 
+TEST(host_scheduler, a_retry_waits_without_a_place) {
+  host_scheduler hosts({.per_host = 1});
+  hosts.add("a", "a1", 1);
+  hosts.add("a", "a2", 2);
+  item next;
+  ASSERT_TRUE(hosts.next(start, next).taken);
+  hosts.retry(next, "a1 again", start + 2s);
+  EXPECT_EQ(hosts.statistics().queued, 2U);
+  EXPECT_EQ(hosts.statistics().in_flight, 0U);
+  EXPECT_EQ(hosts.statistics().delayed, 1U);
+  ASSERT_TRUE(hosts.next(start, next).taken);
+  EXPECT_EQ(next.payload, "a2") << "its host goes on";
+  hosts.done(next);
+  EXPECT_EQ(hosts.statistics().hosts, 0U) << "it needs no state meanwhile";
+  EXPECT_FALSE(hosts.empty());
+  EXPECT_EQ(hosts.next(start + 1s, next).until, start + 2s);
+  hosts.add("a", "a3", 3);
+  ASSERT_TRUE(hosts.next(start + 2s, next).taken);
+  EXPECT_EQ(next.payload, "a1 again") << "before what came later";
+  EXPECT_EQ(next.index, 1U);
+  hosts.done(next);
+  EXPECT_EQ(payloads(all_now(hosts, start + 2s)), "a3");
+}
+
+TEST(host_scheduler, says_when_all_that_is_left_waits) {
+  host_scheduler hosts({.host_delay = 10s});
+  hosts.add("a", "a1", 1);
+  hosts.add("a", "a2", 2);
+  hosts.add("b", "b1", 3);
+  for (const auto& each : all_now(hosts, start)) hosts.done(each);
+  EXPECT_FALSE(hosts.paused(start).all) << "a2 waits for its turn alone";
+  hosts.pause("a", start + 60s);
+  EXPECT_TRUE(hosts.paused(start).all);
+  EXPECT_EQ(hosts.paused(start).hosts, 1U);
+  hosts.add("c", "c1", 4);
+  EXPECT_FALSE(hosts.paused(start).all);
+  item next;
+  ASSERT_TRUE(hosts.next(start + 1s, next).taken);
+  hosts.retry(next, "c1", start + 90s);
+  EXPECT_TRUE(hosts.paused(start + 1s).all);
+  EXPECT_EQ(hosts.paused(start + 1s).hosts, 2U);
+  EXPECT_EQ(hosts.paused(start + 1s).latest, start + 90s);
+  hosts.stop_waiting();
+  EXPECT_EQ(all_now(hosts, start + 1s).size(), 2U);
+}
+
+TEST(host_scheduler, what_was_not_sent_is_first_again) {
+  host_scheduler hosts;
+  hosts.add("a", "a1", 1);
+  hosts.add("a", "a2", 2);
+  item next;
+  ASSERT_TRUE(hosts.next(start, next).taken);
+  hosts.pause("a", start + 5s);
+  hosts.put_back(next);
+  EXPECT_FALSE(hosts.next(start + 4s, next).taken);
+  EXPECT_EQ(payloads(all_now(hosts, start + 5s)), "a1 a2");
+}
+
+TEST(host_scheduler, hosts_that_are_held_have_no_turn) {
+  host_scheduler hosts({.ready_hosts = 2, .hold_new = true});
+  hosts.add("a", "a1", 1);
+  hosts.add("b", "b1", 2);
+  EXPECT_FALSE(hosts.wants_more()) << "those that are held count";
+  EXPECT_TRUE(all_now(hosts, start).empty());
+  std::string name;
+  ASSERT_TRUE(hosts.take_held(name));
+  EXPECT_EQ(name, "a");
+  ASSERT_TRUE(hosts.take_held(name));
+  EXPECT_EQ(name, "b");
+  EXPECT_FALSE(hosts.take_held(name)) << "each is told once";
+  EXPECT_TRUE(all_now(hosts, start).empty());
+  hosts.release("b");
+  EXPECT_EQ(payloads(all_now(hosts, start)), "b1");
+  hosts.release("a");
+  hosts.hold("a");
+  EXPECT_TRUE(all_now(hosts, start).empty());
+  ASSERT_TRUE(hosts.take_held(name));
+  hosts.release("a");
+  EXPECT_EQ(payloads(all_now(hosts, start)), "a1");
+}
+
+TEST(host_scheduler, has_a_limit_for_all_hosts) {
+  host_scheduler hosts;
+  for (std::uint64_t i = 0; i < 5; ++i) hosts.add("h" + std::to_string(i), "x", i);
+  hosts.limit_total(2);
+  const auto taken = all_now(hosts, start);
+  EXPECT_EQ(taken.size(), 2U);
+  hosts.done(taken[0]);
+  EXPECT_EQ(all_now(hosts, start).size(), 1U);
+  hosts.limit_total(0);
+  EXPECT_EQ(all_now(hosts, start).size(), 2U);
+}
+
 }  // namespace
