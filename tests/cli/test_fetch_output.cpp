@@ -247,18 +247,6 @@ TEST_F(fetch_output, what_cannot_be_created_is_an_error_before_anything_is_fetch
   EXPECT_EQ(origin_.statistics().requests, 0u);
 }
 
-TEST_F(fetch_output, closed_descriptors_are_errors_or_silence_and_nothing_worse) {
-  const std::string file = directory_ / "records";
-  EXPECT_EQ(fetch({url(5), url(6)}, "", {.output = "closed"}).status, 3);
-  EXPECT_EQ(fetch({url(5)}, "", {.output = "closed"}).status, 3);
-  EXPECT_EQ(fetch({url(5), url(6), "-o", file}, "", {.input = "closed", .output = "closed", .errors = "closed"}).status,
-            0);
-  EXPECT_EQ(records(read_file(file)).size(), 2u);
-  EXPECT_EQ(fetch({url(5), url(6), "--bogus"}, "", {.errors = "/dev/full"}).status, 2);
-  EXPECT_EQ(fetch({url(5), url(6)}, "", {.errors = "/dev/full"}).status, 0);
-  EXPECT_EQ(fetch({url(5), url(6), "-s", "nope"}, "", {.errors = "closed"}).status, 2);
-}
-
 TEST_F(fetch_output, a_reader_that_leaves_ends_the_run) {
   for (const char* shape : {"sync", "threads:3", "async:8", "processes:2", "hybrid:4"}) {
     child fetching(tool, {"fetch", "-s", shape});

@@ -97,32 +97,6 @@ TEST_F(comparing, a_timeline_is_drawn_by_a_run_of_its_own) {
   EXPECT_THAT(compare(trivial(), {sync()}).rows[0].timeline, IsEmpty());
 }
 
-TEST(latencies, are_counted_to_within_three_per_cent) {
-  detail::latency_histogram all;
-  for (int i = 1; i <= 1000; ++i) all.add(std::chrono::microseconds(i));
-  const auto found = all.percentiles();
-  const auto close_to = [](std::chrono::nanoseconds got, std::chrono::nanoseconds want) {
-    EXPECT_GE(got, want);
-    EXPECT_LE(static_cast<double>(got.count()), static_cast<double>(want.count()) * 1.035);
-  };
-  close_to(found.p50, 500us);
-  close_to(found.p90, 900us);
-  close_to(found.p99, 990us);
-  EXPECT_EQ(found.most, 1000us);
-}
-
-TEST(latencies, may_be_none_or_anything) {
-  detail::latency_histogram all;
-  EXPECT_EQ(all.percentiles().most, 0ns);
-  all.add(0ns);
-  EXPECT_EQ(all.percentiles().p99, 0ns);
-  all.add(std::chrono::nanoseconds::max());
-  all.add(-1ns);
-  EXPECT_EQ(all.percentiles().most, std::chrono::nanoseconds::max());
-  EXPECT_EQ(all.percentiles().p50, 0ns);
-  EXPECT_EQ(all.percentiles().p99, std::chrono::nanoseconds::max());
-}
-
 TEST_F(comparing, without_sync_there_is_nothing_to_be_faster_than) {
   const auto found = compare(trivial(), {threads(2)});
   EXPECT_EQ(found.rows[0].speedup, std::nullopt);

@@ -1,24 +1,16 @@
-#include <fanout/compare/compare.hpp>
 #include <fanout/compare/workloads.hpp>
-#include <fanout/origin/background.hpp>
 
 #include "support/leaks.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
-#include <cstdlib>
-#include <fstream>
 #include <string>
 
 namespace fanout {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using namespace std::chrono_literals;
 
 class workload_tests : public test::leak_checked {};
@@ -82,56 +74,6 @@ TEST_F(workload_tests, one_lock_keeps_threads_from_computing_at_once_and_process
 TEST_F(workload_tests, what_needs_no_lock_is_part_of_the_result) {
   EXPECT_NE(workloads::lock(1000, 1000, 2).run(sync(), 2).checksum,
             workloads::lock(0, 1000, 2).run(sync(), 2).checksum);
-}
-
-/// A file that is removed with it.
-class list_file {
- public:
-  explicit list_file(const std::string& content) {
-    std::string name = "/tmp/fanout-urls-XXXXXX";
-    const int file = ::mkstemp(name.data());
-    if (file < 0 || ::write(file, content.data(), content.size()) != static_cast<ssize_t>(content.size()))
-      throw std::runtime_error("no list could be written");
-    ::close(file);
-    path_ = name;
-  }
-  list_file(const list_file&) = delete;
-  list_file& operator=(const list_file&) = delete;
-  ~list_file() { ::unlink(path_.c_str()); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-TEST_F(workload_tests, a_list_is_fetched_without_those_that_fail) {
-  const origin::background server;
-  const list_file list(server.url("/status/200") + "\n" + server.url("/status/404") + "\n" + server.url("/delay/1") +
-                       "\nftp://nothing\n");
-  const auto work = workloads::urls(list.path(), 100, 10s);
-  EXPECT_EQ(work.tasks, 2U);
-  EXPECT_THAT(work.description, AllOf(HasSubstr("2 fetches of 1 host"), HasSubstr("2 more failed when tried")));
-  const auto found = compare(work, {sync(), async(2), processes(2)});
-  for (const auto& row : found.rows) EXPECT_EQ(row.failure, "") << to_string(row.shape);
-  const auto first = workloads::urls(list.path(), 1, 10s);
-  EXPECT_EQ(first.tasks, 1U);
-  EXPECT_THAT(first.description, Not(HasSubstr("failed")));
-}
-
-TEST_F(workload_tests, a_list_that_is_of_no_use_says_so) {
-  const auto refusal = [](const std::string& list) -> std::string {
-    try {
-      workloads::urls(list, 100, 10s);
-    } catch (const std::runtime_error& refused) {
-      return refused.what();
-    }
-    return "accepted";
-  };
-  EXPECT_THAT(refusal("/nowhere/list"), HasSubstr("/nowhere/list"));
-  const list_file empty("\n\n");
-  EXPECT_EQ(refusal(empty.path()), empty.path() + " has no URL");
-  const list_file dead("http://127.0.0.1:1/\n");
-  EXPECT_THAT(refusal(dead.path()), HasSubstr("could be fetched"));
 }
 
 }  // namespace

@@ -2,8 +2,6 @@
 #include "http/loop/loop_state.hpp"
 #include "http/support.hpp"
 
-#include <condition_variable>
-
 namespace {
 
 using namespace fanout_test;
@@ -18,25 +16,6 @@ using connections = http_test;
 std::size_t idle_on(asio::io_context& loop) {
   return fanout::http::loop_state::of(loop.get_executor()).pool().idle();
 }
-
-/// Lets the two sides of a test wait for each other.
-class flag {
- public:
-  void raise() {
-    const std::lock_guard guard(lock_);
-    up_ = true;
-    changed_.notify_all();
-  }
-  void wait() {
-    std::unique_lock guard(lock_);
-    changed_.wait(guard, [&] { return up_; });
-  }
-
- private:
-  std::mutex lock_;
-  std::condition_variable changed_;
-  bool up_ = false;
-};
 
 TEST_F(connections, are_used_again) {
   scripted_server server(always(ok("x")));
@@ -74,7 +53,6 @@ TEST_F(connections, with_bytes_nobody_asked_for_are_closed) {
 }
 
 TEST_F(connections, that_the_server_closed_while_idle_are_replaced) {
-  flag closed;
   scripted_server server([&](peer& to, int number) {
     to.read_request();
     to.send(ok("x"));
@@ -87,51 +65,6 @@ TEST_F(connections, that_the_server_closed_while_idle_are_replaced) {
   EXPECT_EQ(second.body, "x");
   EXPECT_FALSE(second.measured.connection_reused);
   EXPECT_EQ(server.connections(), 2);
-}
-
-// The first connection answers one request and ends at the second one, before a byte of the answer.
-class dies_on_reuse : public http_test {
- protected:
-  fanout::http::response second_request(const std::string& method, bool reset) {
-    scripted_server server([&](peer& to, int number) {
-      to.read_request();
-      to.send(ok("x"));
-      if (to.read_request().empty()) return;
-      if (number == 0) {
-        if (reset) to.reset();
-        return;
-      }
-      to.send(ok("y"));
-      to.wait_until_closed();
-    });
-    asio::io_context loop(1);
-    client_options options;
-    options.max_connections_per_host = 1;  // so that whoever can send only once takes the old one, too
-    const client through(options);
-    get_on(loop, through, server.url());
-    request what;
-    what.method = method;
-    what.url = url(server.url());
-    auto answer = run_on(loop, through.send(std::move(what)));
-    connections_ = server.connections();
-    return answer;
-  }
-  int connections_ = 0;
-};
-
-TEST_F(dies_on_reuse, an_idempotent_request_is_sent_once_more) {
-  for (const bool reset : {false, true}) {
-    const auto answer = second_request("GET", reset);
-    EXPECT_EQ(answer.body, "x") << "the second connection's first answer";
-    EXPECT_EQ(answer.measured.attempts, 2);
-    EXPECT_EQ(connections_, 2);
-  }
-}
-
-TEST_F(dies_on_reuse, any_other_request_is_not) {
-  const auto failed = failure_of([&] { second_request("POST", false); });
-  EXPECT_EQ(failed.kind, failure_kind::protocol);
-  EXPECT_EQ(failed.attempts, 1);
 }
 
 fanout::http::response post_on(asio::io_context& loop, const client& through, const std::string& to) {
@@ -159,41 +92,6 @@ TEST_F(connections, that_are_known_to_stay_open_are_for_everybody) {
   const client through;
   for (int i = 0; i < 2; ++i) get_on(loop, through, server.url());
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(post_on(loop, through, server.url()).measured.connection_reused);
-  EXPECT_EQ(server.connections(), 1);
-}
-
-TEST_F(connections, a_fresh_one_that_dies_is_no_reason_to_try_again) {
-  scripted_server server([](peer& to, int) { to.read_request(); });
-  asio::io_context loop(1);
-  EXPECT_EQ(failure_of([&] { get_on(loop, client::shared(), server.url()); }).kind, failure_kind::protocol);
-  EXPECT_EQ(server.connections(), 1);
-}
-
-TEST_F(connections, a_request_is_sent_again_only_once) {
-  scripted_server server([](peer& to, int number) {
-    to.read_request();
-    if (number == 0) to.send(ok("x"));
-    to.read_request();
-  });
-  asio::io_context loop(1);
-  get_on(loop, client::shared(), server.url());
-  // On the second connection the server reads one request and waits for another that never comes.
-  client_options options;
-  options.idle_timeout = 50ms;
-  EXPECT_EQ(failure_of([&] { get_on(loop, client(options), server.url()); }).kind, failure_kind::timeout);
-  EXPECT_EQ(server.connections(), 2);
-}
-
-TEST_F(connections, after_the_first_byte_nothing_is_sent_again) {
-  scripted_server server([](peer& to, int) {
-    to.read_request();
-    to.send(ok("x"));
-    to.read_request();
-    to.send("H");
-  });
-  asio::io_context loop(1);
-  get_on(loop, client::shared(), server.url());
-  EXPECT_EQ(failure_of([&] { get_on(loop, client::shared(), server.url()); }).kind, failure_kind::protocol);
   EXPECT_EQ(server.connections(), 1);
 }
 

@@ -1,12 +1,10 @@
-// Bodies from files and coroutines, and those that ask first.
+// Bodies from files and coroutines.
 #include "http/support.hpp"
 #include "support/nginx.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <future>
 
 namespace {
 
@@ -160,83 +158,6 @@ TEST_P(request_bodies, are_sent_again_when_an_idle_connection_was_dead_if_they_c
   EXPECT_THAT(failed.message, HasSubstr("can be had only once"));
 }
 
-class expectations : public request_bodies {
- protected:
-  static request asking(const scripted_server& server) {
-    request what = post(server.url(), {});
-    what.body = "the body";
-    what.expect_continue = true;
-    return what;
-  }
-};
-
-TEST_P(expectations, the_body_follows_the_servers_word) {
-  std::string head, body;
-  scripted_server server([&](peer& client, int) {
-    head = client.read_until("\r\n\r\n");
-    client.send("HTTP/1.1 100 Continue\r\n\r\n");
-    body = client.read_until("the body");
-    client.send(ok("done"));
-  });
-  client_options patient;
-  patient.continue_timeout = 20s;  // must not expire
-  EXPECT_EQ(send_on(loop_, asking(server), patient).body, "done");
-  EXPECT_THAT(head, EndsWith("Content-Length: 8\r\nExpect: 100-continue\r\n\r\n")) << "no byte of the body is in it";
-  EXPECT_EQ(body, "the body");
-}
-
-TEST_P(expectations, a_server_that_says_nothing_gets_the_body_after_a_while) {
-  scripted_server server([&](peer& client, int) {
-    client.read_until("\r\n\r\nthe body");
-    client.send(ok("done"));
-  });
-  client_options impatient;
-  impatient.continue_timeout = 1ms;  // must expire
-  EXPECT_EQ(send_on(loop_, asking(server), impatient).body, "done");
-}
-
-TEST_P(expectations, a_refusal_is_the_response_and_the_body_is_not_sent) {
-  std::promise<std::string> rest;
-  scripted_server server([&](peer& client, int) {
-    client.read_until("\r\n\r\n");
-    client.send("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n");
-    if (!over_h2()) rest.set_value(client.read_until("the body"));
-  });
-  client_options patient;
-  patient.continue_timeout = 20s;
-  EXPECT_EQ(send_on(loop_, asking(server), patient).status, 401);
-  if (!over_h2()) {
-    EXPECT_EQ(rest.get_future().get(), "") << "the connection was closed instead";
-  }
-}
-
-TEST_P(expectations, a_server_that_cannot_be_asked_is_not_asked_again) {
-  std::vector<std::string> seen;
-  scripted_server server([&](peer& client, int number) {
-    if (number == 0) {
-      seen.push_back(client.read_until("\r\n\r\n"));
-      client.send("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n");
-      if (!over_h2()) return;  // where the connection goes on
-    }
-    seen.push_back(client.read_request());
-    client.send(ok("done"));
-  });
-  client_options patient;
-  patient.continue_timeout = 20s;
-  const auto answer = send_on(loop_, asking(server), patient);
-  EXPECT_EQ(answer.body, "done");
-  EXPECT_EQ(answer.measured.attempts, 2);
-  ASSERT_EQ(seen.size(), 2u);
-  EXPECT_THAT(seen[1], Not(HasSubstr("Expect")));
-}
-
-TEST_P(expectations, are_the_clients_to_state) {
-  scripted_server server([&](peer& client, int) { client.wait_until_closed(); });
-  request what = asking(server);
-  what.headers.add("Expect", "100-continue");
-  EXPECT_EQ(failure_of([&] { send_on(loop_, what); }).kind, failure_kind::invalid_request);
-}
-
 // The peer takes no more, and says why, and neither reads on nor closes.
 TEST_P(request_bodies, end_when_the_server_has_answered) {
   scripted_server server([&](peer& client, int) {
@@ -252,6 +173,5 @@ TEST_P(request_bodies, end_when_the_server_has_answered) {
 }
 
 INSTANTIATE_TEST_SUITE_P(versions, request_bodies, both_versions(), name_of_version);
-INSTANTIATE_TEST_SUITE_P(versions, expectations, both_versions(), name_of_version);
 
 }  // namespace

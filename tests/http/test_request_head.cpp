@@ -12,7 +12,7 @@ using namespace fanout::http;
 using testing::HasSubstr;
 using testing::Not;
 
-request get(std::string_view address = "http://here.test/page?q") {
+request a_get(std::string_view address = "http://here.test/page?q") {
   request what;
   what.url = url(address);
   return what;
@@ -35,25 +35,25 @@ std::string refusal_of(const request& what, const body_announcement& body = {}) 
 }
 
 TEST(request_head, a_plain_get) {
-  EXPECT_EQ(head_of(get()),
+  EXPECT_EQ(head_of(a_get()),
             "GET /page?q HTTP/1.1\r\nHost: here.test\r\nUser-Agent: tester\r\nAccept: */*\r\n"
             "Accept-Encoding: gzip, deflate, br, zstd\r\n\r\n");
-  EXPECT_THAT(head_of(get("http://here.test:8080/")), HasSubstr("\r\nHost: here.test:8080\r\n"));
-  EXPECT_THAT(head_of(get("http://[::1]/")), HasSubstr("\r\nHost: [::1]\r\n"));
+  EXPECT_THAT(head_of(a_get("http://here.test:8080/")), HasSubstr("\r\nHost: here.test:8080\r\n"));
+  EXPECT_THAT(head_of(a_get("http://[::1]/")), HasSubstr("\r\nHost: [::1]\r\n"));
 }
 
 TEST(request_head, how_a_body_is_announced) {
-  request what = get();
+  request what = a_get();
   what.method = "POST";
   EXPECT_THAT(head_of(what), HasSubstr("\r\nContent-Length: 0\r\n"));
   EXPECT_THAT(head_of(what, {true, 7}), HasSubstr("\r\nContent-Length: 7\r\n"));
   EXPECT_THAT(head_of(what, {true, {}}), HasSubstr("\r\nTransfer-Encoding: chunked\r\n"));
   EXPECT_THAT(head_of(what, {true, 7, true}), HasSubstr("\r\nExpect: 100-continue\r\n"));
-  EXPECT_THAT(head_of(get()), Not(HasSubstr("Content-Length")));
+  EXPECT_THAT(head_of(a_get()), Not(HasSubstr("Content-Length")));
 }
 
 TEST(request_head, own_fields_stand_instead_of_those_of_the_client) {
-  request what = get();
+  request what = a_get();
   what.headers.add("host", "other.test");
   what.headers.add("USER-AGENT", "mine");
   what.headers.add("Range", "bytes=0-1");
@@ -63,7 +63,7 @@ TEST(request_head, own_fields_stand_instead_of_those_of_the_client) {
 
 TEST(request_head, what_two_readers_could_understand_differently_is_refused) {
   const auto with = [](std::string_view name, std::string_view value) {
-    request what = get();
+    request what = a_get();
     what.headers.add(name, value);
     return what;
   };
@@ -75,7 +75,7 @@ TEST(request_head, what_two_readers_could_understand_differently_is_refused) {
   request twice = with("Host", "a.test");
   twice.headers.add("Host", "b.test");
   EXPECT_THAT(refusal_of(twice), HasSubstr("two Host headers"));
-  request what = get();
+  request what = a_get();
   what.method = "GET /x HTTP/1.1\r\nA:";
   EXPECT_THAT(refusal_of(what), HasSubstr("not a request method"));
   what.method = "CONNECT";

@@ -7,12 +7,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
-#include <fstream>
-#include <set>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace {
@@ -292,60 +288,6 @@ TEST(compare, an_output_that_cannot_be_written_is_an_error_of_its_own) {
   child started("/bin/sh", {"-c", std::string(tool) + " compare io --latency 1ms --shapes sync >/dev/full"});
   EXPECT_THAT(started.rest_of_errors(), HasSubstr("cannot be written"));
   EXPECT_EQ(started.wait(), 3);
-}
-
-// Interrupted --------------------------------------------------------------------------------------------------------
-
-std::set<int> children_of(pid_t parent) {
-  std::ifstream file("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children");
-  std::set<int> pids;
-  for (int pid = 0; file >> pid;) pids.insert(pid);
-  return pids;
-}
-
-/// Whether it runs; one that waits to be reaped does not.
-bool alive(int pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string stat;
-  std::getline(file, stat);
-  const auto name_end = stat.rfind(") ");
-  return name_end != stat.npos && stat[name_end + 2] != 'Z' && stat[name_end + 2] != 'X';
-}
-
-template <class Condition>
-bool comes_true(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
-/// `compare` in the middle of a row with an origin and two worker processes.
-std::vector<std::string> long_row() {
-  return {"compare", "io", "--latency", "100ms", "--tasks", "1000", "--shapes", "processes:2"};
-}
-
-TEST(compare, ctrl_c_ends_it_and_its_children) {
-  for (const int number : {SIGINT, SIGTERM}) {
-    child started(tool, long_row());
-    std::set<int> children;
-    ASSERT_TRUE(comes_true([&] { return (children = children_of(started.pid())).size() == 3; }));
-    started.signal(number);
-    EXPECT_EQ(started.rest_of_output(), "");
-    EXPECT_EQ(started.wait(), 130);
-    for (const int each : children) EXPECT_FALSE(alive(each)) << each;
-  }
-}
-
-TEST(compare, its_children_end_even_if_it_is_killed) {
-  child started(tool, long_row());
-  std::set<int> children;
-  ASSERT_TRUE(comes_true([&] { return (children = children_of(started.pid())).size() == 3; }));
-  started.signal(SIGKILL);
-  EXPECT_EQ(started.wait(), -SIGKILL);
-  for (const int each : children) EXPECT_TRUE(comes_true([each] { return !alive(each); })) << each;
 }
 
 }  // namespace

@@ -11,7 +11,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 
@@ -188,90 +187,6 @@ TEST_F(beside_python, one_that_does_not_end_is_killed) {
   work.requests.emplace_back().url = "http://127.0.0.1:1/";  // nobody is asked: the first form does not come to it
   work.longest = 1s;
   EXPECT_EQ(stuck.rows(work, {}).at(0).at("error").as_string(), "it was killed at its time limit");
-}
-
-constexpr std::string_view with_python = R"({"workloads":[{"name":"cpu","best":"threads:2","rows":[
-  {"engine":"fanout","shape":"threads:2","wall_s":0.5,"speedup":1.98,"error":null},
-  {"engine":"python","shape":"sync","wall_s":1.0,"speedup":1,"error":null,"peak_rss_bytes":10485760,
-   "interpreter":{"path":"python3","version":"3.11","gil":true,"library":null}},
-  {"engine":"python","shape":"threads:2","wall_s":1.03,"speedup":0.97,"error":null,
-   "interpreter":{"path":"python3","version":"3.11","gil":true,"library":null}},
-  {"engine":"python","shape":"threads:2","wall_s":0.52,"speedup":1.9,"error":null,
-   "interpreter":{"path":"python3t","version":"3.14","gil":false,"library":null}}]}]})";
-
-TEST(python_claims, are_what_was_measured) {
-  const auto claims = python_claims(json::parse(with_python).as_object());
-  EXPECT_THAT(claims,
-              ElementsAre("2 CPU-bound threads of Python 3.11 ran 0.97 x as fast as one: the GIL lets one of them "
-                          "compute at a time; the same on fanout: 1.98 x.",
-                          "2 CPU-bound threads of Python 3.14 (no GIL) ran 1.90 x as fast as one: without the GIL they "
-                          "compute in parallel; the same on fanout: 1.98 x."));
-  EXPECT_THAT(python_claims({}), ElementsAre());
-}
-
-TEST(python_claims, conclude_nothing_under_noise_or_next_to_other_programs) {
-  for (const auto& [disturbance, said] : std::map<std::string, std::string>{
-           {R"("noise":0.23,)", "within noise of 23 %: too much to conclude anything"},
-           {R"("others_cores":0.9,)", "other programs used 0.90 cores: this shows nothing about the GIL"}}) {
-    std::string report(with_python);
-    report.insert(report.find(R"("best")"), disturbance);
-    const auto claims = python_claims(json::parse(report).as_object());
-    ASSERT_EQ(claims.size(), 2U);
-    for (const auto& claim : claims) EXPECT_THAT(claim, AllOf(HasSubstr(said), Not(HasSubstr("at a time"))));
-  }
-}
-
-TEST(python_claims, are_a_list_that_fits_a_terminal) {
-  json::object report = json::parse(with_python).as_object();
-  EXPECT_EQ(render_claims(report), "");
-  json::array all;
-  for (const auto& claim : python_claims(report)) all.emplace_back(claim);
-  all.emplace_back("one that is short, with \x1b[31m");
-  report["claims"] = all;
-  EXPECT_THAT(render_claims(report), AllOf(testing::StartsWith("\n- 2 CPU-bound threads of Python 3.11 ran 0.97 x"),
-                                           testing::EndsWith("\n- one that is short, with \\x1b[31m\n")));
-  for (const std::size_t width : {80U, 50U}) {
-    std::istringstream lines(render_claims(report, width));
-    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), width) << line;
-  }
-}
-
-constexpr std::string_view fetched = R"({"workloads":[{"name":"io","best":"async:5","rows":[
-  {"engine":"python","shape":"sync","wall_s":2.0,"speedup":1,"error":null,
-   "interpreter":{"path":"python3","version":"3.11","gil":true,"library":"requests 2.34"}},
-  {"engine":"python","shape":"threads:5","wall_s":0.4,"speedup":5,"error":null,
-   "interpreter":{"path":"python3","version":"3.11","gil":true,"library":"requests 2.34"}},
-  {"engine":"python","shape":"async:5","wall_s":0.4,"speedup":5,"error":null,
-   "interpreter":{"path":"python3","version":"3.11","gil":true,"library":"aiohttp 3.14"}},
-  {"engine":"python","shape":"threads:5","wall_s":0.5,"speedup":4,"error":null,
-   "interpreter":{"path":"a/python3t","version":"3.14","gil":false,"library":"urllib"}}]}]})";
-
-TEST(python_claims, name_the_interpreter_in_the_order_asked_for) {
-  const auto claims = python_claims(json::parse(fetched).as_object());
-  EXPECT_THAT(claims,
-              ElementsAre("5 threads of Python 3.11 that wait ran 5.00 x as fast as one: a thread gives the GIL "
-                          "back while it waits.",
-                          "One thread of asyncio on Python 3.11 ran 5 fetches at a time 5.00 x as fast as one after "
-                          "another: while one waits, the next continues.",
-                          "5 threads of Python 3.14 (no GIL) that wait ran 4.00 x as fast as one."));
-}
-
-TEST(bars, say_what_fetched_in_which_row) {
-  const json::object workload = json::parse(fetched).at("workloads").at(0).as_object();
-  EXPECT_THAT(render_bars(workload, false),
-              HasSubstr("\nPython 3.11 fetched with requests 2.34 (sync, threads:5), aiohttp 3.14\n(async:5).\n"
-                        "Python 3.14t fetched with urllib (threads:5).\n"));
-}
-
-TEST(bars, are_as_long_as_the_speed_up_and_coloured_only_where_asked_for) {
-  const json::object workload = json::parse(with_python).at("workloads").at(0).as_object();
-  const std::string text = render_bars(workload, false);
-  EXPECT_THAT(text, HasSubstr("threads:2                 1.98 x    0.500 s ###################################\n"));
-  EXPECT_THAT(text, HasSubstr("Python 3.14t threads:2"));
-  EXPECT_THAT(text, Not(HasSubstr("\x1b")));
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
-  EXPECT_THAT(render_bars(workload, true), HasSubstr("\x1b[32m###"));
 }
 
 }  // namespace

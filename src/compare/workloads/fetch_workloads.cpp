@@ -5,16 +5,30 @@
 #include <fanout/process/remote.hpp>
 
 #include "compare/measuring/alone.hpp"
-#include "compare/workloads/fetching.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <stdexcept>
 #include <string_view>
 
 namespace fanout::workloads {
 namespace {
+
+fetch::settings settings_within(std::chrono::milliseconds timeout) {
+  fetch::settings how;
+  how.timeout_ms = timeout.count();
+  how.connect_timeout_ms = std::min(how.connect_timeout_ms, how.timeout_ms);
+  return how;
+}
+
+/// The digest of a fetch: a page may change between two of them, so the status is all that must be equal. Throws for
+/// one that failed.
+std::uint64_t accept_status(const fetch::record& got) {
+  if (got.error) throw error(*got.error, got.message);
+  return static_cast<std::uint64_t>(got.status);
+}
 
 constexpr std::uint32_t tried_at_once = 64;
 
@@ -57,7 +71,7 @@ tried try_all(const std::vector<fetch::request>& all, const fetch::settings& how
   const report cost = fanout::run(with, remote<fetch::exchange>.with(how), all, [&](const outcome<fetch::record>& got) {
     try {
       if (!got.ok()) throw error(got.error());
-      detail::accept_status(got.value());
+      accept_status(got.value());
       answered[got.index] = 1;
     } catch (const std::exception& failed) {
       found.problem = failed.what();
@@ -74,9 +88,17 @@ tried try_all(const std::vector<fetch::request>& all, const fetch::settings& how
 
 }  // namespace
 
+workload io(const std::string& url, std::uint64_t tasks, std::chrono::milliseconds timeout) {
+  fetch::request what;
+  what.url = url;
+  return make_workload("io", fmt::format("{} {} of {}", tasks, tasks == 1 ? "fetch" : "fetches", url),
+                       remote<fetch::exchange>.with(settings_within(timeout)), std::vector<fetch::request>(tasks, what),
+                       accept_status);
+}
+
 workload urls(const std::string& list, std::uint64_t at_most, std::chrono::milliseconds timeout,
               const fanout::interrupt* stop) {
-  const auto how = detail::settings_within(timeout);
+  const auto how = settings_within(timeout);
   const auto all = read_list(list, at_most);
   tried found = try_all(all, how, stop);
   if (found.good.empty())
@@ -89,8 +111,8 @@ workload urls(const std::string& list, std::uint64_t at_most, std::chrono::milli
   if (count < all.size())
     description += fmt::format("; {} more failed when tried and {} left out", all.size() - count,
                                all.size() - count == 1 ? "is" : "are");
-  workload made = make_workload("urls", std::move(description), remote<fetch::exchange>.with(how), found.good,
-                                detail::accept_status);
+  workload made =
+      make_workload("urls", std::move(description), remote<fetch::exchange>.with(how), found.good, accept_status);
   made.requests = std::move(found.good);
   return made;
 }

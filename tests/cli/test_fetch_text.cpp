@@ -1,0 +1,57 @@
+#include "cli/fetch_text.hpp"
+
+#include <gtest/gtest.h>
+
+namespace fanout::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+fetch::job_report two_seconds() {
+  fetch::job_report done;
+  done.cost.shape = async(64);
+  done.cost.tasks = 20;
+  done.cost.wall = 2s;
+  done.cost.cpu_user = 1s;
+  done.cost.peak_rss_bytes = 12'300'000;
+  done.counts.succeeded = 20;
+  done.counts.bytes = 1'500;
+  return done;
+}
+
+TEST(fetch_text, a_summary_is_a_line) {
+  EXPECT_EQ(summary_text(two_seconds()),
+            "20 fetched, 0 failed, 1.5 kB in 2.00 s: 10 a second, async:64 (0.50 cores, 12.3 MB peak)\n");
+}
+
+TEST(fetch_text, a_summary_names_what_failed_and_what_was_left_out) {
+  fetch::job_report done = two_seconds();
+  done.counts.succeeded = 15;
+  done.counts.skipped = 2;
+  done.counts.failed = 5;
+  done.counts.by_kind = {{failure_kind::dns, 1}, {failure_kind::timeout, 4}};
+  done.done_before = 7;
+  done.repeats = 3;
+  done.cost.choice = "one loop is enough";
+  EXPECT_EQ(summary_text(done),
+            "13 fetched, 5 failed (1 dns, 4 timeout), 2 skipped, 3 repeats passed over, 7 done before, 1.5 kB in 2.00 "
+            "s: 10 a second, async:64 (0.50 cores, 12.3 MB peak)\nauto: one loop is enough\n");
+}
+
+TEST(fetch_text, a_state_is_how_far_and_how_fast) {
+  fetch::counts counts;
+  counts.failed = 2;
+  EXPECT_EQ(state_text({.finished = 50, .failures = 0, .elapsed = 2s}, counts),
+            "fanout fetch: 50 done, 2 failed, 25 a second\n");
+  EXPECT_EQ(state_text({}, {}), "fanout fetch: 0 done, 0 failed, 0 a second\n");
+}
+
+TEST(fetch_text, progress_is_redrawn_in_place_and_wiped) {
+  testing::internal::CaptureStderr();
+  show_progress({.finished = 50, .failures = 0, .elapsed = 2s}, {});
+  clear_progress();
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "\r\x1b[K50 done, 0 failed, 25 a second\r\x1b[K");
+}
+
+}  // namespace
+}  // namespace fanout::cli
