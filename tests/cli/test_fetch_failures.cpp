@@ -100,8 +100,8 @@ TEST_P(fetch_failures, broken_responses) {
 }
 
 TEST_P(fetch_failures, too_slow) {
-  EXPECT_THAT(lost("timeout", "/never", {"--timeout", "200ms"}), AllOf(HasSubstr("200ms"), HasSubstr("timeout")));
-  EXPECT_THAT(lost("timeout", "/drip?bytes=1000&ms=50", {"--timeout", "200ms"}), HasSubstr("200ms"));
+  EXPECT_THAT(lost("timeout", "/never", {"--timeout", "1s"}), AllOf(HasSubstr("1000ms"), HasSubstr("timeout")));
+  EXPECT_THAT(lost("timeout", "/drip?bytes=1000&ms=50", {"--timeout", "1s"}), HasSubstr("1000ms"));
 }
 
 TEST_P(fetch_failures, too_large) {
