@@ -100,7 +100,7 @@ set(fanout_pc_description_of_compare "Comparing execution models by measurement"
 set(fanout_pc_requires_of_core "fmt >= 9")
 set(fanout_pc_requires_of_http
   "fanout-core, libssl >= 3.0, libcrypto >= 3.0, libcares, libbrotlidec, libzstd, libidn2, libpsl, libnghttp2, zlib, fmt >= 9")
-set(fanout_pc_requires_of_fetch "fanout-http, libcrypto >= 3.0, libdeflate, libzstd, zlib, fmt >= 9")
+set(fanout_pc_requires_of_fetch "fanout-http, libcrypto >= 3.0, libdeflate, libzstd, expat, sqlite3, zlib, fmt >= 9")
 set(fanout_pc_requires_of_origin "fanout-core, libssl >= 3.0, libcrypto >= 3.0, libnghttp2, fmt >= 9")
 set(fanout_pc_requires_of_compare "fanout-fetch, fmt >= 9")
 set(fanout_pc_description_of_mpi "Nodes of fanout over MPI")

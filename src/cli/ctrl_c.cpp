@@ -69,6 +69,10 @@ bool terminated() noexcept {
   return first_signal == SIGTERM;
 }
 
+bool stopping_asked_for() noexcept {
+  return raised().level() > 0;
+}
+
 void catch_user_signal(user_signal meaning) {
   struct sigaction action{};
   action.sa_handler = meaning == user_signal::tells ? on_user_signal_telling : on_user_signal_draining;

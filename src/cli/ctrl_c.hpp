@@ -19,6 +19,9 @@ const interrupt& catch_ctrl_c(first_ctrl_c meaning, unsigned grace_seconds = dra
 /// Whether the first of the signals was SIGTERM: a batch system takes the machine back.
 bool terminated() noexcept;
 
+/// Whether one of them came.
+bool stopping_asked_for() noexcept;
+
 /// What SIGUSR1 does, which batch systems send as a warning.
 enum class user_signal {
   tells,   ///< asks for the state of the run: `state_asked_for`

@@ -275,8 +275,7 @@ void keep_what_is_written(const fetch_options& given, fetch::settings& in) {
   in.keep_trace = given.verbose;
   in.keep_heads = given.include || given.http.head || !given.header_file.empty() || !given.archive.empty() ||
                   !given.write_out.empty();
-  const bool archived = fetch::is_warc(fetch::record_format_of(given.destination));
-  in.keep_timings |= !given.write_out.empty() || !given.archive.empty() || archived;
+  in.keep_timings |= !given.write_out.empty() || !given.archive.empty();
 }
 
 void check_page_options(const fetch_options& given, bool pages) {
@@ -309,12 +308,13 @@ identified_job identified(const fetch_options& given, bool one_page, const std::
 }
 
 fetch::request_source source_of(const fetch_options& given, const std::vector<std::string>& lists,
-                                const fetch::common_request& common) {
+                                const fetch::common_request& common, const fetch::settings& how) {
   fetch::request_source source(given.urls, lists);
   source.set_defaults(common.method, common.headers, common.body, common.content_type);
   source.set_url_end(common.query, common.upload_name);
   source.set_passthrough(given.http.passthrough);
   if (!given.bulk.url_column.empty()) source.set_url_column(given.bulk.url_column);
+  source.set_sitemap_settings(how);
   source.set_globs(given.bulk.globs && !given.as_curl);
   return source;
 }
@@ -367,7 +367,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   check_body_options(given, one_page);
   const fetch::common_request common = fetch::request_of(given.http);
   job.settings = fetch::settings_of(given.http, common);
-  fetch::request_source source = source_of(given, lists, common);
+  fetch::request_source source = source_of(given, lists, common, job.settings);
   page_file file(one_page ? given : fetch_options{});
   const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common), with);
   job.sinks = sinks.all();
@@ -375,7 +375,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   if (given.bulk.dedupe && !one_page) {
     if (!std::all_of(lists.begin(), lists.end(), fetch::can_be_read_again))
       throw usage_error("--dedupe: reads the list twice, which standard input or a pipe cannot be; give a file by -i");
-    fetch::request_source first = source_of(given, lists, common);
+    fetch::request_source first = source_of(given, lists, common, job.settings);
     repeats_found = fetch::find_repeats(first);
     job.repeats = &*repeats_found;
   }

@@ -56,10 +56,12 @@ void add_lists(CLI::App& command, fetch_options& into) {
     return true;
   };
   command
-      .add_option("-i,--input", take_list,
-                  "Fetch the URLs in this list, one per line, or JSON Lines "
-                  "{\"url\",\"id\"?,\"method\"?,\"headers\"?,\"body\"?}; plain, gzip or zstd; - is standard input; "
-                  "may be repeated")
+      .add_option(
+          "-i,--input", take_list,
+          "Fetch the URLs in this list, one per line, or JSON Lines "
+          "{\"url\",\"id\"?,\"method\"?,\"headers\"?,\"body\"?}; plain, gzip or zstd; - is standard input. Or those "
+          "in a table of SQLite (jobs.sqlite?table=NAME&column=NAME), or in a sitemap (map.xml, or its URL). May be "
+          "repeated")
       ->expected(1)
       ->allow_extra_args(false)
       ->trigger_on_parse()
@@ -69,7 +71,9 @@ void add_lists(CLI::App& command, fetch_options& into) {
       .add_option(
           "-o,--output", into.destination,
           "With one URL, write its body to this file. With several, write the records to this file: JSON Lines "
-          "(.jsonl, packed as .gz or .zst), or a web archive (.warc, .warc.gz); or the bodies to this directory "
+          "(.jsonl, packed as .gz or .zst), a web archive (.warc, .warc.gz) or a database (.sqlite); or the bodies to "
+          "this "
+          "directory "
           "(existing, or with a final /), named by index, with records.jsonl. An existing file is replaced only by a "
           "complete one; until then it is FILE.part. The same command continues a run that was stopped or killed, by "
           "means of FILE.journal")

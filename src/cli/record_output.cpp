@@ -2,7 +2,9 @@
 
 #include <fanout/fetch/output_error.hpp>
 #include <fanout/fetch/record_sinks.hpp>
+#include <fanout/fetch/sqlite_output.hpp>
 
+#include "cli/ctrl_c.hpp"
 #include "cli/messages.hpp"
 
 #include <fmt/format.h>
@@ -67,6 +69,31 @@ void run_close_hook(const std::string& command, const std::string& file) {
   }
 }
 
+namespace {
+
+/// A database, and what it takes to tell the user why it waits.
+record_output open_database(const fetch_options& given, const std::string& path, fetch::job_identity identity,
+                            bool again) {
+  const bulk_options& bulk = given.bulk;
+  if (bulk.rotate_bytes > 0 || bulk.rotate_records > 0)
+    throw usage_error("--rotate: a database is one file; give another name, such as pages.jsonl.gz");
+  fetch::sqlite_output_options how;
+  how.identity = std::move(identity);
+  how.begins_anew = bulk.restart;
+  how.goes_on = again;
+  how.retry_failed = bulk.retry_failed;
+  how.with = {given.http.settings.keep_headers, given.http.settings.keep_body};
+  how.on_wait = [](const std::string& why) { tell(fmt::format("fanout fetch: {}\n", why)); };
+  how.stopping = &stopping_asked_for;
+  if (!bulk.on_close.empty())
+    how.on_close = [command = bulk.on_close](const std::string& file) { run_close_hook(command, file); };
+  auto sink = std::make_unique<fetch::sqlite_output>(path, std::move(how));
+  const bool resumed = sink->resumed();
+  return {std::move(sink), resumed};
+}
+
+}  // namespace
+
 record_output open_record_output(const fetch_options& given, const std::string& path, fetch::job_identity identity,
                                  bool again, bool bodies_beside) {
   const bulk_options& bulk = given.bulk;
@@ -77,6 +104,7 @@ record_output open_record_output(const fetch_options& given, const std::string& 
   }
   if (!again && bulk.retry_failed)
     throw usage_error("--retry-failed: the list has to be a file that can be read once more; give it by -i FILE");
+  if (fetch::is_sqlite_name(path)) return open_database(given, path, std::move(identity), again);
   fetch::record_file_options how;
   how.identity = std::move(identity);
   how.begins_anew = bulk.restart || !again;

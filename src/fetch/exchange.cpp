@@ -4,6 +4,7 @@
 #include <fanout/fetch/output_error.hpp>
 #include <fanout/http/auth.hpp>
 #include <fanout/http/client.hpp>
+#include <fanout/http/exchange_observer.hpp>
 #include <fanout/http/forms.hpp>
 #include <fanout/http/response_stream.hpp>
 
@@ -42,6 +43,8 @@ http::client make_client(const settings& how) {
   options.certificate_file = how.certificate_file;
   options.key_file = how.key_file;
   options.decode_content = how.decode_content;
+  options.keep_coding = how.keep_coding;
+  options.keep_redirect_bodies = how.keep_messages;
   options.authorization = how.authorization;
   options.digest = how.digest;
   options.cookies = cookie_jar_of(how);
@@ -128,7 +131,22 @@ void take_response(const settings& how, http::response&& response, record& resul
   detail::take_head(how, response, result);
   detail::take_measurements(how, response.measured, result);
   result.bytes = response.body_bytes;
+  result.body_coded = how.keep_coding || !how.decode_content || response.status == 206;
   if (how.keep_body && !(how.drop_failed_bodies && response.status >= 400)) result.body = std::move(response.body);
+}
+
+/// With what came of a response whose body was cut.
+void take_messages(const settings& how, exchange_watch& watch, record& result) {
+  result.messages = watch.take_messages();
+  if (result.body && !result.messages.empty()) result.messages.back().body.clear();  // it is in the record
+  if (!watch.cut() || result.body || !result.error) return;
+  message_pair& last = result.messages.back();
+  result.status = last.status;
+  result.http_version = last.http_version;
+  result.bytes = last.body.size();
+  result.body_coded = how.keep_coding || !how.decode_content || last.status == 206;
+  if (result.messages.size() > 1) result.final_url = last.url;
+  result.body = std::exchange(last.body, {});
 }
 
 void take_failure(const error& failed, record& result) {
@@ -168,19 +186,30 @@ namespace {
 /// TCP holds the server up.
 task<http::response> send_slowly(const http::client& by, http::request message, std::uint64_t bytes_per_s) {
   const bool keeps = message.keep_body;
+  http::exchange_observer* const observer = message.observer;
   task<http::response_stream> opening = by.open(std::move(message));
   http::response_stream page = co_await std::move(opening);
   const auto started = std::chrono::steady_clock::now();
   std::string body;
   std::uint64_t bytes = 0;
-  for (;;) {
-    auto reading = page.read_some();
-    const std::string piece = co_await std::move(reading);
-    if (piece.empty()) break;
-    bytes += piece.size();
-    if (keeps) body += piece;
-    auto pausing = sleep_until(started + detail::time_for(bytes, bytes_per_s));
-    co_await std::move(pausing);
+  try {
+    for (;;) {
+      auto reading = page.read_some();
+      const std::string piece = co_await std::move(reading);
+      if (piece.empty()) break;
+      bytes += piece.size();
+      if (keeps) body += piece;
+      auto pausing = sleep_until(started + detail::time_for(bytes, bytes_per_s));
+      co_await std::move(pausing);
+    }
+  } catch (const error&) {
+    if (observer == nullptr) throw;
+    http::response so_far = page.head();
+    so_far.body = std::move(body);
+    so_far.body_bytes = bytes;
+    so_far.body_cut = true;
+    observer->on_cut(so_far);
+    throw;
   }
   http::response answer = page.head();
   answer.body = std::move(body);
@@ -236,6 +265,7 @@ task<record> exchange_watched(const exchanger& with, const request& what) {
     result.trace = all.trace + watch.trace();
     result.sent_heads = all.sent_heads + watch.sent_heads();
     result.heads = all.heads + watch.heads();
+    if (how.keep_messages) take_messages(how, watch, result);
     result.elapsed_ns = since_start.count();
     const tried last{what.method,
                      result.error,

@@ -3,6 +3,7 @@
 #include <fanout/fetch/retry_policy.hpp>
 #include <fanout/http/response.hpp>
 
+#include "fetch/response_record.hpp"
 #include "fetch/text.hpp"
 
 #include <fmt/format.h>
@@ -25,12 +26,26 @@ std::string head_text(const http::response& head) {
   return text + "\r\n";
 }
 
+std::int64_t now_us() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(since).count();
+}
+
 }  // namespace
 
 void exchange_watch::on_request(const http::sent_request& sent) {
   reused_ = sent.connection_reused;
   answered_ = false;
   if (heads_wanted_) sent_heads_ += sent.head;
+  if (messages_wanted_) {
+    // A connection that was lost is replaced: the same request is sent again.
+    if (!messages_.empty() && messages_.back().head.empty()) messages_.pop_back();
+    messages_.push_back({.url = std::string(sent.url),
+                         .remote_address = std::string(sent.remote_address),
+                         .tls = sent.tls,
+                         .sent_us = now_us(),
+                         .request_head = std::string(sent.head)});
+  }
   if (!trace_wanted_) return;
   fmt::format_to(std::back_inserter(trace_), "* {} {}\n", reused_ ? "Re-using the connection to" : "Connected to",
                  sent.remote_address);
@@ -41,15 +56,35 @@ void exchange_watch::on_request(const http::sent_request& sent) {
 void exchange_watch::on_response(const http::response& head) {
   answered_ = true;
   retry_after_ = head.headers.get("retry-after");
-  if (!trace_wanted_ && !heads_wanted_) return;
+  if (!trace_wanted_ && !heads_wanted_ && !messages_wanted_) return;
   const std::string text = head_text(head);
   if (heads_wanted_) heads_ += text;
+  if (messages_wanted_ && !messages_.empty()) take_message(head, text);
   if (!trace_wanted_) return;
   const auto& took = head.measured;
   fmt::format_to(std::back_inserter(trace_),
                  "* First byte after {:.3f} ms (name look-up {:.3f}, connection {:.3f}, TLS {:.3f}), {} bytes sent\n",
                  ms(took.first_byte), ms(took.name_lookup), ms(took.connect), ms(took.tls), took.bytes_sent);
   add_lines("<", text);
+}
+
+void exchange_watch::on_cut(const http::response& so_far) {
+  if (!messages_wanted_ || messages_.empty()) return;
+  cut_ = true;
+  take_message(so_far, head_text(so_far));
+  messages_.back().body = so_far.body;
+  messages_.back().cut = true;
+}
+
+void exchange_watch::take_message(const http::response& head, const std::string& text) {
+  message_pair& last = messages_.back();
+  last.head = text;
+  last.status = head.status;
+  last.http_version = detail::version_number(head.version);
+  // The request may go on elsewhere, or with a password; if it does not, the body is that of the record.
+  const bool may_go_on = (head.status >= 300 && head.status < 400) || head.status == 401;
+  if (may_go_on) last.body = head.body;
+  last.cut = head.body_cut || (may_go_on && streamed_ && head.headers.get("content-length") != "0");
 }
 
 /// Each line of a header; what came from a server is made fit for a terminal.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/fetch/record.hpp>
 #include <fanout/fetch/settings.hpp>
 #include <fanout/http/exchange_observer.hpp>
 
@@ -8,6 +9,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 /// \file
 /// What is noted of an exchange while it goes on.
@@ -19,13 +22,20 @@ namespace fanout::fetch {
 /// Thread safety: none.
 class exchange_watch final : public http::exchange_observer {
  public:
-  explicit exchange_watch(const settings& how) : trace_wanted_(how.keep_trace), heads_wanted_(how.keep_heads) {}
+  explicit exchange_watch(const settings& how)
+      : trace_wanted_(how.keep_trace),
+        heads_wanted_(how.keep_heads),
+        messages_wanted_(how.keep_messages),
+        streamed_(how.limit_rate > 0) {}
 
   /// Whether settings ask for what only a watch knows.
-  static bool wanted(const settings& how) noexcept { return how.keep_trace || how.keep_heads || how.retries > 0; }
+  static bool wanted(const settings& how) noexcept {
+    return how.keep_trace || how.keep_heads || how.keep_messages || how.retries > 0;
+  }
 
   void on_request(const http::sent_request& sent) override;
   void on_response(const http::response& head) override;
+  void on_cut(const http::response& so_far) override;
 
   /// At the end; `failure` is empty where a response came.
   void end(std::string_view failure, std::uint64_t bytes, std::int64_t elapsed_ns);
@@ -33,6 +43,9 @@ class exchange_watch final : public http::exchange_observer {
   const std::string& trace() const noexcept { return trace_; }
   const std::string& sent_heads() const noexcept { return sent_heads_; }
   const std::string& heads() const noexcept { return heads_; }
+  std::vector<message_pair> take_messages() noexcept { return std::exchange(messages_, {}); }
+  /// The body of the last response was cut; its message has what came of it.
+  bool cut() const noexcept { return cut_; }
 
   /// The exchange ended on a connection that was kept open, and no response came on it: its server had closed it, most
   /// likely, before it saw the request.
@@ -41,14 +54,19 @@ class exchange_watch final : public http::exchange_observer {
   std::optional<std::chrono::milliseconds> retry_after() const;
 
  private:
+  void take_message(const http::response& head, const std::string& text);
   void add_lines(std::string_view mark, std::string_view head);
 
   const bool trace_wanted_;
   const bool heads_wanted_;
+  const bool messages_wanted_;
+  const bool streamed_;  ///< bodies of redirects are not seen
   std::string trace_;
   std::string sent_heads_;
   std::string heads_;
   std::string retry_after_;
+  std::vector<message_pair> messages_;
+  bool cut_ = false;
   bool reused_ = false;
   bool answered_ = false;
 };

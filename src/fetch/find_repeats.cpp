@@ -15,7 +15,7 @@ duplicate_set find_repeats(request_input& source, const std::function<void(std::
   std::string key;
   while (const std::optional<request> each = source.next()) {
     if (each->problem.empty())
-      key = fmt::format("{} {}\n{}", each->method, url_key(each->url), each->body);
+      key = fmt::format("{} {}\n{}", each->method.empty() ? "GET" : each->method, url_key(each->url), each->body);
     else
       key = fmt::format("\n{}", read);
     finder.add(key);

@@ -348,6 +348,8 @@ constexpr std::array table{
     derived<&settings::drop_failed_bodies>(),
     derived<&settings::keep_trace>(),
     derived<&settings::keep_heads>(),
+    derived<&settings::keep_messages>(),
+    derived<&settings::keep_coding>(),
     derived<&settings::netrc>(),
     derived<&settings::use_cookies>(),
     derived<&settings::cookie_file>(),

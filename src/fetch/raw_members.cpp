@@ -76,4 +76,11 @@ std::string extra_members(std::string_view object) {
   return made;
 }
 
+bool is_member_of_records(std::string_view name) {
+  constexpr std::array<std::string_view, 16> members{
+      "index", "id",   "url",       "status",  "bytes",  "elapsed_ms", "attempts", "http_version",
+      "error", "file", "final_url", "skipped", "remark", "headers",    "timings",  "body"};
+  return name == "body_base64" || std::find(members.begin(), members.end(), name) != members.end();
+}
+
 }  // namespace fanout::fetch

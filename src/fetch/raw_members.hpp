@@ -12,4 +12,7 @@ namespace fanout::fetch {
 /// with "input_" before it. Members of the same name all stay.
 std::string extra_members(std::string_view object);
 
+/// Whether records have a member of that name: a column of a table would be there twice.
+bool is_member_of_records(std::string_view name);
+
 }  // namespace fanout::fetch

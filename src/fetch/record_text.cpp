@@ -23,6 +23,21 @@ std::string_view version_text(const record& of) {
   return of.http_version == 20 ? "2" : of.http_version == 10 ? "1.0" : "1.1";
 }
 
+void append_headers(std::string& text, const header_list& headers) {
+  char separator = '[';
+  text += ",\"headers\":";
+  for (const auto& [name, value] : headers) {
+    text += separator;
+    text += '[';
+    append_json_string(text, name);
+    text += ',';
+    append_json_string(text, value);
+    text += ']';
+    separator = ',';
+  }
+  text += ']';
+}
+
 void append_timings(std::string& text, const timings& of) {
   text += ",\"timings\":{";
   for (const auto& [name, took] : {std::pair("queued_ms", of.queued_ns), std::pair("name_lookup_ms", of.name_lookup_ns),
@@ -122,24 +137,21 @@ void append_json(std::string& text, std::uint64_t index, const request& asked, c
     text += ",\"remark\":";
     append_json_string(text, result.remark);
   }
-  if (with.headers && !result.headers.empty()) {
-    char separator = '[';
-    text += ",\"headers\":";
-    for (const auto& [name, value] : result.headers) {
-      text += separator;
-      text += '[';
-      append_json_string(text, name);
-      text += ',';
-      append_json_string(text, value);
-      text += ']';
-      separator = ',';
-    }
-    text += ']';
-  }
+  if (with.headers && !result.headers.empty()) append_headers(text, result.headers);
   if (result.measured) append_timings(text, *result.measured);
   if (with.body && result.body) append_body(text, *result.body);
   text += asked.extra;
   text += "}\n";
+}
+
+void append_details(std::string& text, const request& asked, const record& result, json_fields with) {
+  const std::size_t begin = text.size();
+  if (with.headers && !result.headers.empty()) append_headers(text, result.headers);
+  if (result.measured) append_timings(text, *result.measured);
+  text += asked.extra;
+  if (text.size() == begin) return;
+  text[begin] = '{';  // instead of the first comma
+  text += '}';
 }
 
 void append_readable(std::string& text, const request& asked, const record& result) {

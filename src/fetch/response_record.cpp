@@ -27,11 +27,14 @@ timings timings_of(const http::measurements& measured) {
 
 }  // namespace
 
+std::uint8_t version_number(http::http_version version) noexcept {
+  if (version == http::http_version::v2) return 20;
+  return version == http::http_version::v1_1 ? 11 : 10;
+}
+
 void take_head(const settings& how, const http::response& response, record& result) {
   result.status = response.status;
-  result.http_version = response.version == http::http_version::v2     ? 20
-                        : response.version == http::http_version::v1_1 ? 11
-                                                                       : 10;
+  result.http_version = version_number(response.version);
   result.attempts += response.measured.attempts;
   if (response.measured.redirects > 0) result.final_url = response.url.str();
   if (how.keep_headers)

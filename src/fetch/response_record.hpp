@@ -4,10 +4,14 @@
 #include <fanout/fetch/settings.hpp>
 #include <fanout/http/response.hpp>
 
+#include <cstdint>
+
 /// \file
 /// Responses as records.
 namespace fanout::fetch::detail {
 
+/// 10, 11 or 20.
+std::uint8_t version_number(http::http_version version) noexcept;
 /// All that a record tells of a response but its body. A status of 400 and above is an error.
 void take_head(const settings& how, const http::response& response, record& result);
 /// What is known at the end of the body alone.

@@ -75,6 +75,8 @@ class any_stream {
   }
   bool answered() const noexcept { return over_h2_ ? h2_->answered() : h1_.answered(); }
   bool complete() const noexcept { return over_h2_ ? h2_->complete() : h1_.complete(); }
+  /// The header of the final response is there, whatever became of the rest.
+  bool has_head() const noexcept { return over_h2_ ? h2_->has_head() : h1_.has_head(); }
   int status() const noexcept { return over_h2_ ? h2_->status() : h1_.status(); }
   /// A session that multiplexes is of use to others whatever became of this stream; the pool knows when it is not.
   bool session_usable() const noexcept { return over_h2_ || h1_.session_usable(); }

@@ -105,6 +105,7 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
       }
     }
   } catch (const error& thrown) {
+    if (!streams && what.observer) ex.tell_cut();
     raise_measured(thrown, ex);
   }
 }

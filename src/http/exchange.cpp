@@ -96,7 +96,7 @@ void exchange::tell_observer() const {
   }
   request_->observer->on_request({stream_.multiplexed() ? std::string_view(text) : stream_.h1_head(),
                                   wire.remote_address, granted_->used,
-                                  wire.tls ? wire.tls->description() : std::string()});
+                                  wire.tls ? wire.tls->description() : std::string(), request_->url.str()});
 }
 
 connect_context exchange::connecting() noexcept {
@@ -169,6 +169,13 @@ response exchange::take_response() {
   response result = stream_.take();
   result.measured = measured_;
   return result;
+}
+
+void exchange::tell_cut() {
+  if (!granted_ || stream_.complete() || !stream_.has_head()) return;
+  response so_far = take_response();
+  so_far.body_cut = true;
+  request_->observer->on_cut(so_far);
 }
 
 response exchange::take_head() {

@@ -74,6 +74,8 @@ class exchange {
   void release();
   /// The response, with what the exchange cost so far.
   response take_response();
+  /// The exchange has failed: the request's observer gets what came of a response.
+  void tell_cut();
 
   /// \name For a response whose body is read bit by bit
   /// @{

@@ -11,6 +11,8 @@
 #include <gtest/gtest.h>
 #include <zstd.h>
 
+#include <sqlite3.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -47,6 +49,24 @@ std::string unpacked(const std::string& path) {
   return text;
 }
 
+/// Index and size of each record in a database.
+std::vector<std::pair<std::uint64_t, std::uint64_t>> rows_of(const std::string& path) {
+  sqlite3* opened = nullptr;
+  const int failed = sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE, nullptr);
+  const std::unique_ptr<sqlite3, int (*)(sqlite3*)> database(opened, sqlite3_close);
+  if (failed != SQLITE_OK) throw std::runtime_error("cannot open " + path);
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> rows;
+  const auto add = [](void* to, int, char** values, char**) {
+    auto& all = *static_cast<std::vector<std::pair<std::uint64_t, std::uint64_t>>*>(to);
+    all.emplace_back(std::stoull(values[0]), std::stoull(values[1]));
+    return 0;
+  };
+  for (const char* const sql : {"PRAGMA integrity_check(1)", "SELECT idx, bytes FROM records"})
+    if (sqlite3_exec(database.get(), sql, sql[0] == 'S' ? +add : nullptr, &rows, nullptr) != SQLITE_OK)
+      throw std::runtime_error(sqlite3_errmsg(database.get()));
+  return rows;
+}
+
 class fetch_resume : public ::testing::Test {
  protected:
   /// A list of so many pages, each of another size.
@@ -66,11 +86,15 @@ class fetch_killed : public fetch_resume, public ::testing::WithParamInterface<c
   /// What is there is exactly one record of each input, and one body where bodies are files.
   void expect_exact(const std::string& path) {
     std::set<std::uint64_t> indexes;
-    if (path.find(".warc") != path.npos) {
+    if (path.ends_with(".sqlite")) {
+      for (const auto& [index, bytes] : rows_of(path)) {
+        EXPECT_EQ(bytes, index % 1000);
+        EXPECT_TRUE(indexes.insert(index).second);
+      }
+    } else if (path.find(".warc") != path.npos) {
       std::size_t responses = 0;
-      for (const std::string& each : fanout_test::gzip_parts(read_file(path))) {
-        const auto record = fanout_test::read_warc_record(each);
-        responses += record.at("WARC-Type") == "response";
+      for (const auto& record : fanout_test::read_archive(read_file(path))) {  // which looks at ids and digests
+        responses += record.at("WARC-Type") == "response" || record.at("WARC-Type") == "revisit";
         if (record.at("WARC-Type") != "metadata") continue;
         EXPECT_TRUE(indexes.insert(std::stoull(record.block.substr(13))).second) << record.block;
       }
@@ -127,7 +151,8 @@ TEST_P(fetch_killed, at_any_moment_it_goes_on_and_loses_nothing) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(sinks, fetch_killed, ::testing::Values(".jsonl", ".jsonl.gz", ".jsonl.zst", ".warc.gz", "/"),
+INSTANTIATE_TEST_SUITE_P(sinks, fetch_killed,
+                         ::testing::Values(".jsonl", ".jsonl.gz", ".jsonl.zst", ".warc.gz", ".sqlite", "/"),
                          [](const auto& of) {
                            std::string name = of.param[1] == '\0' ? "directory" : of.param;
                            std::erase(name, '.');
@@ -190,6 +215,40 @@ TEST_F(fetch_resume, what_failed_is_fetched_again) {
     EXPECT_EQ(origin_.statistics().requests - before, 1u);
     EXPECT_EQ(records(unpacked(file)).size(), 3u);
   }
+}
+
+TEST_F(fetch_resume, a_database_says_what_is_done) {
+  const std::string list = list_of(50);
+  const std::string file = directory_ / "pages.sqlite";
+  EXPECT_EQ(fetch({"-q", "-i", list, "-o", file}).status, 0);
+  EXPECT_EQ(rows_of(file).size(), 50u);
+  const ended again = fetch({"-i", list, "-o", file});
+  EXPECT_EQ(again.status, 0);
+  EXPECT_THAT(again.errors, HasSubstr("50 done before"));
+  EXPECT_EQ(origin_.statistics().requests, 50u);
+  const ended other = fetch({"-i", list, "-o", file, "-H", "A: b"});
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.errors, HasSubstr("headers is"));
+  EXPECT_EQ(fetch({"-q", "-i", list, "-o", file, "-H", "A: b", "--restart"}).status, 0);
+  EXPECT_EQ(origin_.statistics().requests, 100u);
+  EXPECT_THAT(fetch({"-i", list, "-o", file, "--rotate", "10"}).errors, HasSubstr("a database is one file"));
+  EXPECT_THAT(fetch({"-q", "-o", file}, origin_.url("/bytes/1") + "\n").errors, HasSubstr("--restart to replace"));
+  // It is a list, too.
+  const auto from_it = records(fetch({"-i", file + "?table=records"}).output);
+  EXPECT_EQ(from_it.size(), 50u);
+  EXPECT_EQ(number_of(from_it.at(49), "bytes"), 49u);
+}
+
+TEST_F(fetch_resume, pages_of_a_sitemap) {
+  const std::string map = directory_.write(
+      "map.xml", "<urlset><url><loc>" + origin_.url("/bytes/7") + "</loc><lastmod>2026-11-30</lastmod></url></urlset>");
+  const auto found = records(fetch({"-i", map}).output);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(number_of(found.at(0), "bytes"), 7u);
+  EXPECT_EQ(text_of(found.at(0), "lastmod"), "2026-11-30");
+  const ended wrong = fetch({"-i", origin_.url("/bytes/7")});
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_THAT(wrong.errors, HasSubstr("cannot read the sitemap"));
 }
 
 TEST_F(fetch_resume, ctrl_c_and_the_same_command_again) {
@@ -320,6 +379,11 @@ TEST_F(fetch_resume, lists_in_other_forms) {
   const ended wrong = fetch({"-i", table, "--url-column", "url"});
   EXPECT_EQ(wrong.status, 2);
   EXPECT_THAT(wrong.errors, HasSubstr("link"));
+
+  // A method that is given and one that is not are the same.
+  const std::string methods = directory_.write(
+      "methods", origin_.url("/bytes/1") + "\n{\"url\":\"" + origin_.url("/bytes/1") + "\",\"method\":\"GET\"}\n");
+  EXPECT_EQ(records(fetch({"-i", methods, "--dedupe"}).output).size(), 1u);
 
   const auto pages = records(fetch({origin_.url("/bytes/[1-3]"), origin_.url("/{bytes,status}/200"), "--glob"}).output);
   ASSERT_EQ(pages.size(), 5u);

@@ -59,6 +59,25 @@ struct timings {
   }
 };
 
+/// A request that was sent, and what came back.
+struct message_pair {
+  std::string url;
+  std::string remote_address = {};  ///< "address:port" of the connection's peer
+  std::string tls = {};             ///< version and cipher suite; empty without TLS
+  std::int64_t sent_us = 0;         ///< when, in microseconds since 1970
+  std::string request_head = {};    ///< as it was sent, with the empty line
+  std::string head = {};            ///< of the response, as it came; empty: none did
+  std::int32_t status = 0;
+  std::uint8_t http_version = 0;  ///< of the response: 10, 11 or 20
+  std::string body = {};          ///< of a redirect; that of the last response is in the record. Never decoded
+  bool cut = false;               ///< more of the body was to come
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(url, remote_address, tls, sent_us, request_head, head, status, http_version, body, cut);
+  }
+};
+
 /// What became of one request: a response, or an error, or (a status of 400 and above) both.
 struct record {
   std::int32_t status = 0;  ///< 0 when no response came
@@ -77,6 +96,12 @@ struct record {
   std::string sent_heads = {};  ///< only with `settings::keep_heads`: of all requests, as they were sent
   std::string heads = {};       ///< only with `settings::keep_heads`: of all responses, as they came
 
+  /// \name Only with `settings::keep_messages`
+  /// @{
+  std::vector<message_pair> messages = {};  ///< of the last try, redirects first
+  bool body_coded = false;                  ///< `body` is as it came: a content coding was not undone
+  /// @}
+
   /// \name Of a body that goes where `settings::body_path` says
   /// @{
   std::string file = {};       ///< where it is: of a body that was cut, the name ends in ".part"
@@ -88,7 +113,7 @@ struct record {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(status, bytes, elapsed_ns, attempts, http_version, final_url, headers, body, measured, retry_after_ms,
-            error, message, trace, sent_heads, heads, file, remark, unwritten, skipped);
+            error, message, trace, sent_heads, heads, file, remark, unwritten, skipped, messages, body_coded);
   }
 };
 

@@ -33,18 +33,23 @@ class record_lines final : public sink {
   const json_fields with_;
 };
 
-/// A web archive (WARC 1.1) of the exchanges, in a `record_file`: for each a response, a request and metadata, the last
-/// of which says `fanoutIndex`, and for a request that failed `fanoutError`; then it may stand alone. Of a redirect
-/// that was followed only the last exchange is stored, and metadata says `fanoutUrl`, what was asked for. Payloads have
-/// their content coding undone, where the client undid it.
+/// A web archive (WARC 1.1) of the exchanges, in a `record_file`: for each response a response and a request, redirects
+/// that were followed first, and then metadata, which say `fanoutIndex`, for a request that failed `fanoutError`, and
+/// after redirects `fanoutUrl`, what was asked for. Without a response they stand alone. Of tries that were repeated
+/// the last one is stored.
+///
+/// Payloads are stored as they came, content codings on, unless another sink of the job wants them decoded. Of a body
+/// that was cut there is what came, and `WARC-Truncated`. A payload that the same run has stored before becomes a
+/// `revisit`, as far as 64 MiB of memory know it (some 300,000 payloads); not one of a request that failed, whose
+/// records `retry_failed` may take out. A 304 is a `revisit`, too.
 class warc_output final : public sink {
  public:
   warc_output(const std::string& path, record_file_options how);
   ~warc_output() override;
 
   bool wants_bodies() const override { return true; }
-  bool wants_headers() const override { return true; }
-  bool wants_heads() const override { return true; }
+  bool wants_coded_bodies() const override { return true; }
+  bool wants_messages() const override { return true; }
   const done_set* done() const override { return &file_.done(); }
   bool resumed() const noexcept { return file_.resumed(); }
   void take(finished& each, writer& to) override;

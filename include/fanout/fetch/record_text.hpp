@@ -28,6 +28,10 @@ struct json_fields {
 void append_json(std::string& text, std::uint64_t index, const request& asked, const record& result,
                  std::string_view file = {}, json_fields with = {});
 
+/// Appends an object of those of these members that there are: `headers`, `timings`, and what came with the input
+/// (`request::extra`); nothing where there are none.
+void append_details(std::string& text, const request& asked, const record& result, json_fields with = {});
+
 /// Appends the record as a line for a person at a terminal. Control characters, which a server might have sent to
 /// drive the terminal, are shown as `\x1b`.
 void append_readable(std::string& text, const request& asked, const record& result);

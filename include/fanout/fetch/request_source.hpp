@@ -21,6 +21,9 @@ namespace fanout::fetch {
 /// Other members of the object are kept in `request::extra` if `passthrough`.
 request parse_request(std::string_view line, bool passthrough = true);
 
+class request_list;
+struct settings;
+
 /// A source of requests whose type is known only where it is made: what a job takes. See core/source.hpp.
 class request_input {
  public:
@@ -39,9 +42,11 @@ class request_input {
   request_input& operator=(request_input&&) = default;
 };
 
-/// Requests from URLs given one by one, then from a list: a file or standard input, plain, gzip or zstd (told by its
-/// first bytes), one request a line. Blank lines are passed over. Read as far as it is asked for, so a list may be
-/// longer than memory, or still being written at its other end.
+/// Requests from URLs given one by one, then from lists: files or standard input, plain, gzip or zstd (told by their
+/// first bytes), one request a line. Blank lines are passed over. A list may also be a table of a database of SQLite,
+/// `jobs.sqlite?table=pages&column=link`, whose other columns come back in `request::extra`; or a sitemap, by the end
+/// of its name (`.xml`, `.xml.gz`, `.xml.zst`), or at a URL of http or https. Read as far as it is asked for, so a list
+/// may be longer than memory, or still being written at its other end.
 ///
 /// A source for `fanout::run`: while a pipe has nothing to read it is not `ready`, and lanes wait on their loops.
 ///
@@ -73,7 +78,10 @@ class request_source final : public request_input {
   /// it): the first row names the columns, and `url_column` is one of these names, or a number from 1. Other columns
   /// come back in `request::extra`, as texts. Before the first request is taken. Throws `std::invalid_argument` as
   /// `column_of`, once the first row is read.
-  void set_url_column(std::string url_column) { url_column_ = std::move(url_column); }
+  void set_url_column(const std::string& url_column);
+  /// How sitemaps are fetched that are not files: a proxy, certificates, limits of time. Before the first request is
+  /// taken.
+  void set_sitemap_settings(const settings& how);
   /// Whether the other members of objects are kept in `request::extra`, which is so unless this says otherwise.
   void set_passthrough(bool kept) { passthrough_ = kept; }
 
@@ -83,8 +91,7 @@ class request_source final : public request_input {
   int handle() override;
 
  private:
-  class line_reader;
-
+  void open(const std::string& list);
   request finish(request what) const;
   std::optional<request> next_listed();
   std::optional<request> next_given();
@@ -94,8 +101,9 @@ class request_source final : public request_input {
   bool globs_ = false;
   std::optional<url_glob> glob_;  ///< of `next_url_`
   std::uint64_t next_of_glob_ = 0;
-  std::string url_column_;
-  std::vector<std::unique_ptr<line_reader>> lists_;  ///< the first is being read
+  std::vector<std::string> names_;
+  std::vector<std::unique_ptr<request_list>> lists_;  ///< the first is being read
+  bool waits_ = false;
   int handle_ = -1;  ///< of the first list that may have to be waited for; of another one like that `next` waits
   request defaults_;
   std::string content_type_;

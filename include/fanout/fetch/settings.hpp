@@ -88,6 +88,8 @@ struct settings {
   bool continue_parts = false;         ///< go on at what FILE.part has, if it is of the same page still
   bool keep_trace = false;             ///< the messages as a text for a person
   bool keep_heads = false;             ///< the headers of all responses as text, redirects included
+  bool keep_messages = false;          ///< all requests and responses, and what came of a body that was cut
+  bool keep_coding = false;            ///< with `decode_content`: ask for compression, and do not undo it
   std::uint64_t limit_rate = 0;        ///< bytes of each body per second; 0: no limit
   std::uint32_t retries = 0;           ///< of a failure that may pass
   std::int64_t retry_delay_ms = 0;     ///< before each; 0: 1 s, and twice as long each time

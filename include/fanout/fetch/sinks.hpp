@@ -42,6 +42,12 @@ class sink {
   virtual bool wants_headers() const { return false; }
   /// Whether it needs the messages' heads as they were sent and as they came (`settings::keep_heads`).
   virtual bool wants_heads() const { return false; }
+  /// Whether it needs every message of an exchange, and what came of a body that was cut
+  /// (`settings::keep_messages`).
+  virtual bool wants_messages() const { return false; }
+  /// Whether the bodies it wants are to be as they came, content codings on. They are, if all sinks that want bodies
+  /// say so: `record::body_coded`.
+  virtual bool wants_coded_bodies() const { return false; }
   /// Which requests have their records already, from an earlier run: they are not sent. Null: none.
   virtual const done_set* done() const { return nullptr; }
   /// Where the bodies it wants can go as they come, without being held in memory: as `settings::body_path`. The job

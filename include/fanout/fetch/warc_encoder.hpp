@@ -29,17 +29,18 @@ struct warc_exchange {
   std::string_view status_line = "HTTP/1.1 200 OK";  ///< as received, without its end
   const warc_fields* headers = nullptr;              ///< of the response, as received
   std::string_view payload = {};                     ///< the body, its transfer coding undone
+  std::string_view payload_digest = {};              ///< of it, where it is known; empty: it is computed
   bool has_payload = true;       ///< false for HEAD, 1xx, 204 and 304: a Content-Length says what is not there
   bool content_decoded = false;  ///< `payload` has its Content-Encoding undone, too
   warc_truncated truncated = warc_truncated::no;
   const warc_fields* metadata = nullptr;  ///< of the fetch, such as {"fetchTimeMs", "120"}; null: no metadata record
 };
 
-/// An earlier response with the same payload, or the one that a 304 confirms.
+/// An earlier response with the same payload, or the one that a 304 confirms; all empty: it is not known which.
 struct warc_original {
-  std::string_view record_id;
-  std::string_view url;
-  std::string_view date;  ///< as its record has it
+  std::string_view record_id = {};
+  std::string_view url = {};
+  std::string_view date = {};  ///< as its record has it
   std::string_view payload_digest = {};
 };
 

@@ -53,18 +53,20 @@ struct client_options {
   std::string no_proxy = {};            ///< hosts reached without it: "name,address/bits,..."; "*" is all
   bool proxy_from_environment = false;  ///< http_proxy, https_proxy, all_proxy and no_proxy, read as curl reads them
   std::size_t max_connections = 0;      ///< open on each loop, idle ones included; who needs more waits. 0: no limit
-  std::size_t max_connections_per_host = 0;       ///< the same, to one host or proxy
-  std::size_t max_header_bytes = 256 * 1024;      ///< names and values of all response headers together
-  std::size_t max_header_count = 1024;            ///< response header fields
-  std::uint64_t max_body_bytes = 1ull << 30;      ///< of one response, coded and decoded
-  int max_redirects = 10;                         ///< 0: the redirect itself is the response
-  std::string user_agent = {};                    ///< empty: fanout/VERSION
-  std::size_t max_idle_connections = 4096;        ///< open and unused, on each loop
-  std::size_t max_idle_per_host = 1024;           ///< the same, for one scheme, host, port and TLS settings
+  std::size_t max_connections_per_host = 0;   ///< the same, to one host or proxy
+  std::size_t max_header_bytes = 256 * 1024;  ///< names and values of all response headers together
+  std::size_t max_header_count = 1024;        ///< response header fields
+  std::uint64_t max_body_bytes = 1ull << 30;  ///< of one response, coded and decoded
+  int max_redirects = 10;                     ///< 0: the redirect itself is the response
+  bool keep_redirect_bodies = false;          ///< as far as they come by the way; an observer of the request sees them
+  std::string user_agent = {};                ///< empty: fanout/VERSION
+  std::size_t max_idle_connections = 4096;    ///< open and unused, on each loop
+  std::size_t max_idle_per_host = 1024;       ///< the same, for one scheme, host, port and TLS settings
   milliseconds idle_connection_lifetime{60'000};  ///< unused for longer, a connection is closed
 
   // Content codings, and requests with `Expect: 100-continue`.
   bool decode_content = true;                     ///< ask for gzip, deflate, br and zstd, and undo them; false: neither
+  bool keep_coding = false;                       ///< ask for them, and leave bodies as they came: for an archive
   std::size_t max_content_codings = 3;            ///< one over another
   std::uint32_t max_decoding_ratio = 256;         ///< decoded over coded bytes, beyond the floor below; 0: any
   std::uint64_t decoding_ratio_floor = 64 << 20;  ///< decoded bytes of one response up to which no ratio is too high

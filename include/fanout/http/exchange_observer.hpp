@@ -14,7 +14,8 @@ struct sent_request {
   std::string_view head;            ///< request line and header, with the empty line at the end
   std::string_view remote_address;  ///< of the connection's peer
   bool connection_reused = false;
-  std::string tls = {};  ///< version and cipher suite; empty without TLS
+  std::string tls = {};       ///< version and cipher suite; empty without TLS
+  std::string_view url = {};  ///< that it asks for
 };
 
 /// What `curl -v` is made of: a `request` that names one tells it each message of its exchange.
@@ -34,6 +35,9 @@ class exchange_observer {
   virtual void on_request(const sent_request& sent) = 0;
   /// The header of a response has come; `head` may have its body, too.
   virtual void on_response(const response& head) = 0;
+  /// Instead of `on_response`: the exchange fails after the header of a response, and `so_far` has what came of its
+  /// body, if that is kept.
+  virtual void on_cut(const response& so_far) { static_cast<void>(so_far); }
 
  protected:
   exchange_observer() = default;

@@ -52,6 +52,7 @@ struct response {
   std::string reason;  ///< as the server phrased it; often empty
   http::headers headers;
   std::string body;               ///< empty when the request said not to keep it
+  bool body_cut = false;          ///< more of it was to come: what an observer may see, and no caller
   std::uint64_t body_bytes = 0;   ///< bytes of the body, kept or not, transfer and content codings removed
   std::uint64_t coded_bytes = 0;  ///< the same with the content coding still on
   http::headers trailers;         ///< fields sent after the body (RFC 9110 section 6.5); never merged into `headers`

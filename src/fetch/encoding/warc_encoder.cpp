@@ -141,9 +141,9 @@ class warc_encoder::implementation {
     append_where(exchange);
     append_line(record_, "Content-Type", "application/http;msgtype=response");
     if (exchange.has_payload) {
-      made.payload_digest = original != nullptr && !original->payload_digest.empty()
-                                ? std::string(original->payload_digest)
-                                : sha1_digest(exchange.payload);
+      std::string_view known = exchange.payload_digest;
+      if (known.empty() && original != nullptr) known = original->payload_digest;
+      made.payload_digest = known.empty() ? sha1_digest(exchange.payload) : std::string(known);
       append_line(record_, "WARC-Payload-Digest", made.payload_digest);
     } else if (original != nullptr && !original->payload_digest.empty()) {
       append_line(record_, "WARC-Payload-Digest", original->payload_digest);
@@ -183,9 +183,9 @@ class warc_encoder::implementation {
     append_line(record_, "WARC-Profile",
                 same_payload ? "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
                              : "http://netpreserve.org/warc/1.1/revisit/server-not-modified");
-    append_line(record_, "WARC-Refers-To", original.record_id);
-    append_line(record_, "WARC-Refers-To-Target-URI", original.url);
-    append_line(record_, "WARC-Refers-To-Date", original.date);
+    if (!original.record_id.empty()) append_line(record_, "WARC-Refers-To", original.record_id);
+    if (!original.url.empty()) append_line(record_, "WARC-Refers-To-Target-URI", original.url);
+    if (!original.date.empty()) append_line(record_, "WARC-Refers-To-Date", original.date);
   }
 
   void append_request(std::string& into, const warc_exchange& exchange, const appended& response) {

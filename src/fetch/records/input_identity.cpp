@@ -2,6 +2,8 @@
 #include <fanout/fetch/input_identity.hpp>
 
 #include "fetch/hash/crc32c.hpp"
+#include "fetch/sources/sitemap_list.hpp"
+#include "fetch/sources/sqlite_list.hpp"
 
 #include <fmt/format.h>
 
@@ -18,6 +20,7 @@ namespace fanout::fetch {
 namespace {
 
 std::string identity_of_list(const std::string& path) {
+  if (const auto table = sqlite_place_of(path)) return identity_of_table(*table);
   const fanout::detail::owned_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::vector<char> room(1U << 20);
   std::uint32_t sum = 0;
@@ -78,7 +81,9 @@ job_identity identity_of_options(const settings& how, const common_request& comm
 
 bool can_be_read_again(const std::string& list) {
   struct stat is{};
-  return list != "-" && ::stat(list.c_str(), &is) == 0 && S_ISREG(is.st_mode);
+  if (list == "-" || sqlite_place_of(list)) return list != "-";
+  if (::stat(list.c_str(), &is) != 0 || !S_ISREG(is.st_mode)) return false;
+  return !names_sitemap(list) || !is_sitemap_index(list);
 }
 
 }  // namespace fanout::fetch

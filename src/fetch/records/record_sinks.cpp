@@ -1,12 +1,17 @@
 #include <fanout/fetch/record_sinks.hpp>
 #include <fanout/fetch/warc_encoder.hpp>
 
+#include "fetch/encoding/stored_payloads.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace fanout::fetch {
 namespace {
@@ -22,12 +27,6 @@ bool was_cancelled(const finished& each) {
   return each.result.error == failure_kind::cancelled;
 }
 
-/// The last head of several; each ends with an empty line.
-std::string_view last_head(std::string_view heads) {
-  const auto before = heads.size() < 4 ? heads.npos : heads.rfind("\r\n\r\n", heads.size() - 5);
-  return before == heads.npos ? heads : heads.substr(before + 4);
-}
-
 std::string without_port(std::string_view address) {
   const auto end = std::min(address.rfind(':'), address.size());
   address = address.substr(0, end);
@@ -39,21 +38,39 @@ std::string without_port(std::string_view address) {
 struct kept_exchange {
   record_file::mark mark;
   std::string asked_url;
-  std::string url;
   std::string id;
   std::string method;
   std::string request_body;
-  std::string request_head;
-  std::string head;
-  std::string address;
   std::string error;
-  std::string body;
+  std::vector<message_pair> messages;
+  std::string body;  ///< of the last response
   std::int64_t elapsed_ns = 0;
-  std::int32_t status = 0;
+  warc_truncated cut = warc_truncated::no;
   bool has_response = false;
-  bool http_2 = false;
-  std::chrono::system_clock::time_point date = std::chrono::system_clock::now();
+  bool body_coded = false;
 };
+
+/// Why the body of a response is not whole.
+warc_truncated reason_of(failure_kind why) {
+  switch (why) {
+    case failure_kind::too_large:
+      return warc_truncated::length;
+    case failure_kind::timeout:
+      return warc_truncated::time;
+    case failure_kind::connect:
+    case failure_kind::tls:
+    case failure_kind::protocol:
+      return warc_truncated::disconnect;
+    default:
+      return warc_truncated::unspecified;
+  }
+}
+
+/// "TLSv1.3 / TLS_AES_128_GCM_SHA256" as a WARC-Protocol.
+std::string_view protocol_of_tls(std::string_view description) {
+  if (description.starts_with("TLSv1.3")) return "tls/1.3";
+  return description.starts_with("TLSv1.2") ? "tls/1.2" : std::string_view();
+}
 
 struct parsed_head {
   std::string status_line;
@@ -111,30 +128,64 @@ class warc_output::encoding {
   explicit encoding(bool gzip) : encoder_({.gzip = gzip}) {}
 
   void append(std::string& into, const kept_exchange& of) {
+    const std::string& url = of.messages.empty() ? of.asked_url : of.messages.back().url;
     warc_fields fields{{"fanoutIndex", std::to_string(of.mark.index)},
                        {"fetchTimeMs", std::to_string(of.elapsed_ns / 1'000'000)}};
-    if (of.url != of.asked_url) fields.emplace_back("fanoutUrl", of.asked_url);
+    if (url != of.asked_url) fields.emplace_back("fanoutUrl", of.asked_url);
     if (!of.id.empty()) fields.emplace_back("fanoutId", of.id);
     if (of.mark.failed) fields.emplace_back("fanoutError", of.error);
-    if (!of.has_response) return encoder_.append_metadata(into, of.url, fields, of.date);
-    const parsed_head head = parse_head(of.head);
-    const bool bodiless = of.method == "HEAD" || of.status == 204 || of.status == 304;
-    warc_exchange exchange{.url = of.url, .date = of.date};
-    exchange.address = of.address;
-    if (of.http_2) exchange.protocol = "h2";
-    exchange.request_head = of.request_head;
-    exchange.request_body = of.request_body;
-    exchange.status_line = head.status_line;
-    exchange.headers = &head.headers;
-    exchange.payload = of.body;
-    exchange.has_payload = !bodiless;
-    exchange.content_decoded = head.coded && !bodiless;
-    exchange.metadata = &fields;
-    encoder_.append(into, exchange);
+    for (std::size_t i = 0; i < of.messages.size(); ++i) {
+      const message_pair& each = of.messages[i];
+      if (each.head.empty()) continue;
+      const bool last = of.has_response && i + 1 == of.messages.size();
+      append_message(into, of, each, last ? &fields : nullptr);
+    }
+    if (!of.has_response) encoder_.append_metadata(into, url, fields, std::chrono::system_clock::now());
   }
 
  private:
+  /// `metadata`: of the last response; null: of a redirect, whose body was never decoded.
+  void append_message(std::string& into, const kept_exchange& of, const message_pair& each,
+                      const warc_fields* metadata) {
+    const bool last = metadata != nullptr;
+    const parsed_head head = parse_head(each.head);
+    const std::string address = without_port(each.remote_address);
+    const bool bodiless = of.method == "HEAD" || each.status == 204 || each.status == 304;
+    const std::chrono::system_clock::time_point date{std::chrono::microseconds(each.sent_us)};
+    warc_exchange exchange{.url = each.url, .date = date};
+    exchange.address = address;
+    if (each.http_version == 20) exchange.protocol = "h2";
+    exchange.tls = protocol_of_tls(each.tls);
+    exchange.request_head = each.request_head;
+    exchange.request_body = request_body_of(of, each);
+    exchange.status_line = head.status_line;
+    exchange.headers = &head.headers;
+    exchange.payload = last ? of.body : each.body;
+    exchange.has_payload = !bodiless;
+    exchange.content_decoded = last && head.coded && !bodiless && !of.body_coded;
+    exchange.metadata = metadata;
+    if (!bodiless && last) exchange.truncated = of.cut;
+    if (!bodiless && !last && each.cut) exchange.truncated = warc_truncated::unspecified;
+    if (each.status == 304) return void(encoder_.append_revisit(into, exchange, {}));
+    const bool may_repeat = last && !bodiless && !exchange.payload.empty() && exchange.truncated == warc_truncated::no;
+    if (!may_repeat) return void(encoder_.append(into, exchange));
+    const std::string digest = warc_encoder::payload_digest(exchange.payload);
+    exchange.payload_digest = digest;
+    if (const auto original = stored_.find(digest))
+      return void(encoder_.append_revisit(into, exchange, {original->record_id, original->url, original->date}));
+    const auto made = encoder_.append(into, exchange);
+    if (!of.mark.failed) stored_.add(digest, {made.record_id, each.url, made.date});
+  }
+
+  /// A redirect may have made a GET of a POST.
+  static std::string_view request_body_of(const kept_exchange& of, const message_pair& each) {
+    const bool same_method =
+        each.request_head.starts_with(of.method) && each.request_head.substr(of.method.size()).starts_with(' ');
+    return same_method ? std::string_view(of.request_body) : std::string_view();
+  }
+
   warc_encoder encoder_;
+  stored_payloads stored_;
 };
 
 warc_output::warc_output(const std::string& path, record_file_options how)
@@ -148,24 +199,24 @@ void warc_output::take(finished& each, writer& to) {
   auto kept = std::make_shared<kept_exchange>();
   kept->mark = mark_of(each);
   kept->asked_url = each.asked.url;
-  kept->url = result.final_url.empty() ? each.asked.url : result.final_url;
   kept->id = each.asked.id;
   kept->method = each.asked.method;
   kept->request_body = each.asked.body;
-  kept->request_head = last_head(result.sent_heads);
-  kept->head = last_head(result.heads);
-  if (result.measured) kept->address = without_port(result.measured->remote_address);
   if (result.error) kept->error = fmt::format("{}: {}", to_string(*result.error), result.message);
   kept->elapsed_ns = result.elapsed_ns;
-  kept->status = result.status;
-  kept->http_2 = result.http_version == 20;
-  kept->has_response =
-      result.status != 0 && !result.heads.empty() && (!result.error || *result.error == failure_kind::status);
-  if (result.body && each.last_with_body)
-    kept->body = std::move(*result.body);
-  else if (result.body)
-    kept->body = *result.body;
-  const std::uint64_t size = kept->body.size() + kept->head.size();
+  kept->has_response = result.status != 0 && !result.messages.empty() && !result.messages.back().head.empty();
+  kept->body_coded = result.body_coded;
+  if (kept->has_response && result.messages.back().cut && result.error) kept->cut = reason_of(*result.error);
+  if (each.last_with_body) {
+    kept->messages = std::move(result.messages);
+    if (result.body) kept->body = std::move(*result.body);
+  } else {
+    kept->messages = result.messages;
+    if (result.body) kept->body = *result.body;
+  }
+  std::uint64_t size = kept->body.size();
+  for (const message_pair& message : kept->messages)
+    size += message.head.size() + message.request_head.size() + message.body.size();
   to.add(size, [this, kept = std::move(kept)] {
     if (file_.add(kept->mark, [&](std::string& text) { encoding_->append(text, *kept); })) file_.flush();
   });

@@ -23,7 +23,7 @@ bool response_body::announce(std::uint64_t coded_bytes) {
 
 bool response_body::begin_decoding(const headers& header, int status) {
   // A part of a coded body (206) cannot be decoded by itself: it is handed over as it is (RFC 9110 section 14.2).
-  if (!options_.decode_content || status == 206) return true;
+  if (!options_.decode_content || options_.keep_coding || status == 206) return true;
   try {
     decoder_.emplace(options_, header);
   } catch (const coding_error& failed) {

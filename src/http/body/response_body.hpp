@@ -30,9 +30,9 @@ class response_body {
   bool announce(std::uint64_t coded_bytes);
   /// A Content-Encoding is undone from here on, unless the caller or the response (a part, 206) says otherwise.
   bool begin_decoding(const headers& header, int status);
-  /// Nobody wants it: it is neither kept nor decoded, and only this much of it may come.
+  /// Nobody waits for it: it is not decoded, nor kept unless the options say so, and only this much of it may come.
   void begin_unwanted(std::uint64_t most) noexcept {
-    keep_ = false;
+    keep_ = keep_ && options_.keep_redirect_bodies;
     most_ = most;
   }
   bool store(std::string_view coded) {

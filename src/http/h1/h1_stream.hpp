@@ -63,6 +63,7 @@ class h1_stream {
 
   bool answered() const noexcept { return parser_->got_some(); }
   bool complete() const noexcept { return parser_->complete(); }
+  bool has_head() const noexcept { return parser_ && parser_->header_done(); }
   int status() const noexcept { return parser_->status(); }
   bool session_usable() const noexcept;
   std::string how_far() const { return parser_->how_far(); }

@@ -63,6 +63,7 @@ bool response_parser::fail(parse_error what, const char* why) noexcept {
 bool response_parser::forgo_body() noexcept {
   if (!unwanted_) return false;
   no_reuse_ = no_reuse_ || !complete();
+  result_.body_cut = result_.body_cut || !complete();
   state_ = state::complete;
   return true;
 }

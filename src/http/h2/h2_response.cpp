@@ -31,6 +31,7 @@ bool h2_response::fail(fault what) noexcept {
 
 bool h2_response::forgo_body() noexcept {
   if (!unwanted_) return false;
+  result_.body_cut = result_.body_cut || !complete();
   state_ = state::complete;
   return true;
 }

@@ -65,6 +65,7 @@ class h2_stream final : private h2_events {
 
   bool answered() const noexcept { return response_->got_some(); }
   bool complete() const noexcept { return response_->complete(); }
+  bool has_head() const noexcept { return response_ && response_->header_done(); }
   int status() const noexcept { return response_->status(); }
   /// The request was not acted on and may be sent again, whatever it is.
   bool unprocessed() const noexcept { return lost_ && lost_->unprocessed; }

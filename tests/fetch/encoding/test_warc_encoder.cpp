@@ -3,7 +3,6 @@
 #include "fetch/encoding/warc_reader.hpp"
 
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
 
 #include <chrono>
 #include <set>
@@ -13,22 +12,10 @@
 namespace {
 
 using namespace fanout::fetch;
+using fanout_test::sha1_of;
 using fanout_test::warc_record;
 
 const auto some_date = std::chrono::system_clock::from_time_t(1'700'000'000) + std::chrono::microseconds(42);
-
-/// By another way than the encoder's.
-std::string sha1_of(const std::string& bytes) {
-  unsigned char digest[20];
-  EVP_Digest(bytes.data(), bytes.size(), digest, nullptr, EVP_sha1(), nullptr);
-  std::string bits;
-  for (const auto byte : digest)
-    for (int bit = 7; bit >= 0; --bit) bits += (byte >> bit & 1) != 0 ? '1' : '0';
-  std::string text = "sha1:";
-  for (std::size_t at = 0; at < bits.size(); at += 5)
-    text += "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[std::stoul(bits.substr(at, 5), nullptr, 2)];
-  return text;
-}
 
 /// Reads what was encoded and checks what holds for every record.
 std::vector<warc_record> records_of(const std::string& text) {

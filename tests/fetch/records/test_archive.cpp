@@ -1,0 +1,279 @@
+// What a job writes into a web archive, read again by a reader that computes every digest anew.
+
+#include <fanout/core/shape.hpp>
+#include <fanout/fetch/job.hpp>
+#include <fanout/fetch/record_sinks.hpp>
+#include <fanout/http/client_options.hpp>
+#include <fanout/origin/background.hpp>
+#include <fanout/origin/content.hpp>
+
+#include "fetch/encoding/warc_reader.hpp"
+#include "fetch/packing.hpp"
+#include "fetch/records/record_support.hpp"
+#include "http/scripted_server.hpp"
+#include "support/leaks.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+namespace {
+
+using namespace fanout::fetch;
+using fanout_test::peer;
+using fanout_test::read_archive;
+using fanout_test::read_file;
+using fanout_test::scripted_server;
+using fanout_test::temporary_directory;
+using fanout_test::warc_record;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class archive : public fanout::test::leak_checked {
+ protected:
+  std::vector<warc_record> of(const std::vector<std::string>& urls, settings how = {}, std::uint32_t tasks = 1) {
+    std::vector<request> all;
+    for (const std::string& each : urls) all.emplace_back().url = each;
+    return of(std::move(all), std::move(how), tasks);
+  }
+  std::vector<warc_record> of(std::vector<request> all, settings how = {}, std::uint32_t tasks = 1) {
+    const std::string path = directory_ / "pages.warc.gz";
+    warc_output sink(path, {});
+    job pages;
+    pages.settings = std::move(how);
+    pages.how.shape = fanout::async(tasks);
+    pages.sinks = {&sink};
+    pages.run(std::move(all));
+    return read_archive(read_file(path));
+  }
+
+  fanout::origin::background origin_;
+  temporary_directory directory_;
+};
+
+std::vector<warc_record> of_type(const std::vector<warc_record>& all, const std::string& type) {
+  std::vector<warc_record> found;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(found),
+               [&](const warc_record& each) { return each.at("WARC-Type") == type; });
+  return found;
+}
+
+/// A server that sends each of these answers once, on a connection of its own.
+scripted_server::script one_after_another(std::vector<std::string> answers) {
+  return [answers](peer& client, int number) {
+    if (client.read_request().empty()) return;
+    client.send(answers.at(static_cast<std::size_t>(number) % answers.size()));
+  };
+}
+
+std::string closed(const std::string& head, const std::string& body = {}) {
+  return "HTTP/1.1 " + head + "\r\nConnection: close\r\n\r\n" + body;
+}
+
+TEST_F(archive, one_payload_has_one_digest_however_it_is_cut_into_chunks) {
+  const auto all = of({origin_.url("/chunked/1000?chunk=1000"), origin_.url("/chunked/1000?chunk=7"),
+                       origin_.url("/chunked/1000?chunk=999"), origin_.url("/bytes/1000")});
+  const auto responses = of_type(all, "response");
+  ASSERT_EQ(responses.size(), 1u);
+  EXPECT_EQ(responses[0].payload(), fanout::origin::content(0, 1000));
+  EXPECT_THAT(responses[0].http_head(), HasSubstr("X-Archive-Orig-"));
+  const auto repeats = of_type(all, "revisit");
+  ASSERT_EQ(repeats.size(), 3u);
+  for (const auto& each : repeats) {
+    EXPECT_EQ(each.at("WARC-Payload-Digest"), fanout_test::sha1_of(fanout::origin::content(0, 1000)));
+    EXPECT_EQ(each.at("WARC-Refers-To"), responses[0].at("WARC-Record-ID"));
+    EXPECT_EQ(each.at("WARC-Refers-To-Target-URI"), responses[0].at("WARC-Target-URI"));
+    EXPECT_EQ(each.at("WARC-Refers-To-Date"), responses[0].at("WARC-Date"));
+    EXPECT_EQ(each.at("WARC-Profile"), "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest");
+    EXPECT_EQ(each.payload(), "");
+  }
+  EXPECT_EQ(of_type(all, "request").size(), 4u);
+  EXPECT_EQ(of_type(all, "metadata").size(), 4u);
+}
+
+TEST_F(archive, a_coded_payload_is_stored_as_it_came) {
+  const std::string packed = fanout_test::gzip("what a page says");
+  const std::string coded =
+      closed("200 OK\r\nContent-Encoding: gzip\r\nContent-Length: " + std::to_string(packed.size()), packed);
+  const std::string both = closed("200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked",
+                                  fanout_test::chunk(packed) + "0\r\n\r\n");
+  for (const std::string& answer : {coded, both}) {
+    scripted_server server(one_after_another({answer}));
+    const auto all = of({server.url("/")});
+    const auto responses = of_type(all, "response");
+    ASSERT_EQ(responses.size(), 1u);
+    EXPECT_EQ(responses[0].payload(), packed);
+    EXPECT_EQ(responses[0].at("WARC-Payload-Digest"), fanout_test::sha1_of(packed));
+    EXPECT_THAT(responses[0].http_head(), HasSubstr("\r\nContent-Encoding: gzip\r\n"));
+    EXPECT_THAT(of_type(all, "request").at(0).block, HasSubstr("Accept-Encoding: gzip"));
+    std::filesystem::remove_all(directory_ / "pages.warc.gz");
+  }
+}
+
+TEST_F(archive, what_has_no_payload) {
+  request head;
+  head.url = origin_.url("/bytes/100");
+  head.method = "HEAD";
+  request none;
+  none.url = origin_.url("/status/204");
+  request same;
+  same.url = origin_.url("/status/304");
+  const auto all = of({head, none, same});
+  const auto responses = of_type(all, "response");
+  ASSERT_EQ(responses.size(), 2u);
+  for (const auto& each : responses) {
+    EXPECT_EQ(each.payload(), "");
+    EXPECT_EQ(each.at("WARC-Payload-Digest"), "");
+    EXPECT_EQ(each.at("WARC-Truncated"), "");
+  }
+  EXPECT_THAT(responses[0].http_head(), HasSubstr("ontent-length: 100\r\n"));
+  const auto same_again = of_type(all, "revisit");
+  ASSERT_EQ(same_again.size(), 1u);
+  EXPECT_EQ(same_again[0].at("WARC-Profile"), "http://netpreserve.org/warc/1.1/revisit/server-not-modified");
+  EXPECT_THAT(same_again[0].http_head(), HasSubstr("HTTP/1.1 304"));
+}
+
+TEST_F(archive, a_body_that_was_cut_has_what_came_and_says_why) {
+  settings how;
+  how.max_body_bytes = 5'000;
+  how.idle_timeout_ms = 200;
+  const auto all = of({origin_.url("/truncate?bytes=100&length=200"), origin_.url("/drip?bytes=20&ms=60000"),
+                       origin_.url("/chunked/9000?chunk=1000"), origin_.url("/truncate?bytes=100&length=300")},
+                      how);
+  const auto responses = of_type(all, "response");
+  ASSERT_EQ(responses.size(), 4u);  // not even the last is a revisit: its payload may be another one's beginning
+  EXPECT_EQ(responses[0].at("WARC-Truncated"), "disconnect");
+  EXPECT_EQ(responses[0].payload(), fanout::origin::content(0, 100));
+  EXPECT_EQ(responses[1].at("WARC-Truncated"), "time");
+  EXPECT_LT(responses[1].payload().size(), 20u);
+  EXPECT_EQ(responses[2].at("WARC-Truncated"), "length");
+  EXPECT_TRUE(fanout::origin::content(0, 9000).starts_with(responses[2].payload()));
+  EXPECT_GT(responses[2].payload().size(), 0u);
+  EXPECT_EQ(responses[3].at("WARC-Truncated"), "disconnect");
+  for (const auto& each : of_type(all, "metadata")) EXPECT_THAT(each.block, HasSubstr("fanoutError: "));
+}
+
+TEST_F(archive, a_cut_body_that_is_read_slowly) {
+  settings how;
+  how.limit_rate = 1 << 20;
+  const auto responses = of_type(of({origin_.url("/truncate?bytes=100&length=200")}, how), "response");
+  ASSERT_EQ(responses.size(), 1u);
+  EXPECT_EQ(responses[0].at("WARC-Truncated"), "disconnect");
+  EXPECT_EQ(responses[0].payload(), fanout::origin::content(0, 100));
+}
+
+TEST_F(archive, over_http_2_as_over_1_1) {
+  settings how;
+  how.http_versions = static_cast<std::uint8_t>(fanout::http::http_versions::http_2_prior_knowledge);
+  const auto all = of({origin_.url("/redirect/1"), origin_.url("/truncate?bytes=100&length=200")}, how);
+  const auto responses = of_type(all, "response");
+  ASSERT_EQ(responses.size(), 3u);
+  EXPECT_EQ(responses[0].payload(), "1 redirects to go\n");
+  EXPECT_EQ(responses[2].at("WARC-Truncated"), "disconnect");
+  for (const auto& each : responses) EXPECT_EQ(each.at("WARC-Protocol"), "h2");
+}
+
+TEST_F(archive, each_hop_of_a_redirect_is_an_exchange) {
+  const auto all = of({origin_.url("/redirect/2")});
+  const auto responses = of_type(all, "response");
+  const auto requests = of_type(all, "request");
+  ASSERT_EQ(responses.size(), 3u);
+  ASSERT_EQ(requests.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const std::string path = "/redirect/" + std::to_string(2 - i);
+    EXPECT_EQ(responses[i].at("WARC-Target-URI"), origin_.url(path));
+    EXPECT_EQ(requests[i].at("WARC-Target-URI"), origin_.url(path));
+    EXPECT_EQ(requests[i].at("WARC-Concurrent-To"), responses[i].at("WARC-Record-ID"));
+    EXPECT_THAT(requests[i].block, HasSubstr("GET " + path + " HTTP/1.1\r\n"));
+    EXPECT_EQ(responses[i].at("WARC-IP-Address"), "127.0.0.1");
+    EXPECT_EQ(responses[i].at("WARC-Truncated"), "");
+  }
+  EXPECT_EQ(responses[0].payload(), "2 redirects to go\n");
+  EXPECT_EQ(responses[2].payload(), "the end of the redirects\n");
+  const auto metadata = of_type(all, "metadata");
+  ASSERT_EQ(metadata.size(), 1u);
+  EXPECT_THAT(metadata[0].block, HasSubstr("fanoutUrl: " + origin_.url("/redirect/2")));
+}
+
+TEST_F(archive, redirects_that_lead_nowhere) {
+  settings how;
+  how.max_redirects = 1;
+  const auto all = of({origin_.url("/redirect/5")}, how);
+  EXPECT_EQ(of_type(all, "response").size(), 2u);
+  ASSERT_EQ(of_type(all, "metadata").size(), 1u);
+  EXPECT_THAT(of_type(all, "metadata")[0].block, HasSubstr("fanoutError: "));
+  std::filesystem::remove_all(directory_ / "pages.warc.gz");
+  // The body of a redirect on a connection that ends is not waited for.
+  scripted_server server(
+      one_after_another({closed("302 Found\r\nLocation: /b\r\nContent-Length: 1000", "the beginning"),
+                         closed("200 OK\r\nContent-Length: 1", "x")}));
+  const auto cut = of_type(of({server.url("/a")}), "response");
+  ASSERT_EQ(cut.size(), 2u);
+  EXPECT_EQ(cut[0].at("WARC-Truncated"), "unspecified");
+  EXPECT_EQ(cut[1].payload(), "x");
+}
+
+TEST_F(archive, a_failed_page_is_no_original) {
+  // --retry-failed takes the first out.
+  const auto all = of({origin_.url("/status/404"), origin_.url("/status/404")});
+  EXPECT_EQ(of_type(all, "response").size(), 2u);
+  EXPECT_EQ(of_type(all, "revisit").size(), 0u);
+}
+
+TEST_F(archive, from_worker_processes_too) {
+  const std::string path = directory_ / "pages.warc.gz";
+  warc_output sink(path, {});
+  job pages;
+  pages.how.shape = fanout::processes(1);
+  pages.sinks = {&sink};
+  pages.run(std::vector{origin_.url("/redirect/1"), origin_.url("/truncate?bytes=100&length=200")});
+  const auto responses = of_type(read_archive(read_file(path)), "response");
+  EXPECT_EQ(responses.size(), 3u);
+}
+
+TEST_F(archive, another_sink_that_wants_bodies_gets_them_decoded) {
+  const std::string packed = fanout_test::gzip("what a page says");
+  scripted_server server(one_after_another(
+      {closed("200 OK\r\nContent-Encoding: gzip\r\nContent-Length: " + std::to_string(packed.size()), packed)}));
+  warc_output sink(directory_ / "pages.warc.gz", {});
+  std::string body;
+  record_callback look([&](finished& each, writer&) { body = each.result.body.value_or(""); }, {.body = true});
+  job pages;
+  pages.how.shape = fanout::async(1);
+  pages.sinks = {&sink, &look};
+  pages.run(std::vector{server.url("/")});
+  EXPECT_EQ(body, "what a page says");
+  const auto responses = of_type(read_archive(read_file(directory_ / "pages.warc.gz")), "response");
+  ASSERT_EQ(responses.size(), 1u);
+  EXPECT_EQ(responses[0].payload(), "what a page says");
+  EXPECT_THAT(responses[0].http_head(), HasSubstr("X-Archive-Orig-Content-Encoding: gzip"));
+}
+
+TEST_F(archive, ids_are_unique_across_runs_that_go_on) {
+  const std::string path = directory_ / "pages.warc.gz";
+  std::vector<std::string> urls;
+  for (int i = 0; i < 30; ++i) urls.push_back(origin_.url("/bytes/" + std::to_string(i)));
+  for (std::size_t stop : {10u, 20u, 30u}) {
+    warc_output sink(path, {});
+    job pages;
+    pages.how.shape = fanout::async(1);
+    pages.sinks = {&sink};
+    std::size_t seen = 0;
+    std::stop_source stopping;
+    record_callback count([&](finished&, writer&) {
+      if (++seen == 10 && stop < 30) stopping.request_stop();
+    });
+    pages.sinks.push_back(&count);
+    pages.how.stop = stopping.get_token();
+    pages.run(urls);
+  }
+  const auto all = read_archive(read_file(path));  // which throws where an id is there twice
+  EXPECT_EQ(of_type(all, "response").size(), 30u);
+  EXPECT_EQ(of_type(all, "metadata").size(), 30u);
+}
+
+}  // namespace
