@@ -15,6 +15,7 @@
 #include <fanout/core/run.hpp>
 #include <fanout/core/shape.hpp>
 #include <fanout/core/source.hpp>
+#include <fanout/process/error_with.hpp>
 #include <fanout/process/init.hpp>
 #include <fanout/process/nodes.hpp>
 #include <fanout/process/process_pool.hpp>

@@ -58,7 +58,7 @@ class calling_worker final : public child_process {
   std::string result() {
     if (answer_) {
       if (answered_ok_) return *std::move(answer_);
-      throw error(decode_failure(*answer_));
+      throw_failure(decode_failure(*answer_));
     }
     failure reason;
     reason.elapsed = clock::now() - started_;

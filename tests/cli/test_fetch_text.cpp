@@ -32,9 +32,11 @@ TEST(fetch_text, a_summary_names_what_failed_and_what_was_left_out) {
   done.counts.by_kind = {{failure_kind::dns, 1}, {failure_kind::timeout, 4}};
   done.done_before = 7;
   done.repeats = 3;
+  done.retries = 4;
   done.cost.choice = "one loop is enough";
   EXPECT_EQ(summary_text(done),
-            "13 fetched, 5 failed (1 dns, 4 timeout), 2 skipped, 3 repeats passed over, 7 done before, 1.5 kB in 2.00 "
+            "13 fetched, 5 failed (1 dns, 4 timeout), 2 skipped, 3 repeats passed over, 4 retries, 7 done before, 1.5 "
+            "kB in 2.00 "
             "s: 10 a second, async:64 (0.50 cores, 12.3 MB peak)\nauto: one loop is enough\n");
 }
 
@@ -44,6 +46,18 @@ TEST(fetch_text, a_state_is_how_far_and_how_fast) {
   EXPECT_EQ(state_text({.finished = 50, .failures = 0, .elapsed = 2s}, counts),
             "fanout fetch: 50 done, 2 failed, 25 a second\n");
   EXPECT_EQ(state_text({}, {}), "fanout fetch: 0 done, 0 failed, 0 a second\n");
+}
+
+TEST(fetch_text, what_waits_is_counted_with_its_end) {
+  fetch::waiting_requests left;
+  left.requests = 1;
+  left.hosts = 2;
+  left.latest = 1500ms;
+  EXPECT_EQ(waiting_text(left),
+            "fanout fetch: 1 URL of 2 hosts left, all waiting for a retry or until the host may be asked again; the "
+            "last one for 2 s\n");
+  left.given_up = 60s;
+  EXPECT_TRUE(waiting_text(left).ends_with("for 2 s. URLs left after 60 s are given up (--give-up-after)\n"));
 }
 
 TEST(fetch_text, progress_is_redrawn_in_place_and_wiped) {

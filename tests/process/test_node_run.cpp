@@ -19,9 +19,12 @@
 #include <functional>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <random>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -193,6 +196,50 @@ TEST_F(runs_of_nodes, one_that_answers_gets_all_tasks_and_the_report_has_its_lan
   });
   std::sort(results.begin(), results.end());
   for (int i = 0; i < 1'000; ++i) EXPECT_EQ(results[static_cast<std::size_t>(i)], i + 1);
+}
+
+TEST_F(runs_of_nodes, any_number_may_join_at_any_time_and_one_that_refuses_does_no_harm) {
+  std::vector<std::unique_ptr<node_link>> links;
+  links.push_back(std::make_unique<false_node>(honest_node(2)));
+  nodes all({.shape = fanout::sync()}, std::move(links));
+  std::atomic<std::uint32_t> next_places = 1;
+  std::jthread adding([&](const std::stop_token& over) {
+    while (!over.stop_requested() && next_places < 40) {
+      all.add(std::make_unique<false_node>(honest_node(++next_places)));
+      all.add(std::make_unique<false_node>([](const std::string& message, const false_node::reply& answer) {
+        answer(detail::encode_refused(header_of(message), "it is full"));
+      }));
+    }
+  });
+  std::vector<int> results = map(all.with(), remote<plus_one>, numbers(20'000));
+  adding.request_stop();
+  adding.join();
+  for (int i = 0; i < 20'000; ++i) ASSERT_EQ(results[static_cast<std::size_t>(i)], i + 1);
+  EXPECT_EQ(all.alive(), 2 * next_places - 1);
+  EXPECT_EQ(map(all.with(), remote<plus_one>, std::vector{1, 2, 3}), (std::vector{2, 3, 4}));
+}
+
+// It is given what was not sent yet, and its lanes follow those of the first.
+TEST_F(runs_of_nodes, one_that_joins_is_given_what_is_left) {
+  std::atomic<int> given_to_later = 0;
+  std::vector<std::unique_ptr<node_link>> links;
+  links.push_back(std::make_unique<false_node>(honest_node(1)));
+  nodes all({.shape = fanout::sync()}, std::move(links));
+  std::uint32_t most_lane = 0;
+  int outcomes = 0;
+  int pulled = 0;
+  const auto inputs = [&]() -> std::optional<int> {
+    return given_to_later > 0 || pulled == 1'000'000 ? std::nullopt : std::optional<int>(pulled++);
+  };
+  run(all.with(), remote<plus_one>, inputs, [&](const outcome<int>& out) {
+    EXPECT_EQ(out.value(), static_cast<int>(out.index) + 1);
+    most_lane = std::max(most_lane, out.lane);
+    if (++outcomes == 1)
+      all.add(std::make_unique<false_node>(honest_node(3, [&](detail::node_outcome&) { ++given_to_later; })));
+  });
+  EXPECT_EQ(outcomes, pulled);
+  EXPECT_GT(given_to_later, 0);
+  EXPECT_LE(most_lane, 3U);
 }
 
 TEST_F(runs_of_nodes, one_that_is_silent_in_the_middle_is_given_up_and_its_tasks_have_outcomes) {

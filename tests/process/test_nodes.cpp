@@ -21,6 +21,7 @@
 #include <csignal>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <ranges>
 #include <set>
@@ -148,7 +149,10 @@ TEST_F(on_nodes, a_closure_cannot_go_there) {
 
 TEST_F(on_nodes, what_cannot_be_is_refused) {
   EXPECT_THROW(nodes({}, {}), std::invalid_argument);
+  EXPECT_THROW(nodes({}, std::vector<std::unique_ptr<node_link>>(1)), std::invalid_argument);
   EXPECT_THROW(test::node_processes(1, {.shape = automatic()}), std::invalid_argument);
+  test::node_processes all(1, {.shape = fanout::sync()});
+  EXPECT_THROW(all.machines().add(nullptr), std::invalid_argument);
 }
 
 // Blame stays with the workers: one task of a node of processes dies, and nothing else.
@@ -332,6 +336,62 @@ TEST_F(on_nodes, the_last_batches_are_small) {
   EXPECT_GE(*std::max_element(sizes.begin(), sizes.end()), 256u);
   EXPECT_LE(sizes.back(), 4u);
   EXPECT_EQ(sizes.front(), 2u) << "one for each place, as nothing is known of them";
+}
+
+/// Numbers from 0 on until `enough`, and no more than so many.
+auto numbers_until(const bool& enough, int& pulled) {
+  return [&enough, &pulled]() -> std::optional<int> {
+    return enough || pulled == 200'000 ? std::nullopt : std::optional<int>(pulled++);
+  };
+}
+
+TEST_F(on_nodes, one_that_comes_later_takes_part_in_the_run_under_way) {
+  test::node_processes all(1, {.shape = threads(2)});
+  test::node_process later;
+  std::set<int> seen;
+  bool enough = false;
+  int pulled = 0;
+  int outcomes = 0;
+  const report cost =
+      run(all.machines().with(), remote<which_process>, numbers_until(enough, pulled), [&](const outcome<int>& out) {
+        if (++outcomes == 10) all.machines().add(later.link());
+        seen.insert(out.value());
+        enough = seen.size() == 2;
+      });
+  EXPECT_EQ(seen.size(), 2u);
+  EXPECT_EQ(outcomes, pulled);
+  EXPECT_EQ(cost.processes, 2u);
+  EXPECT_EQ(cost.threads, 4u);
+  EXPECT_EQ(all.machines().alive(), 2u);
+  const auto next = map(all.machines().with(), remote<which_process>, std::views::iota(0, 40));
+  EXPECT_EQ(std::set<int>(next.begin(), next.end()), seen) << "and in the next";
+  EXPECT_EQ(all.end(), 0);
+  EXPECT_EQ(later.wait(), 0);
+}
+
+// The first is killed once the second works: the run goes on with it alone, and every input has its outcome.
+TEST_F(on_nodes, one_that_comes_later_goes_on_where_the_first_is_lost) {
+  test::node_processes all(1, {.shape = threads(2), .retries = 1});
+  test::node_process later;
+  int first = 0;
+  bool enough = false;
+  int pulled = 0;
+  int outcomes = 0;
+  int after = 0;  // the first was killed
+  run(all.machines().with(), remote<which_process>, numbers_until(enough, pulled), [&](const outcome<int>& out) {
+    if (++outcomes == 1) {
+      first = out.value();
+      all.machines().add(later.link());
+    }
+    if (out.value() == first) return;
+    if (after++ == 0) all.process(0).signal(SIGKILL);
+    enough = after >= 50;
+  });
+  EXPECT_EQ(outcomes, pulled);
+  EXPECT_GE(after, 50);
+  EXPECT_EQ(all.machines().alive(), 1u);
+  EXPECT_THAT(all.end(), 1);
+  EXPECT_EQ(later.wait(), 0);
 }
 
 }  // namespace nodes_tests

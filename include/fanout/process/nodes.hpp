@@ -117,6 +117,11 @@ class nodes {
   /// coroutine held its thread.
   options with(options how = {});
 
+  /// A node that came later. It takes part in all runs from now on, those under way among them: each gives it of what
+  /// it has not sent yet. Its number follows those of the nodes before, lost ones among them. A run whose last node is
+  /// lost does not wait for another one. Throws `std::invalid_argument` for no link.
+  void add(std::unique_ptr<node_link> link);
+
   /// Nodes that are not lost.
   std::size_t alive() const;
 

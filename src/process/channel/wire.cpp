@@ -1,6 +1,7 @@
 #include "process/channel/wire.hpp"
 
 #include <fanout/process/codec.hpp>
+#include <fanout/process/error_with.hpp>
 
 #include <fmt/format.h>
 
@@ -155,21 +156,25 @@ std::optional<std::vector<held_span>> decode_held(std::string_view bytes) {
 }
 
 void encode_failure(const failure& value, std::string& bytes) {
+  const carried_value carried = carried_by(value);
   wire_output archive(bytes);
   archive(static_cast<std::uint32_t>(value.kind), value.message, value.type, value.where, value.elapsed.count(),
-          value.attempts, value.signal);
+          value.attempts, value.signal, carried.type, carried.bytes);
 }
 
 failure decode_failure(std::string_view bytes) {
   failure value;
   std::uint32_t kind = 0;
   std::int64_t elapsed_ns = 0;
+  carried_value carried;
   wire_input archive(bytes);
-  archive(kind, value.message, value.type, value.where, elapsed_ns, value.attempts, value.signal);
+  archive(kind, value.message, value.type, value.where, elapsed_ns, value.attempts, value.signal, carried.type,
+          carried.bytes);
   if (kind > static_cast<std::uint32_t>(failure_kind::task_failed))
     throw error(failure_kind::protocol, "a failure of unknown kind came from another process");
   value.kind = static_cast<failure_kind>(kind);
   value.elapsed = std::chrono::nanoseconds(elapsed_ns);
+  restore_error(value, carried.type, carried.bytes);
   return value;
 }
 

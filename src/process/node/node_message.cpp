@@ -1,6 +1,7 @@
 #include "process/node/node_message.hpp"
 
 #include <fanout/core/shape.hpp>
+#include <fanout/process/error_with.hpp>
 
 #include "process/node/little_endian.hpp"
 
@@ -102,6 +103,9 @@ void write_failure(little_endian_writer& out, const failure& reason) {
   out.duration(reason.elapsed);
   out.u32(static_cast<std::uint32_t>(reason.attempts));
   out.u32(static_cast<std::uint32_t>(reason.signal));
+  const carried_value carried = carried_by(reason);
+  out.text(carried.type);
+  out.text(carried.bytes);
 }
 
 failure read_failure(little_endian_reader& in) {
@@ -115,6 +119,8 @@ failure read_failure(little_endian_reader& in) {
   reason.elapsed = in.duration();
   reason.attempts = static_cast<int>(in.u32());
   reason.signal = static_cast<int>(in.u32());
+  const std::string_view type = in.text();
+  restore_error(reason, type, in.text());
   return reason;
 }
 

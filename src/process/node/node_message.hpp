@@ -35,7 +35,7 @@
 namespace fanout::detail {
 
 /// Raised whenever the meaning of a message changes; where the version stands in it never does.
-inline constexpr std::uint32_t node_version = 2;
+inline constexpr std::uint32_t node_version = 3;
 /// A message beyond this is not one.
 inline constexpr std::size_t max_node_message = (std::size_t{1} << 30) + (std::size_t{1} << 25);
 

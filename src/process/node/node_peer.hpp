@@ -14,9 +14,12 @@
 
 namespace fanout::detail {
 
-/// What a run learns of a node: a message that is for the run, or that the node is lost.
+class node_peer;
+
+/// What a run learns of a node: a message that is for the run, that the node is lost, or that it is new.
 struct node_event {
   std::uint32_t node = 0;
+  node_peer* joined = nullptr;  ///< the node, if it is new; then nothing else is said of it
   bool lost = false;
   outcome_facts::clock::time_point at{};  ///< when it came
   node_header header{};

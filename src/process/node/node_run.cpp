@@ -22,14 +22,6 @@ std::uint64_t next_run_number() {
 
 }  // namespace
 
-void node_run::carry_out(std::span<const std::unique_ptr<node_peer>> nodes, const node_options& how,
-                         run_control& control, remote_job& job, report& cost) {
-  node_run self(how, control, job, cost);
-  const run_control::observer watch(control, [&] { self.inbox_.wake(); });
-  self.open(nodes);
-  self.loop();
-}
-
 node_run::node_run(const node_options& how, run_control& control, remote_job& job, report& cost)
     : how_(how), control_(control), job_(job), cost_(cost) {
   header_.run = next_run_number();
@@ -39,30 +31,45 @@ node_run::~node_run() {
   for (const member& each : members_) each.peer->detach(header_.run);
 }
 
-void node_run::open(std::span<const std::unique_ptr<node_peer>> nodes) {
+void node_run::carry_out(std::span<const numbered_node> nodes) {
+  const run_control::observer watch(control_, [this] { inbox_.wake(); });
+  open(nodes);
+  loop();
+}
+
+void node_run::open(std::span<const numbered_node> nodes) {
   cost_.processes = 0;
   if (!control_.pulling()) return;
   const remote_callable function = job_.function(0);
   header_.function = function_digest(function.name, function.context);
-  const std::string message = encode_open(header_, {.function = function.name,
-                                                    .context = function.context,
-                                                    .shape = to_string(how_.shape),
-                                                    .limit = control_.options().task_timeout,
-                                                    .heartbeat = how_.silence_timeout.count() / 4 * 1ns,
-                                                    .coroutine = job_.needs_loops(),
-                                                    .workers = control_.options().workers});
+  const std::string message = open_message();
   members_.reserve(nodes.size());
-  std::uint32_t number = 0;
-  for (const auto& peer : nodes) {
-    if (peer->attach(header_.run, *this)) {
-      members_.push_back({.peer = peer.get(), .number = number});
-      cost_.ipc_bytes += message.size();
-      peer->send(message);
-    } else {
-      reasons_ += fmt::format("{}node {}: {}", reasons_.empty() ? "" : "; ", number, peer->reason());
-    }
-    ++number;
+  for (const numbered_node& each : nodes) open(each, message);
+}
+
+std::string node_run::open_message() {
+  const remote_callable function = job_.function(0);
+  return encode_open(header_, {.function = function.name,
+                               .context = function.context,
+                               .shape = to_string(how_.shape),
+                               .limit = control_.options().task_timeout,
+                               .heartbeat = how_.silence_timeout.count() / 4 * 1ns,
+                               .coroutine = job_.needs_loops(),
+                               .workers = control_.options().workers});
+}
+
+void node_run::open(numbered_node node, std::string message) {
+  if (node.peer->attach(header_.run, *this)) {
+    members_.push_back({.peer = node.peer, .number = node.number});
+    cost_.ipc_bytes += message.size();
+    node.peer->send(std::move(message));
+  } else {
+    reasons_ += fmt::format("{}node {}: {}", reasons_.empty() ? "" : "; ", node.number, node.peer->reason());
   }
+}
+
+void node_run::join(numbered_node node) {
+  inbox_.add({.node = node.number, .joined = node.peer});
 }
 
 bool node_run::all_ended() const {
@@ -120,6 +127,10 @@ void node_run::take_events() {
 }
 
 void node_run::act_on(const node_event& event) {
+  if (event.joined) {  // where the tasks that are left have all been sent, there is nothing for it to do
+    if (control_.pulling() || (queued_ > 0 && !cancelled_)) open({event.joined, event.node}, open_message());
+    return;
+  }
   const auto found =
       std::find_if(members_.begin(), members_.end(), [&](const member& each) { return each.number == event.node; });
   if (found == members_.end() || found->state == state::ended) return;

@@ -21,6 +21,12 @@
 
 namespace fanout::detail {
 
+/// A node and the number that runs know it by.
+struct numbered_node {
+  node_peer* peer = nullptr;
+  std::uint32_t number = 0;
+};
+
 /// A run whose tasks nodes carry. It pulls, and hands outcomes to its sink, on the thread that called it; the links'
 /// threads only drop events into its inbox.
 ///
@@ -34,11 +40,14 @@ namespace fanout::detail {
 /// node goes on meanwhile, comes too late for what it is for.)
 class node_run final : private node_peer::listener {
  public:
-  static void carry_out(std::span<const std::unique_ptr<node_peer>> nodes, const node_options& how,
-                        run_control& control, remote_job& job, report& cost);
-
   node_run(const node_options& how, run_control& control, remote_job& job, report& cost);
   ~node_run();
+
+  /// Once. The nodes must outlive this.
+  void carry_out(std::span<const numbered_node> nodes);
+  /// A node that came later: it takes part, if the run is not about to end. Called by any thread, as long as this
+  /// lives.
+  void join(numbered_node node);
 
  private:
   using clock = outcome_facts::clock;
@@ -60,7 +69,9 @@ class node_run final : private node_peer::listener {
   static constexpr std::uint32_t most_together = 8192;
   static constexpr std::size_t most_bytes_together = 64 * 1024;
 
-  void open(std::span<const std::unique_ptr<node_peer>> nodes);
+  void open(std::span<const numbered_node> nodes);
+  void open(numbered_node node, std::string message);
+  std::string open_message();
   void loop();
   void end_without_nodes();
 

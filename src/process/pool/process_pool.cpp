@@ -140,7 +140,7 @@ std::string process_pool::call_and_wait(encoded_call made) {
     begun.under_way->wait();
     return begun.under_way->result();
   }
-  if (begun.failed) throw error(*std::move(begun.failed));
+  if (begun.failed) detail::throw_failure(*begun.failed);
   return std::move(begun.result);
 }
 
