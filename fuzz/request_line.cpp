@@ -1,5 +1,6 @@
+#include "fetch/sources/request_line.hpp"
+
 #include <fanout/fetch/record_text.hpp>
-#include <fanout/fetch/request_source.hpp>
 
 #include "check.hpp"
 
@@ -40,7 +41,7 @@ void check_records(const fetch::request& asked, const fetch::record& result) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto input = fuzz::text_of(data, size);
-  const auto asked = fetch::parse_request(input);
+  const auto asked = fetch::request_of_line(input, true);
   check(asked.problem.empty() || !asked.url.empty(), "a problem names its line");
 
   fetch::record lost;

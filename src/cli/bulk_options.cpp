@@ -1,5 +1,6 @@
 // One row for each option of `fanout fetch` that is for lists, and not curl's.
 
+#include <fanout/fetch/name_template.hpp>
 #include <fanout/fetch/units.hpp>
 
 #include "cli/fetch_options.hpp"
@@ -63,6 +64,11 @@ void set_retry_budget(fetch_options& into, std::string_view text) {
   into.bulk.retry_budget = text == "none" ? 1e9 : static_cast<double>(fetch::parse_count(text, 0, 100'000)) / 100;
 }
 
+void set_name_template(fetch_options& into, std::string_view text) {
+  fetch::name_template checked{std::string(text)};
+  into.bulk.name_template = text;
+}
+
 /// Whole seconds, as a timer of the system counts them here: 1500ms are 2.
 void set_drain_time(fetch_options& into, std::string_view text) {
   const auto given = std::chrono::ceil<std::chrono::seconds>(fetch::parse_duration(text)).count();
@@ -87,6 +93,17 @@ constexpr std::array bulk_rows{
         "--dedupe", "",
         "Fetch each URL once: read the lists before the run, and pass over repeats (same method, URL and body)",
         set_bulk_flag<&bulk_options::dedupe>},
+    output_option{
+        "--since", "OUTPUT",
+        "Ask for pages only if they have changed since this output of an earlier run (JSON Lines with headers, a "
+        "directory, a web archive or a database); others are records of status 304",
+        set_bulk_text<&bulk_options::since>},
+    output_option{
+        "--name", "TEMPLATE",
+        "With -o DIR/: name the file of each body by {index}, {host}, {name} (of the URL, or with -J the server's), "
+        "{ext}, {sha256} or {sha256:N} (its first N digits); with slashes in folders, such as "
+        "{sha256:2}/{sha256}.{ext}",
+        set_name_template},
     output_option{"--per-host", "N", "Keep at most N requests in flight to each host (name and port)", set_per_host},
     output_option{"--host-delay", "DURATION", "Wait at least so long between the starts of two requests to one host",
                   set_host_delay},

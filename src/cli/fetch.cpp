@@ -19,6 +19,7 @@
 #include <fanout/fetch/summary.hpp>
 #include <fanout/fetch/text_sinks.hpp>
 #include <fanout/fetch/url_glob.hpp>
+#include <fanout/fetch/validators.hpp>
 #include <fanout/http/cookie.hpp>
 
 #include "cli/command.hpp"
@@ -88,6 +89,11 @@ bool names_directory(const std::string& path) {
   return path.ends_with('/') || (stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode));
 }
 
+/// Bodies of a list have names of their own.
+bool names_bodies(const fetch_options& given) {
+  return given.remote_name || !given.bulk.name_template.empty();
+}
+
 /// What makes the job the same when it is run again; `again`: its inputs can be read once more.
 struct identified_job {
   fetch::job_identity identity;
@@ -124,7 +130,7 @@ class fetch_sinks {
     else if (!given.header_file.empty())
       add<fetch::header_output>(fetch::output::create(given.header_file));
     if (!pages && (to_directory || to_file)) open_records(path, to_directory, which);
-    if (!pages && given.remote_name)
+    if (!pages && names_bodies(given))
       add_named_bodies(to_directory ? path : given.output_directory.empty() ? "." : given.output_directory);
     else if (to_directory)
       add<fetch::body_files>(path, overwrites() ? replaced : refused);
@@ -175,6 +181,7 @@ class fetch_sinks {
     if (given_.create_directories) std::filesystem::create_directories(directory, failed);
     if (failed) throw fetch::output_error(fmt::format("cannot make the directory {}: {}", directory, failed.message()));
     fetch::naming how{given_.remote_header_name, given_.http.settings.overwrite_bodies};
+    how.pattern = given_.bulk.name_template;
     if (!given_.destination.empty() && !names_directory(given_.destination))
       how.records = std::filesystem::path(given_.destination).filename().string();
     auto made = std::make_unique<fetch::named_body_files>(directory, std::move(how));
@@ -236,11 +243,14 @@ void check_body_options(const fetch_options& given, bool one_page) {
   const bool to_file = one_page && !to_directory && (named_file || (given.remote_name && !given.remote_header_name));
   if (how.continue_parts && (!to_file || given.http.head))
     throw usage_error("--continue: goes on with the body of one URL in a file; give one URL and -o FILE");
-  const bool named = !one_page && given.remote_name;
+  const bool named = !one_page && names_bodies(given);
+  if (!given.bulk.name_template.empty() && (one_page || !to_directory))
+    throw usage_error("--name: names the bodies of several URLs in a directory; give -o DIR/");
   if (how.overwrite_bodies && !to_directory && !named)
     throw usage_error("--overwrite: replaces files of a directory; give -o DIR/ (a FILE is replaced in any case)");
   if (how.skip_existing && named)
-    throw usage_error("--skip-existing: does not know the names that -O gives to several URLs; leave -O out");
+    throw usage_error(
+        "--skip-existing: does not know the names that -O and --name give to several URLs; leave them out");
   if (how.skip_existing && !to_directory && !to_file)
     throw usage_error("--skip-existing: skips bodies whose files are there; give -o DIR/, or one URL and -o FILE");
 }
@@ -303,6 +313,7 @@ identified_job identified(const fetch_options& given, bool one_page, const std::
   if (!given.bulk.url_column.empty()) made.identity.emplace_back("--url-column", given.bulk.url_column);
   if (given.bulk.globs) made.identity.emplace_back("--glob", "given");
   if (given.bulk.dedupe) made.identity.emplace_back("--dedupe", "given");
+  if (!given.bulk.since.empty()) made.identity.emplace_back("--since", given.bulk.since);
   for (auto& each : fetch::identity_of_options(how, common)) made.identity.push_back(std::move(each));
   return made;
 }
@@ -368,6 +379,8 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   const fetch::common_request common = fetch::request_of(given.http);
   job.settings = fetch::settings_of(given.http, common);
   fetch::request_source source = source_of(given, lists, common, job.settings);
+  std::optional<fetch::validators> known;  // before the output is opened: it may be the same
+  if (!given.bulk.since.empty()) known.emplace(given.bulk.since);
   page_file file(one_page ? given : fetch_options{});
   const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common), with);
   job.sinks = sinks.all();
@@ -402,7 +415,9 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
     job.on_progress = [](const progress& now, const fetch::counts& counts) {
       if (state_asked_for()) tell(state_text(now, counts));
     };
-  const fetch::job_report done = job.run(source);
+  std::optional<fetch::conditional_input> conditional;
+  if (known) conditional.emplace(source, *known);
+  const fetch::job_report done = job.run(conditional ? static_cast<fetch::request_input&>(*conditional) : source);
   const auto& [cost, counts, done_before, repeats, retries] = done;
   if (live) clear_progress();
 

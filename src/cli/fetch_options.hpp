@@ -32,6 +32,8 @@ struct bulk_options {
   bool globs = false;      ///< sets and ranges in URLs of the command line are written out
   bool dedupe = false;
   unsigned drain_seconds = 5;  ///< for what is under way when the run is stopped
+  std::string since;           ///< output of an earlier run, whose pages are sent only if they have changed
+  std::string name_template;   ///< of the files of bodies
   bool usr1_drains = false;    ///< SIGUSR1 stops the run as SIGTERM does
   std::string on_close;        ///< command for each file of records that is whole
 };

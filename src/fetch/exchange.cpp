@@ -8,11 +8,13 @@
 #include <fanout/http/forms.hpp>
 #include <fanout/http/response_stream.hpp>
 
+#include "fetch/body_digest.hpp"
 #include "fetch/exchange_watch.hpp"
 #include "fetch/netrc.hpp"
 #include "fetch/response_record.hpp"
 #include "fetch/retry_rule.hpp"
 #include "fetch/streamed_exchange.hpp"
+#include "fetch/text.hpp"
 
 #include <boost/beast/core/string.hpp>
 #include <boost/system/system_error.hpp>
@@ -124,21 +126,41 @@ http::request make_request(const settings& how, const request& what) {
 
 http::request checked_request(const settings& how, const request& what) {
   if (!what.problem.empty()) throw error(failure_kind::invalid_request, what.problem);
+  if (how.verify_digests && !what.sha256.empty() && !is_sha256(what.sha256))
+    throw error(failure_kind::invalid_request,
+                fmt::format("'{}' is no SHA-256 in hexadecimal", printable(what.sha256)));
   return make_request(how, what);
 }
 
-void take_response(const settings& how, http::response&& response, record& result) {
+void take_response(const settings& how, const request& what, http::response&& response, record& result) {
   detail::take_head(how, response, result);
   detail::take_measurements(how, response.measured, result);
   result.bytes = response.body_bytes;
+  if (result.error == failure_kind::refused_by_policy) return;
   result.body_coded = how.keep_coding || !how.decode_content || response.status == 206;
   if (how.keep_body && !(how.drop_failed_bodies && response.status >= 400)) result.body = std::move(response.body);
+  if (!detail::wants_digest(how, what) || !result.body) return;
+  result.sha256 = body_digest::of(*result.body);
+  if (result.error) return;
+  try {
+    check_digest(detail::expected_digest(how, what), result.sha256);
+  } catch (const error&) {  // nobody gets it
+    result.body.reset();
+    throw;
+  }
+}
+
+/// A body that nobody keeps has its digest computed as it comes.
+bool digests_as_it_comes(const settings& how, const request& what) {
+  return !how.keep_body && detail::wants_digest(how, what);
 }
 
 /// With what came of a response whose body was cut.
 void take_messages(const settings& how, exchange_watch& watch, record& result) {
   result.messages = watch.take_messages();
   if (result.body && !result.messages.empty()) result.messages.back().body.clear();  // it is in the record
+  if (result.error == failure_kind::refused_by_policy && result.status != 0 && !result.messages.empty() && !result.body)
+    result.messages.back().cut = true;  // nobody may have the body
   if (!watch.cut() || result.body || !result.error) return;
   message_pair& last = result.messages.back();
   result.status = last.status;
@@ -230,10 +252,16 @@ task<record> exchange_once(const exchanger& with, const request& what, exchange_
   try {
     http::request message = checked_request(with.settings(), what);
     message.observer = watch;
-    if (with.settings().body_path.empty()) {
+    if (with.settings().body_path.empty() && digests_as_it_comes(with.settings(), what)) {
+      digesting_sink sum(nullptr, {});
+      task<void> streaming = detail::stream_exchange(with.client(), with.settings(), std::move(message), sum, result);
+      co_await std::move(streaming);
+      result.sha256 = sum.digest();
+      if (!result.error) check_digest(detail::expected_digest(with.settings(), what), result.sha256);
+    } else if (with.settings().body_path.empty()) {
       task<http::response> sending = send_as_told(with, std::move(message));
       http::response response = co_await std::move(sending);
-      take_response(with.settings(), std::move(response), result);
+      take_response(with.settings(), what, std::move(response), result);
     } else {
       task<void> saving = detail::save_exchange(with.client(), with.settings(), what, std::move(message), result);
       co_await std::move(saving);
@@ -300,10 +328,42 @@ task<record> exchange_into(const exchanger& with, const request& what, body_sink
   co_return result;
 }
 
-task<record> exchange(const exchanger& with, const request& what) {
+namespace {
+
+task<record> exchange_at_url(const exchanger& with, const request& what) {
   // No coroutine frame around the one try that nearly all requests are.
   if (!exchange_watch::wanted(with.settings())) return exchange_once(with, what, nullptr);
   return exchange_watched(with, what);
+}
+
+/// At one URL after the other, until one has it.
+task<record> exchange_at_mirrors(const exchanger& with, const request& what) {
+  request asked = what;
+  record result;
+  std::int32_t attempts = 0;
+  std::int64_t elapsed_ns = 0;
+  std::string failures;
+  for (std::size_t i = 0; i <= what.mirrors.size(); ++i) {
+    if (i > 0) asked.url = what.mirrors[i - 1];
+    task<record> trying = exchange_at_url(with, asked);
+    result = co_await std::move(trying);
+    attempts += result.attempts;
+    elapsed_ns += result.elapsed_ns;
+    if (i > 0 && result.status != 0 && result.final_url.empty()) result.final_url = asked.url;
+    if (!result.error || !result.unwritten.empty()) break;
+    if (!failures.empty()) failures += "; ";
+    failures += fmt::format("{}: {}", asked.url, result.message);
+    if (i == what.mirrors.size()) result.message = std::move(failures);
+  }
+  result.attempts = attempts;
+  result.elapsed_ns = elapsed_ns;
+  co_return result;
+}
+
+}  // namespace
+
+task<record> exchange(const exchanger& with, const request& what) {
+  return what.mirrors.empty() ? exchange_at_url(with, what) : exchange_at_mirrors(with, what);
 }
 
 }  // namespace fanout::fetch

@@ -5,6 +5,7 @@
 #include <fanout/http/client_options.hpp>
 
 #include "fetch/form_fields.hpp"
+#include "fetch/opt_out.hpp"
 #include "fetch/option_rows.hpp"
 
 #include <fmt/format.h>
@@ -112,6 +113,9 @@ void take_user_agent(http_options& into, std::string_view text) {
   std::erase(into.headers, "User-Agent:");
   if (text.empty()) into.headers.emplace_back("User-Agent:");
   into.user_agent = text;
+}
+void take_opt_outs(http_options& into, std::string_view text) {
+  for (std::string& each : opt_out_words(text)) into.settings.opt_outs.push_back(std::move(each));
 }
 void take_no_redirects(http_options& into, std::string_view) {
   into.settings.max_redirects = 0;
@@ -225,6 +229,18 @@ constexpr std::array table{
         response, {"--max-decoding-ratio", "N",
                    "Refuse bodies that decompress to more than N times their size, once 64 MiB are decoded; 0: no "
                    "limit (default: 256)"}),
+
+    flag<&settings::digest_bodies>(output, {"--sha256", "", "Include the body's SHA-256 in the record"}),
+    flag<&settings::verify_digests>(
+        output, {"--verify", "",
+                 "Compare each body with its SHA-256 in the list (member or column sha256); one that differs is an "
+                 "error, and no file"}),
+    taking(
+        texts<&settings::opt_outs>(
+            response, {"--heed-x-robots-tag", "RULES",
+                       "Treat a response as an error, without its body, if its X-Robots-Tag says one of these rules: "
+                       "noai,noimageai"}),
+        take_opt_outs),
 
     flag<&settings::keep_headers>(output, {"--with-headers", "", "Include the response's headers in the record"}),
     flag<&settings::keep_body>(output, {"--with-bodies", "", "Include the body in the record, as text or base64"}),

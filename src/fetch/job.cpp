@@ -153,13 +153,15 @@ settings with_what_sinks_want(settings with, const options& how, const std::vect
     with.keep_headers |= each->wants_headers();
     with.keep_heads |= each->wants_heads();
     with.keep_messages |= each->wants_messages();
+    with.digest_bodies |= each->wants_digests();
   }
   with.body_path = body_path_of(with, how, sinks);
   if (with.body_path.ends_with('/') && !how.shape.uses_workers()) with.held_body_bytes = small_body;
   if (!with.body_path.empty()) return with;
   const auto decoded = [](const sink* each) { return each->wants_bodies() && !each->wants_coded_bodies(); };
   const auto coded = [](const sink* each) { return each->wants_coded_bodies(); };
-  with.keep_coding |= !with.keep_body && std::any_of(sinks.begin(), sinks.end(), coded) &&
+  const bool digested = with.digest_bodies || with.verify_digests;  // of the decoded body
+  with.keep_coding |= !with.keep_body && !digested && std::any_of(sinks.begin(), sinks.end(), coded) &&
                       std::none_of(sinks.begin(), sinks.end(), decoded);
   for (const sink* each : sinks) with.keep_body |= each->wants_bodies();
   return with;

@@ -40,16 +40,52 @@ std::string_view value_of(const record& result, std::string_view name) {
 }  // namespace
 
 named_body_files::named_body_files(const std::string& path, naming how)
-    : files_(path, existing_file::replaced), how_(how) {}
+    : files_(path, existing_file::replaced),
+      how_(std::move(how)),
+      template_(how_.pattern.empty() ? std::nullopt : std::optional<name_template>(how_.pattern)) {}
 
 named_body_files::~named_body_files() = default;
 
 std::string named_body_files::wanted_name(const finished& each) const {
+  std::string name = own_name(each);
+  if (template_)
+    name = template_->name_of({.index = each.index,
+                               .url = each.asked.url,
+                               .name = name,
+                               .content_type = value_of(each.result, "content-type"),
+                               .sha256 = each.result.sha256});
+  if (!how_.records.empty() && name.starts_with(how_.records)) name.insert(0, 1, '_');
+  return name;
+}
+
+std::string named_body_files::own_name(const finished& each) const {
   std::string name;
   if (how_.by_server) name = name_from_disposition(value_of(each.result, "content-disposition"));
   if (name.empty()) name = name_from_url(each.asked.url);
-  if (!how_.records.empty() && name.starts_with(how_.records)) name.insert(0, 1, '_');
   return name;
+}
+
+bool named_body_files::has_content(const std::string& name) const {
+  if (!template_ || !template_->is_content()) return false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.contains(name)) return true;
+  }
+  struct stat there{};
+  return ::lstat((files_.path() + "/" + name).c_str(), &there) == 0 && S_ISREG(there.st_mode);
+}
+
+void named_body_files::make_folders(const std::string& name) {
+  constexpr std::size_t most_known = 10'000;
+  for (auto slash = name.find('/'); slash != name.npos; slash = name.find('/', slash + 1)) {
+    std::string folder = name.substr(0, slash);
+    if (folders_.contains(folder)) continue;
+    const std::string path = files_.path() + "/" + folder;
+    if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST)
+      throw output_error(fmt::format("cannot make the directory {}: {}", path, std::strerror(errno)));
+    if (folders_.size() >= most_known) folders_.clear();
+    folders_.insert(std::move(folder));
+  }
 }
 
 bool named_body_files::is_taken(const std::string& name) const {
@@ -107,10 +143,23 @@ void named_body_files::take(finished& each, writer& to) {
   each.file = each.result.file;
   if (each.result.status == 0 || !body_is_whole(each.result)) return;
   if (each.result.body) {
-    each.file = free_name(each.index, wanted_name(each));
+    const std::string wanted = wanted_name(each);
+    if (has_content(wanted)) {
+      each.file = wanted;
+      return;
+    }
+    each.file = free_name(each.index, wanted);
+    make_folders(each.file);
     store_later(each, each.file, to);
   } else if (each.file == body_directory::name_of(each.index)) {
-    each.file = free_name(each.index, wanted_name(each));
+    const std::string wanted = wanted_name(each);
+    if (has_content(wanted)) {
+      ::unlink((files_.path() + "/" + each.result.file).c_str());
+      each.file = wanted;
+      return;
+    }
+    each.file = free_name(each.index, wanted);
+    make_folders(each.file);
     if (each.file != each.result.file) move(files_.path() + "/" + each.result.file, each.file);
   }
 }

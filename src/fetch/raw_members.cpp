@@ -14,7 +14,7 @@ using namespace std::string_view_literals;
 constexpr std::array of_request{"url"sv, "id"sv, "method"sv, "headers"sv, "body"sv};
 constexpr std::array of_record{"index"sv,  "status"sv,       "bytes"sv, "elapsed_ms"sv, "attempts"sv,
                                "error"sv,  "final_url"sv,    "file"sv,  "timings"sv,    "body_base64"sv,
-                               "reason"sv, "http_version"sv, "trace"sv};
+                               "reason"sv, "http_version"sv, "trace"sv, "sha256"sv};
 
 /// Where the string that begins at `at` ends.
 std::size_t string_end(std::string_view text, std::size_t at) {
@@ -76,10 +76,23 @@ std::string extra_members(std::string_view object) {
   return made;
 }
 
+void set_column(request& of, std::string_view name, std::string_view value) {
+  constexpr std::string_view blank = " \t\r\n";
+  if (name == "sha256") {
+    of.sha256 = member_text(value);
+  } else if (name == "mirrors") {
+    while (!(value = member_text(value)).empty()) {
+      const auto end = std::min(value.find_first_of(blank), value.size());
+      of.mirrors.emplace_back(value.substr(0, end));
+      value.remove_prefix(end);
+    }
+  }
+}
+
 bool is_member_of_records(std::string_view name) {
-  constexpr std::array<std::string_view, 16> members{
-      "index", "id",   "url",       "status",  "bytes",  "elapsed_ms", "attempts", "http_version",
-      "error", "file", "final_url", "skipped", "remark", "headers",    "timings",  "body"};
+  constexpr std::array<std::string_view, 17> members{
+      "index", "id",        "url",     "status", "bytes",   "elapsed_ms", "attempts", "http_version", "error",
+      "file",  "final_url", "skipped", "remark", "headers", "timings",    "body",     "sha256"};
   return name == "body_base64" || std::find(members.begin(), members.end(), name) != members.end();
 }
 

@@ -132,6 +132,7 @@ void append_json(std::string& text, std::uint64_t index, const request& asked, c
     text += ",\"file\":";
     append_json_string(text, file);
   }
+  if (!result.sha256.empty()) text.append(",\"sha256\":\"").append(result.sha256).append("\"");
   if (result.skipped) text += ",\"skipped\":true";
   if (!result.remark.empty()) {
     text += ",\"remark\":";
@@ -146,6 +147,7 @@ void append_json(std::string& text, std::uint64_t index, const request& asked, c
 
 void append_details(std::string& text, const request& asked, const record& result, json_fields with) {
   const std::size_t begin = text.size();
+  if (!result.sha256.empty()) text.append(",\"sha256\":\"").append(result.sha256).append("\"");
   if (with.headers && !result.headers.empty()) append_headers(text, result.headers);
   if (result.measured) append_timings(text, *result.measured);
   text += asked.extra;

@@ -2,6 +2,8 @@
 
 #include <fanout/fetch/retry_policy.hpp>
 
+#include "fetch/opt_out.hpp"
+
 #include <fmt/format.h>
 
 #include <chrono>
@@ -39,6 +41,10 @@ void take_head(const settings& how, const http::response& response, record& resu
   if (response.measured.redirects > 0) result.final_url = response.url.str();
   if (how.keep_headers)
     for (const auto& [name, value] : response.headers) result.headers.emplace_back(name, value);
+  if (const auto rule = opted_out(response.headers, how.opt_outs); !rule.empty() && response.status < 400) {
+    result.error = failure_kind::refused_by_policy;
+    result.message = fmt::format("the server opts out: its X-Robots-Tag says {}", rule);
+  }
   if (response.status < 400) return;
   if (response.status == 429 || response.status == 503)
     if (const auto pause = parse_retry_after(response.headers.get("retry-after"), std::chrono::system_clock::now()))
@@ -46,6 +52,13 @@ void take_head(const settings& how, const http::response& response, record& resu
   result.error = failure_kind::status;
   result.message = response.reason.empty() ? fmt::format("the server answered {}", response.status)
                                            : fmt::format("{} {}", response.status, response.reason);
+}
+
+bool wants_digest(const settings& how, const request& what) noexcept {
+  return how.digest_bodies || !expected_digest(how, what).empty();
+}
+std::string_view expected_digest(const settings& how, const request& what) noexcept {
+  return how.verify_digests ? std::string_view(what.sha256) : std::string_view();
 }
 
 void take_measurements(const settings& how, const http::measurements& measured, record& result) {

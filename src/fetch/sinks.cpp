@@ -55,6 +55,7 @@ void head_output::take(finished& each, writer& to) {
 void body_files::take(finished& each, writer& to) {
   each.file = each.result.file;
   if (!each.result.body || each.result.status == 0) return;
+  if (each.result.error && *each.result.error != failure_kind::status) return;  // what came of one that was cut
   each.file = body_directory::name_of(each.index);
   const auto body = std::make_shared<const std::string>(body_of(each));  // std::function copies what it holds
   to.add(body->size(), [this, index = each.index, body] { files_.store(index, *body); });

@@ -3,6 +3,7 @@
 #include <fanout/async/sleep.hpp>
 #include <fanout/fetch/output_error.hpp>
 
+#include "fetch/body_digest.hpp"
 #include "fetch/body_file.hpp"
 #include "fetch/kept_part.hpp"
 #include "fetch/response_record.hpp"
@@ -124,7 +125,8 @@ bool saved_body::nothing_to_do() {
 task<void> saved_body::fetch(http::request message) {
   if (nothing_to_do()) co_return;
   std::optional<kept_part> there;
-  if (how_.continue_parts && message.method == "GET" && !message.headers.contains("range")) {
+  const bool may_go_on = how_.continue_parts && !wants_digest(how_, what_);  // which is of the whole body
+  if (may_go_on && message.method == "GET" && !message.headers.contains("range")) {
     std::string refused;
     there = kept_part::find(part_file::part_name(path_), what_.url, refused);
     if (!refused.empty()) result_.remark = refused + "; it begins anew";
@@ -184,9 +186,13 @@ task<void> saved_body::fetch_rest(http::request message, kept_part there) {
 
 task<void> saved_body::save(http::response_stream& page) {
   if (how_.drop_failed_bodies && result_.status >= 400) co_return;
+  if (result_.error == failure_kind::refused_by_policy) co_return;
+  std::optional<digesting_sink> sum;
+  if (wants_digest(how_, what_)) sum.emplace(&file_, result_.error ? std::string_view() : expected_digest(how_, what_));
   try {
-    task<void> streaming = stream_body(how_, page, file_, result_);
+    task<void> streaming = stream_body(how_, page, sum ? static_cast<body_sink&>(*sum) : file_, result_);
     co_await std::move(streaming);
+    if (sum) result_.sha256 = sum->digest();
   } catch (const output_error& failed) {
     result_.unwritten = failed.what();
     result_.error = failure_kind::task_failed;
@@ -197,6 +203,7 @@ task<void> saved_body::save(http::response_stream& page) {
     if (failed.kind() == failure_kind::cancelled) throw;
     result_.error = failed.kind();
     result_.message = failed.what();
+    if (sum) result_.sha256 = sum->digest();
     tell_where();
     co_return;
   }
@@ -225,6 +232,7 @@ task<void> stream_exchange(const http::client& with, const settings& how, http::
   task<http::response_stream> opening = with.open(std::move(message));
   http::response_stream page = co_await std::move(opening);
   take_head(how, page.head(), result);
+  if (result.error == failure_kind::refused_by_policy) co_return;
   task<void> streaming = stream_body(how, page, into, result);
   co_await std::move(streaming);
   take_measurements(how, page.head().measured, result);

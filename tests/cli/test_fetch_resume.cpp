@@ -251,6 +251,54 @@ TEST_F(fetch_resume, pages_of_a_sitemap) {
   EXPECT_THAT(wrong.errors, HasSubstr("cannot read the sitemap"));
 }
 
+TEST_F(fetch_resume, since_needs_an_output_with_headers) {
+  const std::string list = list_of(3);
+  const std::string file = directory_ / "pages.jsonl";
+  EXPECT_EQ(fetch({"-q", "-i", list, "-o", file}).status, 0);
+  const ended refused = fetch({"-i", list, "-o", directory_ / "next.jsonl", "--since", file});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.errors, HasSubstr("--with-headers"));
+  EXPECT_EQ(origin_.statistics().requests, 3u);
+}
+
+TEST_F(fetch_resume, digests_and_mirrors_of_a_list) {
+  // SHA-256 of the origin's first five bytes.
+  const std::string right = "f0393febe8baaa55e32f7be2a7cc180bf34e52137d99e056c817a9c07b8f239a";
+  const std::string wrong(64, '0');
+  const std::string page = origin_.url("/bytes/5");
+  const std::string lines = directory_.write(
+      "lines", R"({"url":")" + page + R"(","sha256":")" + right + "\"}\n" + R"({"url":")" + page + R"(","sha256":")" +
+                   wrong + "\"}\n" + R"({"url":"http://127.0.0.1:1/","mirrors":[")" + page + "\"]}\n");
+  const std::string table =
+      directory_.write("table.csv", "url,sha256,mirrors\n" + page + "," + right + ",\n" + page + "," + wrong +
+                                        ",\nhttp://127.0.0.1:1/,,http://127.0.0.1:1/x " + page + "\n");
+  for (const auto& list : {std::vector<std::string>{"-i", lines}, {"-i", table, "--url-column", "url"}}) {
+    auto arguments = list;
+    arguments.insert(arguments.end(),
+                     {"-o", directory_ / "bodies/", "--verify", "--name", "{sha256:2}/{sha256}.{ext}", "--restart"});
+    const ended run = fetch(arguments);
+    EXPECT_EQ(run.status, 1) << run.errors;
+    const auto found = records(read_file(directory_ / "bodies/records.jsonl"));
+    ASSERT_EQ(found.size(), 3u) << run.errors;
+    EXPECT_EQ(text_of(found.at(0), "file"), "f0/" + right + ".bin");
+    EXPECT_EQ(text_of(found.at(0), "sha256"), right);
+    EXPECT_EQ(kind_of(found.at(1)), "refused_by_policy");
+    EXPECT_THAT(message_of(found.at(1)), HasSubstr(wrong));
+    EXPECT_EQ(text_of(found.at(2), "final_url"), page);
+    EXPECT_EQ(text_of(found.at(2), "file"), "f0/" + right + ".bin");
+    EXPECT_EQ(read_file(directory_ / ("bodies/f0/" + right + ".bin")), "ABCDE");
+    std::size_t files = 0;
+    for (const auto& each : fs::recursive_directory_iterator(directory_ / "bodies")) {
+      const std::string name = each.path().filename().string();
+      files += each.is_regular_file() && name.find("records") == name.npos && !name.ends_with(".part");
+    }
+    EXPECT_EQ(files, 1u);
+  }
+  EXPECT_THAT(fetch({"-i", lines, "-o", directory_ / "bodies/", "--name", "{md5}"}).errors, HasSubstr("{md5}"));
+  EXPECT_THAT(fetch({"-i", lines, "--name", "{name}"}).errors, HasSubstr("give -o DIR/"));
+  EXPECT_THAT(fetch({"-i", lines, "--heed-x-robots-tag", "no ai"}).errors, HasSubstr("no rule of X-Robots-Tag"));
+}
+
 TEST_F(fetch_resume, ctrl_c_and_the_same_command_again) {
   const std::string list = directory_.write("list", origin_.url("/bytes/1") + "\n" + origin_.url("/never") + "\n");
   const std::string file = directory_ / "pages.jsonl";

@@ -4,10 +4,14 @@
 #include <fanout/origin/background.hpp>
 #include <fanout/process/remote.hpp>
 
+#include "http/scripted_server.hpp"
 #include "support/leaks.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <filesystem>
 
 namespace {
 
@@ -188,6 +192,94 @@ TEST_F(exchange_test, a_worker_process_answers_alike) {
   there = record_for(with, what, fanout::processes(1));
   EXPECT_EQ(there.error, failure_kind::invalid_request);
   EXPECT_EQ(there.message, "told");
+}
+
+// SHA-256 of the origin's first five bytes.
+constexpr const char* of_abcde = "f0393febe8baaa55e32f7be2a7cc180bf34e52137d99e056c817a9c07b8f239a";
+
+TEST_F(exchange_test, the_digest_of_a_body_wherever_it_goes) {
+  const fanout::origin::background origin;
+  const fanout_test::temporary_directory directory;
+  for (const char* const where : {"dropped", "kept", "file", "held"}) {
+    SCOPED_TRACE(where);
+    settings with;
+    with.digest_bodies = true;
+    with.keep_body = std::string_view(where) == "kept";
+    if (std::string_view(where) == "file" || std::string_view(where) == "held") with.body_path = directory / "";
+    if (std::string_view(where) == "held") with.held_body_bytes = 100;
+    request what = get(origin.url("/bytes/5"));
+    what.file = where;
+    const record got = record_for(with, what);
+    EXPECT_FALSE(got.error) << got.message;
+    EXPECT_EQ(got.sha256, of_abcde);
+    EXPECT_EQ(got.bytes, 5u);
+    // A list that says another one.
+    with.digest_bodies = false;
+    with.verify_digests = true;
+    what.sha256 = std::string(64, '0');
+    what.file += "-wrong";
+    const record wrong = record_for(with, what);
+    EXPECT_EQ(wrong.error, failure_kind::refused_by_policy);
+    EXPECT_THAT(wrong.message, AllOf(HasSubstr(of_abcde), HasSubstr("0000")));
+    EXPECT_FALSE(wrong.body);
+    EXPECT_FALSE(std::filesystem::exists(directory / what.file));
+    what.sha256 = of_abcde;
+    what.file += "-right";
+    EXPECT_FALSE(record_for(with, what).error);
+    what.sha256 = "abc";
+    EXPECT_EQ(record_for(with, what).error, failure_kind::invalid_request);
+    // Of a page that is not there nothing is compared.
+    what = get(origin.url("/status/404"));
+    what.sha256 = std::string(64, '0');
+    what.file = where + std::string("-404");
+    EXPECT_EQ(record_for(with, what).error, failure_kind::status);
+  }
+}
+
+TEST_F(exchange_test, mirrors_are_tried_in_turn) {
+  const fanout::origin::background origin;
+  settings with;
+  with.keep_body = true;
+  request what = get("http://127.0.0.1:1/");
+  what.mirrors = {origin.url("/status/503"), origin.url("/bytes/5"), origin.url("/bytes/6")};
+  for (const auto& how : {fanout::sync(), fanout::processes(1)}) {
+    const record got = record_for(with, what, options{how});
+    EXPECT_FALSE(got.error);
+    EXPECT_THAT(got.body, Optional(std::string("ABCDE")));
+    EXPECT_EQ(got.final_url, origin.url("/bytes/5"));
+    EXPECT_EQ(got.attempts, 3);
+  }
+  what.mirrors = {origin.url("/status/503")};
+  const record none = record_for(with, what);
+  EXPECT_EQ(none.status, 503);
+  EXPECT_THAT(none.message, AllOf(HasSubstr("http://127.0.0.1:1/: "), HasSubstr("/status/503: 503")));
+  // One whose content is another's is no mirror.
+  with.verify_digests = true;
+  what = get(origin.url("/bytes/6"));
+  what.sha256 = of_abcde;
+  what.mirrors = {origin.url("/bytes/5")};
+  EXPECT_EQ(record_for(with, what).bytes, 5u);
+}
+
+TEST_F(exchange_test, servers_that_opt_out) {
+  fanout_test::scripted_server server(
+      fanout_test::always("HTTP/1.1 200 OK\r\nX-Robots-Tag: noindex, noai\r\nContent-Length: 5\r\n\r\nhello"));
+  const fanout_test::temporary_directory directory;
+  settings with;
+  with.keep_body = true;
+  EXPECT_THAT(record_for(with, get(server.url("/"))).body, Optional(std::string("hello")));
+  with.opt_outs = {"noimageai", "noai"};
+  for (const bool to_file : {false, true}) {
+    if (to_file) with.body_path = directory / "";
+    request what = get(server.url("/"));
+    what.file = "00000000";
+    const record got = record_for(with, what);
+    EXPECT_EQ(got.error, failure_kind::refused_by_policy);
+    EXPECT_THAT(got.message, HasSubstr("X-Robots-Tag says noai"));
+    EXPECT_EQ(got.status, 200);
+    EXPECT_FALSE(got.body);
+    EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+  }
 }
 
 }  // namespace

@@ -79,6 +79,8 @@ settings nothing_by_default() {
   all.body_file = "f";
   all.keep_trace = all.keep_heads = all.retry_all_errors = all.retry_refused = true;
   all.drop_failed_bodies = all.keep_messages = all.keep_coding = true;
+  all.digest_bodies = all.verify_digests = true;
+  all.opt_outs = {"noai"};
   all.digest = "x:y";
   all.limit_rate = 10;
   all.retries = 7;

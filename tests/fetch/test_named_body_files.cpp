@@ -21,12 +21,13 @@ class named_body_files_test : public ::testing::Test {
  protected:
   /// Hands over a body of this URL, in the record or as the file that an exchange has written; returns its name.
   std::string taken(named_body_files& by, std::uint64_t index, const std::string& url, const std::string& body,
-                    bool in_file, header_list headers = {}) {
+                    bool in_file, header_list headers = {}, const std::string& sha256 = {}) {
     request asked;
     asked.url = url;
     record result;
     result.status = 200;
     result.headers = std::move(headers);
+    result.sha256 = sha256;
     if (in_file)
       directory_.write(result.file = body_directory::name_of(index), body);
     else
@@ -57,6 +58,35 @@ TEST_F(named_body_files_test, names_are_those_of_the_urls) {
   EXPECT_THAT(files(), ElementsAre(Pair("00000002", "three"), Pair("00000003", "four"), Pair("large", "two"),
                                    Pair("page.html", "one")));
   EXPECT_EQ(named.renamed(), 0u);
+}
+
+TEST_F(named_body_files_test, names_and_folders_by_a_pattern) {
+  named_body_files named(directory_.path(), {.pattern = "{host}/{name}.{ext}"});
+  EXPECT_TRUE(named.wants_headers());
+  EXPECT_FALSE(named.wants_digests());
+  const header_list html{{"Content-Type", "text/html"}};
+  EXPECT_EQ(taken(named, 0, "http://A.test/x", "one", false, html), "a.test/x.html");
+  EXPECT_EQ(taken(named, 1, "http://a.test/x", "two", true, html), "a.test/x.html.1");
+  EXPECT_EQ(taken(named, 2, "http://../..", "three", true), "__/__.bin");
+  EXPECT_EQ(read_file(directory_ / "a.test/x.html"), "one");
+  EXPECT_EQ(read_file(directory_ / "a.test/x.html.1"), "two");
+  EXPECT_EQ(read_file(directory_ / "__/__.bin"), "three");
+}
+
+TEST_F(named_body_files_test, one_content_is_one_file) {
+  named_body_files named(directory_.path(), {.pattern = "{sha256:2}/{sha256}"});
+  EXPECT_TRUE(named.wants_digests());
+  const std::string digest(64, 'a');
+  const std::string name = "aa/" + digest;
+  EXPECT_EQ(taken(named, 0, "http://a.test/x", "same", false, {}, digest), name);
+  EXPECT_EQ(taken(named, 1, "http://a.test/y", "same", true, {}, digest), name);
+  EXPECT_EQ(taken(named, 2, "http://a.test/z", "same", false, {}, digest), name);
+  EXPECT_EQ(named.renamed(), 0u);
+  std::size_t all = 0;
+  for (const auto& each : std::filesystem::recursive_directory_iterator(directory_.path()))
+    all += each.is_regular_file();
+  EXPECT_EQ(all, 1u);
+  EXPECT_EQ(read_file(directory_ / name), "same");
 }
 
 TEST_F(named_body_files_test, a_name_that_is_taken_gets_the_index) {

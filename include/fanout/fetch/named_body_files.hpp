@@ -1,11 +1,13 @@
 #pragma once
 
 #include <fanout/fetch/body_directory.hpp>
+#include <fanout/fetch/name_template.hpp>
 #include <fanout/fetch/sinks.hpp>
 
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_set>
 
@@ -18,6 +20,9 @@ struct naming {
   bool replaces = false;   ///< files that were there before the job are replaced
   /// Name of the file of records in this directory: a body whose name begins with it gets a `_` before that.
   std::string records = "records.jsonl";
+  /// What names are made of (name_template.hpp), in folders where it has slashes; empty: the name alone. Of names that
+  /// have the whole `{sha256}` a file that is there has the same content, and stays.
+  std::string pattern = {};
 };
 
 /// The body of each response as a file of a directory, named by the last segment of its URL (`name_from_url`), or by
@@ -34,7 +39,8 @@ class named_body_files final : public sink {
   ~named_body_files() override;
 
   bool wants_bodies() const override { return true; }
-  bool wants_headers() const override { return how_.by_server; }
+  bool wants_headers() const override { return how_.by_server || (template_ && template_->uses_headers()); }
+  bool wants_digests() const override { return template_ && template_->uses_digest(); }
   std::string body_path() const override { return files_.path() + "/"; }
   void take(finished& each, writer& to) override;
 
@@ -43,6 +49,10 @@ class named_body_files final : public sink {
 
  private:
   std::string wanted_name(const finished& each) const;
+  std::string own_name(const finished& each) const;
+  void make_folders(const std::string& name);
+  /// Whether a name stands for a content, and the file is there.
+  bool has_content(const std::string& name) const;
   std::string free_name(std::uint64_t index, const std::string& wanted);
   bool is_taken(const std::string& name) const;
   void store_later(finished& each, const std::string& name, writer& to);
@@ -50,6 +60,8 @@ class named_body_files final : public sink {
 
   body_directory files_;
   const naming how_;
+  const std::optional<name_template> template_;
+  std::unordered_set<std::string> folders_;  ///< that were made; no more than some thousand
   std::uint64_t renamed_ = 0;
   std::unordered_set<std::uint64_t> given_;  ///< hashes of the names of this job, where older files are replaced
   mutable std::mutex mutex_;

@@ -30,11 +30,13 @@ struct request {
   std::string file;         ///< its body's, in the directory of `settings::body_path`; a job sets it
   /// What it came to so far, if it was sent before. A job sets it. Stays where it is
   std::shared_ptr<const earlier_attempts> earlier = {};
+  std::string sha256;                ///< of the body, in hexadecimal; empty: not known (`settings::verify_digests`)
+  std::vector<std::string> mirrors;  ///< other URLs of the same, tried in turn where this one fails
   std::string problem;  ///< why this input can be no request, found while it was read; the exchange fails with it
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(url, id, method, headers, body, file, problem);
+    archive(url, id, method, headers, body, file, sha256, mirrors, problem);
   }
 };
 
@@ -88,6 +90,7 @@ struct record {
   std::string final_url = {};            ///< the page that answered; empty where it is the one that was asked
   header_list headers = {};              ///< only with `settings::keep_headers`
   std::optional<std::string> body = {};  ///< of a response, only with `settings::keep_body`
+  std::string sha256 = {};               ///< of the body, in hexadecimal, only with `settings::digest_bodies`
   std::optional<timings> measured = {};  ///< of a response, only with `settings::keep_timings`
   std::int64_t retry_after_ms = 0;       ///< that a response of 429 or 503 asks for
   std::optional<failure_kind> error = {};
@@ -113,7 +116,7 @@ struct record {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(status, bytes, elapsed_ns, attempts, http_version, final_url, headers, body, measured, retry_after_ms,
-            error, message, trace, sent_heads, heads, file, remark, unwritten, skipped, messages, body_coded);
+            error, message, trace, sent_heads, heads, file, remark, unwritten, skipped, messages, body_coded, sha256);
   }
 };
 

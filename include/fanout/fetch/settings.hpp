@@ -76,6 +76,9 @@ struct settings {
   std::vector<std::string> without_headers;  ///< which the client would send by itself
   bool keep_body = false;                    ///< otherwise bytes are counted and dropped
   bool drop_failed_bodies = false;           ///< those of a status of 400 and above, as curl's --fail
+  bool digest_bodies = false;                ///< SHA-256 of each body
+  bool verify_digests = false;               ///< a body whose SHA-256 is not that of its input is an error
+  std::vector<std::string> opt_outs;         ///< rules of X-Robots-Tag that make a response an error, in lower case
   bool keep_headers = false;                 ///< of the response
   bool keep_timings = false;                 ///< and bytes on the wire
   /// Where bodies go as they come, instead of `keep_body`; written by the process that fetches. A file, for one

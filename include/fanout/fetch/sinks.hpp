@@ -42,6 +42,8 @@ class sink {
   virtual bool wants_headers() const { return false; }
   /// Whether it needs the messages' heads as they were sent and as they came (`settings::keep_heads`).
   virtual bool wants_heads() const { return false; }
+  /// Whether it needs the SHA-256 of bodies (`settings::digest_bodies`).
+  virtual bool wants_digests() const { return false; }
   /// Whether it needs every message of an exchange, and what came of a body that was cut
   /// (`settings::keep_messages`).
   virtual bool wants_messages() const { return false; }

@@ -17,7 +17,8 @@ constexpr char tried_request = 't';
 
 bool is_plain(const request& given) {
   return given.method == "GET" && given.id.empty() && given.headers.empty() && given.body.empty() &&
-         given.extra.empty() && given.file.empty() && given.problem.empty() && !given.earlier;
+         given.extra.empty() && given.file.empty() && given.sha256.empty() && given.mirrors.empty() &&
+         given.problem.empty() && !given.earlier;
 }
 
 }  // namespace

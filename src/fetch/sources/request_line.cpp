@@ -38,6 +38,15 @@ request from_object(const json::object& object) {
       made.headers.emplace_back(std::string(name), std::string(value.get_string()));
     }
   }
+  if (const json::value* const mirrors = object.if_contains("mirrors"); mirrors && mirrors->is_array()) {
+    for (const json::value& each : mirrors->get_array()) {
+      if (!each.is_string()) throw std::invalid_argument("a value in \"mirrors\" is not a string");
+      made.mirrors.emplace_back(each.get_string());
+    }
+  } else {
+    set_column(made, "mirrors", text_of(object, "mirrors"));
+  }
+  set_column(made, "sha256", text_of(object, "sha256"));
   if (made.url.empty()) throw std::invalid_argument("\"url\" is missing");
   return made;
 }

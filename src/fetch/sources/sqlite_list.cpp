@@ -184,9 +184,10 @@ request sqlite_list::row_as_request(bool passthrough) const {
   made.method.clear();
   made.url = rows_.text(url_at_);
   if (made.url.empty()) made.problem = fmt::format("row {} of the table has no URL", row_);
-  for (int i = 1; passthrough && i < rows_.columns(); ++i) {
+  for (int i = 1; i < rows_.columns(); ++i) {
     const std::string name = rows_.column_name(i);
-    if (i == url_at_ || is_member_of_records(name)) continue;
+    if (i != url_at_) set_column(made, name, rows_.text(i));
+    if (!passthrough || i == url_at_ || is_member_of_records(name)) continue;
     made.extra += ',';
     append_json_string(made.extra, name);
     made.extra += ':';

@@ -104,8 +104,9 @@ std::optional<request> table_list::next(bool passthrough) {
   made.method.clear();
   if (url_at_ < row_.size()) made.url = without_blanks(row_[url_at_]);
   if (made.url.empty()) made.problem = fmt::format("line {} of the table has no URL", table_.line());
-  for (std::size_t i = 0; passthrough && i < std::min(row_.size(), columns_.size()); ++i) {
-    if (i == url_at_ || is_member_of_records(columns_[i])) continue;
+  for (std::size_t i = 0; i < std::min(row_.size(), columns_.size()); ++i) {
+    if (i != url_at_) set_column(made, columns_[i], row_[i]);
+    if (!passthrough || i == url_at_ || is_member_of_records(columns_[i])) continue;
     made.extra += ',';
     append_json_string(made.extra, columns_[i]);
     made.extra += ':';

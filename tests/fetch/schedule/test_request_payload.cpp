@@ -45,7 +45,8 @@ TEST(request_payload, everything_else_comes_back_too) {
   for (const auto change : {+[](request& of) { of.id = "x"; }, +[](request& of) { of.method = "HEAD"; },
                             +[](request& of) { of.headers = {{"A", "b"}}; }, +[](request& of) { of.body = "x"; },
                             +[](request& of) { of.extra = "x"; }, +[](request& of) { of.file = "x"; },
-                            +[](request& of) { of.problem = "x"; }}) {
+                            +[](request& of) { of.problem = "x"; }, +[](request& of) { of.sha256 = "x"; },
+                            +[](request& of) { of.mirrors = {"x"}; }}) {
     request one;
     one.url = "http://a/1";
     change(one);
