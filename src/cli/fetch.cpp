@@ -314,6 +314,7 @@ identified_job identified(const fetch_options& given, bool one_page, const std::
   if (given.bulk.globs) made.identity.emplace_back("--glob", "given");
   if (given.bulk.dedupe) made.identity.emplace_back("--dedupe", "given");
   if (!given.bulk.since.empty()) made.identity.emplace_back("--since", given.bulk.since);
+  if (!given.bulk.name_template.empty()) made.identity.emplace_back("--name", given.bulk.name_template);
   for (auto& each : fetch::identity_of_options(how, common)) made.identity.push_back(std::move(each));
   return made;
 }

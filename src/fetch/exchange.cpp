@@ -1,5 +1,6 @@
 #include <fanout/async/sleep.hpp>
 #include <fanout/fetch/cookies.hpp>
+#include <fanout/fetch/detail/part_file.hpp>
 #include <fanout/fetch/exchange.hpp>
 #include <fanout/fetch/output_error.hpp>
 #include <fanout/http/auth.hpp>
@@ -19,6 +20,8 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -336,6 +339,12 @@ task<record> exchange_at_url(const exchanger& with, const request& what) {
   return exchange_watched(with, what);
 }
 
+/// What a mirror before has left of a body that was cut, or was another.
+void forget_part(const settings& how, const request& what, const record& result) {
+  if (!how.body_path.ends_with('/') || what.file.empty() || result.skipped) return;
+  ::unlink(detail::part_file::part_name(how.body_path + what.file).c_str());
+}
+
 /// At one URL after the other, until one has it.
 task<record> exchange_at_mirrors(const exchanger& with, const request& what) {
   request asked = what;
@@ -350,6 +359,7 @@ task<record> exchange_at_mirrors(const exchanger& with, const request& what) {
     attempts += result.attempts;
     elapsed_ns += result.elapsed_ns;
     if (i > 0 && result.status != 0 && result.final_url.empty()) result.final_url = asked.url;
+    if (!result.error && i > 0) forget_part(with.settings(), what, result);
     if (!result.error || !result.unwritten.empty()) break;
     if (!failures.empty()) failures += "; ";
     failures += fmt::format("{}: {}", asked.url, result.message);

@@ -253,12 +253,18 @@ TEST_F(exchange_test, mirrors_are_tried_in_turn) {
   const record none = record_for(with, what);
   EXPECT_EQ(none.status, 503);
   EXPECT_THAT(none.message, AllOf(HasSubstr("http://127.0.0.1:1/: "), HasSubstr("/status/503: 503")));
-  // One whose content is another's is no mirror.
+  // One whose content is another's is no mirror, and leaves nothing behind.
+  const fanout_test::temporary_directory directory;
   with.verify_digests = true;
+  with.keep_body = false;
+  with.body_path = directory / "";
   what = get(origin.url("/bytes/6"));
   what.sha256 = of_abcde;
   what.mirrors = {origin.url("/bytes/5")};
+  what.file = "00000000";
   EXPECT_EQ(record_for(with, what).bytes, 5u);
+  EXPECT_TRUE(std::filesystem::exists(directory / "00000000"));
+  EXPECT_FALSE(std::filesystem::exists(directory / "00000000.part"));
 }
 
 TEST_F(exchange_test, servers_that_opt_out) {

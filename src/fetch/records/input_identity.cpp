@@ -72,10 +72,15 @@ job_identity identity_of_options(const settings& how, const common_request& comm
   if (how.keep_headers) fields += ", headers";
   if (how.keep_body) fields += ", bodies";
   if (how.keep_timings) fields += ", timings";
+  if (how.digest_bodies) fields += ", digests";
   if (!fields.empty()) add("what records hold", fields.substr(2));
   add("--max-redirs", std::to_string(how.max_redirects));
   add("the largest body", fmt::format("{} bytes", how.max_body_bytes));
   if (!how.decode_content) add("content coding", "kept");
+  if (how.verify_digests) add("--verify", "given");
+  std::string rules;
+  for (const std::string& each : how.opt_outs) rules += (rules.empty() ? "" : ",") + each;
+  add("--heed-x-robots-tag", rules);
   return made;
 }
 

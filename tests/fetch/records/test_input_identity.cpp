@@ -39,14 +39,16 @@ TEST(input_identity, of_options_without_secrets) {
   how.keep_headers = true;
   how.decode_content = false;
   how.max_redirects = 0;
+  how.verify_digests = how.digest_bodies = true;
+  how.opt_outs = {"noai", "noimageai"};
   common.method = "PUT";
   common.body = "page";
   common.query = "a=b";
   common.headers = {{"Cookie", "secret"}};
   const std::string text = difference(was, identity_of_options(how, common));
-  for (const char* each :
-       {"the user", "what records hold is headers", "content coding", "--max-redirs is 0, and was 10",
-        "the method is PUT", "the body to send", "the query is a=b", "headers is"})
+  for (const char* each : {"the user", "what records hold is headers, digests", "content coding", "--verify is given",
+                           "--heed-x-robots-tag is noai,noimageai", "--max-redirs is 0, and was 10",
+                           "the method is PUT", "the body to send", "the query is a=b", "headers is"})
     EXPECT_THAT(text, HasSubstr(each));
   EXPECT_THAT(text, AllOf(Not(HasSubstr("c2VjcmV0")), Not(HasSubstr("secret"))));
 }
