@@ -331,12 +331,19 @@ fetch::request_source source_of(const fetch_options& given, const std::vector<st
   return source;
 }
 
+/// Whether the run finds out by itself how much it has in flight.
+bool is_adaptive(const fetch_options& given, bool one_page) {
+  return !one_page && given.in_flight == 0 && given.shape == "auto";
+}
+
 /// When the requests of a list are sent; none: as the list has them. Retries of a page are the exchange's, as curl's.
 std::optional<fetch::schedule_rules> schedule_of(const fetch_options& given, const fetch::settings& how,
                                                  bool one_page) {
   const bool retries = how.retries > 0 && !one_page;
-  if (!given.bulk.limits_hosts && !retries) return std::nullopt;
+  const bool adapts = is_adaptive(given, one_page);
+  if (!given.bulk.limits_hosts && !retries && !adapts) return std::nullopt;
   fetch::schedule_rules rules;
+  rules.adaptive = adapts;
   rules.hosts = given.bulk.hosts;
   rules.give_up_after = given.bulk.give_up_after;
   if (!given.quiet) rules.on_wait = [](const fetch::waiting_requests& left) { tell(waiting_text(left)); };
@@ -394,6 +401,10 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
     job.repeats = &*repeats_found;
   }
   job.schedule = schedule_of(given, job.settings, one_page);
+  if (job.schedule && job.schedule->adaptive) {
+    job.how.shape = named("-s", [&] { return fetch::fitted(automatic(job.schedule->most_in_flight)); });
+    job.schedule->most_in_flight = job.how.shape.tasks;
+  }
   if (!given.http.cookie_jar.empty() && job.how.shape.uses_workers())
     throw usage_error(
         fmt::format("--cookie-jar: -s {} runs in worker processes, each with cookies of its own, which end with it; "
@@ -419,7 +430,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   std::optional<fetch::conditional_input> conditional;
   if (known) conditional.emplace(source, *known);
   const fetch::job_report done = job.run(conditional ? static_cast<fetch::request_input&>(*conditional) : source);
-  const auto& [cost, counts, done_before, repeats, retries] = done;
+  const auto& [cost, counts, done_before, repeats, retries, in_flight_found] = done;
   if (live) clear_progress();
 
   if (summary) {

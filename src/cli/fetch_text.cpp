@@ -25,7 +25,7 @@ double rate(std::uint64_t count, std::chrono::nanoseconds duration) {
 }  // namespace
 
 std::string summary_text(const fetch::job_report& done) {
-  const auto& [cost, counts, before, repeats, retries] = done;
+  const auto& [cost, counts, before, repeats, retries, in_flight_found] = done;
   std::string failures;
   for (const auto& [kind, count] : counts.by_kind)
     fmt::format_to(std::back_inserter(failures), "{}{} {}", failures.empty() ? " (" : ", ", count, to_string(kind));
@@ -39,6 +39,7 @@ std::string summary_text(const fetch::job_report& done) {
                   counts.succeeded - counts.skipped, counts.failed, failures, fetch::readable_bytes(counts.bytes),
                   seconds(cost.wall), rate(cost.tasks, cost.wall), to_string(cost.shape), cost.cores_used(),
                   fetch::readable_bytes(cost.peak_rss_bytes));
+  if (in_flight_found > 0) text += fmt::format("up to {} in flight, found by trying (-j sets it)\n", in_flight_found);
   if (!cost.choice.empty()) text += fmt::format("auto: {}\n", cost.choice);
   return text;
 }

@@ -208,6 +208,7 @@ job_report job::run(request_input& source) const {
   if (scheduled) {
     done.retries = scheduled->retried();
     done.cost.tasks -= done.retries;
+    done.in_flight_found = scheduled->in_flight_found();
   }
   done.done_before = numbered.passed();
   done.repeats = numbered.repeated();

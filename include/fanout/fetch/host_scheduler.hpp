@@ -60,7 +60,8 @@ class host_scheduler {
     std::uint64_t index = 0;
     std::string payload;  ///< as it was added
     std::string host;
-    bool first = false;  ///< the host has just become known
+    bool first = false;                ///< the host has just become known
+    std::uint32_t host_in_flight = 0;  ///< of its host, this one included
 
    private:
     friend class host_scheduler;
@@ -144,6 +145,9 @@ class host_scheduler {
   /// No fetch of the host starts before `until`, as its server has asked for (Retry-After). Does nothing for a host
   /// that is not known.
   void pause(std::string_view host, clock::time_point until);
+
+  /// The same for a host that is asked too fast; `paused` does not count it.
+  void not_before(std::string_view host, clock::time_point when);
 
   /// Limits of one host instead of those of all (Crawl-delay, what adaptive concurrency has found), until its state is
   /// dropped. A delay of less than nothing leaves it as it is.

@@ -26,10 +26,11 @@ namespace fanout::fetch {
 /// What a job came to.
 struct job_report {
   report cost;
-  fetch::counts counts;           ///< of what this run fetched
-  std::uint64_t done_before = 0;  ///< requests whose records were there already (`sink::done`)
-  std::uint64_t repeats = 0;      ///< requests that were passed over as repeats
-  std::uint64_t retries = 0;      ///< attempts of requests that were sent again (`job::schedule`)
+  fetch::counts counts;               ///< of what this run fetched
+  std::uint64_t done_before = 0;      ///< requests whose records were there already (`sink::done`)
+  std::uint64_t repeats = 0;          ///< requests that were passed over as repeats
+  std::uint64_t retries = 0;          ///< attempts of requests that were sent again (`job::schedule`)
+  std::uint32_t in_flight_found = 0;  ///< how many may be in flight, as found in the end (`schedule_rules::adaptive`)
 };
 
 /// Fetches what a source gives, under any shape, and hands a record of each request to its sinks.

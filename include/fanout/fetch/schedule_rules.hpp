@@ -23,6 +23,11 @@ struct waiting_requests {
 
 struct schedule_rules {
   host_scheduler_options hosts = {};
+  /// Finds out how many requests in flight give the most throughput, in total and for each host, and how many a second
+  /// a host takes that answers 429 (adaptive_limit.hpp, request_pacer.hpp). `hosts.per_host` and `most_in_flight` bound
+  /// it; the shape has to have room for as many.
+  bool adaptive = false;
+  std::uint32_t most_in_flight = 10'000;
   std::optional<retry_rules> retry = {};  ///< none: each request is sent once
   /// How long only hosts may be left that are to be left alone, without a request that succeeds; then what is left gets
   /// its record. None: for ever.

@@ -161,6 +161,11 @@ class host_scheduler::implementation {
     pause = std::max(pause, until_ns);
   }
 
+  void not_before(std::string_view name, clock::time_point when) {
+    const auto id = hosts_.find(name);
+    if (id != 0 && started_) hosts_[id].next_start_ns = std::max(hosts_[id].next_start_ns, (when - start_).count());
+  }
+
   void limit_total(std::uint32_t in_flight) noexcept { total_limit_ = in_flight; }
 
   /// As everything waits for its time, and shall wait no longer: nothing is in flight.
@@ -354,7 +359,7 @@ class host_scheduler::implementation {
     into.host_id = id;
     into.address = host.address;
     host.picked = true;
-    ++host.in_flight;
+    into.host_in_flight = ++host.in_flight;
     ++in_flight_;
     --queued_;
     if (into.address != 0) ++addresses_[into.address].in_flight;
@@ -485,6 +490,9 @@ bool host_scheduler::admit(item& started, std::string_view address) {
 }
 void host_scheduler::pause(std::string_view host, clock::time_point until) {
   implementation_->pause(host, until);
+}
+void host_scheduler::not_before(std::string_view host, clock::time_point when) {
+  implementation_->not_before(host, when);
 }
 void host_scheduler::limit_host(std::string_view host, std::uint32_t per_host, std::chrono::nanoseconds delay) {
   implementation_->limit_host(host, per_host, delay);

@@ -75,6 +75,13 @@ void add_earlier(const record& earlier, record& to) {
   to.heads = earlier.heads + to.heads;
 }
 
+/// A host begins with as many as adaptive concurrency begins with.
+schedule_rules adapted(schedule_rules how) {
+  const auto first = host_limits::options{}.first_of_host;
+  if (how.adaptive) how.hosts.per_host = how.hosts.per_host == 0 ? first : std::min(how.hosts.per_host, first);
+  return how;
+}
+
 constexpr std::chrono::seconds between_words{10};
 constexpr std::chrono::seconds shortest_to_tell{1};
 
@@ -83,7 +90,7 @@ constexpr std::chrono::seconds shortest_to_tell{1};
 scheduled_input::scheduled_input(request_input& source, schedule_rules how)
     : source_(source),
       how_(std::move(how)),
-      hosts_(how_.hosts),
+      hosts_(adapted(how_).hosts),
       handle_(epoll_create1(EPOLL_CLOEXEC)),
       changed_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {
@@ -92,6 +99,12 @@ scheduled_input::scheduled_input(request_input& source, schedule_rules how)
   if (!handle_ || !changed_ || !timer_ || epoll_ctl(handle_.value(), EPOLL_CTL_ADD, changed_.value(), &readable) != 0 ||
       epoll_ctl(handle_.value(), EPOLL_CTL_ADD, timer_.value(), &readable) != 0)
     throw std::system_error(errno, std::generic_category(), "cannot make a source that is scheduled");
+  if (how_.adaptive) {
+    const auto most = how_.most_in_flight;
+    const auto of_host = how_.hosts.per_host == 0 ? most : std::min(most, how_.hosts.per_host);
+    limits_.emplace(host_limits::options{.most = most, .most_of_host = of_host});
+    hosts_.limit_total(limits_->total());
+  }
   if (how_.retry) policy_.emplace(*how_.retry, retry_chances());
 }
 
@@ -126,6 +139,7 @@ bool scheduled_input::ended(const request& asked, record& result) {
   }
   const auto now = clock::now();
   if (!result.error) tail_begun_.reset();  // whoever answers is waited for
+  note_end(which, result, now);
   // Before it is done: a host is forgotten when nothing of it is left.
   if (result.retry_after_ms > 0) hosts_.pause(which.what.host, now + std::chrono::milliseconds(result.retry_after_ms));
   if (asked.earlier) {
@@ -170,7 +184,35 @@ std::uint64_t scheduled_input::retried() const {
   return retried_;
 }
 
+void scheduled_input::note_start(started& which) {
+  const std::string& host = which.what.host;
+  which.counted = limits_->started(host, which.what.host_in_flight, which.begun);
+  if (!which.counted->host) return;
+  if (which.what.first) hosts_.limit_host(host, limits_->of_host(host), std::chrono::nanoseconds(-1));
+  if (const auto when = limits_->next_start(host); when > which.begun) hosts_.not_before(host, when);
+}
+
+void scheduled_input::note_end(const started& which, const record& result, clock::time_point now) {
+  if (!which.counted) return;
+  const std::string& host = which.what.host;
+  const host_limits::result what{.answered = !result.error || *result.error == failure_kind::status,
+                                 .refused = result.status == 429 || result.status == 503,
+                                 .is_503 = result.status == 503,
+                                 .retry_after = std::chrono::milliseconds(result.retry_after_ms)};
+  limits_->ended(host, *which.counted, what, now);
+  hosts_.limit_total(limits_->total());
+  if (!which.counted->host && !what.refused) return;
+  hosts_.limit_host(host, limits_->of_host(host), std::chrono::nanoseconds(-1));
+  if (const auto when = limits_->next_start(host); when > now) hosts_.not_before(host, when);
+}
+
+std::uint32_t scheduled_input::in_flight_found() const {
+  const std::lock_guard lock(mutex_);
+  return limits_ ? limits_->total() : 0;
+}
+
 void scheduled_input::signal() noexcept {
+  if (std::exchange(signalled_, true)) return;
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = write(changed_.value(), &one, sizeof one);
 }
@@ -178,8 +220,10 @@ void scheduled_input::signal() noexcept {
 /// Whether there is a request in `offered_`, or none will come. Otherwise the handle is readable when that may be.
 bool scheduled_input::offer() {
   if (offered_) return true;
-  std::uint64_t count = 0;
-  [[maybe_unused]] const auto got = read(changed_.value(), &count, sizeof count);
+  if (std::exchange(signalled_, false)) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto got = read(changed_.value(), &count, sizeof count);
+  }
   read_on();
   if (!without_host_.empty()) {
     offered_ = std::move(without_host_.front());
@@ -211,7 +255,8 @@ bool scheduled_input::offer_next(clock::time_point now, clock::time_point& until
     offered_ = std::move(made);
     taken.payload = std::string();
     const auto index = taken.index;
-    in_flight_.insert_or_assign(index, started{std::move(taken), now});
+    started& which = in_flight_.insert_or_assign(index, started{std::move(taken), now, {}}).first->second;
+    if (limits_ && !(offered_->earlier && offered_->earlier->is_final)) note_start(which);
     return true;
   }
 }

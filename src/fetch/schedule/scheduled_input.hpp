@@ -6,6 +6,8 @@
 #include <fanout/fetch/retry_policy.hpp>
 #include <fanout/fetch/schedule_rules.hpp>
 
+#include "fetch/adaptive/host_limits.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -37,6 +39,8 @@ class scheduled_input final : public request_input {
   /// it is tried again. No other request of its host begins before what the server asks for has passed.
   bool ended(const request& asked, record& result);
 
+  /// How many requests may be in flight as far as is known now; 0 where that is not looked for.
+  std::uint32_t in_flight_found() const;
   /// Attempts that were not a request's last one.
   std::uint64_t retried() const;
 
@@ -45,6 +49,7 @@ class scheduled_input final : public request_input {
   struct started {
     host_scheduler::item what;
     clock::time_point begun{};
+    std::optional<host_limits::ticket> counted;  ///< by `limits_`
   };
 
   void read_on();
@@ -55,6 +60,8 @@ class scheduled_input final : public request_input {
   clock::time_point look_at_tail(clock::time_point now);
   void wait_until(clock::time_point when, bool for_source);
   bool try_again(const request& asked, const record& result, const started& which, clock::time_point now);
+  void note_start(started& which);
+  void note_end(const started& which, const record& result, clock::time_point now);
   void signal() noexcept;
 
   mutable std::mutex mutex_;  ///< guards all below
@@ -62,6 +69,7 @@ class scheduled_input final : public request_input {
   schedule_rules how_;
   host_scheduler hosts_;
   std::optional<retry_policy> policy_;
+  std::optional<host_limits> limits_;
   std::unordered_map<std::uint64_t, started> in_flight_;
   std::deque<request> without_host_;
   std::optional<request> offered_;
@@ -72,6 +80,7 @@ class scheduled_input final : public request_input {
   std::optional<clock::time_point> tail_begun_;  ///< since when only hosts are left that are to be left alone
   clock::time_point told_{};
   bool given_up_ = false;
+  bool signalled_ = false;                   ///< `changed_` is readable
   fanout::detail::owned_descriptor handle_;  ///< an epoll instance of the others, and the source while it is waited for
   fanout::detail::owned_descriptor changed_;
   fanout::detail::owned_descriptor timer_;
