@@ -44,6 +44,10 @@ void set_per_host(fetch_options& into, std::string_view text) {
   into.bulk.hosts.per_host = static_cast<std::uint32_t>(fetch::parse_count(text, 1, 1'000'000));
   into.bulk.limits_hosts = true;
 }
+void set_per_ip(fetch_options& into, std::string_view text) {
+  into.bulk.hosts.per_address = static_cast<std::uint32_t>(fetch::parse_count(text, 1, 1'000'000));
+  into.bulk.limits_hosts = true;
+}
 void set_host_delay(fetch_options& into, std::string_view text) {
   into.bulk.hosts.host_delay = fetch::parse_duration(text);
   into.bulk.limits_hosts = true;
@@ -105,6 +109,14 @@ constexpr std::array bulk_rows{
         "{sha256:2}/{sha256}.{ext}",
         set_name_template},
     output_option{"--per-host", "N", "Keep at most N requests in flight to each host (name and port)", set_per_host},
+    output_option{"--per-ip", "N",
+                  "Keep at most N requests in flight to each address, which many hosts may share. Names are looked up "
+                  "before their first request",
+                  set_per_ip},
+    output_option{"--robots", "",
+                  "Read robots.txt of each host first, and fetch what it allows (RFC 9309), with its Crawl-delay. The "
+                  "name in it is that of --user-agent, or fanout",
+                  set_bulk_flag<&bulk_options::robots>},
     output_option{"--host-delay", "DURATION", "Wait at least so long between the starts of two requests to one host",
                   set_host_delay},
     output_option{"--rate", "N[/s|/m|/h]", "Start at most so many requests per second, minute or hour",

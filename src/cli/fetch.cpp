@@ -33,6 +33,7 @@
 
 #include <fmt/format.h>
 
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -331,6 +332,18 @@ fetch::request_source source_of(const fetch_options& given, const std::vector<st
   return source;
 }
 
+/// The name for robots.txt is what the User-Agent begins with.
+void name_crawler(const fetch::common_request& common, fetch::schedule_rules& rules) {
+  rules.robots_product = "fanout";
+  for (const auto& [name, value] : common.headers) {
+    if (strcasecmp(name.c_str(), "user-agent") != 0) continue;
+    rules.robots_user_agent = value;
+    constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+    if (const auto end = std::min(value.find_first_not_of(letters), value.size()); end > 0)
+      rules.robots_product = value.substr(0, end);
+  }
+}
+
 /// Whether the run finds out by itself how much it has in flight.
 bool is_adaptive(const fetch_options& given, bool one_page) {
   return !one_page && given.in_flight == 0 && given.shape == "auto";
@@ -338,11 +351,13 @@ bool is_adaptive(const fetch_options& given, bool one_page) {
 
 /// When the requests of a list are sent; none: as the list has them. Retries of a page are the exchange's, as curl's.
 std::optional<fetch::schedule_rules> schedule_of(const fetch_options& given, const fetch::settings& how,
-                                                 bool one_page) {
+                                                 const fetch::common_request& common, bool one_page) {
   const bool retries = how.retries > 0 && !one_page;
   const bool adapts = is_adaptive(given, one_page);
-  if (!given.bulk.limits_hosts && !retries && !adapts) return std::nullopt;
+  const bool heeds_robots = given.bulk.robots && !one_page;
+  if (!given.bulk.limits_hosts && !retries && !adapts && !heeds_robots) return std::nullopt;
   fetch::schedule_rules rules;
+  if (heeds_robots) name_crawler(common, rules);
   rules.adaptive = adapts;
   rules.hosts = given.bulk.hosts;
   rules.give_up_after = given.bulk.give_up_after;
@@ -400,7 +415,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
     repeats_found = fetch::find_repeats(first);
     job.repeats = &*repeats_found;
   }
-  job.schedule = schedule_of(given, job.settings, one_page);
+  job.schedule = schedule_of(given, job.settings, common, one_page);
   if (job.schedule && job.schedule->adaptive) {
     job.how.shape = named("-s", [&] { return fetch::fitted(automatic(job.schedule->most_in_flight)); });
     job.schedule->most_in_flight = job.how.shape.tasks;

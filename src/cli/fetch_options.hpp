@@ -26,6 +26,7 @@ struct bulk_options {
   std::uint64_t rotate_records = 0;
   fetch::host_scheduler_options hosts = {};  ///< what is 0 is no limit
   bool limits_hosts = false;                 ///< one of them was given
+  bool robots = false;                       ///< robots.txt is read and heeded
   double retry_budget = 0.1;                 ///< retries for each request, of the job; twice as many of a host
   std::optional<std::chrono::milliseconds> give_up_after = std::chrono::minutes(10);
   std::string url_column;  ///< lists are tables

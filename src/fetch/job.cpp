@@ -190,7 +190,10 @@ job_report job::run(request_input& source) const {
   writer to(queue, {.failed = [&] { stopping.request_stop(); }, .room_made = [&] { held->room_made(); }});
   numbered_source numbered(source, with.body_path.ends_with('/'), done_before(sinks), repeats);
   std::optional<scheduled_input> scheduled;
-  if (schedule) scheduled.emplace(numbered, *schedule);
+  if (schedule) {
+    const exchanger asking(with);
+    scheduled.emplace(numbered, *schedule, scheduled_input::asks_about_hosts(*schedule) ? &asking.client() : nullptr);
+  }
   held.emplace(scheduled ? static_cast<request_input&>(*scheduled) : numbered, to);
 
   options own = how;

@@ -237,4 +237,16 @@ TEST_P(fetch_failures, a_list_with_retries_gives_every_url_its_record) {
   EXPECT_EQ(number_of(records(again.output).at(1), "attempts"), 3U);
 }
 
+TEST_P(fetch_failures, robots_txt_and_limits_of_addresses_by_option) {
+  const fanout::origin::background origin;  // which has no robots.txt: all is allowed
+  const temporary_directory here;
+  here.write("list", origin.url("/bytes/1") + "\n" + origin.url("/bytes/2") + "\n");
+  const std::vector<std::string> options{"-q", "-i", here / "list", "--robots", "--per-ip", "1", "-s", GetParam()};
+  const ended done = fetch(options);
+  EXPECT_EQ(done.status, 0) << done.errors << done.output;
+  EXPECT_EQ(records(done.output).size(), 2U);
+  EXPECT_LE(origin.statistics().peak_waiting, 1U);
+  EXPECT_EQ(fetch({"--per-ip", "0", "-i", here / "list"}).status, 2);
+}
+
 }  // namespace

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,8 +23,10 @@ struct host_scheduler_options {
   std::size_t host_memory = 4 * 1024;      ///< bytes of a host's queue in memory; the rest goes to disk
   std::size_t memory = 64 * 1024 * 1024;   ///< bytes of all queues in memory, and again for their ends on disk
   std::uint64_t disk = std::uint64_t{8} << 30;  ///< no more is read while so many bytes of queues are on disk
-  bool hold_new = false;                        ///< hosts have their turn once they are released
-  std::string directory = {};                   ///< for the file with queues; empty: $TMPDIR, or /tmp
+  /// Whether the input with this payload is not sent at all: no delay and no rate counts it. Empty: all are sent.
+  std::function<bool(std::string_view host, std::string_view payload)> costs_nothing = {};
+  bool hold_new = false;       ///< hosts have their turn once they are released
+  std::string directory = {};  ///< for the file with queues; empty: $TMPDIR, or /tmp
 };
 
 /// Queues of inputs, one for each host, first in, first out; and the turn of hosts. A host has its turn when its delay

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 
 /// \file
 /// When the requests of a job are sent.
@@ -28,6 +29,10 @@ struct schedule_rules {
   /// it; the shape has to have room for as many.
   bool adaptive = false;
   std::uint32_t most_in_flight = 10'000;
+  /// The crawler's name for robots.txt (RFC 9309), which is read for each host before its first request, and heeded;
+  /// its Crawl-delay, too. Empty: nobody asks for it. A thread more reads it.
+  std::string robots_product = {};
+  std::string robots_user_agent = {};     ///< sent for robots.txt; empty: the client's
   std::optional<retry_rules> retry = {};  ///< none: each request is sent once
   /// How long only hosts may be left that are to be left alone, without a request that succeeds; then what is left gets
   /// its record. None: for ever.

@@ -363,6 +363,7 @@ class host_scheduler::implementation {
     ++in_flight_;
     --queued_;
     if (into.address != 0) ++addresses_[into.address].in_flight;
+    if (how_.costs_nothing && how_.costs_nothing(into.host, into.payload)) return settle(id);
     if (interval_ != 0) next_of_all_ = std::max(next_of_all_, now_ns_ - made_up_for_ns) + interval_;
     std::int64_t next = host.delay_ns > 0 ? now_ns_ + host.delay_ns : 0;
     if (host_interval_ != 0)

@@ -26,16 +26,16 @@ namespace {
 
 constexpr std::size_t largest_payload = 8U << 20;
 
-/// Empty where the exchange will find that it is no URL.
-std::string host_of(const std::string& text) {
+/// Nothing where the exchange will find that it is no URL.
+std::optional<http::url> url_of(const std::string& text) {
   for (const char* scheme : {"", "http://"}) {
     try {
-      return http::url(scheme + text).host_and_port();
+      return http::url(scheme + text);
     } catch (const error&) {
       continue;
     }
   }
-  return {};
+  return std::nullopt;
 }
 
 /// Random numbers of [0, 1) for the waits of retries.
@@ -87,10 +87,10 @@ constexpr std::chrono::seconds shortest_to_tell{1};
 
 }  // namespace
 
-scheduled_input::scheduled_input(request_input& source, schedule_rules how)
+scheduled_input::scheduled_input(request_input& source, schedule_rules how, const http::client* with)
     : source_(source),
       how_(std::move(how)),
-      hosts_(adapted(how_).hosts),
+      hosts_(with_questions(adapted(how_))),
       handle_(epoll_create1(EPOLL_CLOEXEC)),
       changed_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {
@@ -105,7 +105,31 @@ scheduled_input::scheduled_input(request_input& source, schedule_rules how)
     limits_.emplace(host_limits::options{.most = most, .most_of_host = of_host});
     hosts_.limit_total(limits_->total());
   }
+  if (asks_about_hosts(how_)) {
+    host_scout::options asks;
+    asks.addresses = how_.hosts.per_address > 0;
+    asks.robots = !how_.robots_product.empty();
+    asks.product = how_.robots_product;
+    asks.user_agent = how_.robots_user_agent;
+    asks.tries = 2 + std::min(how_.retry ? how_.retry->retries : 0, 3U);
+    scout_.emplace(with ? *with : http::client::shared(), std::move(asks),
+                   [this](host_scout::finding found) { take_finding(std::move(found)); });
+  }
   if (how_.retry) policy_.emplace(*how_.retry, retry_chances());
+}
+
+bool scheduled_input::asks_about_hosts(const schedule_rules& how) {
+  return how.hosts.per_address > 0 || !how.robots_product.empty();
+}
+
+/// The limits of hosts; each is asked about before its first request.
+host_scheduler_options scheduled_input::with_questions(schedule_rules how) const {
+  how.hosts.hold_new = asks_about_hosts(how);
+  if (!how.robots_product.empty())
+    how.hosts.costs_nothing = [this](std::string_view host, std::string_view payload) {
+      return is_disallowed(host, request_of_payload(payload, 0).url);
+    };
+  return how.hosts;
 }
 
 bool scheduled_input::ready() {
@@ -184,6 +208,60 @@ std::uint64_t scheduled_input::retried() const {
   return retried_;
 }
 
+/// True: of one it is known already, and it was released.
+bool scheduled_input::ask_about_held() {
+  bool released = false;
+  for (std::string host; hosts_.take_held(host);) {
+    auto& known = known_[host];
+    if (known.asked_now) continue;
+    if (known.until > clock::now()) {
+      take_up(host, known.found);
+      released = true;
+      continue;
+    }
+    known.asked_now = true;
+    scout_->ask(host, known.origin.empty() ? "http://" + host : known.origin);
+  }
+  return released;
+}
+
+/// On the scout's thread.
+void scheduled_input::take_finding(host_scout::finding found) {
+  const std::lock_guard lock(mutex_);
+  const std::string host = found.host;
+  known_.keep(std::move(found), clock::now());
+  take_up(host, known_[host].found);
+  signal();
+}
+
+void scheduled_input::take_up(const std::string& host, const host_scout::finding& found) {
+  if (const auto delay = found.robots ? found.robots->crawl_delay() : std::nullopt)
+    hosts_.limit_host(host, limits_ ? limits_->of_host(host) : how_.hosts.per_host,
+                      std::max<std::chrono::nanoseconds>(*delay, how_.hosts.host_delay));
+  hosts_.release(host);
+}
+
+bool scheduled_input::is_disallowed(std::string_view host, std::string_view text) const {
+  const auto* const known = known_.find(std::string(host));
+  if (known == nullptr || !known->found.robots) return false;
+  const auto page = url_of(std::string(text));
+  return page && !known->found.robots->allows(page->target());
+}
+
+/// False: its address has no room, and it was put back.
+bool scheduled_input::admitted(host_scheduler::item& taken, clock::time_point now) {
+  const auto* const known = known_.find(taken.host);
+  if (known == nullptr) {
+    if (given_up_) return true;
+    hosts_.hold(taken.host);  // it was forgotten
+    hosts_.put_back(taken);
+    return false;
+  }
+  if (known->until <= now && !known->asked_now) hosts_.hold(taken.host);  // what comes after this one waits for news
+  const std::string& address = known->found.address;
+  return how_.hosts.per_address == 0 || address.empty() || given_up_ || hosts_.admit(taken, address);
+}
+
 void scheduled_input::note_start(started& which) {
   const std::string& host = which.what.host;
   which.counted = limits_->started(host, which.what.host_in_flight, which.begun);
@@ -232,7 +310,10 @@ bool scheduled_input::offer() {
   }
   const auto now = clock::now();
   auto until = clock::time_point::max();
-  if (offer_next(now, until)) return true;
+  if (scout_) ask_about_held();
+  do {
+    if (offer_next(now, until)) return true;
+  } while (scout_ && ask_about_held());  // hosts that came to be known again just now
   const auto left = hosts_.statistics();
   if (ended_ && left.queued == 0 && (left.in_flight == 0 || !policy_)) return true;
   if (ended_ && left.in_flight == 0) {
@@ -250,6 +331,7 @@ bool scheduled_input::offer_next(clock::time_point now, clock::time_point& until
       until = step.until;
       return false;
     }
+    if (scout_ && !admitted(taken, now)) continue;
     request made = request_of_payload(taken.payload, taken.index);
     if (!sent_now(taken, made, now)) continue;
     offered_ = std::move(made);
@@ -267,6 +349,14 @@ bool scheduled_input::sent_now(host_scheduler::item& taken, request& made, clock
     decide(made, record_so_far(made, failure_kind::timeout,
                                fmt::format("given up after {} s, as {} was to be left alone for longer",
                                            how_.give_up_after->count() / 1'000.0, taken.host)));
+    return true;
+  }
+  if (scout_ && is_disallowed(taken.host, made.url)) {
+    const auto* const known = known_.find(taken.host);
+    std::string why = known != nullptr && known->found.robots_failed
+                          ? fmt::format("robots.txt of {} could not be read, so nothing may be fetched", taken.host)
+                          : fmt::format("robots.txt of {} disallows it", taken.host);
+    decide(made, record_so_far(made, failure_kind::refused_by_policy, std::move(why)));
     return true;
   }
   if (!policy_) return true;
@@ -329,10 +419,17 @@ void scheduled_input::read_on() {
 }
 
 void scheduled_input::add(request given) {
-  const std::string host = given.problem.empty() ? host_of(given.url) : std::string();
+  const auto page = given.problem.empty() ? url_of(given.url) : std::nullopt;
+  const std::string host = page ? page->host_and_port() : std::string();
   if (!host.empty() && host.size() <= 255) {
     const std::string payload = payload_of(given);
-    if (payload.size() <= largest_payload) return hosts_.add(host, payload, given.index);
+    if (payload.size() <= largest_payload) {
+      hosts_.add(host, payload, given.index);
+      if (scout_)
+        if (auto& known = known_[host]; known.origin.empty())
+          known.origin = fmt::format("{}://{}", page->scheme(), host);
+      return;
+    }
     given.problem = "a request of more than 8 MiB cannot wait for the turn of its host";
   }
   without_host_.push_back(std::move(given));

@@ -7,6 +7,8 @@
 #include <fanout/fetch/schedule_rules.hpp>
 
 #include "fetch/adaptive/host_limits.hpp"
+#include "fetch/robots/host_scout.hpp"
+#include "fetch/schedule/known_hosts.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -14,6 +16,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 /// \file
@@ -29,7 +32,9 @@ namespace fanout::fetch {
 /// Thread safety: as a source, and `ended` on any thread meanwhile.
 class scheduled_input final : public request_input {
  public:
-  scheduled_input(request_input& source, schedule_rules how);
+  /// Whether addresses are looked up, or robots.txt is read, by the client that is given; null: the shared one.
+  static bool asks_about_hosts(const schedule_rules& how);
+  scheduled_input(request_input& source, schedule_rules how, const http::client* with = nullptr);
 
   std::optional<request> next() override;
   bool ready() override;
@@ -60,6 +65,12 @@ class scheduled_input final : public request_input {
   clock::time_point look_at_tail(clock::time_point now);
   void wait_until(clock::time_point when, bool for_source);
   bool try_again(const request& asked, const record& result, const started& which, clock::time_point now);
+  host_scheduler_options with_questions(schedule_rules how) const;
+  bool ask_about_held();
+  void take_up(const std::string& host, const host_scout::finding& found);
+  void take_finding(host_scout::finding found);
+  bool is_disallowed(std::string_view host, std::string_view url) const;
+  bool admitted(host_scheduler::item& taken, clock::time_point now);
   void note_start(started& which);
   void note_end(const started& which, const record& result, clock::time_point now);
   void signal() noexcept;
@@ -84,6 +95,8 @@ class scheduled_input final : public request_input {
   fanout::detail::owned_descriptor handle_;  ///< an epoll instance of the others, and the source while it is waited for
   fanout::detail::owned_descriptor changed_;
   fanout::detail::owned_descriptor timer_;
+  known_hosts known_;
+  std::optional<host_scout> scout_;  ///< last: its thread uses the others
 };
 
 }  // namespace fanout::fetch

@@ -3,6 +3,7 @@
 #include <fanout/origin/background.hpp>
 
 #include "fetch/schedule/scheduled_input.hpp"
+#include "http/scripted_server.hpp"
 #include "support/leaks.hpp"
 
 #include <gmock/gmock.h>
@@ -10,8 +11,10 @@
 
 #include <poll.h>
 
+#include <atomic>
 #include <map>
 #include <set>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -181,6 +184,32 @@ TEST(scheduled_input, what_waits_too_long_is_given_up) {
   EXPECT_EQ(records["http://a/2"].attempts, 0);
 }
 
+TEST(scheduled_input, a_crawl_delay_is_kept_and_what_is_disallowed_costs_none) {
+  fanout_test::scripted_server server([](fanout_test::peer& with, int) {
+    while (!with.read_request().empty())
+      with.send("HTTP/1.1 200 OK\r\nContent-Length: 46\r\n\r\nUser-agent: *\nDisallow: /no\nCrawl-delay: 0.08\n\n");
+  });
+  std::vector<std::string> list{server.url("/1"), server.url("/2")};
+  for (int i = 0; i < 50; ++i) list.push_back(server.url("/no/" + std::to_string(i)));
+  list.push_back(server.url("/3"));
+  numbered urls(list);
+  schedule_rules rules;
+  rules.robots_product = "bot";
+  scheduled_input hosts(urls, rules);
+  const auto begun = clock_type::now();
+  int sent = 0;
+  int refused = 0;
+  while (const auto each = hosts.next()) {
+    record result{.status = 200};
+    EXPECT_TRUE(hosts.ended(*each, result));
+    ++(result.error ? refused : sent);
+  }
+  EXPECT_EQ(sent, 3);
+  EXPECT_EQ(refused, 50);
+  EXPECT_GE(clock_type::now() - begun, 160ms) << "from the first to the third";
+  EXPECT_LT(clock_type::now() - begun, 4s) << "as fifty more would take";
+}
+
 class scheduled_job : public fanout::test::leak_checked, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(scheduled_job, the_origin_sees_no_more_than_it_may) {
@@ -240,6 +269,59 @@ TEST_P(scheduled_job, one_dead_host_and_99_good_ones_end_within_the_bound) {
   EXPECT_EQ(tails, 1U);
   EXPECT_THAT((std::vector{records[126].message, records[127].message, records[128].message}),
               ::testing::Contains(::testing::HasSubstr("given up after 0.1 s")));
+}
+
+// Thousands of names live on one machine, which is asked no more than it may be, whatever its names are.
+TEST_P(scheduled_job, names_of_one_address_share_its_limit) {
+  const fanout::origin::background origin;
+  const int names = std::string_view(GetParam()) == "async:16" ? 5'000 : 300;
+  std::vector<std::string> urls;
+  for (int i = 0; i < names; ++i) urls.push_back("http://h" + std::to_string(i) + ".test/delay/1");
+  job fetching;
+  fetching.settings.connect_to = {"::127.0.0.1:" + std::to_string(origin.port())};
+  fetching.how.shape = fanout::parse_shape(GetParam());
+  fetching.schedule.emplace();
+  fetching.schedule->hosts.per_address = 3;
+  const auto done = fetching.run(urls);
+  EXPECT_EQ(done.counts.succeeded, static_cast<std::uint64_t>(names));
+  EXPECT_LE(origin.statistics().peak_waiting, 3U);
+}
+
+// robots.txt is read once for a host, before any of its URLs, and binds them; a redirect leads where it leads.
+TEST_P(scheduled_job, robots_txt_is_read_first_and_heeded) {
+  std::atomic<int> robots = 0;
+  std::atomic<int> too_early = 0;
+  std::atomic<int> disallowed = 0;
+  fanout_test::scripted_server server([&](fanout_test::peer& with, int) {
+    for (std::string head; !(head = with.read_request()).empty();) {
+      if (head.starts_with("GET /robots.txt ")) {
+        ++robots;
+        with.send("HTTP/1.1 200 OK\r\nContent-Length: 35\r\n\r\nUser-agent: *\nDisallow: /private/\n\n\n");
+        continue;
+      }
+      if (robots == 0) ++too_early;
+      if (head.starts_with("GET /private/")) ++disallowed;
+      with.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+  });
+  std::vector<std::string> urls;
+  for (int i = 0; i < 60; ++i) urls.push_back(server.url((i % 3 == 0 ? "/private/" : "/page/") + std::to_string(i)));
+  job fetching;
+  fetching.how.shape = fanout::parse_shape(GetParam());
+  fetching.schedule.emplace();
+  fetching.schedule->robots_product = "examplebot";
+  fetching.schedule->hosts.rate = 10'000;
+  std::map<std::uint64_t, record> records;
+  record_callback seen([&](finished& each, writer&) { records[each.index] = each.result; });
+  fetching.sinks = {&seen};
+  const auto done = fetching.run(urls);
+  EXPECT_EQ(robots, 1) << "one fetch, however many URLs wait";
+  EXPECT_EQ(too_early, 0);
+  EXPECT_EQ(disallowed, 0);
+  EXPECT_EQ(done.counts.succeeded, 40U);
+  EXPECT_EQ(done.counts.of(fanout::failure_kind::refused_by_policy), 20U);
+  EXPECT_THAT(records[0].message, ::testing::EndsWith(" disallows it"));
+  EXPECT_EQ(records[0].attempts, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(shapes, scheduled_job,
