@@ -17,7 +17,8 @@ namespace fanout_test {
 
 /// Answers DNS queries on 127.0.0.1, by UDP. Names it was not told have no address (NXDOMAIN); names that begin with
 /// "silent" get no answer at all, with "mute4" or "mute6" none about that family. Who has no address of a family gets
-/// an empty answer. Other names that begin with "servfail" or "refused" are answered with that code.
+/// an empty answer. Names that begin with "busy" are answered SERVFAIL four times for each family before anything else.
+/// Other names that begin with "servfail" or "refused" are answered with that code.
 class fake_name_server {
  public:
   struct record {
@@ -72,14 +73,16 @@ class fake_name_server {
         name.append(name.empty() ? "" : ".").append(reinterpret_cast<char*>(query) + at + 1, query[at]);
       const bool wants_v4 = query[at + 2] == 1;
       if (wants_v4) ++queries_;
+      const bool busy = name.starts_with("busy") && ++asked_[name + (wants_v4 ? "4" : "6")] <= busy_answers;
       if (name.starts_with("silent") || name.starts_with(wants_v4 ? "mute4" : "mute6")) continue;
       const std::lock_guard guard(lock_);
       std::string answer(reinterpret_cast<char*>(query), at + 5);
       const auto found = known_.find(name);
-      const bool has_answer = found != known_.end() && !(wants_v4 ? found->second.address : found->second.v6).empty();
+      const bool has_answer =
+          !busy && found != known_.end() && !(wants_v4 ? found->second.address : found->second.v6).empty();
       answer[2] = static_cast<char>(0x85);
       const bool known = found != known_.end();
-      const int code = known ? 0 : name.starts_with("servfail") ? 2 : name.starts_with("refused") ? 5 : 3;
+      const int code = busy ? 2 : known ? 0 : name.starts_with("servfail") ? 2 : name.starts_with("refused") ? 5 : 3;
       answer[3] = static_cast<char>(0x80 | code);
       answer[7] = has_answer;
       answer[9] = answer[11] = 0;
@@ -98,6 +101,9 @@ class fake_name_server {
     }
   }
 
+  static constexpr int busy_answers = 4;
+
+  std::map<std::string, int> asked_;  ///< of the thread alone
   std::mutex lock_;
   std::map<std::string, record> known_;
   int socket_ = -1;

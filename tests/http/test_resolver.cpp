@@ -3,6 +3,10 @@
 #include "http/support.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <boost/asio/detached.hpp>
+
+#include <algorithm>
+
 namespace {
 
 using namespace fanout_test;
@@ -147,6 +151,54 @@ TEST_F(dns, what_a_name_server_answers_instead_of_addresses_is_told) {
   const int before = names.queries();
   EXPECT_EQ(failure_of([&] { get_on(loop, client(options_), "http://servfail.test/"); }).kind, failure_kind::dns);
   EXPECT_GT(names.queries(), before) << "it may be over, so it is not kept";
+}
+
+TEST_F(dns, a_name_server_that_is_overloaded_is_asked_again_and_one_that_knows_no_such_host_is_not) {
+  scripted_server server(always(ok("x")));
+  fake_name_server names({{"busy.test", {"127.0.0.1", 300}}});
+  asio::io_context loop(1);
+  use(loop, names);
+  EXPECT_EQ(get_on(loop, client(options_), server.url("/", "busy.test")).body, "x");
+  const int before = names.queries();
+  EXPECT_EQ(failure_of([&] { get_on(loop, client(options_), "http://nosuch.test/"); }).kind, failure_kind::dns);
+  EXPECT_EQ(names.queries(), before + 1);
+}
+
+TEST_F(dns, retries_of_look_ups_have_a_budget) {
+  fake_name_server names({});
+  const client through(options_);
+  const auto queries_for = [&](int hosts) {
+    asio::io_context loop(1);
+    use(loop, names);
+    const int before = names.queries();
+    int failed = 0;
+    for (int i = 0; i < hosts; ++i)
+      asio::co_spawn(loop, through.get("http://servfail" + std::to_string(i) + ".test/"),
+                     [&](const std::exception_ptr& why, const auto&) { failed += why ? 1 : 0; });
+    loop.run();
+    EXPECT_EQ(failed, hosts);
+    return names.queries() - before;
+  };
+  const int of_one = queries_for(1);  // asked about three times
+  EXPECT_EQ(of_one % 3, 0);
+  // Both families share 50 retries, and a tenth of 400.
+  EXPECT_LE(queries_for(200), (200 + 50 + 40) * of_one / 3);
+}
+
+TEST_F(dns, only_so_many_queries_are_under_way) {
+  fake_name_server names({});
+  asio::io_context loop(1);
+  use(loop, names);
+  options_.connect_timeout = 600ms;
+  const client through(options_);
+  auto& resolver = fanout::http::loop_state::of(loop.get_executor()).names();
+  for (int i = 0; i < 2'000; ++i)
+    asio::co_spawn(loop, through.get("http://silent" + std::to_string(i) + ".test/"), asio::detached);
+  std::size_t most = 0;
+  while (loop.run_one() > 0) most = std::max(most, resolver.under_way());
+  EXPECT_GT(most, 128U);
+  EXPECT_LE(most, 1'000U);
+  EXPECT_EQ(resolver.under_way(), 0U);
 }
 
 // Another server may know: what one of them answers is passed over.

@@ -19,6 +19,7 @@
 #include <memory>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace fanout::http {
 namespace {
@@ -36,6 +37,24 @@ constexpr std::chrono::hours keep_at_most{24};
 // whose servers are silent do not hold up the others.
 constexpr int burst = 128;
 constexpr std::chrono::milliseconds tick{5};
+
+// So many queries are under way at most. Where the answers say that this is too much, half as many, once a second; each
+// answer makes room for one more.
+constexpr std::size_t most_under_way = 1'000;
+constexpr std::size_t fewest_under_way = 16;
+constexpr std::chrono::seconds between_cuts{1};
+
+// A name server that is overloaded answers SERVFAIL, or not at all: that says nothing of the name, and c-ares has asked
+// each server in vain. Such a query is sent again, twice at most, within a budget: a tenth of all queries, and 50.
+constexpr int most_query_retries = 2;
+constexpr std::chrono::milliseconds first_query_pause{100};
+constexpr double free_query_retries = 50;
+constexpr double most_query_retries_saved = 1'000;
+constexpr double retries_per_query = 0.1;
+
+bool is_overload(int status) {
+  return status == ARES_ESERVFAIL || status == ARES_ETIMEOUT;
+}
 
 asio::ip::address to_address(const sockaddr* from) {
   if (from->sa_family == AF_INET) {
@@ -101,6 +120,7 @@ struct dns_query {
   resolver::impl* owner;
   std::vector<lookup*> waiting;
   bool asked_for_reason = false;
+  int retries = 0;
 };
 
 struct resolver::impl final : deadline_entry {
@@ -121,6 +141,13 @@ struct resolver::impl final : deadline_entry {
   struct pacer final : deadline_entry {
     explicit pacer(impl& of) : owner(of) {}
     void on_deadline() override { owner.send_held_back(); }
+    impl& owner;
+  };
+
+  /// Sends queries again whose pause is over.
+  struct resender final : deadline_entry {
+    explicit resender(impl& of) : owner(of) {}
+    void on_deadline() override { owner.send_again(); }
     impl& owner;
   };
 
@@ -181,23 +208,25 @@ struct resolver::impl final : deadline_entry {
     half.answer = cache.find(who.host_, kind, clock::now());
     if (half.answer) return;
     auto& known = queries[key(who.host_, kind)];
-    const bool under_way = known != nullptr;
-    if (!under_way) known = std::make_shared<dns_query>(dns_query{who.host_, kind, this, {}});
+    const bool is_asked = known != nullptr;
+    if (!is_asked) known = std::make_shared<dns_query>(dns_query{who.host_, kind, this, {}});
     const std::shared_ptr<dns_query> query = known;
     query->waiting.push_back(&who);
     ++waiters;
     half.query = query;
-    if (!under_way) ask(query);  // may be answered before it returns
+    if (!is_asked) ask(query);  // may be answered before it returns
   }
 
   static std::string key(const std::string& host, family kind) { return host + static_cast<char>(kind); }
 
   void ask(std::shared_ptr<dns_query> query) {
+    retry_tokens = std::min(retry_tokens + retries_per_query, most_query_retries_saved);
     held_back.push_back(std::move(query));
-    if (credit == 0) return;
-    send_one();
+    if (may_send()) send_one();
     if (!pace.armed()) deadlines.arm(pace, clock::now() + tick);
   }
+
+  bool may_send() const noexcept { return credit > 0 && !held_back.empty() && under_way < allowed_under_way; }
 
   void send_one() {
     const std::shared_ptr<dns_query> query = std::move(held_back.front());
@@ -207,6 +236,7 @@ struct resolver::impl final : deadline_entry {
       return;
     }
     --credit;
+    ++under_way;
     send(query, first);
   }
 
@@ -229,8 +259,43 @@ struct resolver::impl final : deadline_entry {
 
   void send_held_back() {
     credit = burst;
-    while (credit > 0 && !held_back.empty()) send_one();
+    while (may_send()) send_one();
+    // Those that are too many for now are sent when others have been answered.
     if (credit < burst) deadlines.arm(pace, clock::now() + tick);
+  }
+
+  void send_again() {
+    const auto now = clock::now();
+    auto earliest = clock::time_point::max();
+    std::erase_if(later, [&](auto& each) {
+      if (each.first > now) {
+        earliest = std::min(earliest, each.first);
+        return false;
+      }
+      held_back.push_back(std::move(each.second));
+      return true;
+    });
+    if (earliest != clock::time_point::max()) deadlines.arm(resend, earliest);
+    send_held_back();
+  }
+
+  /// Whether the query is asked again, as its answer says that the name server could not see to it.
+  bool try_again(const std::shared_ptr<dns_query>& query, int status) {
+    if (!is_overload(status)) {
+      if (status == ARES_SUCCESS) allowed_under_way = std::min(allowed_under_way + 1, most_under_way);
+      return false;
+    }
+    const auto now = clock::now();
+    if (now - last_cut >= between_cuts) {
+      last_cut = now;
+      allowed_under_way = std::max(std::min(allowed_under_way, under_way + 1) / 2, fewest_under_way);
+    }
+    if (query->waiting.empty() || query->retries >= most_query_retries || retry_tokens < 1) return false;
+    retry_tokens -= 1;
+    query->asked_for_reason = false;
+    later.emplace_back(now + first_query_pause * (1 << query->retries++), query);
+    if (!resend.armed()) deadlines.arm(resend, later.back().first);
+    return true;
   }
 
   // c-ares passes over a server that answers SERVFAIL or REFUSED, as it should, and when all have been passed over says
@@ -245,6 +310,12 @@ struct resolver::impl final : deadline_entry {
 
   void answered(const std::shared_ptr<dns_query>& of, int status, ares_addrinfo* found) {
     if (ask_for_reason(of, status)) return;
+    --under_way;
+    if (!held_back.empty() && !pace.armed()) deadlines.arm(pace, clock::now() + tick);
+    if (try_again(of, status)) {
+      if (found) ares_freeaddrinfo(found);
+      return;
+    }
     dns_query& query = *of;
     auto answer = std::make_shared<dns_answer>();
     int ttl = std::numeric_limits<int>::max();
@@ -322,6 +393,7 @@ struct resolver::impl final : deadline_entry {
   void rest() {
     if (!queries.empty()) return;
     deadlines.disarm(pace);
+    deadlines.disarm(resend);
     deadlines.disarm(*this);
     credit = burst;
   }
@@ -349,6 +421,7 @@ struct resolver::impl final : deadline_entry {
     waiters -= std::erase(query.waiting, &gone);
     if (waiters != 0) return;
     held_back.clear();
+    later.clear();
     ares_cancel(first.channel);
     if (second) ares_cancel(second->channel);
     queries.clear();
@@ -366,6 +439,12 @@ struct resolver::impl final : deadline_entry {
   std::deque<std::shared_ptr<dns_query>> held_back;
   int credit = burst;  ///< queries that may leave before the next tick
   pacer pace{*this};
+  std::size_t under_way = 0;
+  std::size_t allowed_under_way = most_under_way;
+  clock::time_point last_cut{};
+  double retry_tokens = free_query_retries;
+  std::vector<std::pair<clock::time_point, std::shared_ptr<dns_query>>> later;  ///< queries that are sent again
+  resender resend{*this};
   dns_cache cache;
   asker first;                    ///< last of all: its end ends queries
   std::unique_ptr<asker> second;  ///< made when it is needed
@@ -441,6 +520,10 @@ void resolver::use_hosts_file(const std::string& path) {
 
 std::size_t resolver::waiting() const noexcept {
   return impl_ ? impl_->waiters : 0;
+}
+
+std::size_t resolver::under_way() const noexcept {
+  return impl_ ? impl_->under_way : 0;
 }
 
 void resolver::shut_down() noexcept {

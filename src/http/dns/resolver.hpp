@@ -62,7 +62,9 @@ class lookup {
 /// /etc/resolv.conf count; localhost is this machine, and addresses are never looked up.
 ///
 /// Thousands may be asked at once. Queries leave in bursts that a name server's socket can hold: one that is dropped
-/// there is asked again only seconds later.
+/// there is asked again only seconds later. At most 1,000 are under way, and fewer where the name server does not keep
+/// up: a query that is answered SERVFAIL, or by nobody, is sent again twice, within a budget of its own, while what is
+/// known not to exist is not asked for again.
 ///
 /// Thread safety: none.
 class resolver {
@@ -81,6 +83,8 @@ class resolver {
   void use_hosts_file(const std::string& path);
   /// Look-ups that somebody waits for.
   std::size_t waiting() const noexcept;
+  /// Queries that were sent and have no answer yet.
+  std::size_t under_way() const noexcept;
   /// Ends all look-ups and closes every descriptor; nothing may be looked up afterwards.
   void shut_down() noexcept;
 
