@@ -9,7 +9,7 @@ namespace {
 
 constexpr double mostly = 0.75;
 constexpr double hardly = 0.25;
-constexpr double overlapped = 0.5;  ///< of the time that a row could have saved, at least this much is saved
+constexpr double overlapped_share = 0.5;  ///< of the time that a row could have saved, at least this much is saved
 constexpr double much_more = 1.2;   ///< times the CPU time
 
 double usable_lanes(const work_evidence& of, const lane_evidence& row) {
@@ -55,10 +55,10 @@ std::optional<kind_finding> find_lock(const work_evidence& of) {
       held_up = &row;
     }
   }
-  if (!held_up || saved(of, *held_up) >= overlapped || !left_cores_free(of, *held_up)) return std::nullopt;
+  if (!held_up || saved(of, *held_up) >= overlapped_share || !left_cores_free(of, *held_up)) return std::nullopt;
   // Without worker processes to compare with, waiting tasks may as well be held up by whoever they wait for.
   if (!apart && of.cpu_share < mostly) return std::nullopt;
-  if (apart && saved(of, *apart) < overlapped) return std::nullopt;
+  if (apart && saved(of, *apart) < overlapped_share) return std::nullopt;
   std::string figure = fmt::format(
       "{} took {:.2f} times as long as one task after another and kept {:.2f} of {} cores busy. Its tasks wait for a "
       "lock that one thread can hold at a time.",
