@@ -223,6 +223,78 @@ const tests = {
     await close();
   },
 
+  async "on paper nothing is wider than the page"() {
+    // A4 with margins of 1 cm, at 96 pixels an inch.
+    const width = 718;
+    const { page, close } = await open(write("paper.html", fixture.small()), { viewport: { width, height: 1000 } });
+    await page.emulateMedia({ media: "print" });
+    await page.pdf({ path: join(into, "paper.pdf"), format: "A4", margin: { top: "1cm", bottom: "1cm", left: "1cm", right: "1cm" } });
+    const wide = await page.$$eval("main *", (all, most) => all.filter((each) => each.getBoundingClientRect().right > most + 1 && getComputedStyle(each).visibility !== "hidden").map((each) => `${each.tagName}.${each.className.baseVal ?? each.className}`), width);
+    assert.deepEqual(wide, []);
+    for (const figure of await page.locator("svg.chart").all()) assert.ok(await figure.isVisible());
+    await close();
+  },
+
+  async "a screen reader finds a name on everything, and headings in order"() {
+    for (const width of [380, 1280]) {
+      const { page, close } = await open(write("spoken.html", fixture.small(), fixture.small()), { viewport: { width, height: 800 } });
+      const session = await page.context().newCDPSession(page);
+      const { nodes } = await session.send("Accessibility.getFullAXTree");
+      const heard = nodes.filter((node) => !node.ignored);
+      const named = ["image", "img", "button", "link", "region", "textbox", "combobox", "checkbox", "columnheader", "heading"];
+      const silent = heard.filter((node) => named.includes(node.role?.value) && !node.name?.value && !(node.role.value === "columnheader" && node.childIds?.length === 0));
+      assert.deepEqual(silent.map((node) => node.role.value), [], `${width}`);
+      assert.equal(heard.filter((node) => node.role?.value === "main").length, 1);
+      assert.ok(await page.$eval("html", (html) => html.lang) === "en");
+      const levels = heard.filter((node) => node.role?.value === "heading").map((node) => node.properties.find((each) => each.name === "level").value.value);
+      assert.equal(levels.filter((level) => level === 1).length, 1);
+      levels.forEach((level, at) => assert.ok(at === 0 || level <= levels[at - 1] + 1, `heading ${at} is of level ${level} after ${levels[at - 1]}`));
+      const images = heard.filter((node) => /^ima?ge?$|^img$/.test(node.role?.value ?? ""));
+      assert.ok(images.length >= 4);
+      // What a figure shows is in its name: a figure, with its unit.
+      for (const each of images) assert.match(each.name.value, /\d/, each.name.value);
+      await close();
+    }
+  },
+
+  async "text stands out from what is behind it, in light, dark and on paper"() {
+    for (const [media, colorScheme] of [["screen", "light"], ["screen", "dark"], ["print", "light"]])
+      for (const width of [380, 1280]) {
+        const { page, close } = await open(write("contrast.html", fixture.small(), fixture.small()), { viewport: { width, height: 800 }, colorScheme });
+        await page.emulateMedia({ media, colorScheme });
+        await settled(page);
+        const faint = await page.evaluate(() => {
+          const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+          const over = (colour, below) => {
+            canvas.fillStyle = `rgb(${below.join(" ")})`;
+            canvas.fillRect(0, 0, 1, 1);
+            canvas.fillStyle = colour;
+            canvas.fillRect(0, 0, 1, 1);
+            return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+          };
+          const ground = (element) => (element ? over(getComputedStyle(element).backgroundColor, ground(element.parentElement)) : [255, 255, 255]);
+          const light = (rgb) => {
+            const [r, g, b] = rgb.map((each) => (each / 255 <= 0.04045 ? each / 255 / 12.92 : ((each / 255 + 0.055) / 1.055) ** 2.4));
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+          };
+          const found = [];
+          const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+          while (texts.nextNode()) {
+            const element = texts.currentNode.parentElement;
+            const style = getComputedStyle(element);
+            if (!texts.currentNode.data.trim() || !element.checkVisibility({ visibilityProperty: true }) || element.closest("svg")) continue;
+            const behind = ground(element);
+            const [dark, bright] = [light(over(style.color, behind)), light(behind)].sort((a, b) => a - b);
+            const ratio = (bright + 0.05) / (dark + 0.05);
+            if (ratio < 4.5) found.push(`${ratio.toFixed(2)} ${element.tagName}.${element.className}: ${texts.currentNode.data.slice(0, 40)}`);
+          }
+          return found;
+        });
+        assert.deepEqual(faint, [], `${media} ${colorScheme} ${width}`);
+        await close();
+      }
+  },
+
   async "in a narrow window the text of a figure is as large as in a wide one"() {
     for (const width of [380, 1280]) {
       const { page, close } = await open(write("letters.html", fixture.small()), { viewport: { width, height: 800 } });
