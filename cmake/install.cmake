@@ -55,7 +55,7 @@ if(FANOUT_BUILD_CLI)
   # The tool prints its own man pages and completions; where it cannot run, on another processor, they are left out.
   set(fanout_texts ${PROJECT_BINARY_DIR}/texts)
   install(CODE "
-foreach(text \"manual:fanout.1\" \"manual fetch:fanout-fetch.1\" \"manual compare:fanout-compare.1\"
+foreach(text \"manual:fanout.1\" \"manual fetch:fanout-fetch.1\" \"manual curl:fanout-curl.1\" \"manual job:fanout-job.1\" \"manual compare:fanout-compare.1\"
     \"manual serve:fanout-serve.1\" \"completion bash:fanout\" \"completion zsh:_fanout\" \"completion fish:fanout.fish\")
   string(REGEX MATCH \"^([^:]*):(.*)$\" whole \"\${text}\")
   set(file \"${fanout_texts}/\${CMAKE_MATCH_2}\")
@@ -68,6 +68,7 @@ foreach(text \"manual:fanout.1\" \"manual fetch:fanout-fetch.1\" \"manual compar
   endif()
 endforeach()" COMPONENT cli)
   foreach(text fanout.1:${CMAKE_INSTALL_MANDIR}/man1 fanout-fetch.1:${CMAKE_INSTALL_MANDIR}/man1
+      fanout-curl.1:${CMAKE_INSTALL_MANDIR}/man1 fanout-job.1:${CMAKE_INSTALL_MANDIR}/man1
       fanout-compare.1:${CMAKE_INSTALL_MANDIR}/man1 fanout-serve.1:${CMAKE_INSTALL_MANDIR}/man1
       fanout:${CMAKE_INSTALL_DATADIR}/bash-completion/completions _fanout:${CMAKE_INSTALL_DATADIR}/zsh/site-functions
       fanout.fish:${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)

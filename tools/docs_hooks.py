@@ -11,7 +11,7 @@ notes = re.compile(r"\[([^\]]+)\]\((?:\.\./)?notes/[^)]+\)")
 def on_page_markdown(markdown, page, config, files):
     if page.file.src_uri == "reference/command-line.md":
         tool = os.environ["FANOUT_TOOL"]
-        for command in ("", "fetch", "compare", "serve"):
+        for command in ("", "fetch", "curl", "compare", "serve", "job"):
             words = ["help", *command.split()]
             text = subprocess.run([tool, *words], check=True, text=True, stdout=subprocess.PIPE).stdout
             markdown += f"\n## fanout {command}\n\n```text\n{text}```\n"

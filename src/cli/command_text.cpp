@@ -99,13 +99,7 @@ class help_writer {
 class help_formatter : public CLI::FormatterBase {
  public:
   std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
-    winsize size{};
-    const bool terminal = ::isatty(STDOUT_FILENO) == 1;
-    const bool known = terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-    const std::size_t width = known ? std::min<std::size_t>(size.ws_col, widest) : usual_width;
-    // https://no-color.org: set and not empty, whatever its value.
-    const char* no_colour = std::getenv("NO_COLOR");
-    return help_text(describe(*app), width, terminal && !(no_colour && *no_colour));
+    return help_for_terminal(describe(*app));
   }
 };
 
@@ -172,6 +166,16 @@ std::string help_text(const command_text& command, std::size_t width, bool colou
   }
   if (!command.footer.empty()) out.text_block(command.footer);
   return std::move(out).text();
+}
+
+std::string help_for_terminal(const command_text& command) {
+  winsize size{};
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  const bool known = terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  const std::size_t width = known ? std::min<std::size_t>(size.ws_col, widest) : usual_width;
+  // https://no-color.org: set and not empty, whatever its value.
+  const char* no_colour = std::getenv("NO_COLOR");
+  return help_text(command, width, terminal && !(no_colour && *no_colour));
 }
 
 void use_help_text(CLI::App& app) {

@@ -44,6 +44,9 @@ std::string help_text(const command_text& command, std::size_t width, bool colou
 /// Breaks `text` at blanks, so that no line is longer than `width` columns; a longer word has a line of its own.
 std::vector<std::string> wrapped(const std::string& text, std::size_t width);
 
+/// The text of `--help`, as wide as the terminal that standard output is, or else 80 columns.
+std::string help_for_terminal(const command_text& command);
+
 /// Has CLI11 print `help_text`, as wide as the terminal that standard output is, or else 80 columns. Commands that are
 /// added later print it, too.
 void use_help_text(CLI::App& app);

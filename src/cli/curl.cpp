@@ -22,13 +22,6 @@
 namespace fanout::cli {
 namespace {
 
-constexpr std::string_view about_curl =
-    "Takes a command line of curl as it is: fanout curl -sSL URL\n\n"
-    "Options have curl's names and meaning; one that is not supported is named.\n"
-    "Exit status: curl's (6 no such host, 7 no connection, 22 with -f a status of 400 or above, 28 timeout, ...) of "
-    "the\n"
-    "last URL, or of the first that fails with --fail-early; 2 usage, 130 interrupted.\n\n";
-
 /// Files that several jobs of a line write to, one after the other.
 class line_outputs {
  public:
@@ -75,8 +68,7 @@ int run_in_turn(const curl_command& all) {
 
 int run_curl(const std::vector<std::string>& arguments) {
   if (arguments.size() == 1 && (arguments.front() == "--help" || arguments.front() == "-h")) {
-    fetch::write_all(STDOUT_FILENO, std::string(about_curl) + curl_options_help());
-    return ok;
+    return print(help_for_terminal(curl_text()));
   }
   curl_command all;
   try {
@@ -94,8 +86,7 @@ int run_curl(const std::vector<std::string>& arguments) {
 }
 
 void list_curl(CLI::App& app) {
-  app.add_subcommand("curl", "Take a command line of curl as it is: fanout curl -sSL URL")
-      ->footer("fanout curl --help lists the options of curl that are supported.");
+  app.add_subcommand("curl", curl_text().summary);
 }
 
 }  // namespace fanout::cli

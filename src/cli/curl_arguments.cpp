@@ -13,7 +13,6 @@
 #include <cctype>
 #include <cstdint>
 #include <functional>
-#include <iterator>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -37,6 +36,7 @@ struct curl_line {
   bool all_remote = false;
   bool globs = true;
   bool fail_early = false;
+  std::string proxy_user;
   std::optional<std::int32_t> max_redirects;
   std::uint64_t parallel_max = 50;
   int config_depth = 0;
@@ -65,11 +65,43 @@ void take_config(curl_line& into, std::string_view path) {
 
 void take_nothing(curl_line&, std::string_view) {}
 
+void take_proxy(curl_line& into, std::string_view scheme, std::string_view text) {
+  into.common.http.settings.proxy = std::string(scheme).append(text);
+  into.common.http.settings.proxy_from_environment = false;
+}
+
+/// "http://user:password@proxy"; characters that have a meaning there are encoded.
+std::string with_user(const std::string& proxy, std::string_view user) {
+  std::string encoded;
+  for (const char c : user) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) ||
+                       std::string_view("-._~!$&'()*+,;=:").find(c) != std::string_view::npos;
+    encoded += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  const auto scheme = proxy.find("://");
+  const std::size_t at = scheme == proxy.npos ? 0 : scheme + 3;
+  return fmt::format("{}{}@{}", proxy.substr(0, at), encoded, proxy.substr(at));
+}
+
 constexpr std::array own_rows{
     curl_row{"-s,--silent", "", "Say nothing of failures",
              [](curl_line& in, std::string_view) { in.common.silent = true; }},
     curl_row{"-S,--show-error", "", "With -s: say what failed",
              [](curl_line& in, std::string_view) { in.show_error = true; }},
+    curl_row{"--fail-with-body", "", "Exit with 22 where a page has status 400 or above, and write it",
+             [](curl_line& in, std::string_view) { in.common.fail_with_body = true; }},
+    curl_row{"-U,--proxy-user", "USER:PASSWORD", "Use Basic authentication for the proxy",
+             [](curl_line& in, std::string_view text) { in.proxy_user = text; }},
+    curl_row{"--socks5", "HOST[:PORT]", "Use this SOCKS5 proxy, with addresses that are looked up here",
+             [](curl_line& in, std::string_view text) { take_proxy(in, "socks5://", text); }},
+    curl_row{"--socks5-hostname", "HOST[:PORT]", "Use this SOCKS5 proxy, which looks names up",
+             [](curl_line& in, std::string_view text) { take_proxy(in, "socks5h://", text); }},
+    curl_row{"--max-redirs", "N", "With -L: follow at most this many redirects; -1: any number (default: 50)",
+             [](curl_line& in, std::string_view text) {
+               in.max_redirects =
+                   text == "-1" ? INT32_MAX : static_cast<std::int32_t>(fetch::parse_count(text, 0, 1'000'000));
+             }},
+    curl_row{"--no-location", "", "Follow no redirects", [](curl_line& in, std::string_view) { in.follow = false; }},
     curl_row{"-i,--include", "", "Write the header before the page",
              [](curl_line& in, std::string_view) { in.common.include = true; }},
     curl_row{"-o,--output", "FILE", "File for the page",
@@ -95,6 +127,8 @@ constexpr std::array own_rows{
     curl_row{"-q,--disable", "", "", take_nothing},
     curl_row{"-#,--progress-bar", "", "", take_nothing},
     curl_row{"--no-progress-meter", "", "", take_nothing},
+    curl_row{"--keepalive-time", "SECONDS", "", take_nothing},
+    curl_row{"--ssl-no-revoke", "", "", take_nothing},
 };
 
 /// An option, whichever table it stands in.
@@ -144,7 +178,6 @@ void take_value(const curl_option& option, std::string_view name, curl_line& int
   } catch (const std::invalid_argument& refused) {
     throw usage_error(fmt::format("{}: {}", name, refused.what()));
   }
-  if (name == "--max-redirs") into.max_redirects = into.common.http.settings.max_redirects;
 }
 
 /// `-sSLo FILE`: options without a value, and then one that may have the rest as its own.
@@ -199,6 +232,10 @@ void set_defaults(curl_line& line) {
   all.shape = line.parallel ? fmt::format("async:{}", line.parallel_max) : "sync";
   how.max_redirects = line.follow ? line.max_redirects.value_or(redirects_by_default) : 0;
   how.decode_content = line.compressed;
+  if (!line.proxy_user.empty() && !how.proxy.empty() && how.proxy.find('@') == how.proxy.npos)
+    how.proxy = with_user(how.proxy, line.proxy_user);
+  // What -L forbids to follow is a failure then, not the page.
+  all.redirects_fail = line.follow && how.max_redirects == 0;
   const fetch::settings unless_told;
   if (how.timeout_ms == unless_told.timeout_ms || how.timeout_ms == 0) how.timeout_ms = no_time_limit;
   if (how.idle_timeout_ms == unless_told.idle_timeout_ms) how.idle_timeout_ms = no_time_limit;
@@ -302,19 +339,42 @@ curl_command parse_curl(const std::vector<std::string>& arguments) {
   }
 }
 
-std::string curl_options_help() {
-  std::string text;
-  const auto add = [&](std::string_view names, std::string_view value, std::string_view help) {
+command_text curl_text() {
+  command_text made{
+      .name = "fanout curl",
+      .summary = "Take a command line of curl as it is: fanout curl -sSL URL",
+      .arguments = {{.names = {"URL..."}, .value = {}, .help = "URL to fetch", .default_value = {}}},
+      .groups = {},
+      .commands = {},
+      .footer =
+          "Options have curl's names and meaning. One that is not supported is named, with exit status 2.\n"
+          "Exit status: curl's (6 no such host, 7 no connection, 22 with -f a status of 400 or "
+          "above, 28 timeout, ...) of the last URL, or of the first that fails with --fail-early; "
+          "2 usage, 130 interrupted.\n"
+          "\n"
+          "Examples:\n"
+          "  fanout curl -sSL https://example.org/\n"
+          "  fanout curl -O 'https://example.org/page[1-9].html'\n"
+          "  fanout curl https://example.org/api --json '{\"a\":1}' -w '%{http_code}\\n'"};
+  const auto add = [&made](std::string_view heading, std::string_view names, std::string_view value,
+                           std::string_view help) {
     if (names.empty() || help.empty()) return;
-    const std::string left = fmt::format("  {}{}{}", names, value.empty() ? "" : " ", value);
-    fmt::format_to(std::back_inserter(text), "{:<34} {}\n", left, help);
+    const auto same = [&](const option_group_text& each) { return each.heading == heading; };
+    auto group = std::find_if(made.groups.begin(), made.groups.end(), same);
+    if (group == made.groups.end()) group = made.groups.insert(group, {std::string(heading), {}});
+    option_text option{.names = {}, .value = std::string(value), .help = std::string(help), .default_value = {}};
+    for (; !names.empty(); names.remove_prefix(std::min(names.find(','), names.size() - 1) + 1))
+      option.names.emplace_back(names.substr(0, names.find(',')));
+    group->options.push_back(std::move(option));
   };
-  for (const curl_row& row : own_rows) add(row.names, row.value_name, row.help);
+  for (const curl_row& row : own_rows) add("URLs and files", row.names, row.value_name, row.help);
   for (const output_option& row : output_option_table())
-    if (!is_own(row.names)) add(row.names, row.value_name, row.help);
-  for (const fetch::http_option& row : fetch::http_option_table())
-    if (!is_own(row.names)) add(row.names, row.value_name, row.help);
-  return text;
+    if (!is_own(row.names)) add("Output", row.names, row.value_name, row.help);
+  for (const bool usual : {false, true})
+    for (const fetch::http_option& row : fetch::http_option_table())
+      if (row.usual == usual && !row.names.empty() && !is_own(row.names))
+        add(usual ? "Accepted without effect" : fetch::heading_of(row.group), row.names, row.value_name, row.help);
+  return made;
 }
 
 }  // namespace fanout::cli

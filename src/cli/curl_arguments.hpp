@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cli/command_text.hpp"
 #include "cli/fetch_options.hpp"
 
 #include <string>
@@ -24,7 +25,7 @@ struct curl_command {
 /// Throws `usage_error` that names the option or the value.
 curl_command parse_curl(const std::vector<std::string>& arguments);
 
-/// The options that `parse_curl` knows, a line each.
-std::string curl_options_help();
+/// What `fanout curl` is, with the options that `parse_curl` knows.
+command_text curl_text();
 
 }  // namespace fanout::cli

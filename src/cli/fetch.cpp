@@ -101,6 +101,10 @@ struct identified_job {
   bool again = false;
 };
 
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
 /// Writes to a sink that another job writes to, too.
 class borrowed_sink final : public fetch::sink {
  public:
@@ -125,10 +129,14 @@ class fetch_sinks {
     const bool to_directory = !path.empty() && names_directory(path);
     const bool to_file = !path.empty() && !to_directory;
     using enum fetch::existing_file;
+    // -D - is --include, where the page goes to standard output.
+    const bool heads_on_output = given.header_file == "-" && pages && !to_file && !to_directory && !given.include;
+    const bool at_a_time = given.urls.size() > 1 && given.shape != "sync";
+    const bool texts_between = given.urls.size() > 1 && (!given.write_out.empty() || given.http.settings.retries > 0);
     // First, so that they stand before the page where both go to standard output.
     if (with.headers)
       add<borrowed_sink>(*with.headers);
-    else if (!given.header_file.empty())
+    else if (!given.header_file.empty() && !heads_on_output)
       add<fetch::header_output>(fetch::output::create(given.header_file));
     if (!pages && (to_directory || to_file)) open_records(path, to_directory, which);
     if (!pages && names_bodies(given))
@@ -141,9 +149,11 @@ class fetch_sinks {
     if (pages && given.http.head && !to_directory && !given.as_curl)
       add<fetch::head_output>(to_file ? fetch::output::create(path) : fetch::output::standard());
     else if (pages && !to_directory)
-      add<fetch::body_output>(to_file ? path : "-",
-                              fetch::body_output_options{.with_heads = given.include || given.http.head,
-                                                         .held = given.urls.size() > 1 || given.header_file == "-"});
+      add<fetch::body_output>(
+          to_file ? path : "-",
+          fetch::body_output_options{
+              .with_heads = given.include || given.http.head || heads_on_output,
+              .held = at_a_time || texts_between || (given.header_file == "-" && !heads_on_output && !to_file)});
     if (pages || given.verbose)
       add<fetch::record_callback>([this, pages](fetch::finished& each, fetch::writer&) { look_at(each, pages); },
                                   fetch::json_fields{.headers = file.named_by_server(), .body = false});
@@ -207,19 +217,23 @@ class fetch_sinks {
   }
   void add_write_out(std::uint64_t urls_before) {
     try {
-      add<fetch::format_output>(given_.write_out, given_.fail || !given_.as_curl, urls_before);
+      add<fetch::format_output>(given_.write_out, given_.fail || given_.fail_with_body || !given_.as_curl, urls_before);
     } catch (const std::invalid_argument& refused) {
       throw usage_error(fmt::format("-w: {}", refused.what()));
     }
   }
 
   void look_at(const fetch::finished& each, bool pages) {
-    if (given_.verbose) tell(each.result.trace);
+    if (!each.result.trace.empty()) tell(each.result.trace);
     if (!pages) return;
     if (!each.result.remark.empty())
       tell(fmt::format("{}: {}\n", given_.as_curl ? "fanout curl" : "fanout fetch", each.result.remark));
     file_.look_at(each.result);
-    curl_status_ = fetch::curl_exit_status(each.result, given_.fail);
+    curl_status_ = fetch::curl_exit_status(each.result, given_.fail || given_.fail_with_body);
+    if (given_.redirects_fail && !each.result.error && is_redirect(each.result.status)) {
+      curl_status_ = 47;
+      if (!given_.silent) tell("fanout curl: (47) the page redirects, and --max-redirs is 0\n");
+    }
     if (!each.result.error || (given_.as_curl && (given_.silent || curl_status_ == 0))) return;
     std::string line = given_.as_curl ? fmt::format("fanout curl: ({}) ", curl_status_) : "fanout fetch: ";
     fetch::append_readable(line, each.asked, each.result);
@@ -247,6 +261,9 @@ void check_body_options(const fetch_options& given, bool one_page) {
   const bool named = !one_page && names_bodies(given);
   if (!given.bulk.name_template.empty() && (one_page || !to_directory))
     throw usage_error("--name: names the bodies of several URLs in a directory; give -o DIR/");
+  if (how.continue_parts && given.include)
+    throw usage_error(
+        "--continue: with --include, the file does not begin with the body; give -D FILE for the headers");
   if (how.overwrite_bodies && !to_directory && !named)
     throw usage_error("--overwrite: replaces files of a directory; give -o DIR/ (a FILE is replaced in any case)");
   if (how.skip_existing && named)
@@ -281,9 +298,11 @@ void read_cookies(const fetch::settings& how) {
 }
 
 /// What the records have to have for the options of what is written.
-void keep_what_is_written(const fetch_options& given, fetch::settings& in) {
+void keep_what_is_written(const fetch_options& given, bool one_page, fetch::settings& in) {
   in.drop_failed_bodies = given.fail;
-  in.keep_trace = given.verbose;
+  // Of several at a time, each is shown when it is over.
+  in.show_trace = given.verbose && one_page && (given.urls.size() == 1 || given.shape == "sync");
+  in.keep_trace = given.verbose && !in.show_trace;
   in.keep_heads = given.include || given.http.head || !given.header_file.empty() || !given.archive.empty() ||
                   !given.write_out.empty();
   in.keep_timings |= !given.write_out.empty() || !given.archive.empty();
@@ -425,7 +444,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
         fmt::format("--cookie-jar: -s {} runs in worker processes, each with cookies of its own, which end with it; "
                     "use sync, threads:N, async:N, hybrid:N or auto",
                     given.shape));
-  keep_what_is_written(given, job.settings);
+  keep_what_is_written(given, one_page, job.settings);
   job.settings.overwrite_bodies = sinks.overwrites();
   read_cookies(job.settings);
   job.save_cookies = given.http.cookie_jar == "-" ? "/dev/stdout" : given.http.cookie_jar;

@@ -63,9 +63,11 @@ struct fetch_options {
   std::string archive;              ///< where all exchanges go, as HAR
   std::string write_out;            ///< what is printed of each page
 
-  bool as_curl = false;  ///< pages one after the other, no records; messages and exit status are curl's
-  bool silent = false;   ///< as curl: failures are not told
-  int config_depth = 0;  ///< files of options that are being read
+  bool as_curl = false;         ///< pages one after the other, no records; messages and exit status are curl's
+  bool silent = false;          ///< as curl: failures are not told
+  bool fail_with_body = false;  ///< as curl: a page of status 400 and above is written, and is a failure
+  bool redirects_fail = false;  ///< as curl: with -L and --max-redirs 0
+  int config_depth = 0;         ///< files of options that are being read
 };
 
 /// \name Options of what is written, with curl's names

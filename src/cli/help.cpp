@@ -3,11 +3,13 @@
 #include "cli/command.hpp"
 #include "cli/command_text.hpp"
 #include "cli/completion.hpp"
+#include "cli/curl_arguments.hpp"
 #include "cli/man_page.hpp"
 #include "cli/messages.hpp"
 
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 namespace fanout::cli {
 namespace {
@@ -23,6 +25,15 @@ void add_command_name(CLI::App& to, const CLI::App& tool, std::string& name) {
 
 const CLI::App& named(const CLI::App& tool, const std::string& name) {
   return name.empty() ? tool : *tool.get_subcommand(name);
+}
+
+/// As `describe`; the command line of curl is not read by CLI11.
+command_text described(const CLI::App& about) {
+  if (about.get_name() == "curl") return curl_text();
+  command_text made = describe(about);
+  for (command_text& each : made.commands)
+    if (command_text curl = curl_text(); each.name == curl.name) each = std::move(curl);
+  return made;
 }
 
 /// A command that prints something about the tool or one of its commands.
@@ -46,15 +57,16 @@ void add_help(CLI::App& app, std::function<int()>& chosen) {
   completion.footer("To use it at once: source <(fanout completion bash)");
   completion.callback([&app, &chosen, shell] {
     chosen = [&app, shell] {
-      const command_text tool = describe(app);
+      const command_text tool = described(app);
       if (*shell == "bash") return print(bash_completion(tool));
       return print(*shell == "zsh" ? zsh_completion(tool) : fish_completion(tool));
     };
   });
   add_printer(app, chosen, "manual", "Print a man page, for 'man -l -'",
-              [](const CLI::App& about) { return man_page(describe(about), FANOUT_VERSION); });
+              [](const CLI::App& about) { return man_page(described(about), FANOUT_VERSION); });
   app.require_subcommand(0, 1);  // "fanout help fetch" is one command with an argument, not two
-  add_printer(app, chosen, "help", "Print the help of a command", [](const CLI::App& about) { return about.help(); });
+  add_printer(app, chosen, "help", "Print the help of a command",
+              [](const CLI::App& about) { return help_for_terminal(described(about)); });
 }
 
 }  // namespace fanout::cli

@@ -16,6 +16,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -29,6 +30,8 @@ struct serve_options {
   std::uint64_t port = 8080;
   std::string write_certificate;
   bool until_eof = false;
+  std::uint64_t max_streams = origin::options().max_streams;
+  std::uint64_t window = origin::options().request_window;
 };
 
 /// Calls back when standard input has ended.
@@ -144,10 +147,28 @@ void add_serve(CLI::App& app, std::function<int()>& chosen) {
   command->add_option("--write-cert", with->write_certificate, "Write the certificate here, for clients to trust")
       ->type_name("FILE")
       ->needs(tls);
+  constexpr const char* http_2_group = "HTTP/2";
+  command->add_flag_callback(
+             "--http1.1", [with] { with->origin.http_2 = false; }, "Speak HTTP/1.1 only")
+      ->group(http_2_group);
+  add_count(*command, "--max-streams", with->max_streams, {0, UINT32_MAX},
+            "Allow this many requests at a time on a connection; 0: none [1000]")
+      ->group(http_2_group);
+  add_count(*command, "--window", with->window, {0, INT32_MAX},
+            "Give credit for this many bytes of a request's body; 0: none, ever [1048576]")
+      ->group(http_2_group);
+  add_count(*command, "--goaway-after", with->origin.requests_per_connection, {1, UINT64_MAX},
+            "Send GOAWAY after this many requests on a connection")
+      ->group(http_2_group);
+  add_count(*command, "--refuse-every", with->origin.refuse_every, {1, UINT64_MAX},
+            "Reset each Nth request of a connection with REFUSED_STREAM")
+      ->group(http_2_group);
   command->add_flag("--until-eof", with->until_eof, "End when standard input does, as when the parent has gone");
   command->callback([with, &chosen] {
     chosen = [with] {
       with->origin.port = static_cast<std::uint16_t>(with->port);
+      with->origin.max_streams = static_cast<std::uint32_t>(with->max_streams);
+      with->origin.request_window = static_cast<std::uint32_t>(with->window);
       return serve(*with);
     };
   });

@@ -103,7 +103,7 @@ void body_file::finish_as_it_is() {
 
 void body_file::cut() noexcept {
   try {
-    if (!to_ && !held_.empty()) {
+    if (!to_ && !held_.empty() && path_ != "-") {  // what went to standard output cannot be taken back
       open();
       write_all(to_->descriptor(), held_);
     }

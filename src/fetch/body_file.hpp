@@ -29,7 +29,8 @@ class body_file final : public body_sink {
   void finish() override;
   void cut() noexcept override;
 
-  /// Keeps up to so many bytes in memory, and opens a file for larger bodies only; before `begin`.
+  /// Keeps up to so many bytes in memory, and opens a file for larger bodies only; before `begin`. Of a body that is
+  /// cut they go into the file; not to standard output.
   void hold(std::uint64_t most) noexcept { hold_ = most; }
   /// The whole body, where it was not larger than that. Valid once it is finished.
   std::optional<std::string> take_held();

@@ -13,7 +13,7 @@ int curl_exit_status(const record& result, bool fail) {
     case failure_kind::dns:
       return 6;
     case failure_kind::connect:
-      return tells_of("proxy") ? 97 : 7;
+      return tells_of("proxy") && !tells_of("no connection to") ? 97 : 7;
     case failure_kind::tls:
       return tells_of("certificate") ? 60 : 35;
     case failure_kind::timeout:

@@ -33,6 +33,13 @@
 namespace fanout::fetch {
 namespace {
 
+/// What a .netrc file says of a host, also after a redirect.
+std::string netrc_authorization(const std::vector<netrc_entry>& all, std::string_view host) {
+  const netrc_entry* const found = find_netrc(all, host);
+  if (!found || (found->login.empty() && found->password.empty())) return {};
+  return http::basic_auth(found->login, found->password);
+}
+
 http::client make_client(const settings& how) {
   http::client_options options;
   options.total_timeout = std::chrono::milliseconds(how.timeout_ms);
@@ -51,7 +58,10 @@ http::client make_client(const settings& how) {
   options.keep_coding = how.keep_coding;
   options.keep_redirect_bodies = how.keep_messages;
   options.authorization = how.authorization;
+  if (!how.netrc.empty() && how.authorization.empty())
+    options.authorization_of = [all = how.netrc](std::string_view host) { return netrc_authorization(all, host); };
   options.digest = how.digest;
+  options.redirect_referer = how.redirect_referer;
   options.cookies = cookie_jar_of(how);
   options.public_only = how.public_only;
   options.resolve = how.resolve;
@@ -96,13 +106,6 @@ bool lacks_scheme(std::string_view url) {
                       [&](std::string_view each) { return boost::beast::iequals(each, scheme); });
 }
 
-void add_netrc_user(const settings& how, http::request& to) {
-  if (!how.authorization.empty() || !to.url.userinfo().empty() || to.headers.contains("authorization")) return;
-  const netrc_entry* const found = find_netrc(how.netrc, to.url.host());
-  if (found && !(found->login.empty() && found->password.empty()))
-    to.headers.add("Authorization", http::basic_auth(found->login, found->password));
-}
-
 void set_form(const std::vector<form_field>& fields, http::request& of) {
   const std::string method = of.method;
   std::vector<http::form_part> parts;
@@ -119,7 +122,6 @@ http::request make_request(const settings& how, const request& what) {
   made.url = lacks_scheme(what.url) ? http::url("http://" + what.url) : http::url(what.url);
   for (const auto& [name, value] : what.headers) made.headers.add(name, value);
   made.body = what.body;
-  if (!how.netrc.empty()) add_netrc_user(how, made);
   if (what.body.empty() && !how.form.empty()) set_form(how.form, made);
   if (what.body.empty() && !how.body_file.empty()) made.body_from = http::body_source::file(how.body_file);
   made.without = how.without_headers;
@@ -266,7 +268,8 @@ task<record> exchange_once(const exchanger& with, const request& what, exchange_
       http::response response = co_await std::move(sending);
       take_response(with.settings(), what, std::move(response), result);
     } else {
-      task<void> saving = detail::save_exchange(with.client(), with.settings(), what, std::move(message), result);
+      task<void> saving = detail::save_exchange(with.client(), with.settings(), what, std::move(message),
+                                                watch ? &watch->heads() : nullptr, result);
       co_await std::move(saving);
     }
   } catch (const error& failed) {
@@ -293,7 +296,6 @@ task<record> exchange_watched(const exchanger& with, const request& what) {
     watch.end(answered ? std::string_view() : result.message, result.bytes, result.elapsed_ns);
     const auto since_start = std::chrono::steady_clock::now() - started;
     result.attempts += all.attempts;
-    result.trace = all.trace + watch.trace();
     result.sent_heads = all.sent_heads + watch.sent_heads();
     result.heads = all.heads + watch.heads();
     if (how.keep_messages) take_messages(how, watch, result);
@@ -306,8 +308,11 @@ task<record> exchange_watched(const exchanger& with, const request& what) {
                      watch.lost_on_kept_connection(),
                      watch.retry_after()};
     const auto pause = wait_before_retry(how, last);
-    if (!pause || !result.unwritten.empty()) co_return result;
-    if (how.keep_trace) result.trace += fmt::format("* Trying again in {} ms: {}\n", pause->count(), result.message);
+    const bool begun = how.body_path == "-" && result.bytes > how.held_body_bytes;  // it cannot be taken back
+    const bool again = pause && result.unwritten.empty() && !begun;
+    if (again) watch.remark(fmt::format("Trying again in {} ms: {}", pause->count(), result.message));
+    result.trace = all.trace + watch.trace();
+    if (!again) co_return result;
     all = std::move(result);
     auto pausing = sleep(*pause);
     co_await std::move(pausing);

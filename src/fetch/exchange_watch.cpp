@@ -1,5 +1,6 @@
 #include "fetch/exchange_watch.hpp"
 
+#include <fanout/fetch/output.hpp>
 #include <fanout/fetch/retry_policy.hpp>
 #include <fanout/http/response.hpp>
 
@@ -7,6 +8,8 @@
 #include "fetch/text.hpp"
 
 #include <fmt/format.h>
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -33,6 +36,26 @@ std::int64_t now_us() {
 
 }  // namespace
 
+/// Kept, or shown while the exchange goes on, as `curl -v` does. A reader that is gone is no failure of the exchange.
+void exchange_watch::say(std::string_view text) {
+  if (trace_shown_)
+    write_all(STDERR_FILENO, text);
+  else
+    trace_ += text;
+}
+
+void exchange_watch::on_lookup(std::string_view host) {
+  if (trace_wanted_) say(fmt::format("* Looking up {}\n", printable(host)));
+}
+
+void exchange_watch::on_attempt(std::string_view address) {
+  if (trace_wanted_) say(fmt::format("* Trying {}\n", address));
+}
+
+void exchange_watch::on_failed_attempt(std::string_view address, std::string_view why) {
+  if (trace_wanted_) say(fmt::format("* No connection to {}: {}\n", address, why));
+}
+
 void exchange_watch::on_request(const http::sent_request& sent) {
   reused_ = sent.connection_reused;
   answered_ = false;
@@ -47,10 +70,11 @@ void exchange_watch::on_request(const http::sent_request& sent) {
                          .request_head = std::string(sent.head)});
   }
   if (!trace_wanted_) return;
-  fmt::format_to(std::back_inserter(trace_), "* {} {}\n", reused_ ? "Re-using the connection to" : "Connected to",
-                 sent.remote_address);
-  if (!sent.tls.empty()) fmt::format_to(std::back_inserter(trace_), "* {}\n", sent.tls);
-  add_lines(">", sent.head);
+  std::string text =
+      fmt::format("* {} {}\n", reused_ ? "Re-using the connection to" : "Connected to", sent.remote_address);
+  if (!sent.tls.empty()) fmt::format_to(std::back_inserter(text), "* {}\n", sent.tls);
+  add_lines(text, ">", sent.head);
+  say(text);
 }
 
 void exchange_watch::on_response(const http::response& head) {
@@ -62,10 +86,11 @@ void exchange_watch::on_response(const http::response& head) {
   if (messages_wanted_ && !messages_.empty()) take_message(head, text);
   if (!trace_wanted_) return;
   const auto& took = head.measured;
-  fmt::format_to(std::back_inserter(trace_),
-                 "* First byte after {:.3f} ms (name look-up {:.3f}, connection {:.3f}, TLS {:.3f}), {} bytes sent\n",
-                 ms(took.first_byte), ms(took.name_lookup), ms(took.connect), ms(took.tls), took.bytes_sent);
-  add_lines("<", text);
+  std::string shown =
+      fmt::format("* First byte after {:.3f} ms (name look-up {:.3f}, connection {:.3f}, TLS {:.3f}), {} bytes sent\n",
+                  ms(took.first_byte), ms(took.name_lookup), ms(took.connect), ms(took.tls), took.bytes_sent);
+  add_lines(shown, "<", text);
+  say(shown);
 }
 
 void exchange_watch::on_cut(const http::response& so_far) {
@@ -88,19 +113,22 @@ void exchange_watch::take_message(const http::response& head, const std::string&
 }
 
 /// Each line of a header; what came from a server is made fit for a terminal.
-void exchange_watch::add_lines(std::string_view mark, std::string_view head) {
+void exchange_watch::add_lines(std::string& text, std::string_view mark, std::string_view head) {
   while (!head.empty()) {
     const auto end = std::min(head.find("\r\n"), head.size());
-    fmt::format_to(std::back_inserter(trace_), "{} {}\n", mark, printable(head.substr(0, end)));
+    fmt::format_to(std::back_inserter(text), "{} {}\n", mark, printable(head.substr(0, end)));
     head.remove_prefix(std::min(end + 2, head.size()));
   }
 }
 
+void exchange_watch::remark(std::string_view text) {
+  if (trace_wanted_) say(fmt::format("* {}\n", printable(text)));
+}
+
 void exchange_watch::end(std::string_view failure, std::uint64_t bytes, std::int64_t elapsed_ns) {
   if (!trace_wanted_) return;
-  if (!failure.empty()) fmt::format_to(std::back_inserter(trace_), "* {}\n", printable(failure));
-  fmt::format_to(std::back_inserter(trace_), "* {} bytes of body, {:.3f} ms in total\n", bytes,
-                 static_cast<double>(elapsed_ns) / 1e6);
+  if (!failure.empty()) remark(failure);
+  say(fmt::format("* {} bytes of body, {:.3f} ms in total\n", bytes, static_cast<double>(elapsed_ns) / 1e6));
 }
 
 std::optional<std::chrono::milliseconds> exchange_watch::retry_after() const {

@@ -23,20 +23,26 @@ namespace fanout::fetch {
 class exchange_watch final : public http::exchange_observer {
  public:
   explicit exchange_watch(const settings& how)
-      : trace_wanted_(how.keep_trace),
+      : trace_wanted_(how.keep_trace || how.show_trace),
+        trace_shown_(how.show_trace),
         heads_wanted_(how.keep_heads),
         messages_wanted_(how.keep_messages),
         streamed_(how.limit_rate > 0) {}
 
   /// Whether settings ask for what only a watch knows.
   static bool wanted(const settings& how) noexcept {
-    return how.keep_trace || how.keep_heads || how.keep_messages || how.retries > 0;
+    return how.keep_trace || how.show_trace || how.keep_heads || how.keep_messages || how.retries > 0;
   }
 
+  void on_lookup(std::string_view host) override;
+  void on_attempt(std::string_view address) override;
+  void on_failed_attempt(std::string_view address, std::string_view why) override;
   void on_request(const http::sent_request& sent) override;
   void on_response(const http::response& head) override;
   void on_cut(const http::response& so_far) override;
 
+  /// What happens between two tries.
+  void remark(std::string_view text);
   /// At the end; `failure` is empty where a response came.
   void end(std::string_view failure, std::uint64_t bytes, std::int64_t elapsed_ns);
   /// What was noted; empty where it was not wanted.
@@ -55,9 +61,11 @@ class exchange_watch final : public http::exchange_observer {
 
  private:
   void take_message(const http::response& head, const std::string& text);
-  void add_lines(std::string_view mark, std::string_view head);
+  static void add_lines(std::string& text, std::string_view mark, std::string_view head);
+  void say(std::string_view text);
 
   const bool trace_wanted_;
+  const bool trace_shown_;  ///< on standard error, at once
   const bool heads_wanted_;
   const bool messages_wanted_;
   const bool streamed_;  ///< bodies of redirects are not seen

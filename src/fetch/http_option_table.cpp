@@ -117,6 +117,13 @@ void take_user_agent(http_options& into, std::string_view text) {
 void take_opt_outs(http_options& into, std::string_view text) {
   for (std::string& each : opt_out_words(text)) into.settings.opt_outs.push_back(std::move(each));
 }
+/// As curl: ";auto" at the end.
+void take_referer(http_options& into, std::string_view text) {
+  constexpr std::string_view automatic = ";auto";
+  into.settings.redirect_referer = text.ends_with(automatic);
+  if (into.settings.redirect_referer) text.remove_suffix(automatic.size());
+  into.referer = text;
+}
 void take_no_redirects(http_options& into, std::string_view) {
   into.settings.max_redirects = 0;
 }
@@ -131,7 +138,7 @@ constexpr std::array table{
     texts<&http_options::headers>(
         request, {"-H,--header", "HEADER",
                   "Send this header, 'Name: value'. 'Name;' sends it without a value; 'Name:' removes a header that "
-                  "fanout sends by default. May be repeated"}),
+                  "fanout sends by default; '@FILE' reads a file of headers. May be repeated"}),
     data({"-d,--data,--data-ascii", "TEXT",
           "Send this as the body, as a form. @FILE reads a file and @- reads standard input, both without line ends. "
           "May be repeated: the texts are joined with &"},
@@ -186,7 +193,11 @@ constexpr std::array table{
     taking(any_text<&http_options::user_agent>(request,
                                                {"-A,--user-agent", "TEXT", "Send this User-Agent; '' sends none"}),
            take_user_agent),
-    any_text<&http_options::referer>(request, {"-e,--referer", "URL", "Send this Referer"}),
+    taking(any_text<&http_options::referer>(
+               request, {"-e,--referer", "URL",
+                         "Send this Referer. After URL;auto or ;auto, a request that follows a redirect names the page "
+                         "that redirected"}),
+           take_referer),
     speaks<http::http_versions::http_1_1>("--http1.1", "Use HTTP/1.1 only"),
     speaks<http::http_versions::http_2>("--http2",
                                         "Use HTTP/2 over TLS if the server supports it, many requests at a time on one "
@@ -363,6 +374,9 @@ constexpr std::array table{
     derived<&settings::digest>(),
     derived<&settings::drop_failed_bodies>(),
     derived<&settings::keep_trace>(),
+    derived<&settings::heads_before_body>(),
+    derived<&settings::redirect_referer>(),
+    derived<&settings::show_trace>(),
     derived<&settings::keep_heads>(),
     derived<&settings::keep_messages>(),
     derived<&settings::keep_coding>(),

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <filesystem>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <tuple>
 
@@ -47,6 +48,16 @@ void add_header(const std::string& line, common_request& into) {
     throw std::invalid_argument(fmt::format("-H: '{}:' cannot be left out, HTTP/1.1 needs it; give it a value", name));
   else
     into.without.emplace_back(name);
+}
+
+/// `-H @FILE`: a header on each line.
+void add_headers_of(const std::string& file, common_request& into) {
+  const std::string text = file_contents("-H", file.substr(1));
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty()) add_header(line, into);
+  }
 }
 
 bool is_json(const data_piece& piece) {
@@ -162,7 +173,8 @@ common_request request_of(const http_options& given) {
   if (given.head && !given.method.empty() && given.method != "HEAD")
     throw std::invalid_argument(fmt::format("--head asks for HEAD and -X for {}; give one of them", given.method));
   made.method = given.head ? "HEAD" : given.method;
-  for (const std::string& line : given.headers) add_header(line, made);
+  for (const std::string& line : given.headers)
+    line.starts_with('@') ? add_headers_of(line, made) : add_header(line, made);
   for (const auto& [option, name, value] :
        {std::tuple("-A", "User-Agent", &given.user_agent), std::tuple("-e", "Referer", &given.referer)}) {
     if (value->empty()) continue;

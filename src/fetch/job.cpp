@@ -119,6 +119,10 @@ class all_sinks {
   const sink* last_with_body_ = nullptr;
 };
 
+// What was written to standard output cannot be taken back for another try, so a body begins there only when it is
+// larger than this, and then no other try is made.
+constexpr std::uint64_t retried_body = 1024 * 1024;
+
 // Up to this size a body of many is no burden to memory, and its file is the writer's work: to make one takes longer
 // than most exchanges.
 constexpr std::uint64_t small_body = 64 * 1024;
@@ -134,8 +138,8 @@ std::string body_path_of(const settings& with, const options& how, const std::ve
   }
   // Who lent the workers may have them on other machines, or their standard output elsewhere.
   const bool elsewhere = how.backend || (path == "-" && how.workers.output != worker_output::inherit);
-  // What was written to standard output cannot be taken back for another try.
-  const bool kept_for_retries = path == "-" && with.retries > 0;
+  // The heads of all tries stand before the body of the last.
+  const bool kept_for_retries = with.heads_before_body && with.retries > 0;
   if (wanting != 1 || elsewhere || kept_for_retries) return {};
   // A worker may be started in another directory.
   if (!path.empty() && path != "-" && !how.workers.directory.empty()) path = std::filesystem::absolute(path).string();
@@ -154,9 +158,11 @@ settings with_what_sinks_want(settings with, const options& how, const std::vect
     with.keep_heads |= each->wants_heads();
     with.keep_messages |= each->wants_messages();
     with.digest_bodies |= each->wants_digests();
+    with.heads_before_body |= each->heads_before_body();
   }
   with.body_path = body_path_of(with, how, sinks);
   if (with.body_path.ends_with('/') && !how.shape.uses_workers()) with.held_body_bytes = small_body;
+  if (with.body_path == "-" && with.retries > 0) with.held_body_bytes = retried_body;
   if (!with.body_path.empty()) return with;
   const auto decoded = [](const sink* each) { return each->wants_bodies() && !each->wants_coded_bodies(); };
   const auto coded = [](const sink* each) { return each->wants_coded_bodies(); };

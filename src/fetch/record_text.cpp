@@ -112,6 +112,8 @@ void append_json(std::string& text, std::uint64_t index, const request& asked, c
   fmt::format_to(into, FMT_COMPILE(",\"bytes\":{},\"elapsed_ms\":{}.{:03},\"attempts\":{}"), result.bytes,
                  result.elapsed_ns / 1'000'000, result.elapsed_ns / 1'000 % 1'000, result.attempts);
   if (result.http_version != 0) text.append(",\"http_version\":\"").append(version_text(result)).append("\"");
+  if (result.tls_version != 0)
+    text.append(",\"tls\":\"1.").append(std::to_string(result.tls_version % 10)).append("\"");
   if (result.error) {
     text += ",\"error\":{\"kind\":\"";
     text += to_string(*result.error);

@@ -40,10 +40,22 @@ class unless_finished {
   bool finished_ = false;
 };
 
-task<void> stream_body(const settings& how, http::response_stream& page, body_sink& into, record& result) {
+/// What stands before a body, and where it goes: the digest of the body leaves it out.
+struct text_before {
+  std::string_view text = {};
+  body_sink* to = nullptr;
+};
+
+task<void> stream_body(const settings& how, http::response_stream& page, text_before heads, body_sink& into,
+                       record& result) {
   const auto started = std::chrono::steady_clock::now();
   unless_finished guard(into);
   into.begin(page.head());
+  if (!heads.text.empty()) {
+    result.heads_written = true;
+    auto writing = heads.to->write(heads.text);
+    co_await std::move(writing);
+  }
   for (int pieces = 1;; ++pieces) {
     auto reading = page.next_piece();
     const std::string_view piece = co_await std::move(reading);
@@ -71,17 +83,19 @@ bool exists(const std::string& path) {
 /// One body on its way to a file or to standard output.
 class saved_body {
  public:
-  saved_body(const http::client& with, const settings& how, const request& what, record& result)
+  saved_body(const http::client& with, const settings& how, const request& what, const std::string* heads,
+             record& result)
       : with_(with),
         how_(how),
         what_(what),
+        heads_(how.heads_before_body ? heads : nullptr),
         result_(result),
         in_directory_(how_.body_path.ends_with('/')),
         path_(in_directory_ ? how_.body_path + what.file : how_.body_path),
         file_(path_,
               {.existing = in_directory_ && !how_.overwrite_bodies ? existing_file::refused : existing_file::replaced,
                .follow_link = !in_directory_}) {
-    if (in_directory_)
+    if (in_directory_ || path_ == "-")
       file_.hold(how_.held_body_bytes);
     else if (path_ != "-")
       file_.remember_as(what.url);
@@ -99,6 +113,7 @@ class saved_body {
   const http::client& with_;
   const settings& how_;
   const request& what_;
+  const std::string* const heads_;
   record& result_;
   const bool in_directory_;
   const std::string path_;
@@ -190,7 +205,9 @@ task<void> saved_body::save(http::response_stream& page) {
   std::optional<digesting_sink> sum;
   if (wants_digest(how_, what_)) sum.emplace(&file_, result_.error ? std::string_view() : expected_digest(how_, what_));
   try {
-    task<void> streaming = stream_body(how_, page, sum ? static_cast<body_sink&>(*sum) : file_, result_);
+    body_sink& into = sum ? static_cast<body_sink&>(*sum) : file_;
+    const std::string_view heads = heads_ ? std::string_view(*heads_) : std::string_view();
+    task<void> streaming = stream_body(how_, page, {heads, &file_}, into, result_);
     co_await std::move(streaming);
     if (sum) result_.sha256 = sum->digest();
   } catch (const output_error& failed) {
@@ -233,14 +250,14 @@ task<void> stream_exchange(const http::client& with, const settings& how, http::
   http::response_stream page = co_await std::move(opening);
   take_head(how, page.head(), result);
   if (result.error == failure_kind::refused_by_policy) co_return;
-  task<void> streaming = stream_body(how, page, into, result);
+  task<void> streaming = stream_body(how, page, {}, into, result);
   co_await std::move(streaming);
   take_measurements(how, page.head().measured, result);
 }
 
 task<void> save_exchange(const http::client& with, const settings& how, const request& what, http::request message,
-                         record& result) {
-  saved_body body(with, how, what, result);
+                         const std::string* heads, record& result) {
+  saved_body body(with, how, what, heads, result);
   task<void> fetching = body.fetch(std::move(message));
   co_await std::move(fetching);
 }

@@ -21,8 +21,9 @@ std::chrono::nanoseconds time_for(std::uint64_t bytes, std::uint64_t bytes_per_s
 task<void> stream_exchange(const http::client& with, const settings& how, http::request message, body_sink& into,
                            record& result);
 
-/// The same with a body that goes where `settings::body_path` says.
+/// The same with a body that goes where `settings::body_path` says, after `heads` where `heads_before_body` says so;
+/// they are complete when the response's head has come. Null: there are none.
 task<void> save_exchange(const http::client& with, const settings& how, const request& what, http::request message,
-                         record& result);
+                         const std::string* heads, record& result);
 
 }  // namespace fanout::fetch::detail

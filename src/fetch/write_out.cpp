@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <stdexcept>
 #include <utility>
 
@@ -35,7 +34,13 @@ std::string_view header_of(const record& result, std::string_view name) {
 }
 
 std::string effective_url(const written_page& page) {
-  return page.result.final_url.empty() ? page.asked.url : page.result.final_url;
+  if (!page.result.final_url.empty()) return page.result.final_url;
+  try {  // as it was sent: with the scheme that was not given, and without a fragment
+    return http::url(page.asked.url.find("://") == std::string::npos ? "http://" + page.asked.url : page.asked.url)
+        .str();
+  } catch (const error&) {
+    return page.asked.url;
+  }
 }
 
 std::string_view version_of(const record& result) {
@@ -82,12 +87,15 @@ std::int64_t first_byte(const timings& took) {
 }
 
 std::string header_json(const record& result) {
-  std::map<std::string, std::vector<std::string_view>> all;
+  std::vector<std::pair<std::string, std::vector<std::string_view>>> all;  // in the order of the first of each
   for (const auto& [name, value] : result.headers) {
     std::string lower = name;
     std::transform(lower.begin(), lower.end(), lower.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    all[lower].push_back(value);
+    const auto same = [&](const auto& one) { return one.first == lower; };
+    auto found = std::find_if(all.begin(), all.end(), same);
+    if (found == all.end()) found = all.insert(found, {lower, {}});
+    found->second.push_back(value);
   }
   std::string text = "{";
   for (const auto& [name, values] : all) {

@@ -83,6 +83,7 @@ void exchange::opened() {
   ++measured_.attempts;
   measured_.connection_reused = granted_->used;
   measured_.remote_address = granted_->wire.remote_address;
+  measured_.tls_version = via_.tls && granted_->wire.tls ? granted_->wire.tls->version() : 0;
   if (request_->observer) tell_observer();
 }
 
@@ -100,7 +101,7 @@ void exchange::tell_observer() const {
 }
 
 connect_context exchange::connecting() noexcept {
-  return {loop_, timer_, request_->url, via_, limits_of_pool(), sent_before_, how_to_reuse()};
+  return {loop_, timer_, request_->url, via_, limits_of_pool(), sent_before_, how_to_reuse(), request_->observer};
 }
 
 // The body is held back until the server asks for it, or has said nothing for a while.

@@ -50,6 +50,7 @@ redirect_chain::redirect_chain(const client_options& options, digest_login* logi
   if (login_) login_origin_ = what.url.origin();
   if (!options.authorization.empty() && what.url.userinfo().empty() && !what.headers.contains("authorization"))
     what.headers.add("Authorization", options.authorization);
+  ask_for_authorization();
   if (!options.cookies) return;
   for (const std::string_view each : what.headers.get_all("cookie"))
     own_cookies_.append(own_cookies_.empty() ? "" : "; ").append(each);
@@ -59,6 +60,21 @@ void redirect_chain::log_in() {
   if (what_.url.origin() != login_origin_) return;
   if (const auto value = login_->authorization_for(login_origin_, what_.method, what_.url.target()))
     what_.headers.set("Authorization", *value);
+}
+
+// Of who says nothing else himself.
+void redirect_chain::ask_for_authorization() {
+  if (!options_.authorization_of || !what_.url.userinfo().empty() || what_.headers.contains("authorization")) return;
+  if (const std::string value = options_.authorization_of(what_.url.host()); !value.empty())
+    what_.headers.add("Authorization", value);
+}
+
+// Without the user and the fragment, and not from https to http (RFC 9110 section 10.1.3).
+void redirect_chain::refer_to(const url& from) {
+  if (from.secure() && !what_.url.secure())
+    what_.headers.remove("referer");
+  else
+    what_.headers.set("Referer", fmt::format("{}{}", from.origin(), from.target()));
 }
 
 bool redirect_chain::authenticate(const response& answer) {
@@ -94,7 +110,11 @@ bool redirect_chain::follow(response& answer) {
   visited_.insert(state());
   const url from = what_.url;
   follow_redirect(what_, answer);
-  if (what_.url.origin() != from.origin()) own_cookies_.clear();
+  if (what_.url.origin() != from.origin()) {
+    own_cookies_.clear();
+    ask_for_authorization();
+  }
+  if (options_.redirect_referer) refer_to(from);
   prepare();
   // The same request with the same cookies gets the same answer; one with a new cookie may not.
   if (visited_.contains(state()))

@@ -44,6 +44,8 @@ class redirect_chain {
  private:
   std::string state() const;
   void log_in();
+  void ask_for_authorization();
+  void refer_to(const url& from);
 
   const client_options& options_;
   digest_login* login_;

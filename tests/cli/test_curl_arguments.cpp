@@ -96,6 +96,13 @@ TEST(curl_arguments, options_begin_anew_after_next) {
   EXPECT_THAT(jobs[2].urls, ElementsAre("--next")) << "behind -- it is no option";
 }
 
+TEST(curl_arguments, proxies_have_users) {
+  EXPECT_EQ(one({"-x", "http://p:1", "-U", "me:se/cret@", "a"}).http.settings.proxy, "http://me:se%2Fcret%40@p:1");
+  EXPECT_EQ(one({"-U", "me:x", "--socks5-hostname", "p:1", "a"}).http.settings.proxy, "socks5h://me:x@p:1");
+  EXPECT_EQ(one({"--proxy", "p:1", "--proxy-user", "me:x", "a"}).http.settings.proxy, "me:x@p:1");
+  EXPECT_EQ(one({"-U", "me:x", "a"}).http.settings.proxy, "");
+}
+
 TEST(curl_arguments, what_is_not_supported_is_named) {
   EXPECT_THAT(refused_line({"a[3-1]"}), HasSubstr("with -g, brackets and braces stand for themselves"));
   EXPECT_THAT(refused_line({"a[1-100001]"}), HasSubstr("more than 100000 URLs"));
@@ -110,8 +117,9 @@ TEST(curl_arguments, what_is_not_supported_is_named) {
 }
 
 TEST(curl_arguments, the_help_has_every_option) {
-  const std::string help = curl_options_help();
-  for (const char* name : {"-s,--silent", "-T,--upload-file FILE", "-w,--write-out FORMAT", "-d,--data,--data-ascii"})
+  const std::string help = help_text(curl_text(), 100, false);
+  for (const char* name : {"-s, --silent", "-T, --upload-file FILE", "-w, --write-out FORMAT",
+                           "-d, --data, --data-ascii", "-L, --location"})
     EXPECT_THAT(help, HasSubstr(name));
 }
 

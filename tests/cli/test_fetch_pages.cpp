@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <thread>
 
 namespace {
 
@@ -170,6 +171,47 @@ TEST_F(fetch_pages, the_exchange) {
   const ended several = fetch({"-v", "-q", "-s", "processes:2", origin_.url("/bytes/1"), origin_.url("/bytes/2")});
   EXPECT_THAT(several.errors, AllOf(HasSubstr("> GET /bytes/1"), HasSubstr("> GET /bytes/2")));
   EXPECT_EQ(records(several.output).size(), 2u);
+}
+
+TEST_F(fetch_pages, the_exchange_is_shown_while_it_goes_on) {
+  std::atomic<bool> request_seen = false, head_seen = false;
+  scripted_server server([&](peer& with, int) {
+    with.read_request();
+    while (!request_seen) std::this_thread::yield();
+    with.send("HTTP/1.1 200 OK\r\nX-One: 1\r\nContent-Length: 4\r\n\r\n");
+    while (!head_seen) std::this_thread::yield();
+    with.send("page");
+  });
+  const auto read_until = [](child& from, const std::string& wanted) {
+    for (std::string line = from.read_error_line(); !line.empty(); line = from.read_error_line())
+      if (line == wanted) return true;
+    return false;
+  };
+  for (const std::vector<std::string>& line : {std::vector<std::string>{"fetch", "-v", server.url()},
+                                               {"fetch", "-v", "-s", "processes:1", server.url()},
+                                               {"curl", "-sv", server.url()},
+                                               {"curl", "-sv", "--retry", "1", server.url()}}) {
+    request_seen = head_seen = false;
+    child fetching(tool, line);
+    EXPECT_TRUE(read_until(fetching, "> ")) << "before the server answers";
+    request_seen = true;
+    EXPECT_TRUE(read_until(fetching, "< X-One: 1")) << "before the body comes";
+    head_seen = true;
+    EXPECT_EQ(fetching.rest_of_output(), "page");
+    EXPECT_EQ(fetching.wait(), 0);
+  }
+}
+
+TEST_F(fetch_pages, referers_and_users_after_redirects) {
+  const auto netrc =
+      directory_.write("netrc", "machine 127.0.0.1 login ann password a\nmachine localhost login bob password b\n");
+  const std::string away = "http://localhost:" + std::to_string(origin_.port()) + "/echo";
+  scripted_server home(always("HTTP/1.1 302 Found\r\nLocation: " + away + "\r\nContent-Length: 0\r\n\r\n"));
+  const ended result = fetch({"-e", "http://first.test/;auto", "--netrc-file", netrc, "-v", home.url("/start")});
+  EXPECT_THAT(result.errors,
+              AllOf(HasSubstr("> Referer: http://first.test/\n"), HasSubstr("> Authorization: Basic YW5uOmE=\n")));
+  EXPECT_THAT(result.output, AllOf(HasSubstr(home.url("/start")), HasSubstr("Basic Ym9iOmI=")));
+  EXPECT_THAT(fetch({"-e", ";auto", origin_.url("/echo")}).output, Not(HasSubstr("eferer")));
 }
 
 TEST_F(fetch_pages, tries_until_it_goes) {

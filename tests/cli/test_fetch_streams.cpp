@@ -27,6 +27,7 @@ using fanout_test::peer;
 using fanout_test::read_file;
 using fanout_test::scripted_server;
 using fanout_test::temporary_directory;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr const char* shapes[]{"sync", "threads:2", "async:2", "processes:2", "hybrid:2", "auto"};
@@ -108,6 +109,62 @@ TEST_P(fetch_streams, a_large_body_takes_no_more_memory_than_a_small_one) {
     if (fanout::test::sanitized) continue;  // they keep what was freed
     EXPECT_LT(large, small + (16 << 20)) << shape;
   }
+}
+
+// Whatever is written before the body, whoever it goes to.
+TEST_P(fetch_streams, a_large_body_takes_no_more_memory_with_other_options) {
+  if (fanout::test::sanitized) GTEST_SKIP() << "a sanitizer keeps what was freed";
+  const std::string summary = directory_ / "summary";
+  const auto peak = [&](std::vector<std::string> options, const std::string& path) {
+    options.insert(options.end(), {"--summary", summary, origin_.url(path)});
+    const ended result = fetch(std::move(options), "", {.output = directory_.write("redirected", "")});
+    EXPECT_EQ(result.status, 0) << result.errors;
+    return number_of(json::parse(read_file(summary)).as_object(), "peak_rss_bytes");
+  };
+  for (const std::vector<std::string>& options : {std::vector<std::string>{"-s", "sync", "--include"},
+                                                  {"-s", "sync", "-D", "-"},
+                                                  {"-s", "sync", "--retry", "2"},
+                                                  {"-s", "sync", "--include", "-o", file_}}) {
+    const std::uint64_t small = peak(options, "/bytes/1");
+    const std::uint64_t large = peak(options, "/bytes/100000000");
+    EXPECT_LT(large, small + (16 << 20)) << options[2];
+  }
+}
+
+TEST_P(fetch_streams, heads_stand_before_bodies) {
+  const std::string url = origin_.url("/redirect/1"), page = origin_.url("/bytes/2000000");
+  for (const char* shape : shapes) {
+    const std::string both = fetch({"-s", shape, "--include", url}).output;
+    EXPECT_THAT(both, AllOf(HasSubstr(" 302"), HasSubstr(" 200"), HasSubstr("\r\n\r\n"))) << shape;
+    const std::string text = fetch({"-s", shape, "-D", "-", page}).output;
+    EXPECT_TRUE(text.starts_with("HTTP/")) << shape;
+    EXPECT_TRUE(text.ends_with(fanout::origin::content(0, 2'000'000))) << shape;
+    EXPECT_EQ(fetch({"-s", shape, "--include", "-o", file_, page}).status, 0);
+    EXPECT_TRUE(read_file(file_) == fetch({"-s", shape, "--include", page}).output) << shape;
+    EXPECT_THAT(fetch({"-s", shape, "--include", "-f", origin_.url("/status/404")}).output, HasSubstr(" 404")) << shape;
+  }
+}
+
+TEST_P(fetch_streams, several_pages_of_curl_follow_one_another) {
+  child both(tool, {"curl", "-s", "-i", origin_.url("/bytes/3000000"), origin_.url("/bytes/2")});
+  both.close_input();
+  const std::string text = both.rest_of_output();
+  EXPECT_EQ(both.wait(), 0);
+  EXPECT_GT(text.size(), 3'000'002u);
+  EXPECT_TRUE(text.ends_with("\r\n\r\nAB"));
+  EXPECT_THAT(text.substr(text.size() - 400), HasSubstr("HTTP/1.1 200 OK"));
+}
+
+// What was written to standard output cannot be taken back.
+TEST_P(fetch_streams, a_large_body_that_breaks_is_not_tried_again_on_standard_output) {
+  scripted_server server([&](peer& client, int) {
+    client.read_request();
+    client.send("HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + std::string(3'000'000, 'x'));
+  });
+  const ended cut = fetch({"--retry", "3", "--retry-all-errors", "--retry-delay", "1ms", server.url()});
+  EXPECT_EQ(cut.status, 1);
+  EXPECT_EQ(cut.output.size(), 3'000'000u);
+  EXPECT_EQ(server.connections(), 1);
 }
 
 TEST_P(fetch_streams, a_body_that_is_cut_says_where_it_is) {

@@ -56,6 +56,7 @@ class from_curl : public ::testing::Test {
     const std::map<std::string, std::string> given{
         {"form.json", "{\"a\":1}\n"},
         {"photo", "not a photo"},
+        {"headers.txt", "X-One: 1\r\n\nX-Two: 2\n"},
         {"netrc", "machine localhost login me password secret\n"},
         {"cookies", "# Netscape HTTP Cookie File\nlocalhost\tFALSE\t/\tFALSE\t0\ta\t1\n"},
         {"options", "header = \"X-Option: 1\"\n"},
@@ -155,6 +156,10 @@ TEST_F(from_curl, exit_statuses_are_curl_s) {
        {std::pair("curl -sf localhost:8080/status/404", 22), std::pair("curl -s localhost:8080/status/404", 0),
         std::pair("curl -s http://127.0.0.1:1/", 7), std::pair("curl -sm 0.2 localhost:8080/never", 28),
         std::pair("curl -sL --max-redirs 1 localhost:8080/redirect/3", 47),
+        std::pair("curl -sL --max-redirs 0 localhost:8080/redirect/3", 47),
+        std::pair("curl -sL --max-redirs -1 localhost:8080/redirect/3", 0),
+        std::pair("curl -s --fail-with-body localhost:8080/status/404", 22),
+        std::pair("curl -s -x http://127.0.0.1:1 localhost:8080/", 7),
         std::pair("curl -s --max-filesize 5 localhost:8080/bytes/100", 63),
         std::pair("curl -s --no-such-option localhost:8080/", 2)}) {
     EXPECT_EQ(run(std::string("fanout ") + line).status, status) << line;

@@ -24,7 +24,7 @@ told ask_the_tool(std::vector<std::string> arguments, const redirections& to = {
 }
 
 TEST(help, of_each_command_is_the_same_whichever_way_it_is_asked_for) {
-  for (const std::string command : {"fetch", "compare", "serve"}) {
+  for (const std::string command : {"fetch", "curl", "compare", "serve"}) {
     const told by_option = ask_the_tool({command, "--help"});
     EXPECT_EQ(by_option.status, 0);
     EXPECT_THAT(by_option.output, ::testing::StartsWith("usage: fanout " + command + " [OPTION]..."));
@@ -35,7 +35,7 @@ TEST(help, of_each_command_is_the_same_whichever_way_it_is_asked_for) {
 }
 
 TEST(help, fits_into_eighty_columns_where_no_terminal_says_otherwise) {
-  for (const std::string command : {"", "fetch", "compare", "serve", "completion", "manual"}) {
+  for (const std::string command : {"", "fetch", "curl", "compare", "serve", "completion", "manual"}) {
     std::istringstream lines(
         ask_the_tool(command.empty() ? std::vector<std::string>{"help"} : std::vector<std::string>{"help", command})
             .output);
@@ -65,6 +65,9 @@ TEST(help, scripts_and_pages_are_made_of_the_same_options) {
     EXPECT_EQ(script.status, 0);
     EXPECT_THAT(script.output, ::testing::AllOf(HasSubstr("with-headers"), HasSubstr("latency"), HasSubstr("rounds")));
   }
+  EXPECT_THAT(ask_the_tool({"completion", "bash"}).output, HasSubstr("fail-early"));
+  EXPECT_THAT(ask_the_tool({"manual", "curl"}).output,
+              ::testing::AllOf(HasSubstr(".TH \"FANOUT\\-CURL\" 1"), HasSubstr("\\-\\-fail\\-early")));
   const told page = ask_the_tool({"manual", "fetch"});
   EXPECT_THAT(page.output, ::testing::AllOf(HasSubstr(".TH \"FANOUT\\-FETCH\" 1"), HasSubstr("\\-\\-with\\-headers")));
 }

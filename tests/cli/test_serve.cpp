@@ -96,6 +96,38 @@ TEST(serve, tls_with_a_certificate_that_clients_can_trust) {
   EXPECT_EQ(second.get("/bytes/3").body(), "ABC");  // SIGPIPE would have ended it
 }
 
+// What fanout's own client makes of it; the frames themselves are test_h2_connection's.
+TEST(serve, failures_of_http_2_on_demand) {
+  const auto fetched = [](std::vector<std::string> options, const std::string& path, int times,
+                          std::vector<std::string> more = {}) {
+    options.insert(options.begin(), {"serve", "--port", "0"});
+    child origin(tool, std::move(options));
+    const std::string ready = origin.read_line();
+    std::vector<std::string> line{"fetch", "-q", "-s", "async:1", "--http2-prior-knowledge", "--timings"};
+    line.insert(line.end(), more.begin(), more.end());
+    for (int i = 0; i < times; ++i) line.push_back(ready.substr(ready.find("http")) + path);
+    return run(std::move(line));
+  };
+  const auto count = [](const std::string& in, const std::string& what) {
+    int all = 0;
+    for (auto at = in.find(what); at != in.npos; at = in.find(what, at + 1)) ++all;
+    return all;
+  };
+  const ended goaway = fetched({"--goaway-after", "2"}, "/bytes/1", 6);
+  EXPECT_EQ(goaway.status, 0) << goaway.output;
+  EXPECT_EQ(count(goaway.output, R"("connection_reused":false)"), 3) << "a connection for each two";
+  EXPECT_EQ(count(fetched({}, "/bytes/1", 6).output, R"("connection_reused":false)"), 1);
+  const ended refused = fetched({"--refuse-every", "2"}, "/bytes/1", 4);
+  EXPECT_EQ(refused.status, 0) << refused.output;
+  EXPECT_EQ(count(refused.output, R"("attempts":2)"), 3) << "all but the first are refused once";
+  // More than clients may send before they know of the window (RFC 9113 section 6.9.2).
+  const ended starved = fetched({"--window", "0"}, "/echo", 1, {"-d", std::string(100'000, 'x'), "-m", "300ms"});
+  EXPECT_EQ(starved.status, 1);
+  EXPECT_THAT(starved.output + starved.errors, HasSubstr("timeout"));
+  EXPECT_EQ(fetched({"--max-streams", "0"}, "/bytes/1", 1, {"-m", "300ms"}).status, 1);
+  EXPECT_EQ(fetched({"--http1.1"}, "/bytes/1", 1).status, 1);
+}
+
 TEST(serve, a_port_in_use_is_a_clear_error) {
   const fanout::origin::background taken;
   const std::string port = std::to_string(taken.port());

@@ -42,6 +42,28 @@ TEST(exchange_watch, messages_as_a_text) {
   EXPECT_EQ(watch.sent_heads(), "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
 }
 
+TEST(exchange_watch, attempts_and_remarks) {
+  exchange_watch watch(all_kept());
+  watch.on_lookup("a.test");
+  watch.on_attempt("127.0.0.2:80");
+  watch.on_failed_attempt("127.0.0.2:80", "Connection refused");
+  watch.remark("Trying again");
+  EXPECT_EQ(watch.trace(),
+            "* Looking up a.test\n* Trying 127.0.0.2:80\n* No connection to 127.0.0.2:80: Connection refused\n"
+            "* Trying again\n");
+}
+
+TEST(exchange_watch, what_is_shown_at_once_is_not_kept) {
+  settings how;
+  how.show_trace = true;
+  EXPECT_TRUE(exchange_watch::wanted(how));
+  exchange_watch watch(how);
+  ::testing::internal::CaptureStderr();
+  watch.on_request({"GET / HTTP/1.1\r\n\r\n", "127.0.0.1:80", false});
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "* Connected to 127.0.0.1:80\n> GET / HTTP/1.1\n> \n");
+  EXPECT_EQ(watch.trace(), "");
+}
+
 TEST(exchange_watch, nothing_is_kept_unless_it_is_wanted) {
   exchange_watch watch{settings{}};
   watch.on_request({"GET / HTTP/1.1\r\n\r\n", "a", false});

@@ -81,6 +81,7 @@ settings nothing_by_default() {
   all.drop_failed_bodies = all.keep_messages = all.keep_coding = true;
   all.digest_bodies = all.verify_digests = true;
   all.opt_outs = {"noai"};
+  all.show_trace = all.heads_before_body = all.redirect_referer = true;
   all.digest = "x:y";
   all.limit_rate = 10;
   all.retries = 7;

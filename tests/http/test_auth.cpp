@@ -74,6 +74,26 @@ TEST_P(authorization, stays_with_the_first_origin_also_after_a_detour) {
   EXPECT_THAT(answer.body, Not(HasSubstr("secret")));
 }
 
+TEST_P(authorization, of_each_host_also_where_redirects_lead) {
+  scripted_server away(echo);
+  scripted_server home([&](peer& client, int) {
+    for (auto received = client.read_request(); !received.empty(); received = client.read_request())
+      client.send(received.find("uthorization: for 127.0.0.1") == std::string::npos
+                      ? "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
+                      : "HTTP/1.1 302 Found\r\nLocation: " + away.url("/end", "localhost") +
+                            "\r\nContent-Length: 0\r\n\r\n");
+  });
+  client_options options;
+  options.authorization_of = [](std::string_view host) { return "for " + std::string(host); };
+  EXPECT_THAT(fetch(home.url(), options).body, HasSubstr("uthorization: for localhost\r\n"));
+  options.authorization_of = [](std::string_view host) {
+    return host == "127.0.0.1" ? std::string("for 127.0.0.1") : std::string();
+  };
+  EXPECT_THAT(fetch(home.url(), options).body, Not(HasSubstr("uthorization")));
+  options.authorization = bearer_auth("own");
+  EXPECT_EQ(fetch(home.url(), options).status, 500) << "what the options say of all hosts comes first";
+}
+
 INSTANTIATE_TEST_SUITE_P(versions, authorization, both_versions(), name_of_version);
 
 }  // namespace

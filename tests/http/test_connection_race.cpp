@@ -1,4 +1,6 @@
 // Several addresses, of which one wins (RFC 8305).
+#include <fanout/http/exchange_observer.hpp>
+
 #include "http/dns/address_order.hpp"
 #include "http/fake_name_server.hpp"
 #include "http/loop/loop_state.hpp"
@@ -79,6 +81,32 @@ TEST_F(race, all_lose) {
   EXPECT_THAT(failed.message, HasSubstr("127.0.0.2: Connection refused"));
   EXPECT_THAT(failed.message, HasSubstr("127.0.0.3: Connection refused"));
   EXPECT_THAT(failed.message, HasSubstr("::1: "));
+}
+
+TEST_F(race, is_told_to_who_looks_on) {
+  struct looker final : fanout::http::exchange_observer {
+    void on_lookup(std::string_view host) override { text += "look up " + std::string(host) + "\n"; }
+    void on_attempt(std::string_view address) override { text += "try " + std::string(address) + "\n"; }
+    void on_failed_attempt(std::string_view address, std::string_view why) override {
+      text += std::string(address) + ": " + std::string(why) + "\n";
+    }
+    void on_request(const fanout::http::sent_request&) override { text += "sent\n"; }
+    void on_response(const fanout::http::response&) override { text += "answered\n"; }
+    std::string text;
+  } seen;
+  scripted_server server(always(ok("x")));
+  fanout::http::request what;
+  what.url = fanout::http::url(server.url("/", "many.test"));
+  what.observer = &seen;
+  asio::io_context loop(1);
+  run_on(loop, client(given(server, "127.0.0.2,127.0.0.1")).send(what));
+  const std::string port = std::to_string(server.port());
+  EXPECT_EQ(seen.text, "try 127.0.0.2:" + port + "\n127.0.0.2:" + port + ": Connection refused\ntry 127.0.0.1:" + port +
+                           "\nsent\nanswered\n");
+  seen.text.clear();
+  what.url = fanout::http::url(server.url("/", "localhost"));
+  run_on(loop, client::shared().send(what));
+  EXPECT_THAT(seen.text, testing::StartsWith("look up localhost\ntry "));
 }
 
 TEST_F(race, only_silence_is_a_timeout) {

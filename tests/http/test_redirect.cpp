@@ -88,6 +88,21 @@ TEST_P(redirects, to_relative_places) {
   EXPECT_EQ(fetch(server.url("/a/b")).url.str(), server.url("/c%20d?e"));
 }
 
+TEST_P(redirects, name_the_page_as_referer_if_asked) {
+  client_options options;
+  request what;
+  what.url = url(server_->url("/302/302/end?q=1"));
+  EXPECT_THAT(follow(what, options).body, Not(HasSubstr("eferer")));
+  options.redirect_referer = true;
+  what.headers.add("Referer", "http://first.test/");
+  std::string with_user = server_->url("/302/end?q=1#part");
+  with_user.insert(with_user.find("//") + 2, "me:secret@");
+  what.url = url(with_user);
+  EXPECT_THAT(follow(what, options).body, HasSubstr("eferer: " + server_->url("/302/end?q=1") + "\r\n"));
+  what.url = url(server_->url("/end"));
+  EXPECT_THAT(follow(what, options).body, HasSubstr("eferer: http://first.test/\r\n"));
+}
+
 TEST_P(redirects, have_a_limit) {
   scripted_server server([](peer& client, int) {
     int page = 0;

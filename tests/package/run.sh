@@ -38,7 +38,7 @@ all='too_large: 11 bytes, 10 allowed'
 core='fanout 0: 1 4 9'
 
 [[ -x $work/prefix/bin/fanout ]]
-for text in man/man1/fanout.1 man/man1/fanout-fetch.1 man/man1/fanout-compare.1 man/man1/fanout-serve.1 \
+for text in man/man1/fanout.1 man/man1/fanout-{fetch,curl,compare,serve,job}.1 \
   bash-completion/completions/fanout zsh/site-functions/_fanout fish/vendor_completions.d/fanout.fish; do
   [[ -s $work/prefix/share/$text ]] || { printf 'not installed: share/%s\n' "$text" >&2; exit 1; }
 done

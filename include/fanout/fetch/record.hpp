@@ -87,6 +87,7 @@ struct record {
   std::int64_t elapsed_ns = 0;
   std::int32_t attempts = 0;             ///< requests sent, redirects included
   std::uint8_t http_version = 0;         ///< that the response came in: 10, 11 or 20
+  std::uint8_t tls_version = 0;          ///< of its connection: 12 or 13; 0: without TLS
   std::string final_url = {};            ///< the page that answered; empty where it is the one that was asked
   header_list headers = {};              ///< only with `settings::keep_headers`
   std::optional<std::string> body = {};  ///< of a response, only with `settings::keep_body`
@@ -110,13 +111,15 @@ struct record {
   std::string file = {};       ///< where it is: of a body that was cut, the name ends in ".part"
   std::string remark = {};     ///< what was done with a part that was there; for a person
   std::string unwritten = {};  ///< why it could not be written; it is the error, too
+  bool heads_written = false;  ///< before it (`settings::heads_before_body`)
   bool skipped = false;        ///< nothing was sent, as the file was there (`settings::skip_existing`)
   /// @}
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(status, bytes, elapsed_ns, attempts, http_version, final_url, headers, body, measured, retry_after_ms,
-            error, message, trace, sent_heads, heads, file, remark, unwritten, skipped, messages, body_coded, sha256);
+    archive(status, bytes, elapsed_ns, attempts, http_version, tls_version, final_url, headers, body, measured,
+            retry_after_ms, error, message, trace, sent_heads, heads, file, remark, unwritten, skipped, heads_written,
+            messages, body_coded, sha256);
   }
 };
 

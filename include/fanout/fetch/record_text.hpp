@@ -22,9 +22,10 @@ struct json_fields {
 ///      "final_url":"http://…"}
 ///
 /// `status` and `final_url` are null when no response came; `error` is null or `{"kind","message"}`. `id` follows
-/// `index` where the request had one, `file` names where the body was stored, `sha256` is its digest where it was
-/// computed, `headers` is a list of [name, value], `timings` an object of what the phases took, and a kept body is
-/// `body`, or `body_base64` where it is no UTF-8. Bytes that are no UTF-8 elsewhere become U+FFFD.
+/// `index` where the request had one, `http_version` and `tls` are what the response came in, `file` names where the
+/// body was stored, `sha256` is its digest where it was computed, `headers` is a list of [name, value], `timings` an
+/// object of what the phases took, and a kept body is `body`, or `body_base64` where it is no UTF-8. Bytes that are no
+/// UTF-8 elsewhere become U+FFFD.
 void append_json(std::string& text, std::uint64_t index, const request& asked, const record& result,
                  std::string_view file = {}, json_fields with = {});
 

@@ -47,6 +47,7 @@ struct settings {
   std::uint64_t max_header_count = 1024;        ///< fields of it
   std::uint32_t max_decoding_ratio = 256;       ///< decoded over coded bytes, beyond the client's floor; 0: any
   std::int64_t idle_timeout_ms = 60'000;        ///< between two moments at which bytes moved
+  bool redirect_referer = false;                ///< the page that redirects is the Referer of what follows
   std::int32_t max_redirects = 10;              ///< 0: the redirect itself is the response
   bool decode_content = true;                   ///< ask for compression and undo it
   bool verify_tls = true;
@@ -85,11 +86,17 @@ struct settings {
   /// request; a directory, with a '/' at its end, for a file of each request (`request::file`); "-" for standard
   /// output. Empty: nowhere. A file appears when it is whole (FILE.part until then).
   std::string body_path;
-  std::uint64_t held_body_bytes = 0;   ///< bodies up to this size for a directory are given in the record instead
-  bool overwrite_bodies = false;       ///< files of the directory that are there; otherwise they are an error
-  bool skip_existing = false;          ///< send nothing where the file is there
-  bool continue_parts = false;         ///< go on at what FILE.part has, if it is of the same page still
+  /// Bodies up to this size for a directory, or for standard output, are given in the record instead. A request is not
+  /// tried again once more than that of its body went to standard output.
+  std::uint64_t held_body_bytes = 0;
+  bool overwrite_bodies = false;  ///< files of the directory that are there; otherwise they are an error
+  bool skip_existing = false;     ///< send nothing where the file is there
+  bool continue_parts = false;    ///< go on at what FILE.part has, if it is of the same page still
+  /// The headers of all responses (`keep_heads`) are written before the body, where `body_path` is a file or standard
+  /// output.
+  bool heads_before_body = false;
   bool keep_trace = false;             ///< the messages as a text for a person
+  bool show_trace = false;             ///< that text goes to standard error as they come, and is not kept
   bool keep_heads = false;             ///< the headers of all responses as text, redirects included
   bool keep_messages = false;          ///< all requests and responses, and what came of a body that was cut
   bool keep_coding = false;            ///< with `decode_content`: ask for compression, and do not undo it

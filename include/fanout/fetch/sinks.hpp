@@ -56,6 +56,8 @@ class sink {
   /// sends them there if no other sink wants them and its workers run on this machine; then the record has `file`
   /// instead of `body`. Empty: it needs them in records.
   virtual std::string body_path() const { return {}; }
+  /// Whether it wants the heads of the responses there, too, before the body (`settings::heads_before_body`).
+  virtual bool heads_before_body() const { return false; }
 
   /// Called on the lane that completed the request, whose event loop stands still meanwhile: so this turns the record
   /// into bytes, and what waits for a disk or a reader is handed to the writer. An exception stops the job.
@@ -100,8 +102,8 @@ class readable_lines final : public sink {
 
 struct body_output_options {
   bool with_heads = false;  ///< after the headers of its responses (`settings::keep_heads`)
-  /// Written once the request has ended, and held in memory until then: where several requests share the output, or
-  /// another sink's text stands before the body. `with_heads` implies it.
+  /// Written once the request has ended, and held in memory until then: where several requests at a time share the
+  /// output, or another sink's text stands before or between the bodies.
   bool held = false;
 };
 
@@ -112,7 +114,8 @@ class body_output final : public sink {
   /// A file, or "-" for standard output. Throws `output_error` for a path that cannot be written to.
   explicit body_output(std::string path, body_output_options with = {});
   bool wants_bodies() const override { return true; }
-  std::string body_path() const override { return with_.held || with_.with_heads ? std::string() : path_; }
+  std::string body_path() const override { return with_.held ? std::string() : path_; }
+  bool heads_before_body() const override { return with_.with_heads; }
   void take(finished& each, writer& to) override;
   void close() override;
 

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// \file
@@ -59,6 +61,7 @@ struct client_options {
   std::uint64_t max_body_bytes = 1ull << 30;  ///< of one response, coded and decoded
   int max_redirects = 10;                     ///< 0: the redirect itself is the response
   bool keep_redirect_bodies = false;          ///< as far as they come by the way; an observer of the request sees them
+  bool redirect_referer = false;              ///< a request that follows a redirect names its page as Referer
   std::string user_agent = {};                ///< empty: fanout/VERSION
   std::size_t max_idle_connections = 4096;    ///< open and unused, on each loop
   std::size_t max_idle_per_host = 1024;       ///< the same, for one scheme, host, port and TLS settings
@@ -85,8 +88,11 @@ struct client_options {
 
   // Who asks. `authorization` goes to the origin of the request's own URL, and not where a redirect leads elsewhere. A
   // request's own Authorization header goes before it, and so does the user its URL names.
-  std::string digest = {};                        ///< "user:password" for servers that ask for Digest (RFC 7616)
-  std::string authorization = {};                 ///< the header's value: `basic_auth`, `bearer_auth`
+  std::string digest = {};         ///< "user:password" for servers that ask for Digest (RFC 7616)
+  std::string authorization = {};  ///< the header's value: `basic_auth`, `bearer_auth`
+  /// Value of Authorization for a host, empty for none: for all hosts, also those that redirects lead to, where nothing
+  /// else has one. Called while requests are made, on any thread. Such as what a .netrc file says.
+  std::function<std::string(std::string_view host)> authorization_of = {};
   std::shared_ptr<cookie_jar> cookies = nullptr;  ///< null: cookies are neither kept nor sent
 };
 

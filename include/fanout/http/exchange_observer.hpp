@@ -32,6 +32,11 @@ struct sent_request {
 class exchange_observer {
  public:
   virtual ~exchange_observer() = default;
+  /// A name is looked up.
+  virtual void on_lookup(std::string_view /*host*/) {}
+  /// A connection to this address is tried; several may be under way (RFC 8305).
+  virtual void on_attempt(std::string_view /*address*/) {}
+  virtual void on_failed_attempt(std::string_view /*address*/, std::string_view /*why*/) {}
   virtual void on_request(const sent_request& sent) = 0;
   /// The header of a response has come; `head` may have its body, too.
   virtual void on_response(const response& head) = 0;

@@ -33,6 +33,7 @@ struct measurements {
   std::uint64_t bytes_sent = 0;            ///< on the wire, below TLS: headers and bodies of all hops
   std::uint64_t bytes_received = 0;        ///< likewise: before transfer and content codings are removed
   std::string remote_address;              ///< "address:port" of the last hop's peer, which may be a proxy
+  int tls_version = 0;                     ///< of the last hop's connection: 12 or 13; 0: without TLS
   bool connection_reused = false;          ///< the last hop went over a connection that was already open
   int attempts = 0;                        ///< requests sent, redirects and a retry on a fresh connection included
   int redirects = 0;                       ///< how many were followed

@@ -1,5 +1,7 @@
 #include "http/connect/connection_race.hpp"
 
+#include <fanout/http/exchange_observer.hpp>
+
 #include "http/pool/session_pool.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -86,6 +88,7 @@ void connection_race::start_next() {
     refused_ += fmt::format("{}{} is {}", refused_.empty() ? "" : ", ", where.to_string(), why);
     return;
   }
+  if (observer_) observer_->on_attempt(with_port(where, port_));
   const asio::ip::tcp::endpoint to(where, port_);
   constexpr int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   detail::owned_descriptor descriptor(::socket(to.protocol().family(), type, IPPROTO_TCP));
@@ -118,8 +121,9 @@ void connection_race::win(attempt ended) {
 }
 
 void connection_race::note_failure(const asio::ip::address& where, int error) {
-  failures_ += fmt::format("{}{}: {}", failures_.empty() ? "" : ", ", where.to_string(),
-                           boost::system::system_category().message(error));
+  const std::string why = boost::system::system_category().message(error);
+  failures_ += fmt::format("{}{}: {}", failures_.empty() ? "" : ", ", where.to_string(), why);
+  if (observer_) observer_->on_failed_attempt(with_port(where, port_), why);
 }
 
 }  // namespace fanout::http

@@ -18,6 +18,7 @@
 /// Connections to several addresses of one host, of which one wins.
 namespace fanout::http {
 
+class exchange_observer;
 class session_pool;
 
 /// Happy Eyeballs (RFC 8305): addresses are tried in order, the next one when the last has failed or after 250 ms,
@@ -39,6 +40,8 @@ class connection_race {
 
   /// What the sockets are bound to; it must outlive the race.
   void leave_by(const local_side& from) noexcept { from_ = &from; }
+  /// Null: nobody is told of attempts; it must outlive the race.
+  void tell(exchange_observer* observer) noexcept { observer_ = observer; }
   /// The addresses to try, best first; those that were tried already stay tried. More may come while it runs.
   void try_in_order(const address_list& addresses);
   /// Goes on as far as it can. True once there is a winner.
@@ -74,6 +77,7 @@ class connection_race {
   std::function<std::string_view(const asio::ip::address&)> reject_reason_;
   notifier& wake_;
   const local_side* from_ = nullptr;
+  exchange_observer* observer_ = nullptr;
   alarm alarm_;
   address_list seen_;
   std::deque<asio::ip::address> next_;

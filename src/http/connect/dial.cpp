@@ -2,6 +2,7 @@
 
 #include <fanout/base/failure.hpp>
 #include <fanout/http/detail/text.hpp>
+#include <fanout/http/exchange_observer.hpp>
 
 #include "http/connect/connection_race.hpp"
 #include "http/dns/address_order.hpp"
@@ -119,12 +120,14 @@ task<std::unique_ptr<session>> dial(const connect_context& context, notifier& wa
   const transport& by = *context.via.by;
   const address_family wanted = by.family();
   race.leave_by(by.from());
+  race.tell(context.observer);
   const address_list* const given = by.given_addresses(host, port);
   std::optional<lookup> names;
   alarm delay(wake);
   if (given) {
     race.try_in_order(fitting(*given, wanted));
   } else {
+    if (context.observer) context.observer->on_lookup(host);
     names.emplace(loop.names(), host, wake);
     context.timer.enter(phase::resolving, request_timer::wait_handle(wake));
   }

@@ -17,6 +17,7 @@
 /// From a host to a socket.
 namespace fanout::http {
 
+class exchange_observer;
 class loop_state;
 
 /// What a connection is opened for, and whose deadlines apply meanwhile. All of it must outlive the opening.
@@ -28,6 +29,7 @@ struct connect_context {
   pool_limits limits;
   bool only_new;  ///< one that others have used is no use
   reuse how = reuse::as_it_is;
+  exchange_observer* observer = nullptr;  ///< null: nobody looks on
 
   /// "host:port" of the target, for messages.
   std::string peer() const;

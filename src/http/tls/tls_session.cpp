@@ -144,6 +144,10 @@ std::string_view tls_session::protocol() const noexcept {
   return {reinterpret_cast<const char*>(name), size};
 }
 
+int tls_session::version() const noexcept {
+  return SSL_version(native_) - TLS1_2_VERSION + 12;
+}
+
 std::string tls_session::description() const {
   return std::string(SSL_get_version(native_)).append(" / ").append(SSL_get_cipher_name(native_));
 }

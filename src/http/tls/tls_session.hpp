@@ -45,6 +45,8 @@ class tls_session {
   io_result peek();
   /// The application protocol the server chose (ALPN); empty when it chose none.
   std::string_view protocol() const noexcept;
+  /// 12 for TLS 1.2, 13 for TLS 1.3.
+  int version() const noexcept;
   /// Version and cipher suite: "TLSv1.3 / TLS_AES_256_GCM_SHA384". Valid after the handshake.
   std::string description() const;
   /// Whether the handshake took up the session of an earlier connection.

@@ -87,6 +87,25 @@ TEST_F(record_sinks, an_archive_says_what_came_over_http_2) {
   EXPECT_TRUE(of_type(all, "request", url)->block.starts_with("GET /bytes/5 HTTP/1.1\r\n"));
 }
 
+TEST_F(record_sinks, an_archive_says_what_came_over_tls) {
+  const fanout::origin::background secure({.tls = true});
+  const std::string path = directory_ / "pages.warc";
+  warc_output sink(path, {});
+  job pages;
+  pages.settings.verify_tls = false;
+  pages.sinks = {&sink};
+  EXPECT_EQ(pages.run(std::vector{secure.url("/bytes/5")}).counts.failed, 0u);
+  const std::string text = read_file(path);
+  EXPECT_THAT(text, HasSubstr("WARC-Protocol: h2\r\nWARC-Protocol: tls/1.3\r\n"));
+
+  record_lines lines(directory_ / "pages.jsonl", {});
+  pages.sinks = {&lines};
+  pages.run(std::vector{secure.url("/bytes/5"), origin_.url("/bytes/5")});
+  const std::string records = read_file(directory_ / "pages.jsonl");
+  EXPECT_THAT(records, HasSubstr(R"("http_version":"2","tls":"1.3",)"));
+  EXPECT_THAT(records, HasSubstr(R"("http_version":"1.1","error")"));
+}
+
 TEST_F(record_sinks, an_archive_of_all_kinds_of_pages) {
   const std::string path = directory_ / "pages.warc.gz";
   const std::vector<std::string> urls{origin_.url("/bytes/5"), origin_.url("/status/204"), origin_.url("/status/404"),
