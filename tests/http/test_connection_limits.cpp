@@ -17,7 +17,9 @@ using fanout::http::session_pool;
 using fanout_test::by_version::client;
 using testing::HasSubstr;
 
-using limits = http_test;
+class limits : public each_version {};
+/// What is so where a connection serves one request at a time.
+using limits_of_h1 = http_test;
 
 session_pool& pool_of(asio::io_context& loop) {
   return fanout::http::loop_state::of(loop.get_executor()).pool();
@@ -49,7 +51,7 @@ scripted_server::script echo() {
   };
 }
 
-TEST_F(limits, of_one_host_are_kept_and_served_in_turn) {
+TEST_P(limits, of_one_host_are_kept_and_served_in_turn) {
   scripted_server server(echo());
   asio::io_context loop(1);
   client_options options;
@@ -63,7 +65,7 @@ TEST_F(limits, of_one_host_are_kept_and_served_in_turn) {
   EXPECT_EQ(server.connections(), 1);
 }
 
-TEST_F(limits, of_all_hosts_together_are_kept) {
+TEST_P(limits, of_all_hosts_together_are_kept) {
   scripted_server one(echo()), two(echo()), three(echo());
   asio::io_context loop(1);
   client_options options;
@@ -74,7 +76,7 @@ TEST_F(limits, of_all_hosts_together_are_kept) {
   EXPECT_EQ(get_all(loop, client(options), urls, 2).size(), 60u);
 }
 
-TEST_F(limits, both_together) {
+TEST_P(limits, both_together) {
   scripted_server one(echo()), two(echo());
   asio::io_context loop(1);
   client_options options;
@@ -87,7 +89,7 @@ TEST_F(limits, both_together) {
   EXPECT_LE(pool_of(loop).open(), 3u);
 }
 
-TEST_F(limits, an_idle_connection_to_another_host_makes_room) {
+TEST_P(limits, an_idle_connection_to_another_host_makes_room) {
   scripted_server one(echo()), two(echo());
   asio::io_context loop(1);
   client_options options;
@@ -98,7 +100,7 @@ TEST_F(limits, an_idle_connection_to_another_host_makes_room) {
   EXPECT_EQ(pool_of(loop).open(), 1u);
 }
 
-TEST_F(limits, a_connection_that_cannot_be_used_again_makes_room_too) {
+TEST_F(limits_of_h1, a_connection_that_cannot_be_used_again_makes_room_too) {
   scripted_server server(always("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx"));
   asio::io_context loop(1);
   client_options options;
@@ -108,7 +110,7 @@ TEST_F(limits, a_connection_that_cannot_be_used_again_makes_room_too) {
   EXPECT_EQ(pool_of(loop).open(), 0u);
 }
 
-TEST_F(limits, failures_give_their_places_back) {
+TEST_P(limits, failures_give_their_places_back) {
   scripted_server server([](peer& to, int) { to.read_request(); });
   asio::io_context loop(1);
   client_options options;
@@ -127,7 +129,7 @@ TEST_F(limits, failures_give_their_places_back) {
   EXPECT_EQ(pool_of(loop).open(), 0u);
 }
 
-TEST_F(limits, waiting_too_long_says_what_for) {
+TEST_F(limits_of_h1, waiting_too_long_says_what_for) {
   scripted_server server([](peer& to, int) { to.wait_until_closed(); });
   asio::io_context loop(1);
   client_options holding;
@@ -154,13 +156,13 @@ TEST_F(limits, waiting_too_long_says_what_for) {
   EXPECT_EQ(pool_of(loop).waiting(), 0u);
 }
 
-TEST_F(limits, of_clients_that_have_none_are_none) {
+TEST_P(limits, of_clients_that_have_none_are_none) {
   scripted_server server(echo());
   asio::io_context loop(1);
   EXPECT_EQ(get_all(loop, client(), std::vector<std::string>(20, server.url("/")), 20).size(), 20u);
 }
 
-TEST_F(limits, a_loop_may_be_destroyed_while_exchanges_wait_in_line) {
+TEST_P(limits, a_loop_may_be_destroyed_while_exchanges_wait_in_line) {
   scripted_server server([](peer& to, int) { to.wait_until_closed(); });
   client_options options;
   options.max_connections = 1;
@@ -201,7 +203,7 @@ class closing_server {
   scripted_server server_;  // last: its threads end before what they use
 };
 
-TEST_F(limits, idle_connections_are_closed_while_the_loop_runs_for_other_reasons) {
+TEST_P(limits, idle_connections_are_closed_while_the_loop_runs_for_other_reasons) {
   closing_server server;
   asio::io_context loop(1);
   client_options options;
@@ -216,7 +218,7 @@ TEST_F(limits, idle_connections_are_closed_while_the_loop_runs_for_other_reasons
   EXPECT_TRUE(server.wait_until_closed());
 }
 
-TEST_F(limits, idle_connections_keep_no_loop_running) {
+TEST_P(limits, idle_connections_keep_no_loop_running) {
   closing_server server;
   asio::io_context loop(1);
   client_options options;
@@ -231,7 +233,7 @@ TEST_F(limits, idle_connections_keep_no_loop_running) {
   EXPECT_FALSE(server.closed());
 }
 
-TEST_F(limits, lifetimes_of_several_clients_are_kept_apart) {
+TEST_P(limits, lifetimes_of_several_clients_are_kept_apart) {
   scripted_server one(echo()), two(echo());
   asio::io_context loop(1);
   client_options brief, lasting;
@@ -248,5 +250,7 @@ TEST_F(limits, lifetimes_of_several_clients_are_kept_apart) {
   EXPECT_EQ(pool_of(loop).idle(), 1u);
   EXPECT_TRUE(get_on(loop, client(lasting), one.url("/")).measured.connection_reused);
 }
+
+INSTANTIATE_TEST_SUITE_P(versions, limits, both_versions(), name_of_version);
 
 }  // namespace

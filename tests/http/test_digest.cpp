@@ -102,6 +102,9 @@ TEST(digest, users_that_cannot_be_sent) {
     EXPECT_THROW(digest_login{wrong}, fanout::error) << wrong;
 }
 
+/// The whole exchange, over each version of HTTP.
+class digests : public each_version {};
+
 const std::string unauthorized =
     "HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"\r\nContent-Length: "
     "2\r\n\r\nno";
@@ -111,7 +114,7 @@ std::string count_in(const std::string& request) {
   return at == request.npos ? "" : request.substr(at + 3, 8);
 }
 
-TEST_F(http_test, a_digest_is_sent_once_the_server_asks_for_it_and_at_once_from_then_on) {
+TEST_P(digests, a_digest_is_sent_once_the_server_asks_for_it_and_at_once_from_then_on) {
   std::vector<std::string> counts;
   scripted_server server([&](peer& with, int) {
     for (std::string request; !(request = with.read_request()).empty();) {
@@ -131,7 +134,7 @@ TEST_F(http_test, a_digest_is_sent_once_the_server_asks_for_it_and_at_once_from_
   EXPECT_EQ(server.connections(), 1);
 }
 
-TEST_F(http_test, a_wrong_password_is_not_tried_for_ever) {
+TEST_P(digests, a_wrong_password_is_not_tried_for_ever) {
   int requests = 0;
   scripted_server server([&](peer& with, int) {
     while (!with.read_request().empty()) {
@@ -147,7 +150,7 @@ TEST_F(http_test, a_wrong_password_is_not_tried_for_ever) {
   EXPECT_EQ(requests, 2);
 }
 
-TEST_F(http_test, a_nonce_that_is_stale_is_replaced) {
+TEST_P(digests, a_nonce_that_is_stale_is_replaced) {
   scripted_server server([&](peer& with, int) {
     for (std::string request; !(request = with.read_request()).empty();) {
       const bool is_new = request.find("nonce=\"n2\"") != request.npos;
@@ -166,7 +169,7 @@ TEST_F(http_test, a_nonce_that_is_stale_is_replaced) {
   EXPECT_EQ(fetch(server.url(), options).status, 200);
 }
 
-TEST_F(http_test, a_digest_is_for_the_origin_of_the_url_alone) {
+TEST_P(digests, a_digest_is_for_the_origin_of_the_url_alone) {
   std::string seen;
   scripted_server other([&](peer& with, int) {
     for (std::string request; !(request = with.read_request()).empty();) {
@@ -185,5 +188,7 @@ TEST_F(http_test, a_digest_is_for_the_origin_of_the_url_alone) {
   EXPECT_EQ(fetch(server.url(), options).status, 401);
   EXPECT_THAT(seen, Not(HasSubstr("Digest")));
 }
+
+INSTANTIATE_TEST_SUITE_P(versions, digests, both_versions(), name_of_version);
 
 }  // namespace
