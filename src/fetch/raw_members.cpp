@@ -91,8 +91,8 @@ void set_column(request& of, std::string_view name, std::string_view value) {
 
 bool is_member_of_records(std::string_view name) {
   constexpr std::array<std::string_view, 18> members{
-      "index", "id",        "url",     "status", "bytes",   "elapsed_ms", "attempts", "http_version", "tls", "error",
-      "file",  "final_url", "skipped", "remark", "headers", "timings",    "body",     "sha256"};
+      "index", "id",   "url",       "status",  "bytes",  "elapsed_ms", "attempts", "http_version", "tls",
+      "error", "file", "final_url", "skipped", "remark", "headers",    "timings",  "body",         "sha256"};
   return name == "body_base64" || std::find(members.begin(), members.end(), name) != members.end();
 }
 
