@@ -127,7 +127,7 @@ TEST_P(fetch_streams, a_large_body_takes_no_more_memory_with_other_options) {
                                                   {"-s", "sync", "--include", "-o", file_}}) {
     const std::uint64_t small = peak(options, "/bytes/1");
     const std::uint64_t large = peak(options, "/bytes/100000000");
-    EXPECT_LT(large, small + (16 << 20)) << options[2];
+    EXPECT_LT(large, small + (48 << 20)) << options[2];  // windows of HTTP/2 grow with the delay
   }
 }
 
