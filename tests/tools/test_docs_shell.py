@@ -31,7 +31,7 @@ done
 all=" ${{arguments[*]}} "
 arguments+=(--rounds 1 --shapes sync,threads:2)
 [[ $# -gt 0 || $all == *" urls "* ]] || arguments+=(--tasks 2)
-[[ $# -gt 0 || $all == *" urls "* || $all == *" io "* ]] || arguments+=(--work 2ms)
+[[ $# -gt 0 || $all == *" urls "* || $all == *" io "* || $all == *" mixed "* ]] || arguments+=(--work 2ms)
 [[ $# -gt 0 || $all == *" urls "* || $all == *" cpu "* ]] || arguments+=(--latency 2ms)
 exec {tool} "${{arguments[@]}}" "$@"
 """
