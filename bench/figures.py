@@ -257,6 +257,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fanout", required=True, help="the release binary")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--whole", action="store_true", help="bulk: 10 million URLs, 100,000 files, 100 million repeats")
     parser.add_argument("only", nargs="*",
                         choices=["shapes", "fetch", "bodies", "http", "http2", "async", "tls", "processes", "dns", "idle",
                                  "verdict", "auto", "bulk", []],
@@ -294,7 +295,7 @@ def main():
     if not given.only or "auto" in given.only:
         compare_figures.measure_auto(given.fanout, figures)
     if not given.only or "bulk" in given.only:
-        bulk_figures.measure(given.fanout, given.rounds, figures)
+        bulk_figures.measure(given.fanout, given.rounds, figures, given.whole)
     figures.print()
     sys.exit(1 if figures.missed else 0)
 

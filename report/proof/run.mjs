@@ -213,6 +213,32 @@ const tests = {
     await close();
   },
 
+  async "the report of a job has its runs, drawn, and its failures, also of the tool's own"() {
+    const list = join(into, "job.txt");
+    const records = join(into, "job.jsonl");
+    writeFileSync(list, Array.from({ length: 40 }, () => "http://127.0.0.1:1/").join("\n") + "\n");
+    const fetched = spawnSync(tool, ["fetch", "-q", "-i", list, "-o", records, "--restart"], { encoding: "utf8" });
+    assert.equal(fetched.status, 1, fetched.stderr);
+    const real = join(into, "job-real.html");
+    const made = spawnSync(tool, ["job", "report", records, "--html", real], { encoding: "utf8" });
+    assert.equal(made.status, 0, made.stderr);
+    for (const [file, runs] of [[write("job.html", fixture.job()), 2], [real, 1], [write("job-hostile.html", fixture.job('</script><img src=x onerror="window.broken=1">\u202e')), 2]]) {
+      for (const colorScheme of ["light", "dark"]) {
+        const { page, close } = await open(file, { colorScheme, viewport: { width: colorScheme === "dark" ? 380 : 1280, height: 900 } });
+        assert.equal(await page.locator("section.run").count(), runs);
+        assert.equal(await page.getByRole("heading", { name: "Rate" }).count(), runs);
+        assert.equal(await page.getByRole("heading", { name: "In flight" }).count(), runs);
+        assert.equal(await page.getByRole("heading", { name: "Failures", exact: true }).count(), 1);
+        await settled(page);
+        for (const path of await page.locator("path.curve.measured").all()) assert.match(await path.getAttribute("d"), /^M[\d.]+,[\d.]+(L|Z)/);
+        assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= (colorScheme === "dark" ? 380 : 1280));
+        assert.equal(await page.locator("main img").count(), 0);
+        await page.screenshot({ path: join(into, `job-${colorScheme}.png`), fullPage: true });
+        await close();
+      }
+    }
+  },
+
   async "printed, it is on paper as in light"() {
     const { page, close } = await open(write("print.html", fixture.small()), { colorScheme: "dark" });
     await page.emulateMedia({ media: "print", colorScheme: "dark" });

@@ -4,6 +4,7 @@ import { againstFigure } from "./against.ts";
 import { costFigure, speedupFigure } from "./charts.ts";
 import { el, freshId } from "./dom.ts";
 import { bytes, count, percent, plural, seconds, visible } from "./format.ts";
+import { jobPage, parseJob } from "./job.ts";
 import { nameOf, paragraphs, parseReport, succeeded, type About, type Report, type Workload } from "./model.ts";
 import { sweepFigure } from "./sweep.ts";
 import { glossary, linkFirstUses } from "./glossary.ts";
@@ -101,6 +102,13 @@ function read<T>(id: string, parse: (text: string) => T): T | null {
 function main(): void {
   const page = document.getElementById("page")!;
   try {
+    const job = read("report", parseJob);
+    if (job) {
+      document.title = visible(`fanout job: ${job.path}`);
+      page.replaceChildren(...jobPage(job, read("about", (text) => JSON.parse(text) as About) ?? {}));
+      document.documentElement.dataset["ready"] = "yes";
+      return;
+    }
     const report = read("report", parseReport);
     if (!report) throw new Error("there is no report in this page");
     const before = read("before", parseReport);

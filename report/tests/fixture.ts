@@ -1,5 +1,6 @@
 // Made-up reports: what the page has to draw, at sizes and with texts that a test can choose.
 
+import type { Job, Moment } from "../src/job.ts";
 import type { Report, Row, Segment, TimelineTask, Workload } from "../src/model.ts";
 
 interface Wanted {
@@ -120,4 +121,20 @@ export function hostile(): Report {
   first.rows[2] = { engine: "fanout", shape: `async:5 ${hostileText}`, error: hostileText, failures: 5, wall_s: null };
   made.claims = [hostileText];
   return made;
+}
+
+/** A job of two runs, the first of which was killed; `name` stands where a list has texts. */
+export function job(name = "slow.example"): { job: Job } {
+  const moments = (failing: number): Moment[] =>
+    Array.from({ length: 30 }, (_, at) => ({ t: at + 1, done: (at + 1) * 100, failed: Math.max(0, at - failing) * 10, bytes: at * 100_000, in_flight: at < 25 ? 64 : 8, p50_ms: 12.5, p99_ms: 80 }));
+  return {
+    job: {
+      path: `${name}.jsonl.gz`, state: "complete", done: 6000, failed: 260, total: 6000, failures: { dns: 200, timeout: 60 },
+      hosts: [{ host: name, failed: 200 }, { host: "b.example", failed: 60 }],
+      runs: [
+        { started: "2026-11-30T12:00:00Z", shape: "async:64", done_before: 0, ended: false, moments: moments(20) },
+        { started: "2026-11-30T12:10:00Z", shape: name, done_before: 3000, ended: true, moments: moments(10) },
+      ],
+    },
+  };
 }

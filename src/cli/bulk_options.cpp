@@ -73,6 +73,31 @@ void set_name_template(fetch_options& into, std::string_view text) {
   into.bulk.name_template = text;
 }
 
+void set_shard(fetch_options& into, std::string_view text) {
+  const auto slash = text.find('/');
+  if (slash == text.npos) throw std::invalid_argument("'" + std::string(text) + "' is no shard: give I/N, such as 0/8");
+  const auto count = static_cast<std::uint32_t>(fetch::parse_count(text.substr(slash + 1), 1, 10'000'000));
+  const auto index = static_cast<std::uint32_t>(fetch::parse_count(text.substr(0, slash), 0, 10'000'000));
+  if (index >= count)
+    throw std::invalid_argument("'" + std::string(text) + "': shards are counted from 0, so the last one is " +
+                                std::to_string(count - 1) + "/" + std::to_string(count));
+  into.bulk.part = fetch::shard{index, count};
+}
+
+void set_progress(fetch_options& into, std::string_view text) {
+  bulk_options& bulk = into.bulk;
+  const std::string_view style = text.substr(0, text.find(':'));
+  if (style == "plain" && style.size() < text.size()) {
+    bulk.progress_interval = fetch::parse_duration(text.substr(style.size() + 1));
+    if (bulk.progress_interval < std::chrono::milliseconds(100)) throw std::invalid_argument("give 100ms or more");
+  } else if (style.size() < text.size() || (style != "none" && style != "plain" && style != "bar")) {
+    throw std::invalid_argument("'" + std::string(text) + "' is unknown; give none, plain, plain:30s or bar");
+  }
+  bulk.progress = style == "none"  ? progress_choice::none
+                  : style == "bar" ? progress_choice::bar
+                                   : progress_choice::plain;
+}
+
 /// Whole seconds, as a timer of the system counts them here: 1500ms are 2.
 void set_drain_time(fetch_options& into, std::string_view text) {
   const auto given = std::chrono::ceil<std::chrono::seconds>(fetch::parse_duration(text)).count();
@@ -132,6 +157,11 @@ constexpr std::array bulk_rows{
         "When only hosts are left that wait for a retry or asked to be left alone (Retry-After), wait at most "
         "this long; then each URL left gets its record (default: 10m)",
         set_give_up_after},
+    output_option{
+        "--shard", "I/N",
+        "Fetch only the URLs whose hosts are in part I of N, counted from 0, so that N machines share a list. "
+        "All parts are given the same -o, and write NAME.shard-I; fanout job join makes one of them",
+        set_shard},
     output_option{"--restart", "",
                   "Start again from the first URL instead of continuing a run that was stopped or killed",
                   set_bulk_flag<&bulk_options::restart>},
@@ -143,6 +173,16 @@ constexpr std::array bulk_rows{
     output_option{"--usr1", "state|drain",
                   "On SIGUSR1, print the state of the run (default), or stop as on SIGTERM: batch systems warn with it",
                   set_usr1},
+    output_option{
+        "--progress", "none|plain[:DURATION]|bar",
+        "How far the run is, on standard error: a bar (default on a terminal), or a line every 10s or DURATION "
+        "(default elsewhere)",
+        set_progress},
+    output_option{
+        "--metrics", "ADDRESS",
+        "Serve figures of the run for Prometheus at http://ADDRESS/metrics: 127.0.0.1:9400, or a port; port 0 "
+        "is any that is free, and printed",
+        set_bulk_text<&bulk_options::metrics>},
     output_option{"--rotate", "SIZE|COUNT",
                   "Start another file of records at this size (500MB) or number of records (100000): NAME-00000, "
                   "NAME-00001, ...",

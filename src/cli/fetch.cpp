@@ -15,6 +15,9 @@
 #include <fanout/fetch/record_format.hpp>
 #include <fanout/fetch/record_text.hpp>
 #include <fanout/fetch/request_source.hpp>
+#include <fanout/fetch/run_log.hpp>
+#include <fanout/fetch/run_statistics.hpp>
+#include <fanout/fetch/shard_files.hpp>
 #include <fanout/fetch/sinks.hpp>
 #include <fanout/fetch/summary.hpp>
 #include <fanout/fetch/text_sinks.hpp>
@@ -30,6 +33,7 @@
 #include "cli/messages.hpp"
 #include "cli/page_file.hpp"
 #include "cli/record_output.hpp"
+#include "cli/run_monitor.hpp"
 
 #include <fmt/format.h>
 
@@ -168,6 +172,14 @@ class fetch_sinks {
   bool resumed() const noexcept { return resumed_; }
   /// A run that is stopped can be gone on with.
   bool can_go_on() const noexcept { return can_go_on_; }
+  /// Requests whose records are there already.
+  std::uint64_t done_before() const {
+    for (const auto& each : sinks_)
+      if (const fetch::done_set* const done = each->done()) return done->size();
+    return 0;
+  }
+  /// Where the records go, if to a file.
+  const std::string& record_path() const noexcept { return record_path_; }
   /// Bodies of this job that are there already, of an earlier run that was killed, are replaced.
   bool overwrites() const noexcept { return resumed_ || given_.http.settings.overwrite_bodies; }
   /// How many bodies of a list have another name than -O or -J would give them.
@@ -202,8 +214,15 @@ class fetch_sinks {
   /// Of a directory they are in there, too.
   void open_records(const std::string& path, bool to_directory, const identified_job& which) {
     if (to_directory) fetch::body_directory made(path);
-    const std::string file = to_directory ? path + (path.ends_with('/') ? "records.jsonl" : "/records.jsonl") : path;
-    record_output opened = open_record_output(given_, file, which.identity, which.again, to_directory);
+    std::string file = to_directory ? path + (path.ends_with('/') ? "records.jsonl" : "/records.jsonl") : path;
+    fetch::job_identity identity = which.identity;
+    if (const auto& part = given_.bulk.part; part && can_be_gone_on_with(file)) {
+      fetch::take_part(file, {part->count, identity});
+      file = fetch::shard_path(file, part->index);
+      identity.emplace_back("--shard", fmt::format("{}/{}", part->index, part->count));
+    }
+    record_output opened = open_record_output(given_, file, std::move(identity), which.again, to_directory);
+    record_path_ = std::move(file);
     records_ = std::move(opened.sink);
     resumed_ = opened.resumed;
     can_go_on_ = records_ && which.again;
@@ -244,6 +263,7 @@ class fetch_sinks {
   page_file& file_;
   int curl_status_ = 0;
   const fetch::named_body_files* named_ = nullptr;
+  std::string record_path_;
   std::unique_ptr<fetch::sink> records_;
   bool resumed_ = false;
   bool can_go_on_ = false;
@@ -309,6 +329,8 @@ void keep_what_is_written(const fetch_options& given, bool one_page, fetch::sett
 }
 
 void check_page_options(const fetch_options& given, bool pages) {
+  if (pages && given.bulk.part)
+    throw usage_error("--shard: one URL has no parts; give a list by -i FILE, or several URLs");
   if (pages) return;
   if (given.include) throw usage_error("--include is for one URL; --with-headers has the headers in the records");
   if (given.output_directory.empty()) return;
@@ -400,6 +422,71 @@ bool is_one_url(const fetch_options& given) {
   return fetch::url_glob(given.urls[0]).size() == 1;
 }
 
+/// How large lists are that can be read once more.
+class list_sizes {
+ public:
+  explicit list_sizes(const std::vector<std::string>& lists) {
+    for (const std::string& each : lists)
+      if (fetch::can_be_read_again(each)) sizes_.emplace_back(each, size_of(each));
+  }
+  /// Says which ones are not what they were; true if one is smaller, so that lines were lost.
+  bool tell_changes() const {
+    bool smaller = false;
+    for (const auto& [path, size] : sizes_) {
+      const std::uintmax_t now = size_of(path);
+      if (now == size) continue;
+      tell(fmt::format("fanout fetch: {} has changed while it was read: it has {} bytes, and had {} at the beginning\n",
+                       path, now, size));
+      smaller = smaller || now < size;
+    }
+    return smaller;
+  }
+
+ private:
+  static std::uintmax_t size_of(const std::string& path) {
+    std::error_code none;
+    const std::uintmax_t size = std::filesystem::file_size(path, none);
+    return none ? 0 : size;
+  }
+  std::vector<std::pair<std::string, std::uintmax_t>> sizes_;
+};
+
+progress_style style_of(const fetch_options& given, bool one_page) {
+  const bool terminal = isatty(STDERR_FILENO) == 1;
+  switch (given.bulk.progress) {
+    case progress_choice::none:
+      return progress_style::none;
+    case progress_choice::plain:
+      return progress_style::plain;
+    case progress_choice::bar:
+      return progress_style::bar;
+    default:
+      if (given.quiet || one_page) return progress_style::none;
+      if (!terminal) return progress_style::plain;
+      // Records that come to the same terminal say how far it is.
+      return isatty(STDOUT_FILENO) == 1 && given.destination.empty() ? progress_style::none : progress_style::bar;
+  }
+}
+
+/// Who looks on.
+monitor_options monitor_of(const fetch_options& given, const std::vector<std::string>& lists,
+                           const fetch::common_request& common, bool one_page, const fetch::job& job,
+                           const fetch_sinks& sinks) {
+  monitor_options made;
+  if (one_page) return made;
+  made.style = style_of(given, one_page);
+  made.interval = given.bulk.progress_interval;
+  made.metrics = given.bulk.metrics;
+  if (sinks.can_go_on()) made.log = fetch::run_log_path(sinks.record_path());
+  made.beginning = {to_string(job.how.shape), sinks.done_before(), !sinks.resumed()};
+  made.part = job.part;
+  if (job.repeats != nullptr && !job.part) made.passed_over = job.repeats->size();
+  const bool can_be_counted = job.repeats == nullptr || !job.part;
+  if (can_be_counted && std::all_of(lists.begin(), lists.end(), fetch::can_be_read_again))
+    made.inputs = [given, lists, common, how = job.settings] { return source_of(given, lists, common, how); };
+  return made;
+}
+
 int run_job(const fetch_options& given, const shared_outputs& with) {
   turn_write_signals_into_errors();
   fetch::job job;
@@ -423,6 +510,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   fetch::request_source source = source_of(given, lists, common, job.settings);
   std::optional<fetch::validators> known;  // before the output is opened: it may be the same
   if (!given.bulk.since.empty()) known.emplace(given.bulk.since);
+  const list_sizes sizes(lists);
   page_file file(one_page ? given : fetch_options{});
   const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common), with);
   job.sinks = sinks.all();
@@ -439,6 +527,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
     job.how.shape = named("-s", [&] { return fetch::fitted(automatic(job.schedule->most_in_flight)); });
     job.schedule->most_in_flight = job.how.shape.tasks;
   }
+  job.part = given.bulk.part;
   if (!given.http.cookie_jar.empty() && job.how.shape.uses_workers())
     throw usage_error(
         fmt::format("--cookie-jar: -s {} runs in worker processes, each with cookies of its own, which end with it; "
@@ -454,31 +543,34 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
 
   job.how.interrupt = &catch_ctrl_c(first_ctrl_c::drains, given.bulk.drain_seconds);
   if (!one_page) catch_user_signal(given.bulk.usr1_drains ? user_signal::drains : user_signal::tells);
-  const bool live = !given.quiet && !one_page && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) != 1;
-  if (live)
-    job.on_progress = show_progress;
-  else if (!one_page)
+  if (!one_page)
     job.on_progress = [](const progress& now, const fetch::counts& counts) {
       if (state_asked_for()) tell(state_text(now, counts));
     };
   std::optional<fetch::conditional_input> conditional;
   if (known) conditional.emplace(source, *known);
+  fetch::run_statistics statistics;
+  if (!one_page) job.statistics = &statistics;
+  run_monitor monitor(statistics, monitor_of(given, lists, common, one_page, job, sinks));
+  if (const std::string url = monitor.metrics_url(); !url.empty())
+    tell(fmt::format("fanout fetch: metrics at {}\n", url));
   const fetch::job_report done = job.run(conditional ? static_cast<fetch::request_input&>(*conditional) : source);
-  const auto& [cost, counts, done_before, repeats, retries, in_flight_found] = done;
-  if (live) clear_progress();
+  monitor.end();
+  const auto& cost = done.cost;
+  const fetch::counts& counts = done.counts;
 
   if (summary) {
-    summary->write(fetch::summary_json(cost, counts));
+    summary->write(one_page ? fetch::summary_json(cost, counts) : fetch::summary_json(cost, counts, statistics));
     summary->close();
   }
-  if (!given.quiet && !one_page) tell(summary_text(done));
+  if (!given.quiet && !one_page) tell(summary_text(done) + statistics_text(statistics));
   if (const auto renamed = sinks.renamed(); renamed > 0 && !given.quiet)
     tell(fmt::format("fanout fetch: {} {} a number at the end, as the name was taken; the records have the names\n",
                      renamed, renamed == 1 ? "file has" : "files have"));
-  const std::string& destination = one_page ? file.path() : given.destination;
+  const std::string& destination = one_page ? file.path() : sinks.record_path();
   if (cost.stopped && sinks.can_go_on())
     tell(fmt::format("fanout fetch: {} records are whole; run the same command again to go on\n",
-                     done_before + counts.succeeded + counts.failed - counts.of(failure_kind::cancelled)));
+                     done.done_before + counts.succeeded + counts.failed - counts.of(failure_kind::cancelled)));
   else if (const std::string part = destination + ".part"; cost.stopped && access(part.c_str(), F_OK) == 0)
     tell(fmt::format("fanout fetch: {} stays as it was; the {} so far {} in {}\n", destination,
                      one_page ? "body" : "records", one_page ? "is" : "are", part));
@@ -486,6 +578,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
     return terminated() && cost.stopped && sinks.can_go_on() ? stopped_resumable : interrupted;
   if (const std::string path = file.rename(); !path.empty() && !given.quiet)
     tell(fmt::format("fanout fetch: saved as {}\n", path));
+  if (!one_page && sizes.tell_changes()) return usage;
   return exit_status(given, done, sinks);
 }
 

@@ -2,6 +2,7 @@
 
 #include <fanout/fetch/host_scheduler.hpp>
 #include <fanout/fetch/http_options.hpp>
+#include <fanout/fetch/shard.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -17,6 +18,14 @@
 /// \file
 /// The command line of `fanout fetch`.
 namespace fanout::cli {
+
+/// How far a run is, on standard error.
+enum class progress_choice {
+  by_terminal,  ///< a bar where standard error is a terminal, plain lines otherwise
+  none,
+  plain,
+  bar,
+};
 
 /// What is for lists.
 struct bulk_options {
@@ -36,7 +45,11 @@ struct bulk_options {
   std::string since;           ///< output of an earlier run, whose pages are sent only if they have changed
   std::string name_template;   ///< of the files of bodies
   bool usr1_drains = false;    ///< SIGUSR1 stops the run as SIGTERM does
-  std::string on_close;        ///< command for each file of records that is whole
+  progress_choice progress = progress_choice::by_terminal;
+  std::chrono::milliseconds progress_interval{10'000};  ///< of plain lines
+  std::string metrics;                                  ///< address for Prometheus
+  std::optional<fetch::shard> part;                     ///< what of the lists is fetched; all
+  std::string on_close;                                 ///< command for each file of records that is whole
 };
 
 /// As given, before anything is made of it.

@@ -2,7 +2,7 @@
 
 #include <fanout/fetch/record_text.hpp>
 
-#include "cli/messages.hpp"
+#include "cli/progress_text.hpp"
 
 #include <fmt/format.h>
 
@@ -22,10 +22,20 @@ double rate(std::uint64_t count, std::chrono::nanoseconds duration) {
   return duration.count() > 0 ? static_cast<double>(count) / seconds(duration) : 0;
 }
 
+std::uint64_t responseless(const fetch::job_figures& of) {
+  const auto found = of.by_status.find(0);
+  return found == of.by_status.end() ? 0 : found->second;
+}
+
 }  // namespace
 
 std::string summary_text(const fetch::job_report& done) {
-  const auto& [cost, counts, before, repeats, retries, in_flight_found] = done;
+  const report& cost = done.cost;
+  const fetch::counts& counts = done.counts;
+  const std::uint64_t before = done.done_before;
+  const std::uint64_t repeats = done.repeats;
+  const std::uint64_t retries = done.retries;
+  const std::uint32_t in_flight_found = done.in_flight_found;
   std::string failures;
   for (const auto& [kind, count] : counts.by_kind)
     fmt::format_to(std::back_inserter(failures), "{}{} {}", failures.empty() ? " (" : ", ", count, to_string(kind));
@@ -33,6 +43,8 @@ std::string summary_text(const fetch::job_report& done) {
   if (counts.skipped > 0) fmt::format_to(std::back_inserter(failures), ", {} skipped", counts.skipped);
   if (repeats > 0) fmt::format_to(std::back_inserter(failures), ", {} repeats passed over", repeats);
   if (retries > 0) fmt::format_to(std::back_inserter(failures), ", {} retries", retries);
+  if (done.elsewhere > 0)
+    fmt::format_to(std::back_inserter(failures), ", {} of other shards passed over", done.elsewhere);
   if (before > 0) fmt::format_to(std::back_inserter(failures), ", {} done before", before);
   std::string text =
       fmt::format("{} fetched, {} failed{}, {} in {:.2f} s: {:.0f} a second, {} ({:.2f} cores, {} peak)\n",
@@ -62,13 +74,21 @@ std::string waiting_text(const fetch::waiting_requests& left) {
   return text + "\n";
 }
 
-void show_progress(const progress& now, const fetch::counts& counts) {
-  tell(fmt::format("\r\x1b[K{} done, {} failed, {:.0f} a second", now.finished, counts.failed,
-                   rate(now.finished, now.elapsed)));
-}
-
-void clear_progress() {
-  tell("\r\x1b[K");
+std::string statistics_text(const fetch::run_statistics& of) {
+  const fetch::job_figures all = of.figures();
+  if (all.ended < 2) return {};
+  const auto ms = [&](double share) {
+    return std::chrono::duration<double, std::milli>(all.latency.percentile(share)).count();
+  };
+  std::string text = fmt::format(
+      "latency: 50% {:.1f} ms, 90% {:.1f}, 99% {:.1f}, longest {:.1f}; {} of {} responses over open connections\n",
+      ms(0.5), ms(0.9), ms(0.99), ms(1), all.reused, all.ended - responseless(all));
+  std::string worst;
+  for (const fetch::host_figures& each : of.worst_hosts(3))
+    fmt::format_to(std::back_inserter(worst), "{}{} ({})", worst.empty() ? "" : ", ", shown_name(each.host, 60),
+                   each.failed);
+  if (!worst.empty()) text += fmt::format("most failures: {}\n", worst);
+  return text;
 }
 
 }  // namespace fanout::cli

@@ -2,6 +2,7 @@
 
 #include <fanout/core/options.hpp>
 #include <fanout/fetch/job.hpp>
+#include <fanout/fetch/run_statistics.hpp>
 
 #include <string>
 
@@ -18,8 +19,7 @@ std::string state_text(const progress& now, const fetch::counts& counts);
 /// One line: that nothing is left but what waits.
 std::string waiting_text(const fetch::waiting_requests& left);
 
-/// The progress line on standard error, redrawn in place.
-void show_progress(const progress& now, const fetch::counts& counts);
-void clear_progress();
+/// Latencies, connections that were used again, hosts with most failures: up to two lines. Nothing of one request.
+std::string statistics_text(const fetch::run_statistics& of);
 
 }  // namespace fanout::cli

@@ -1,16 +1,24 @@
 // fanout job: the parts of a bulk fetch on many machines.
 
+#include <fanout/compare/present.hpp>
+#include <fanout/fetch/job_files.hpp>
+#include <fanout/fetch/output.hpp>
+
 #include "cli/command.hpp"
+#include "cli/job_look.hpp"
 #include "cli/job_script.hpp"
 #include "cli/job_shard.hpp"
 #include "cli/job_split.hpp"
 #include "cli/messages.hpp"
+#include "cli/shell_quoted.hpp"
 #include "cli/units.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -28,6 +36,9 @@ int guarded(const char* command, Work work) {
   try {
     return work();
   } catch (const std::invalid_argument& refused) {
+    tell(fmt::format("fanout job {}: {}\n", command, refused.what()));
+    return usage;
+  } catch (const fetch::journal_error& refused) {
     tell(fmt::format("fanout job {}: {}\n", command, refused.what()));
     return usage;
   } catch (const std::exception& failed) {
@@ -252,14 +263,146 @@ void add_kubernetes(CLI::App& script, std::function<int()>& chosen) {
   });
 }
 
+void add_destination(CLI::App& command, std::string& into) {
+  command.add_option("DEST", into, "What fanout fetch was given with -o: a file of records, or a directory")
+      ->required();
+}
+
+/// Nothing is there, so nothing can be said.
+void require_job(const fetch::job_files& job) {
+  if (job.state() == fetch::job_state::absent && !job.joined)
+    throw std::invalid_argument(fmt::format("there are no records of a job at {}", job.path));
+}
+
+void add_show(CLI::App& job, std::function<int()>& chosen) {
+  CLI::App& command = *job.add_subcommand("show", "Say how far a job is, also while it runs");
+  struct given {
+    std::string destination;
+    bool as_json = false;
+  };
+  const auto with = std::make_shared<given>();
+  add_destination(command, with->destination);
+  command.add_flag("--json", with->as_json, "As one JSON object");
+  command.footer(
+      "How many are done comes from the journal, kinds and hosts of failures from the records, rate and time left from "
+      "the log of the run. Exit status: 0, or 2 where there is no job.");
+  command.callback([with, &chosen] {
+    chosen = [with] {
+      return guarded("show", [&] {
+        const job_look look = look_at_job(with->destination, {.bodies = false, .consistency = false});
+        require_job(look.files);
+        return print(with->as_json ? job_json(look) : job_text(look));
+      });
+    };
+  });
+}
+
+void add_verify(CLI::App& job, std::function<int()>& chosen) {
+  CLI::App& command = *job.add_subcommand("verify", "Read every record of a job, and check it");
+  struct given {
+    std::string destination;
+    bool without_bodies = false;
+  };
+  const auto with = std::make_shared<given>();
+  add_destination(command, with->destination);
+  command.add_flag("--no-bodies", with->without_bodies, "Do not look at sizes of files and digests");
+  command.footer(
+      "Records have to be whole, one for each index, as the journal has them; none may be missing in a complete job. "
+      "Files of bodies "
+      "have the size that the record says; digests of web archives are computed again. Exit status: 0 if all is as it "
+      "should be, 1 if not, 2 where there is no job.");
+  command.callback([with, &chosen] {
+    chosen = [with] {
+      return guarded("verify", [&] {
+        const fetch::job_files files = fetch::find_job(with->destination);
+        require_job(files);
+        const fetch::job_check found = fetch::check_job(files, {.bodies = !with->without_bodies, .consistency = true});
+        for (const std::string& each : found.problems) tell(each + "\n");
+        for (const std::string& each : found.remarks) tell(each + "\n");
+        if (found.problem_count > found.problems.size())
+          tell(fmt::format("and {} problems more\n", found.problem_count - found.problems.size()));
+        const int printed =
+            print(fmt::format("{}: {}, {} records, {} of them failed, {} bodies checked: {}\n", files.path,
+                              to_string(files.state()), found.records, found.failed, found.bodies,
+                              found.whole() ? "all is whole" : fmt::format("{} problems", found.problem_count)));
+        return printed != ok || found.whole() ? printed : int{some_failed};
+      });
+    };
+  });
+}
+
+void add_report(CLI::App& job, std::function<int()>& chosen) {
+  CLI::App& command = *job.add_subcommand("report", "Make a page of how a job went");
+  struct given {
+    std::string destination;
+    std::string page;
+  };
+  const auto with = std::make_shared<given>();
+  add_destination(command, with->destination);
+  command.add_option("--html", with->page, "Write the page to this file")->type_name("FILE")->required();
+  command.footer("Rates and requests in flight over time, and failures. The page needs no network.");
+  command.callback([with, &chosen] {
+    chosen = [with] {
+      return guarded("report", [&] {
+        const job_look look = look_at_job(with->destination, {.bodies = false, .consistency = false});
+        require_job(look.files);
+        fetch::output page = fetch::output::create(with->page);
+        page.write(job_page(job_history_json(look),
+                            {.command = fmt::format("fanout job report {} --html {}", shell_quoted(with->destination),
+                                                    shell_quoted(with->page)),
+                             .made = fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)))}));
+        page.close();
+        tell(fmt::format("The report page: {}\n", with->page));
+        return int{ok};
+      });
+    };
+  });
+}
+
+void add_join(CLI::App& job, std::function<int()>& chosen) {
+  CLI::App& command = *job.add_subcommand("join", "Make one file of the shards of a job (fanout fetch --shard)");
+  struct given {
+    std::string destination;
+    bool by_index = false;
+  };
+  const auto with = std::make_shared<given>();
+  add_destination(command, with->destination);
+  command.add_flag("--by-index", with->by_index, "In the order of the list, not as they were written");
+  command.footer(
+      "The shards stay. Exit status: 0 when DEST is there with exactly one record for each input; 75 when shards are "
+      "not "
+      "complete; 2 when they do not belong together, or records are missing or there twice; 3 when DEST cannot be "
+      "written.");
+  command.callback([with, &chosen] {
+    chosen = [with] {
+      return guarded("join", [&] {
+        const fetch::job_files files = fetch::find_job(with->destination);
+        try {
+          using enum fetch::join_order;
+          const auto count = fetch::join_shards(files, with->by_index ? by_index : as_written);
+          tell(fmt::format("{} records of {} shards in {}\n", count, files.parts.size(), files.path));
+          return int{ok};
+        } catch (const fetch::join_error& why) {
+          tell(fmt::format("fanout job join: {}\n", why.what()));
+          return int{why.incomplete() ? stopped_resumable : usage};
+        }
+      });
+    };
+  });
+}
+
 }  // namespace
 
 void add_job(CLI::App& app, std::function<int()>& chosen) {
-  CLI::App& job = *app.add_subcommand("job", "Run a bulk fetch on many machines");
+  CLI::App& job = *app.add_subcommand("job", "Look at bulk fetches, and run them on many machines");
   job.require_subcommand(1);
   add_split(job, chosen);
   add_shard(job, chosen);
   add_gather(job, chosen);
+  add_show(job, chosen);
+  add_verify(job, chosen);
+  add_report(job, chosen);
+  add_join(job, chosen);
   CLI::App& script = *job.add_subcommand("script", "Write what runs the shards of a job on a cluster");
   script.require_subcommand(1);
   add_slurm(script, chosen);

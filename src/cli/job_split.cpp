@@ -46,12 +46,7 @@ std::string host_of_line(std::string_view line) {
     if (!named || !named->is_string()) return {};
     url = std::string(named->as_string());
   }
-  std::string_view rest = url;
-  if (const auto scheme = rest.find("://"); scheme != rest.npos) rest.remove_prefix(scheme + 3);
-  rest = rest.substr(0, rest.find_first_of("/?#"));
-  if (const auto user = rest.rfind('@'); user != rest.npos) rest.remove_prefix(user + 1);
-  const auto end = rest.starts_with('[') ? std::min(rest.find(']'), rest.size() - 1) + 1 : rest.find(':');
-  return std::string(rest.substr(0, end));
+  return std::string(fetch::host_in(url));
 }
 
 split_counts split_list(std::istream& list, const std::string& pattern, std::uint32_t shards) {

@@ -37,16 +37,6 @@ int run_shell(const std::string& command, const std::string& file) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/// A file, or one that can be made there.
-bool can_be_gone_on_with(const std::string& path) {
-  if (path == "-") return false;
-  struct stat is{};
-  if (::stat(path.c_str(), &is) == 0 && !S_ISREG(is.st_mode)) return false;
-  const auto slash = path.rfind('/');
-  const std::string directory = slash == path.npos ? "." : path.substr(0, slash + 1);
-  return ::access(directory.c_str(), W_OK | X_OK) == 0;
-}
-
 template <class Sink, class... With>
 record_output made(const std::string& path, fetch::record_file_options how, With... with) {
   auto sink = std::make_unique<Sink>(path, std::move(how), with...);
@@ -55,6 +45,15 @@ record_output made(const std::string& path, fetch::record_file_options how, With
 }
 
 }  // namespace
+
+bool can_be_gone_on_with(const std::string& path) {
+  if (path == "-") return false;
+  struct stat is{};
+  if (::stat(path.c_str(), &is) == 0 && !S_ISREG(is.st_mode)) return false;
+  const auto slash = path.rfind('/');
+  const std::string directory = slash == path.npos ? "." : path.substr(0, slash + 1);
+  return ::access(directory.c_str(), W_OK | X_OK) == 0;
+}
 
 void run_close_hook(const std::string& command, const std::string& file) {
   constexpr int tries = 4;

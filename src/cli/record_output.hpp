@@ -18,6 +18,9 @@ struct record_output {
   bool resumed = false;
 };
 
+/// A file, or one that can be made there.
+bool can_be_gone_on_with(const std::string& path);
+
 /// The sink that the name of the file asks for. `identity` says which job it is; `again`: its inputs can be read once
 /// more. `bodies_beside`: they are on the same file system, and come to disk with the records.
 record_output open_record_output(const fetch_options& given, const std::string& path, fetch::job_identity identity,

@@ -28,17 +28,23 @@ namespace {
 /// With `names_files` each is told the name of its body's file.
 class numbered_source final : public request_input {
  public:
-  numbered_source(request_input& source, bool names_files, const done_set* done, const duplicate_set* repeats)
-      : source_(source), names_files_(names_files), done_(done), repeats_(repeats) {}
+  numbered_source(request_input& source, bool names_files, const done_set* done, const duplicate_set* repeats,
+                  const std::optional<shard>& part)
+      : source_(source), names_files_(names_files), done_(done), repeats_(repeats), part_(part) {}
 
   std::optional<request> next() override {
+    std::optional<request> given;
     for (;; ++index_) {
       const bool is_done = done_ != nullptr && done_->contains(index_);
-      if (!is_done && (repeats_ == nullptr || !repeats_->contains(index_))) break;
-      if (!source_.skip()) return std::nullopt;
-      ++(is_done ? passed_ : repeated_);
+      if (is_done || (repeats_ != nullptr && repeats_->contains(index_))) {
+        if (!source_.skip()) return std::nullopt;
+        ++(is_done ? passed_ : repeated_);
+        continue;
+      }
+      given = source_.next();
+      if (!given || !part_ || part_->has(given->url)) break;
+      ++elsewhere_;
     }
-    std::optional<request> given = source_.next();
     if (!given) return given;
     given->index = index_++;
     if (names_files_) given->file = body_directory::name_of(given->index);
@@ -49,23 +55,31 @@ class numbered_source final : public request_input {
 
   std::uint64_t passed() const noexcept { return passed_; }
   std::uint64_t repeated() const noexcept { return repeated_; }
+  std::uint64_t elsewhere() const noexcept { return elsewhere_; }
 
  private:
   request_input& source_;
   std::uint64_t index_ = 0;
   std::uint64_t passed_ = 0;
   std::uint64_t repeated_ = 0;
+  std::uint64_t elsewhere_ = 0;
   const bool names_files_;
   const done_set* const done_;
   const duplicate_set* const repeats_;
+  const std::optional<shard> part_;
 };
 
 /// The source of a job, held up while the queue to its writer is full.
 class held_source {
  public:
-  held_source(request_input& source, const writer& to) : source_(source), to_(to), gate_(source.handle()) {}
+  held_source(request_input& source, const writer& to, run_statistics* statistics)
+      : source_(source), to_(to), statistics_(statistics), gate_(source.handle()) {}
 
-  std::optional<request> next() { return source_.next(); }
+  std::optional<request> next() {
+    std::optional<request> given = source_.next();
+    if (given && statistics_ != nullptr) statistics_->began();
+    return given;
+  }
   bool ready() {
     if (!gate_.may_pull([this] { return to_.has_room(); })) return false;
     if (source_.ready()) return true;
@@ -79,17 +93,23 @@ class held_source {
  private:
   request_input& source_;
   const writer& to_;
+  run_statistics* const statistics_;
   fanout::detail::source_gate gate_;
 };
 
 /// Counts each record, and hands it from sink to sink.
 class all_sinks {
  public:
-  /// `scheduled`: is told of each that has ended; null: nobody is.
+  /// `scheduled` and `statistics` are told of each that has ended; null: nobody is.
   /// `directory`: where the bodies of attempts are.
   all_sinks(const std::vector<sink*>& sinks, writer& to, counts& counted, scheduled_input* scheduled,
-            std::string directory)
-      : sinks_(sinks), to_(to), counts_(counted), scheduled_(scheduled), directory_(std::move(directory)) {
+            run_statistics* statistics, std::string directory)
+      : sinks_(sinks),
+        to_(to),
+        counts_(counted),
+        scheduled_(scheduled),
+        statistics_(statistics),
+        directory_(std::move(directory)) {
     for (const sink* each : sinks_)
       if (each->wants_bodies()) last_with_body_ = each;
   }
@@ -97,12 +117,14 @@ class all_sinks {
   void operator()(outcome<record> out, const request& asked) {
     record result = out.ok() ? std::move(out).value() : record_of(out.error());
     if (scheduled_ != nullptr && !scheduled_->ended(asked, result)) {
+      if (statistics_ != nullptr) statistics_->begins_again();
       // It made way for what the next attempt brings.
       if (!result.file.empty()) unlink((directory_ + result.file).c_str());
       return;
     }
     if (!result.unwritten.empty()) throw output_error(result.unwritten);
     counts_.add(result);
+    if (statistics_ != nullptr) statistics_->ended(asked, result);
     finished all{asked.index, asked, result};
     for (sink* each : sinks_) {
       all.last_with_body = each == last_with_body_;
@@ -115,6 +137,7 @@ class all_sinks {
   writer& to_;
   counts& counts_;
   scheduled_input* const scheduled_;
+  run_statistics* const statistics_;
   const std::string directory_;
   const sink* last_with_body_ = nullptr;
 };
@@ -194,13 +217,13 @@ job_report job::run(request_input& source) const {
   const std::stop_callback forwarded(how.stop, [&] { stopping.request_stop(); });
   std::optional<held_source> held;
   writer to(queue, {.failed = [&] { stopping.request_stop(); }, .room_made = [&] { held->room_made(); }});
-  numbered_source numbered(source, with.body_path.ends_with('/'), done_before(sinks), repeats);
+  numbered_source numbered(source, with.body_path.ends_with('/'), done_before(sinks), repeats, part);
   std::optional<scheduled_input> scheduled;
   if (schedule) {
     const exchanger asking(with);
     scheduled.emplace(numbered, *schedule, scheduled_input::asks_about_hosts(*schedule) ? &asking.client() : nullptr);
   }
-  held.emplace(scheduled ? static_cast<request_input&>(*scheduled) : numbered, to);
+  held.emplace(scheduled ? static_cast<request_input&>(*scheduled) : numbered, to, statistics);
 
   options own = how;
   own.shape = fitted(how.shape);
@@ -213,7 +236,7 @@ job_report job::run(request_input& source) const {
     };
   const std::string bodies = with.body_path.ends_with('/') ? with.body_path : std::string();
   done.cost = fanout::run(own, remote<exchange>.with(with), *held,
-                          all_sinks(sinks, to, done.counts, scheduled ? &*scheduled : nullptr, bodies));
+                          all_sinks(sinks, to, done.counts, scheduled ? &*scheduled : nullptr, statistics, bodies));
   if (scheduled) {
     done.retries = scheduled->retried();
     done.cost.tasks -= done.retries;
@@ -221,6 +244,7 @@ job_report job::run(request_input& source) const {
   }
   done.done_before = numbered.passed();
   done.repeats = numbered.repeated();
+  done.elsewhere = numbered.elsewhere();
   to.finish();
   for (sink* each : sinks) done.cost.stopped ? each->close_stopped() : each->close();
   if (jar) fetch::save_cookies(*jar, save_cookies);

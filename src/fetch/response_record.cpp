@@ -38,6 +38,7 @@ void take_head(const settings& how, const http::response& response, record& resu
   result.status = response.status;
   result.http_version = version_number(response.version);
   result.tls_version = static_cast<std::uint8_t>(response.measured.tls_version);
+  result.reused = response.measured.connection_reused;
   result.attempts += response.measured.attempts;
   if (response.measured.redirects > 0) result.final_url = response.url.str();
   if (how.keep_headers)

@@ -29,25 +29,55 @@ boost::json::object of_worker(const worker_report& each) {
   return all;
 }
 
-}  // namespace
-
-void counts::add(const record& result) {
-  bytes += result.bytes;
-  skipped += result.skipped;
-  if (!result.error) {
-    ++succeeded;
-    return;
-  }
-  ++failed;
-  ++by_kind[*result.error];
+double milliseconds(std::chrono::microseconds of) {
+  return std::chrono::duration<double, std::milli>(of).count();
 }
 
+boost::json::object of_host(const host_figures& each) {
+  return {
+      {"host", each.host}, {"requests", each.requests}, {"failed", each.failed}, {"mean_ms", milliseconds(each.mean)}};
+}
+
+boost::json::object object_of(const report& cost, const counts& of);
+
+}  // namespace
+
 std::string summary_json(const report& cost, const counts& of) {
+  return boost::json::serialize(object_of(cost, of)) + "\n";
+}
+
+std::string summary_json(const report& cost, const counts& of, const run_statistics& statistics) {
+  constexpr std::size_t hosts = 10;
+  const job_figures all = statistics.figures();
+  boost::json::object made = object_of(cost, of);
+  boost::json::object statuses;
+  for (const auto& [status, count] : all.by_status)
+    if (status != 0) statuses[std::to_string(status)] = count;
+  made["statuses"] = std::move(statuses);
+  made["latency_ms"] = {{"p50", milliseconds(all.latency.percentile(0.5))},
+                        {"p90", milliseconds(all.latency.percentile(0.9))},
+                        {"p99", milliseconds(all.latency.percentile(0.99))},
+                        {"p999", milliseconds(all.latency.percentile(0.999))},
+                        {"max", milliseconds(all.latency.max())},
+                        {"mean", milliseconds(all.latency.mean())}};
+  made["connections_reused"] = all.reused;
+  boost::json::array slowest;
+  for (const host_figures& each : statistics.slowest_hosts(hosts)) slowest.push_back(of_host(each));
+  boost::json::array worst;
+  for (const host_figures& each : statistics.worst_hosts(hosts)) worst.push_back(of_host(each));
+  made["slowest_hosts"] = std::move(slowest);
+  made["worst_hosts"] = std::move(worst);
+  return boost::json::serialize(made) + "\n";
+}
+
+namespace {
+
+boost::json::object object_of(const report& cost, const counts& of) {
   boost::json::object failures;
   for (const auto& [kind, count] : of.by_kind) failures[to_string(kind)] = count;
   boost::json::array workers;
   for (const worker_report& each : cost.workers) workers.push_back(of_worker(each));
-  const boost::json::object all{
+  return {
       {"tasks", cost.tasks},
       {"succeeded", of.succeeded},
       {"failed", of.failed},
@@ -71,7 +101,7 @@ std::string summary_json(const report& cost, const counts& of) {
       {"ipc_s", seconds(cost.ipc_time)},
       {"workers", workers},
   };
-  return boost::json::serialize(all) + "\n";
 }
 
+}  // namespace
 }  // namespace fanout::fetch

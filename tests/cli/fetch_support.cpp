@@ -19,6 +19,13 @@ ended fetch(std::vector<std::string> arguments, const std::string& input, const 
   return {started.wait(), std::move(output), std::move(errors)};
 }
 
+ended job(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "job");
+  child started(tool, std::move(arguments));
+  std::string output = started.rest_of_output(), errors = started.rest_of_errors();
+  return {started.wait(), std::move(output), std::move(errors)};
+}
+
 std::vector<json::object> records_in_order(const std::string& output) {
   std::vector<json::object> all;
   for (std::size_t begin = 0; begin < output.size();) {

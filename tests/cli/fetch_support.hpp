@@ -25,6 +25,9 @@ struct ended {
 /// `fanout fetch` with these arguments, from start to end. `input` is its standard input; it has to fit into a pipe.
 ended fetch(std::vector<std::string> arguments, const std::string& input = "", const redirections& to = {});
 
+/// `fanout job` likewise, without standard input.
+ended job(std::vector<std::string> arguments);
+
 /// Each line of `output` as a JSON object, in order; fails the test for a line that is none, or has no end.
 std::vector<json::object> records_in_order(const std::string& output);
 

@@ -84,7 +84,7 @@ TEST_P(fetch_list, a_thousand_urls_come_back_whole) {
     bytes += size_of(number);
   }
   EXPECT_EQ(records(read_file(bodies + "records.jsonl")).size(), std::size_t{urls_in_list});
-  EXPECT_EQ(fanout::test::count_entries(bodies.c_str()), std::size_t{urls_in_list} + 2);  // and the journal
+  EXPECT_EQ(fanout::test::count_entries(bodies.c_str()), std::size_t{urls_in_list} + 3);  // and the journal and the log
   const json::object summary = json::parse(read_file(here / "summary")).as_object();
   EXPECT_EQ(number_of(summary, "tasks"), std::uint64_t{urls_in_list});
   EXPECT_EQ(number_of(summary, "bytes"), bytes);
@@ -124,8 +124,9 @@ class fetch_process : public ::testing::TestWithParam<seen_shape> {
   fanout::origin::background origin_;
 };
 
+// A thread of its own looks on, unless nobody wants to know.
 TEST_P(fetch_process, has_the_threads_and_processes_of_its_shape) {
-  child fetching(tool, {"fetch", "-s", GetParam().name});
+  child fetching(tool, {"fetch", "--progress", "none", "-s", GetParam().name});
   start_waiting(fetching, "/never", GetParam().in_flight);
   EXPECT_GE(threads_of(fetching.pid()), GetParam().threads);
   EXPECT_LE(threads_of(fetching.pid()), GetParam().threads + fanout::test::sanitizer_threads);

@@ -60,11 +60,24 @@ TEST(fetch_text, what_waits_is_counted_with_its_end) {
   EXPECT_TRUE(waiting_text(left).ends_with("for 2 s. URLs left after 60 s are given up (--give-up-after)\n"));
 }
 
-TEST(fetch_text, progress_is_redrawn_in_place_and_wiped) {
-  testing::internal::CaptureStderr();
-  show_progress({.finished = 50, .failures = 0, .elapsed = 2s}, {});
-  clear_progress();
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "\r\x1b[K50 done, 0 failed, 25 a second\r\x1b[K");
+TEST(fetch_text, statistics_of_several_requests_name_the_hosts_that_failed) {
+  fetch::run_statistics all;
+  fetch::request asked;
+  fetch::record result;
+  asked.url = "http://a.example/";
+  result.status = 200;
+  result.elapsed_ns = 20'000'000;
+  result.reused = true;
+  all.ended(asked, result);
+  EXPECT_EQ(statistics_text(all), "") << "of one there is nothing to say";
+  asked.url = "http://b\x1b[2J.example/";
+  result = {};
+  result.error = failure_kind::dns;
+  result.elapsed_ns = 40'000'000;
+  all.ended(asked, result);
+  EXPECT_EQ(statistics_text(all),
+            "latency: 50% 20.2 ms, 90% 40.0, 99% 40.0, longest 40.0; 1 of 1 responses over open connections\n"
+            "most failures: b?[2J.example (1)\n");
 }
 
 }  // namespace

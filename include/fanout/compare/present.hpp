@@ -22,6 +22,10 @@ struct page_details {
 /// text, whatever it is.
 std::string report_page(std::string_view report, const page_details& with);
 
+/// The same page for a bulk fetch, {"job": {...}} as `fanout job report` makes it: rates and requests in flight over
+/// time, and failures. Of `with` the command and the date are shown.
+std::string job_page(std::string_view job, const page_details& with);
+
 /// One line for each row, after a line of names; RFC 4180. Text that a spreadsheet would take for a formula is quoted
 /// with an apostrophe.
 std::string to_csv(std::string_view report);

@@ -5,8 +5,10 @@
 #include <fanout/core/source.hpp>
 #include <fanout/fetch/duplicate_finder.hpp>
 #include <fanout/fetch/request_source.hpp>
+#include <fanout/fetch/run_statistics.hpp>
 #include <fanout/fetch/schedule_rules.hpp>
 #include <fanout/fetch/settings.hpp>
+#include <fanout/fetch/shard.hpp>
 #include <fanout/fetch/sinks.hpp>
 #include <fanout/fetch/summary.hpp>
 #include <fanout/fetch/writer.hpp>
@@ -31,6 +33,7 @@ struct job_report {
   std::uint64_t repeats = 0;          ///< requests that were passed over as repeats
   std::uint64_t retries = 0;          ///< attempts of requests that were sent again (`job::schedule`)
   std::uint32_t in_flight_found = 0;  ///< how many may be in flight, as found in the end (`schedule_rules::adaptive`)
+  std::uint64_t elsewhere = 0;        ///< requests of other shards
 };
 
 /// Fetches what a source gives, under any shape, and hands a record of each request to its sinks.
@@ -57,8 +60,11 @@ struct job {
   /// or 503 with Retry-After is left alone as long.
   std::optional<schedule_rules> schedule = std::nullopt;
   const duplicate_set* repeats = nullptr;  ///< by index in the source: not sent (find_repeats.hpp)
-  std::vector<sink*> sinks;                ///< of each record in this order; none: it is counted
-  queue_limits queue;                      ///< to the writer
+  /// Requests of other shards are passed over; numbers stay those of the whole list.
+  std::optional<fetch::shard> part = std::nullopt;
+  run_statistics* statistics = nullptr;  ///< is told of what begins and ends
+  std::vector<sink*> sinks;              ///< of each record in this order; none: it is counted
+  queue_limits queue;                    ///< to the writer
   std::string save_cookies;  ///< the file for all cookies, in the end; empty: none. Not with worker processes
   /// As `options::on_progress`, and with what was counted so far.
   std::function<void(const progress&, const counts&)> on_progress;

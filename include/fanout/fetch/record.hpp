@@ -93,6 +93,7 @@ struct record {
   std::optional<std::string> body = {};  ///< of a response, only with `settings::keep_body`
   std::string sha256 = {};               ///< of the body, in hexadecimal, only with `settings::digest_bodies`
   std::optional<timings> measured = {};  ///< of a response, only with `settings::keep_timings`
+  bool reused = false;                   ///< the connection had served another request before
   std::int64_t retry_after_ms = 0;       ///< that a response of 429 or 503 asks for
   std::optional<failure_kind> error = {};
   std::string message = {};  ///< of the error
@@ -117,7 +118,7 @@ struct record {
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(status, bytes, elapsed_ns, attempts, http_version, tls_version, final_url, headers, body, measured,
+    archive(status, bytes, elapsed_ns, attempts, http_version, tls_version, final_url, headers, body, measured, reused,
             retry_after_ms, error, message, trace, sent_heads, heads, file, remark, unwritten, skipped, heads_written,
             messages, body_coded, sha256);
   }

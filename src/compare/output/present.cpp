@@ -110,6 +110,20 @@ const json::value& member(const json::value& of, const char* name) {
   return found ? *found : none;
 }
 
+/// The page with these in their places.
+std::string filled_page(const json::object& about, const json::value& report, const std::string& before) {
+  const std::array<std::pair<std::string_view, std::string>, 3> parts{
+      {{"{{about}}", inert(about)}, {"{{report}}", inert(report)}, {"{{before}}", before}}};
+  std::string_view rest = detail::page_template();
+  std::string page;
+  for (const auto& [place, text] : parts) {  // in the order they stand in
+    const auto at = rest.find(place);
+    page.append(rest.substr(0, at)).append(text);
+    rest.remove_prefix(at + place.size());
+  }
+  return page.append(rest);
+}
+
 template <class Names>
 void append_names(std::string& line, std::string_view prefix, const Names& names, std::string_view suffix) {
   for (const char* name : names) line += fmt::format("{}{}{}{}", line.empty() ? "" : ",", prefix, name, suffix);
@@ -138,16 +152,14 @@ std::string report_page(std::string_view report, const page_details& with) {
       {"command", with.command}, {"made", with.made}, {"version", FANOUT_VERSION}, {"against", with.before_name}};
   const std::string before =
       with.before.empty() ? std::string() : inert(without_timelines(parse_report(report_in(with.before))));
-  const std::array<std::pair<std::string_view, std::string>, 3> parts{
-      {{"{{about}}", inert(about)}, {"{{report}}", inert(parse_report(report))}, {"{{before}}", before}}};
-  std::string_view rest = detail::page_template();
-  std::string page;
-  for (const auto& [place, text] : parts) {  // in the order they stand in
-    const auto at = rest.find(place);
-    page.append(rest.substr(0, at)).append(text);
-    rest.remove_prefix(at + place.size());
-  }
-  return page.append(rest);
+  return filled_page(about, parse_report(report), before);
+}
+
+std::string job_page(std::string_view job, const page_details& with) {
+  boost::system::error_code failed;
+  const json::value value = json::parse(job, failed);
+  if (failed || !member(value, "job").is_object()) throw std::invalid_argument("this is no report of a job");
+  return filled_page({{"command", with.command}, {"made", with.made}, {"version", FANOUT_VERSION}}, value, {});
 }
 
 std::string to_csv(std::string_view report) {

@@ -158,7 +158,9 @@ struct unit {
 
 class unit_reader {
  public:
-  unit_reader(std::string_view bytes, record_format format) : left_(bytes), format_(format) {}
+  /// `whole_text`: the text of an exchange is that of all its records.
+  unit_reader(std::string_view bytes, record_format format, bool whole_text = false)
+      : left_(bytes), format_(format), whole_text_(whole_text) {}
 
   /// The next one that is whole.
   bool next(unit& into) {
@@ -191,6 +193,7 @@ class unit_reader {
   /// Records up to the one that names the exchange. What stands before the first is an archive's own, and a unit.
   bool next_exchange(unit& into) {
     std::string_view rest = left_;
+    exchange_.clear();
     for (;;) {
       std::size_t size = 0;
       std::string_view text;
@@ -202,12 +205,14 @@ class unit_reader {
         text = text_;
       }
       if (size == 0) return false;
+      if (whole_text_) exchange_ += text;
       rest.remove_prefix(size);
       if (const auto mark = mark_of_warc(text))
         into.marks.push_back(*mark);
       else if (text.substr(0, 64).find("WARC-Type: warcinfo") == text.npos)
         continue;
       into.raw = left_.substr(0, left_.size() - rest.size());
+      into.text = whole_text_ ? exchange_ : text;
       left_ = rest;
       return true;
     }
@@ -215,7 +220,9 @@ class unit_reader {
 
   std::string_view left_;
   record_format format_;
+  bool whole_text_;
   std::string text_;
+  std::string exchange_;
 };
 
 }  // namespace
@@ -230,6 +237,39 @@ std::uint64_t scan_records(const std::string& path, record_format format, std::u
     end += each.raw.size();
   }
   return end;
+}
+
+std::uint64_t scan_units(const std::string& path, record_format format, std::uint64_t size,
+                         const std::function<void(const record_unit&)>& found) {
+  constexpr std::size_t first_window = 4U << 20;
+  constexpr std::size_t largest_unit = 1U << 30;  // what is not whole by then is none
+  const fanout::detail::owned_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto refuse = [&path] { throw output_error(fmt::format("cannot read {}: {}", path, std::strerror(errno))); };
+  if (!file && errno == ENOENT) return 0;
+  if (!file) refuse();
+  std::string window;
+  std::uint64_t end = 0;   // of what is whole
+  std::uint64_t read = 0;  // from the file
+  for (;;) {
+    // Twice as much where a unit is larger than the window.
+    const std::uint64_t more = std::min<std::uint64_t>(std::max(first_window, window.size()), size - read);
+    const std::size_t had = window.size();
+    window.resize(had + static_cast<std::size_t>(more));
+    const ssize_t got = more == 0 ? 0 : ::pread(file.value(), window.data() + had, more, static_cast<off_t>(read));
+    if (got < 0 && errno != EINTR) refuse();
+    window.resize(had + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got < 0) continue;
+    read += static_cast<std::uint64_t>(got);
+    unit_reader units(window, format, true);
+    std::size_t taken = 0;
+    for (unit each; units.next(each);) {
+      found({each.raw, each.text, each.marks});
+      taken += each.raw.size();
+    }
+    end += taken;
+    window.erase(0, taken);
+    if (got == 0 || window.size() > largest_unit) return end;
+  }
 }
 
 std::uint64_t copy_records(const std::string& path, record_format format, const done_set& without,

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// \file
 /// Which records a file holds, as far as it is whole.
@@ -26,6 +27,19 @@ struct record_mark {
 /// Throws `output_error` when the file cannot be read; one that is not there is empty.
 std::uint64_t scan_records(const std::string& path, record_format format, std::uint64_t from,
                            const std::function<void(record_mark)>& found);
+
+/// What stands alone in a file: a line, a gzip member or zstd frame of lines, all records of an exchange in a web
+/// archive.
+struct record_unit {
+  std::string_view raw;                   ///< as it is in the file
+  std::string_view text;                  ///< unpacked: lines, or records
+  const std::vector<record_mark>& marks;  ///< of its records, in their order; none in the head of an archive
+};
+
+/// The same as `scan_records` from the beginning, of a file that may grow, or be cut short, meanwhile: it is read, not
+/// mapped, up to `size` bytes. Holds a unit, or 4 MiB. The views are valid during the call.
+std::uint64_t scan_units(const std::string& path, record_format format, std::uint64_t size,
+                         const std::function<void(const record_unit&)>& found);
 
 /// Writes the whole records of a file into another one, but for those in `without`; calls `kept` for each that stays.
 /// Returns the size of the new file, which is on disk. Throws `output_error`.

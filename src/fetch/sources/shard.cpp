@@ -2,6 +2,7 @@
 
 #include "fetch/hash/siphash.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -13,6 +14,14 @@ std::uint32_t shard_of(std::string_view host, std::uint32_t shards) {
   for (char& c : lower)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return static_cast<std::uint32_t>(siphash_64(lower, {}) % shards);
+}
+
+std::string_view host_in(std::string_view url) noexcept {
+  if (const auto scheme = url.find("://"); scheme != url.npos) url.remove_prefix(scheme + 3);
+  url = url.substr(0, url.find_first_of("/?#"));
+  if (const auto user = url.rfind('@'); user != url.npos) url.remove_prefix(user + 1);
+  const auto end = url.starts_with('[') ? std::min(url.find(']'), url.size() - 1) + 1 : url.find(':');
+  return url.substr(0, end);
 }
 
 }  // namespace fanout::fetch

@@ -6,6 +6,8 @@
 
 #include "fetch/records/record_scan.hpp"
 
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <map>
 #include <string>
@@ -19,6 +21,17 @@ inline constexpr fanout::fetch::record_format all_formats[] = {
     fanout::fetch::record_format::lines, fanout::fetch::record_format::gzip_lines,
     fanout::fetch::record_format::zstd_lines, fanout::fetch::record_format::warc,
     fanout::fetch::record_format::warc_gzip};
+
+inline std::string extension_of(fanout::fetch::record_format format) {
+  const char* const ends[] = {".jsonl", ".jsonl.gz", ".jsonl.zst", ".warc", ".warc.gz"};
+  return ends[static_cast<int>(format)];
+}
+
+/// For the name of a test.
+inline std::string format_name(const ::testing::TestParamInfo<fanout::fetch::record_format>& of) {
+  const char* const names[] = {"lines", "gzip", "zstd", "warc", "warc_gzip"};
+  return names[static_cast<int>(of.param)];
+}
 
 /// One record of this index, and a unit of its own.
 inline void add_record(fanout::fetch::record_file& to, std::uint64_t index, bool failed = false) {

@@ -27,4 +27,22 @@ TEST(shard, hosts_are_shared_out_evenly) {
   }
 }
 
+TEST(shard, host_of_a_url_is_that_of_its_text) {
+  using fanout::fetch::host_in;
+  EXPECT_EQ(host_in("https://user:word@Example.org:8080/a@b?c#d"), "Example.org");
+  EXPECT_EQ(host_in("example.org:80/x"), "example.org");
+  EXPECT_EQ(host_in("http://[::1]:80/x"), "[::1]");
+  EXPECT_EQ(host_in("http://[::1"), "[::1");
+  EXPECT_EQ(host_in(""), "");
+  EXPECT_EQ(host_in("http://"), "");
+}
+
+TEST(shard, each_url_is_in_one_part) {
+  for (const char* url : {"http://a.example/1", "http://a.example:81/2", "not a url", ""}) {
+    int parts = 0;
+    for (std::uint32_t i = 0; i < 5; ++i) parts += fanout::fetch::shard{i, 5}.has(url);
+    EXPECT_EQ(parts, 1) << url;
+  }
+}
+
 }  // namespace

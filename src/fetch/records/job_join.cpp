@@ -1,0 +1,252 @@
+#include <fanout/base/detail/owned_descriptor.hpp>
+#include <fanout/fetch/detail/part_file.hpp>
+#include <fanout/fetch/job_files.hpp>
+#include <fanout/fetch/output.hpp>
+
+#include "fetch/encoding/gzip_members.hpp"
+#include "fetch/encoding/zstd_frames.hpp"
+#include "fetch/records/record_scan.hpp"
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+namespace fanout::fetch {
+namespace {
+
+std::uint64_t size_of_shard(const std::string& path) {
+  struct stat is{};
+  return ::stat(path.c_str(), &is) == 0 ? static_cast<std::uint64_t>(is.st_size) : 0;
+}
+
+/// Records by index, in files without names: each has those of a range, so that one of them fits into memory.
+class record_ranges {
+ public:
+  record_ranges(const std::string& beside, std::uint64_t bytes, std::uint64_t last) {
+    constexpr std::uint64_t range_bytes = 64U << 20;
+    constexpr std::uint64_t most_ranges = 128;  // each is an open file
+    const std::uint64_t count = std::clamp<std::uint64_t>(bytes / range_bytes + 1, 1, most_ranges);
+    width_ = last / count + 1;
+    const auto slash = beside.rfind('/');
+    const std::string directory = slash == beside.npos ? "." : beside.substr(0, slash + 1);
+    for (std::uint64_t i = 0; i < count; ++i) ranges_.push_back({unnamed_file(directory), {}});
+  }
+
+  void add(std::uint64_t index, std::string_view record) {
+    range& to = ranges_[static_cast<std::size_t>(index / width_)];
+    const std::uint64_t head[2]{index, record.size()};
+    to.waiting.append(reinterpret_cast<const char*>(head), sizeof head).append(record);
+    if (to.waiting.size() > 256 * 1024) write(to);
+  }
+
+  /// Calls `found` for each record, in order of their indexes.
+  template <class Found>
+  void each(Found found) {
+    for (range& of : ranges_) {
+      write(of);
+      std::string text(static_cast<std::size_t>(std::max<off_t>(::lseek(of.file.value(), 0, SEEK_END), 0)), '\0');
+      for (std::size_t have = 0; have < text.size();) {
+        const ssize_t got = ::pread(of.file.value(), text.data() + have, text.size() - have, static_cast<off_t>(have));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) throw output_error(fmt::format("cannot read records back: {}", std::strerror(errno)));
+        have += static_cast<std::size_t>(got);
+      }
+      std::vector<std::pair<std::uint64_t, std::string_view>> records;
+      for (std::size_t at = 0; at < text.size();) {
+        std::uint64_t head[2];
+        std::memcpy(head, text.data() + at, sizeof head);
+        records.emplace_back(head[0], std::string_view(text).substr(at + sizeof head, head[1]));
+        at += sizeof head + head[1];
+      }
+      std::sort(records.begin(), records.end());
+      for (const auto& [index, record] : records) found(record);
+      of.file = {};
+    }
+  }
+
+ private:
+  struct range {
+    fanout::detail::owned_descriptor file;
+    std::string waiting;
+  };
+
+  static fanout::detail::owned_descriptor unnamed_file(const std::string& directory) {
+    std::string name = directory + "/.fanout-join-XXXXXX";
+    fanout::detail::owned_descriptor made(::mkostemp(name.data(), O_CLOEXEC));
+    if (!made) throw output_error(fmt::format("cannot make a file in {}: {}", directory, std::strerror(errno)));
+    ::unlink(name.c_str());
+    return made;
+  }
+  static void write(range& to) {
+    if (const int failed = write_all(to.file.value(), to.waiting))
+      throw output_error(fmt::format("cannot write records in order: {}", std::strerror(failed)));
+    to.waiting.clear();
+  }
+
+  std::uint64_t width_ = 1;
+  std::vector<range> ranges_;
+};
+
+/// The file of all shards while it is being written.
+class joined_file {
+ public:
+  joined_file(const std::string& path, record_format format)
+      : format_(format), file_(detail::part_file::open(path)), name_(file_.name()) {
+    if (::flock(file_.descriptor(), LOCK_EX | LOCK_NB) != 0)
+      throw join_error(fmt::format("{} is being written by another process", name_), true);
+  }
+
+  /// Bytes as they are in a file of this format.
+  void add_raw(std::string_view bytes) {
+    waiting_ += bytes;
+    if (waiting_.size() > (1U << 20)) write();
+  }
+  /// A record: a line, or the bytes of an exchange.
+  void add(std::string_view record) {
+    if (format_ != record_format::gzip_lines && format_ != record_format::zstd_lines) return add_raw(record);
+    text_ += record;
+    if (text_.size() >= 64 * 1024) pack();
+  }
+  void close() {
+    pack();
+    write();
+    if (::fdatasync(file_.descriptor()) != 0) file_.fail(errno);
+    file_.finish();
+  }
+
+ private:
+  void pack() {
+    if (text_.empty()) return;
+    std::string packed;
+    format_ == record_format::gzip_lines ? gzip_.append(packed, text_) : zstd_.append(packed, text_);
+    text_.clear();
+    add_raw(packed);
+  }
+  void write() {
+    if (const int failed = write_all(file_.descriptor(), waiting_)) file_.fail(failed);
+    waiting_.clear();
+  }
+
+  record_format format_;
+  detail::part_file file_;
+  std::string name_;
+  std::string waiting_;
+  std::string text_;
+  gzip_members gzip_;
+  zstd_frames zstd_;
+};
+
+/// What shards of one job have in common.
+job_identity without_shard(job_identity identity) {
+  std::erase_if(identity, [](const auto& field) { return field.first == "--shard" || field.first == "rotation"; });
+  return identity;
+}
+
+void check_shards(const job_files& job) {
+  if (!job.shards)
+    throw join_error(fmt::format("there is no {}.shards: these are no shards of a job", job.path), false);
+  std::string missing;
+  for (const job_part& part : job.parts)
+    if (part.state != job_state::complete) missing += fmt::format("{}{}", missing.empty() ? "" : ", ", *part.shard);
+  if (!missing.empty())
+    throw join_error(fmt::format("of {} shards these are not complete: {}", job.parts.size(), missing), true);
+  // Journals of older attempts may lie beside: all have to be of one job.
+  const job_part* first = nullptr;
+  for (const job_part& part : job.parts) {
+    if (!part.journal) continue;
+    if (first == nullptr) first = &part;
+    const std::string differs =
+        difference(without_shard(first->journal->identity), without_shard(part.journal->identity));
+    if (!differs.empty())
+      throw join_error(fmt::format("shard {} is of another job than shard {}: {}", *part.shard, *first->shard, differs),
+                       false);
+  }
+}
+
+struct found_records {
+  done_set indexes;
+  std::uint64_t last = 0;
+  std::uint64_t bytes = 0;  ///< unpacked
+};
+
+/// All records of all shards; `unit` is called for each unit.
+template <class Unit>
+found_records read_shards(const job_files& job, Unit unit) {
+  found_records found;
+  for (const job_part& part : job.parts) {
+    for (const std::string& file : part.files) {
+      const std::uint64_t size = size_of_shard(file);
+      const auto end = scan_units(file, job.format, size, [&](const record_unit& each) {
+        for (const record_mark& mark : each.marks) {
+          if (!found.indexes.insert(mark.index))
+            throw join_error(fmt::format("{}: there is another record of index {}", file, mark.index), false);
+          found.last = std::max(found.last, mark.index);
+        }
+        found.bytes += is_warc(job.format) ? each.raw.size() : each.text.size();
+        unit(each);
+      });
+      if (end < size) throw join_error(fmt::format("{}: what begins at byte {} is no whole record", file, end), false);
+    }
+    if (part.journal && part.journal->done.size() > 0 && part.files.empty())
+      throw join_error(fmt::format("the records of shard {} are gone", *part.shard), false);
+  }
+  return found;
+}
+
+void check_gaps(const job_files& job, const found_records& found) {
+  const auto& identity = job.shards->identity;
+  const bool with_repeats =
+      std::any_of(identity.begin(), identity.end(), [](const auto& field) { return field.first == "--dedupe"; });
+  if (with_repeats || found.indexes.size() == 0 || found.indexes.size() == found.last + 1) return;
+  std::uint64_t first = 0;
+  while (found.indexes.contains(first)) ++first;
+  throw join_error(fmt::format("{} of {} records are in no shard, the first of them index {}",
+                               found.last + 1 - found.indexes.size(), found.last + 1, first),
+                   false);
+}
+
+void add_by_index(record_ranges& to, const record_unit& unit, record_format format) {
+  if (is_warc(format)) {
+    if (!unit.marks.empty()) to.add(unit.marks.back().index, unit.raw);
+    return;
+  }
+  std::string_view left = unit.text;
+  for (const record_mark& mark : unit.marks) {
+    const auto end = left.find('\n') + 1;
+    to.add(mark.index, left.substr(0, end));
+    left.remove_prefix(end);
+  }
+}
+
+}  // namespace
+
+std::uint64_t join_shards(const job_files& job, join_order order) {
+  check_shards(job);
+  const found_records found = read_shards(job, [](const record_unit&) {});  // before anything is written
+  check_gaps(job, found);
+  joined_file to(job.path, job.format);
+  if (order == join_order::as_written) {
+    read_shards(job, [&to](const record_unit& unit) { to.add_raw(unit.raw); });
+  } else {
+    record_ranges ranges(job.path, found.bytes, found.last);
+    std::string head;  // of the first archive
+    read_shards(job, [&](const record_unit& unit) {
+      if (unit.marks.empty() && head.empty()) head = unit.raw;
+      add_by_index(ranges, unit, job.format);
+    });
+    to.add_raw(head);
+    ranges.each([&to](std::string_view record) { to.add(record); });
+  }
+  to.close();
+  return found.indexes.size();
+}
+
+}  // namespace fanout::fetch
