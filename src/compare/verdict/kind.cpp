@@ -10,7 +10,7 @@ namespace {
 constexpr double mostly = 0.75;
 constexpr double hardly = 0.25;
 constexpr double overlapped_share = 0.5;  ///< of the time that a row could have saved, at least this much is saved
-constexpr double much_more = 1.2;   ///< times the CPU time
+constexpr double much_more = 1.2;         ///< times the CPU time
 
 double usable_lanes(const work_evidence& of, const lane_evidence& row) {
   return static_cast<double>(std::min<std::uint64_t>(row.lanes, of.tasks));

@@ -78,7 +78,12 @@ void host_limits::ended(const std::string& host, const ticket& of, const result&
   std::shared_ptr<host_state> state = of.host;
   if (state) state->limit.end(of.of_host, now, how);
   if (!state && !what.refused) return;
-  if (!state) state = state_of(host, now);
+  if (!state) {
+    // It had fewer in flight than cost a state, so nobody counted what it took. It is asked as if it had been as many;
+    // what it takes from now on is counted, and says more after the next refusal.
+    state = state_of(host, now);
+    for (std::uint32_t i = 0; i < how_.first_of_host; ++i) state->pacer.accepted(now);
+  }
   if (what.refused) {
     const bool too_fast = !what.is_503 || what.retry_after.count() > 0 ||
                           (state->accepted != clock::time_point::min() && now - state->accepted < lately);

@@ -64,7 +64,9 @@ void request_pacer::refused(clock::time_point begun, clock::time_point now, cloc
   raised_ = now;
   const double took = std::max(recent(now), slowest);
   ceiling_ = rate_ == 0 ? took : rate_;
-  rate_ = after_refusal * (rate_ == 0 ? took : std::min(took, rate_));
+  // At a rate of few in two seconds, none of which was taken by chance, that says little: half is enough.
+  rate_ = rate_ == 0 ? after_refusal * took : std::max(after_refusal * std::min(took, rate_), rate_ / 2);
+  rate_ = std::max(rate_, slowest);
   if (probed_) wait_ = std::min<clock::duration>(wait_ * 2, longest_raise_wait);
   probed_ = false;
   next_start_ = std::max(next_start_, now + pacing_interval(rate_));

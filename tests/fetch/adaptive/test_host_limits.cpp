@@ -117,11 +117,24 @@ TEST(host_limits, a_host_that_refuses_is_asked_more_slowly) {
   const auto first = limits.started("a", 1, now);
   limits.ended("a", first, {.answered = true, .refused = true}, now += 10ms);
   EXPECT_GT(limits.next_start("a"), now);
+  EXPECT_LT(limits.next_start("a"), now + 100ms) << "how much it takes is not known yet";
   EXPECT_EQ(limits.states(), 1U);
   // Retry-After.
   const auto second = limits.started("b", 1, now);
   limits.ended("b", second, {.answered = true, .refused = true, .is_503 = true, .retry_after = 7s}, now += 10ms);
   EXPECT_GE(limits.next_start("b"), now + 7s);
+}
+
+// One in four is refused, however fast it is asked: the rate falls step by step, and not to nothing.
+TEST(host_limits, a_host_that_refuses_some_is_not_given_up) {
+  host_limits limits({});
+  auto now = limits_start;
+  for (int i = 1; i <= 28; ++i) {
+    now = std::max(now, limits.next_start("a"));
+    const auto of = limits.started("a", 1, now);
+    limits.ended("a", of, {.answered = true, .refused = i % 4 == 0}, now += 1ms);
+  }
+  EXPECT_LT(now, limits_start + 10s);
 }
 
 TEST(host_limits, a_503_is_an_overload_only_where_others_are_taken) {
