@@ -10,8 +10,8 @@
 namespace fanout::fetch {
 
 /// Spaces requests once a server has refused some. The rate is then 0.9 of what it took in the last two seconds, but at
-/// least half of the rate before, and one in ten seconds. 4 % more are tried every 2 s, and less often, up to every 32 s,
-/// each time that was too much. Until then nothing is spaced: a server that does not refuse is for `adaptive_limit`.
+/// least half of the rate before, and one in ten seconds. 4 % more are tried every 2 s, and less often each time that
+/// was too much, up to every 32 s. Until then nothing is spaced: a server that does not refuse is for `adaptive_limit`.
 ///
 /// Answers to requests from before the last cut change nothing, as they were sent at the old rate.
 ///
