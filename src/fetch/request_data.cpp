@@ -10,19 +10,19 @@
 namespace fanout::fetch {
 namespace {
 
-using kind = data_piece::kind;
+using piece_kind = data_piece::kind;
 
-std::string_view option_of(kind what) {
+std::string_view option_of(piece_kind what) {
   switch (what) {
-    case kind::form:
+    case piece_kind::form:
       return "-d";
-    case kind::raw:
+    case piece_kind::raw:
       return "--data-raw";
-    case kind::binary:
+    case piece_kind::binary:
       return "--data-binary";
-    case kind::urlencoded:
+    case piece_kind::urlencoded:
       return "--data-urlencode";
-    case kind::json:
+    case piece_kind::json:
       return "--json";
   }
   return "-d";
@@ -57,14 +57,14 @@ std::string encoded_piece(std::string_view option, const std::string& argument) 
 std::string text_of(const data_piece& piece) {
   const std::string_view option = option_of(piece.what);
   switch (piece.what) {
-    case kind::raw:
+    case piece_kind::raw:
       return piece.text;
-    case kind::urlencoded:
+    case piece_kind::urlencoded:
       return encoded_piece(option, piece.text);
-    case kind::binary:
-    case kind::json:
+    case piece_kind::binary:
+    case piece_kind::json:
       return text_or_file(option, piece.text);
-    case kind::form:
+    case piece_kind::form:
       break;
   }
   std::string text = text_or_file(option, piece.text);
@@ -95,7 +95,7 @@ std::string joined_data(const std::vector<data_piece>& pieces) {
   std::string all;
   bool first = true;
   for (const data_piece& each : pieces) {
-    if (!first && each.what != kind::json) all += '&';
+    if (!first && each.what != piece_kind::json) all += '&';
     all += text_of(each);
     first = false;
   }
