@@ -85,10 +85,10 @@ TEST(compare_python, a_form_that_fails_is_told_and_makes_the_whole_fail) {
   python_side side({.wanted = true, .interpreters = {stub.path()}}, 1, false, never);
   side.measure(named("cpu"), {}, {}, nullptr, [](std::string_view) {});
   EXPECT_FALSE(side.ok());
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   side.complain("io");
   side.complain("cpu");
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "fanout compare: cpu under Python's sync: OSError: no\n");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "fanout compare: cpu under Python's sync: OSError: no\n");
 }
 
 TEST(compare_python, commands_have_no_counterpart_and_nothing_is_run_unless_asked_for) {
