@@ -37,7 +37,8 @@ TEST(latencies, may_be_none_or_anything) {
   EXPECT_EQ(all.percentiles().p99, std::chrono::nanoseconds::max());
 }
 
-outcome_facts facts_of(std::uint64_t index, std::chrono::nanoseconds taken = 1ms, std::chrono::nanoseconds used = -1ns) {
+outcome_facts facts_of(std::uint64_t index, std::chrono::nanoseconds taken = 1ms,
+                       std::chrono::nanoseconds used = -1ns) {
   outcome_facts facts;
   facts.index = index;
   facts.started = std::chrono::steady_clock::now();
