@@ -86,7 +86,7 @@ TEST_F(fetch_output, a_directory_gets_the_bodies_and_nothing_is_overwritten) {
   EXPECT_EQ(read_file(bodies + "/00000000"), "A");
   EXPECT_EQ(read_file(bodies + "/00000002"), "status 404\n");
   EXPECT_EQ(read_file(bodies + "/00000003"), "");
-  EXPECT_EQ(fanout::test::count_entries(bodies.c_str()), 5u);  // and the records and their journal
+  EXPECT_EQ(fanout::test::count_entries(bodies.c_str()), 6u);  // and the records, their journal and the log
 
   const ended again = fetch({url(2), url(3), "-o", bodies});
   EXPECT_EQ(again.status, 3);

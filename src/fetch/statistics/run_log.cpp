@@ -69,8 +69,8 @@ run_log::run_log(const std::string& path, const beginning& of)
                           {"shape", of.shape},
                           {"done_before", of.done_before}};
   // What a killed run has left has no end, perhaps.
-  write_all(file_.value(),
-            (of.anew || ::lseek(file_.value(), 0, SEEK_END) == 0 ? "" : "\n") + json::serialize(line) + "\n");
+  const bool begins = of.anew || ::lseek(file_.value(), 0, SEEK_END) == 0;
+  write_all(file_.value(), fmt::format("{}{}\n", begins ? "" : "\n", json::serialize(line)));
 }
 
 void run_log::add(nanoseconds elapsed, const job_figures& now, std::optional<std::uint64_t> total) {
