@@ -23,7 +23,7 @@ std::string word(const std::string& text) {
 
 std::string words(const std::vector<std::string>& texts) {
   std::string line;
-  for (const std::string& each : texts) line += (line.empty() ? "" : " ") + word(each);
+  for (const std::string& each : texts) line.append(line.empty() ? "" : " ").append(word(each));
   return line;
 }
 
