@@ -46,13 +46,16 @@ std::string summary_text(const fetch::job_report& done) {
   if (done.elsewhere > 0)
     fmt::format_to(std::back_inserter(failures), ", {} of other shards passed over", done.elsewhere);
   if (before > 0) fmt::format_to(std::back_inserter(failures), ", {} done before", before);
+  // What was found counts, not what it might have become.
+  std::string shape = to_string(cost.shape);
+  if (in_flight_found > 0)
+    shape = fmt::format("{}, up to {} in flight", shape.substr(0, shape.find(':')), in_flight_found);
   std::string text =
       fmt::format("{} fetched, {} failed{}, {} in {:.2f} s: {:.0f} a second, {} ({:.2f} cores, {} peak)\n",
                   counts.succeeded - counts.skipped, counts.failed, failures, fetch::readable_bytes(counts.bytes),
-                  seconds(cost.wall), rate(cost.tasks, cost.wall), to_string(cost.shape), cost.cores_used(),
+                  seconds(cost.wall), rate(cost.tasks, cost.wall), shape, cost.cores_used(),
                   fetch::readable_bytes(cost.peak_rss_bytes));
-  if (in_flight_found > 0) text += fmt::format("up to {} in flight, found by trying (-j sets it)\n", in_flight_found);
-  if (!cost.choice.empty()) text += fmt::format("auto: {}\n", cost.choice);
+  if (in_flight_found == 0 && !cost.choice.empty()) text += fmt::format("auto: {}\n", cost.choice);
   return text;
 }
 

@@ -40,6 +40,16 @@ TEST(fetch_text, a_summary_names_what_failed_and_what_was_left_out) {
             "s: 10 a second, async:64 (0.50 cores, 12.3 MB peak)\nauto: one loop is enough\n");
 }
 
+TEST(fetch_text, a_summary_says_how_many_requests_in_flight_were_found) {
+  fetch::job_report done = two_seconds();
+  done.cost.shape = async(10'000);
+  done.cost.choice = "one loop is enough";
+  done.in_flight_found = 128;
+  EXPECT_EQ(
+      summary_text(done),
+      "20 fetched, 0 failed, 1.5 kB in 2.00 s: 10 a second, async, up to 128 in flight (0.50 cores, 12.3 MB peak)\n");
+}
+
 TEST(fetch_text, a_state_is_how_far_and_how_fast) {
   fetch::counts counts;
   counts.failed = 2;
