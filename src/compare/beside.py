@@ -16,6 +16,7 @@ import resource
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
@@ -107,8 +108,12 @@ def fetch(what):
         return len(response.content)
     body = what["body"].encode() if what["body"] else None
     asked = urllib.request.Request(what["url"], body, dict(what["headers"]), method=what["method"])
-    with direct.open(asked) as response:
-        return len(response.read())
+    try:
+        with direct.open(asked) as response:
+            return len(response.read())
+    except urllib.error.HTTPError as failed:
+        with failed:  # it holds the connection, so it cannot leave a process of a pool
+            raise OSError(str(failed)) from None
 
 
 async def fetch_async(what, session):

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <stdexcept>
 #include <string>
 
@@ -19,7 +20,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 TEST(metrics_server, answers_with_the_text_of_now) {
-  int asked = 0;
+  std::atomic<int> asked = 0;
   const metrics_server server("127.0.0.1:0", [&asked] { return "asked " + std::to_string(++asked) + "\n"; });
   EXPECT_THAT(server.url(), StartsWith("http://127.0.0.1:"));
   EXPECT_EQ(fetch({server.url()}).output, "asked 1\n");

@@ -191,16 +191,19 @@ void peer::wait_for_close_without_reading() {
   }
 }
 
-scripted_server::scripted_server(script play, SSL_CTX* tls) : play_(std::move(play)), tls_(tls) {
-  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_, 1024) != 0 ||
-      ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    throw std::runtime_error("no server socket on 127.0.0.1");
-  port_ = ntohs(address.sin_port);
+scripted_server::scripted_server(script play, SSL_CTX* tls, address on) : play_(std::move(play)), tls_(tls) {
+  listener_ = ::socket(on == address::v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_addr = in6addr_loopback;
+  auto* const any = on == address::v4 ? reinterpret_cast<sockaddr*>(&v4) : reinterpret_cast<sockaddr*>(&v6);
+  socklen_t size = on == address::v4 ? sizeof v4 : sizeof v6;
+  if (::bind(listener_, any, size) != 0 || ::listen(listener_, 1024) != 0 || ::getsockname(listener_, any, &size) != 0)
+    throw std::runtime_error("no server socket on the loopback interface");
+  port_ = ntohs(on == address::v4 ? v4.sin_port : v6.sin6_port);
   acceptor_ = std::thread([this] { accept_all(); });
 }
 

@@ -71,7 +71,9 @@ class peer {
 class scripted_server {
  public:
   using script = std::function<void(peer&, int)>;
-  explicit scripted_server(script play, SSL_CTX* tls = nullptr);
+  enum class address { v4, v6 };
+  /// On 127.0.0.1, or on ::1 alone.
+  explicit scripted_server(script play, SSL_CTX* tls = nullptr, address on = address::v4);
   scripted_server(const scripted_server&) = delete;
   ~scripted_server();
 
