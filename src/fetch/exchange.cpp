@@ -368,7 +368,7 @@ task<record> exchange_at_mirrors(const exchanger& with, const request& what) {
     if (!result.error || !result.unwritten.empty()) break;
     if (!failures.empty()) failures += "; ";
     failures += fmt::format("{}: {}", asked.url, result.message);
-    if (i == what.mirrors.size()) result.message = std::move(failures);
+    if (i == what.mirrors.size()) result.message = failures;
   }
   result.attempts = attempts;
   result.elapsed_ns = elapsed_ns;

@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t most_collected = 256 * 1024;
 constexpr int turns_in_a_row = 16;  // before other connections get one
 constexpr std::uint64_t most_resets = 1'000'000'000;
-constexpr std::chrono::seconds longest_linger{2};
+constexpr std::chrono::seconds longest_goodbye{2};
 constexpr std::uint32_t most_h2_header_bytes = 64 * 1024;
 
 std::string_view view(const std::uint8_t* bytes, std::size_t size) noexcept {
@@ -199,7 +199,7 @@ bool h2_connection::done() const {
 /// which takes the last answers with it.
 routine<> h2_connection::linger() {
   wire_.finish();
-  timer_type limit(server_.loop.get_executor(), longest_linger);
+  timer_type limit(server_.loop.get_executor(), longest_goodbye);
   limit.async_wait([this, alive = std::weak_ptr(alive_)](boost::system::error_code failed) {
     if (!failed && !alive.expired()) wire_.close();
   });

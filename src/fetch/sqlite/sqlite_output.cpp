@@ -214,7 +214,8 @@ class sqlite_output::implementation {
     else
       insert_.bind(4, std::int64_t{row.status});
     insert_.bind(5, static_cast<std::int64_t>(row.bytes));
-    insert_.bind_real(6, static_cast<double>(row.elapsed_ns / 1'000) / 1'000);
+    const std::int64_t elapsed_us = row.elapsed_ns / 1'000;
+    insert_.bind_real(6, static_cast<double>(elapsed_us) / 1'000);
     insert_.bind(7, std::int64_t{row.attempts});
     text_or_null(8, version_name(row.http_version));
     text_or_null(9, row.error);
