@@ -259,7 +259,11 @@ NOT_ABOUT_HTTP = {
     # inputs, shapes and outputs of the command itself; a program has them as arguments or as Python
     "help", "config", "url", "input", "output", "shape", "jobs", "fail", "fail-with-body", "include", "remote-name",
     "remote-header-name", "rotate", "on-close", "restart", "retry-failed", "drain-time", "usr1", "dedupe", "glob", "url-column", "output-dir", "create-dirs", "dump-header", "write-out", "har", "verbose", "summary", "quiet",
+    "name", "since", "shard", "progress", "metrics",
 }  # fmt: skip
+
+# What docs/python.md says is missing.
+NOT_IN_PYTHON_YET = {"robots", "per-ip", "retry-budget", "give-up-after"}
 
 
 def test_every_option_of_fanout_fetch_is_a_keyword() -> None:
@@ -271,7 +275,8 @@ def test_every_option_of_fanout_fetch_is_a_keyword() -> None:
     assert len(there) > 60
     known = set(_core.http_option_names())
     hosts = {"per-host", "host-delay", "rate", "host-rate"}  # test_limits_of_hosts
-    assert there - known - hosts <= NOT_ABOUT_HTTP, sorted(there - known - hosts - NOT_ABOUT_HTTP)
+    assert there - known - hosts <= NOT_ABOUT_HTTP | NOT_IN_PYTHON_YET, sorted(there - known - hosts - NOT_ABOUT_HTTP)
+    assert NOT_IN_PYTHON_YET <= there - known
     assert len({keyword_of(name) for name in known}) == len(known)
     for name in known & there:
         takes_value, repeated, _ = _core.http_option_names()[name]
