@@ -22,7 +22,12 @@ _feed_time = 0.005  # seconds of pulling before what was pulled is handed over
 
 
 def keyword_of(option: str) -> str:
-    """The name of an option of the command line as a keyword: "connect-timeout" is connect_timeout, "http1.1" http1_1."""
+    """The name of an option of the command line as a keyword: "connect-timeout" is connect_timeout, "http1.1" http1_1.
+
+    "verify" is verify_sha256, as verify=False says in Python that certificates are not looked at (requests, httpx).
+    """
+    if option == "verify":
+        return "verify_sha256"
     return option.replace("-", "_").replace(".", "_")
 
 
