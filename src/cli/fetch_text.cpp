@@ -83,9 +83,12 @@ std::string statistics_text(const fetch::run_statistics& of) {
   const auto ms = [&](double share) {
     return std::chrono::duration<double, std::milli>(all.latency.percentile(share)).count();
   };
-  std::string text = fmt::format(
-      "latency: 50% {:.1f} ms, 90% {:.1f}, 99% {:.1f}, longest {:.1f}; {} of {} responses over open connections\n",
-      ms(0.5), ms(0.9), ms(0.99), ms(1), all.reused, all.ended - responseless(all));
+  const std::uint64_t responses = all.ended - responseless(all);
+  std::string text;
+  if (responses > 0)
+    text = fmt::format(
+        "latency: 50% {:.1f} ms, 90% {:.1f}, 99% {:.1f}, longest {:.1f}; {} of {} responses over open connections\n",
+        ms(0.5), ms(0.9), ms(0.99), ms(1), all.reused, responses);
   std::string worst;
   for (const fetch::host_figures& each : of.worst_hosts(3))
     fmt::format_to(std::back_inserter(worst), "{}{} ({})", worst.empty() ? "" : ", ", shown_name(each.host, 60),

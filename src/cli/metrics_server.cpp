@@ -37,7 +37,11 @@ host_and_port parse_address(std::string_view text) {
     if (!host.empty()) made.host = host;
     made.port = text.substr(colon + 1);
   }
-  static_cast<void>(fetch::parse_count(made.port, 0, 65535));
+  try {
+    static_cast<void>(fetch::parse_count(made.port, 0, 65535));
+  } catch (const std::exception& wrong) {
+    throw std::invalid_argument(fmt::format("--metrics: {}", wrong.what()));
+  }
   return made;
 }
 

@@ -90,5 +90,15 @@ TEST(fetch_text, statistics_of_several_requests_name_the_hosts_that_failed) {
             "most failures: b?[2J.example (1)\n");
 }
 
+TEST(fetch_text, statistics_without_a_response_have_no_latency) {
+  fetch::run_statistics all;
+  fetch::request asked;
+  asked.url = "http://a.example/";
+  fetch::record result;
+  result.error = failure_kind::dns;
+  for (int i = 0; i < 2; ++i) all.ended(asked, result);
+  EXPECT_EQ(statistics_text(all), "most failures: a.example (2)\n");
+}
+
 }  // namespace
 }  // namespace fanout::cli
