@@ -368,8 +368,8 @@ void supervisor::consider_offer() {
     offer_posted_ = false;
     if (!may_offer()) return;
     const auto idle = std::find_if(workers_.begin(), workers_.end(), [&](const auto& worker) {
-      return worker && worker->ready() && worker->tasks.unfinished() == 0 && worker->sent_all() &&
-             rules_.may_take(*worker);
+      return worker && worker->ready() && rules_.may_take(*worker) && worker->tasks.unfinished() == 0 &&
+             worker->sent_all();
     });
     if (idle != workers_.end()) offer(**idle);
   });

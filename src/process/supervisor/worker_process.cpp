@@ -58,9 +58,9 @@ worker_process::worker_process(asio::io_context& loop, std::uint32_t number, std
                                                            .output = output_.output(),
                                                            .error = output_.error()});
   page_.close_descriptor();
-  channel_.open(owned_descriptor(std::exchange(child.socket, -1)));
+  channel().open(owned_descriptor(std::exchange(child.socket, -1)));
   boost::system::error_code failed;
-  watched_.begin(channel_.handle(), failed);
+  watched_.begin(channel().handle(), failed);
   if (failed) throw boost::system::system_error(failed, "assign");
   if (child.pidfd >= 0) {
     exit_.assign(child.pidfd);
@@ -107,7 +107,7 @@ process_usage worker_process::usage() const {
 }
 
 void worker_process::send_outbox() {
-  channel_.add(outbox.frames());
+  channel().add(outbox.frames());
   outbox.clear();
   if (!writing_) start_writing();
 }
@@ -115,13 +115,13 @@ void worker_process::send_outbox() {
 // A batch that was not wholly sent stays: no result of its tasks is taken, and none of them comes back.
 void worker_process::send_inputs_of_last() {
   const handed_batch& last = tasks.batches().back();
-  channel_.add_borrowed(last.tasks().inputs.all(), last.first_ordinal());
+  channel().add_borrowed(last.tasks().inputs.all(), last.first_ordinal());
   if (!writing_) start_writing();
 }
 
 void worker_process::finish_sending() {
   told_to_leave();
-  channel_.finish_sending();
+  channel().finish_sending();
   if (!writing_) start_writing();
 }
 
@@ -129,7 +129,7 @@ void worker_process::finish_sending() {
 // has patience. In the loop it never does, whatever it is asked.
 void worker_process::check_out(std::function<void(worker_process&)> when_gone) {
   watched_.end();
-  channel_.set_blocking(direct_call_channel::patience);
+  channel().set_blocking(direct_call_channel::patience);
   when_gone_ = std::move(when_gone);
   direct.emplace(number_, channel_, tasks.end_ordinal(), outbox.take_told());
   went_to_caller();
@@ -140,17 +140,17 @@ void worker_process::check_in() {
   outbox.set_told(std::move(direct->told()));
   direct.reset();
   came_back();
-  channel_.set_nonblocking();
+  channel().set_nonblocking();
   boost::system::error_code failed;
-  watched_.begin(channel_.handle(), failed);
+  watched_.begin(channel().handle(), failed);
   if (failed) {  // the loop cannot watch it: it ends, as any worker that hangs up
-    channel_.close();
+    channel().close();
     protocol_error = fmt::format("its socket cannot be watched any more: {}", failed.message());
     kill();
   } else {
     try {
-      channel_.add_owned(std::move(unsent));
-      if (!channel_.all_sent()) start_writing();
+      channel().add_owned(std::move(unsent));
+      if (!channel().all_sent()) start_writing();
     } catch (const std::bad_alloc&) {  // half a frame is of no use
       kill();
     }
@@ -170,7 +170,7 @@ task<void> worker_process::wait_while_checked_out() {
 // A worker takes tasks nearly always at once, so writing is tried before waiting.
 void worker_process::start_writing() {
   const auto begun = std::chrono::steady_clock::now();
-  const auto written = channel_.flush();  // where it is broken, the worker's end says the rest
+  const auto written = channel().flush();  // where it is broken, the worker's end says the rest
   moving_ += std::chrono::steady_clock::now() - begun;
   if (written != worker_channel::sending::blocked || writing_) return;
   writing_ = true;
@@ -189,7 +189,7 @@ task<void> worker_process::write_rest() {
     grace_.cancel();
   });
   boost::system::error_code failed;
-  while (!channel_.all_sent() && !failed) {
+  while (!channel().all_sent() && !failed) {
     auto wait = watched_->async_wait(asio::socket_base::wait_write, asio::redirect_error(asio::use_awaitable, failed));
     co_await std::move(wait);
     if (!failed) start_writing();
@@ -199,12 +199,12 @@ task<void> worker_process::write_rest() {
 worker_process::input worker_process::read_frames(const frame_handler& on_frame) {
   received_more_ = false;
   // What came while it was checked out.
-  if (!channel_.frames().empty() && !hand_frames(on_frame)) return input::closed;
+  if (!channel().frames().empty() && !hand_frames(on_frame)) return input::closed;
   for (int turn = 0; turn < 4; ++turn) {  // then it is the other workers' turn
     worker_channel::input got;
     const auto begun = std::chrono::steady_clock::now();
     try {
-      got = channel_.receive();
+      got = channel().receive();
     } catch (const std::bad_alloc&) {
       no_memory_for_it();
       return input::closed;
@@ -227,7 +227,7 @@ bool worker_process::no_memory_for_it() {
 
 bool worker_process::hand_frames(const frame_handler& on_frame) {
   try {
-    while (const auto frame = channel_.frames().next()) on_frame(*frame);
+    while (const auto frame = channel().frames().next()) on_frame(*frame);
     return true;
   } catch (const error& what) {
     protocol_error = what.what();
@@ -319,7 +319,7 @@ task<worker_end> worker_process::watch(std::function<void(const frame_reader::fr
   process_is(process_state::reaped);
   output_.finish();
   watched_.end();
-  channel_.close();
+  channel().close();
   while (writing_) {  // write_rest() has to end before this object may
     grace_.expires_at(time_point::max());
     auto wait = grace_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));

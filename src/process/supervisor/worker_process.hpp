@@ -19,6 +19,7 @@
 
 #include <sys/types.h>
 
+#include <cassert>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -75,8 +76,9 @@ class worker_process : public worker_record {
   /// The same for the inputs of the last batch, the end of a frame, which are written from where they are.
   void send_inputs_of_last();
   /// The first task whose inputs are not wholly sent.
-  std::uint64_t unsent_ordinal() const { return channel_.first_borrowed().value_or(tasks.end_ordinal()); }
-  bool sent_all() const noexcept { return outbox.empty() && channel_.all_sent() && !writing_; }
+  std::uint64_t unsent_ordinal() const { return channel().first_borrowed().value_or(tasks.end_ordinal()); }
+  /// Not while it is checked out.
+  bool sent_all() const noexcept { return outbox.empty() && channel().all_sent() && !writing_; }
   /// No more will be sent; the worker ends after the tasks it has.
   void finish_sending();
   void kill();
@@ -121,6 +123,16 @@ class worker_process : public worker_record {
   task<void> watch_exit();
   void exited();
   task<void> wait_for_end(asio::steady_timer::time_point until);
+
+  /// While the worker is checked out, the channel is a caller's, on a thread of its own.
+  const worker_channel& channel() const noexcept {
+    assert(!direct);
+    return channel_;
+  }
+  worker_channel& channel() noexcept {
+    assert(!direct);
+    return channel_;
+  }
 
   asio::io_context& loop_;
   worker_output_reader output_;
