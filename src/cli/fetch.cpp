@@ -1,44 +1,36 @@
 // fanout fetch: the main job. What it runs is fetch/job.
 
-#include <fanout/fetch/body_directory.hpp>
 #include <fanout/fetch/cookies.hpp>
-#include <fanout/fetch/curl_status.hpp>
 #include <fanout/fetch/descriptor_limit.hpp>
-#include <fanout/fetch/existing_file.hpp>
 #include <fanout/fetch/find_repeats.hpp>
-#include <fanout/fetch/har.hpp>
 #include <fanout/fetch/http_options.hpp>
 #include <fanout/fetch/input_identity.hpp>
 #include <fanout/fetch/job.hpp>
-#include <fanout/fetch/named_body_files.hpp>
 #include <fanout/fetch/output.hpp>
-#include <fanout/fetch/record_format.hpp>
-#include <fanout/fetch/record_text.hpp>
 #include <fanout/fetch/request_source.hpp>
 #include <fanout/fetch/run_log.hpp>
 #include <fanout/fetch/run_statistics.hpp>
-#include <fanout/fetch/shard_files.hpp>
 #include <fanout/fetch/sinks.hpp>
 #include <fanout/fetch/summary.hpp>
-#include <fanout/fetch/text_sinks.hpp>
 #include <fanout/fetch/url_glob.hpp>
 #include <fanout/fetch/validators.hpp>
 #include <fanout/http/cookie.hpp>
 
 #include "cli/command.hpp"
 #include "cli/ctrl_c.hpp"
+#include "cli/fetch_checks.hpp"
 #include "cli/fetch_options.hpp"
 #include "cli/fetch_run.hpp"
+#include "cli/fetch_sinks.hpp"
 #include "cli/fetch_text.hpp"
 #include "cli/messages.hpp"
+#include "cli/metrics_server.hpp"
 #include "cli/page_file.hpp"
-#include "cli/record_output.hpp"
 #include "cli/run_monitor.hpp"
 
 #include <fmt/format.h>
 
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -89,221 +81,6 @@ shape shape_of(const fetch_options& given) {
   return fitted(named("-j", [&] { return with_tasks(asked, tasks); }));
 }
 
-bool names_directory(const std::string& path) {
-  struct stat status{};
-  return path.ends_with('/') || (stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode));
-}
-
-/// Bodies of a list have names of their own.
-bool names_bodies(const fetch_options& given) {
-  return given.remote_name || !given.bulk.name_template.empty();
-}
-
-/// What makes the job the same when it is run again; `again`: its inputs can be read once more.
-struct identified_job {
-  fetch::job_identity identity;
-  bool again = false;
-};
-
-bool is_redirect(int status) {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
-/// Writes to a sink that another job writes to, too.
-class borrowed_sink final : public fetch::sink {
- public:
-  explicit borrowed_sink(fetch::sink& to) : to_(to) {}
-  bool wants_bodies() const override { return to_.wants_bodies(); }
-  bool wants_headers() const override { return to_.wants_headers(); }
-  bool wants_heads() const override { return to_.wants_heads(); }
-  void take(fetch::finished& each, fetch::writer& to) override { to_.take(each, to); }
-
- private:
-  fetch::sink& to_;
-};
-
-/// Where records and bodies go. One URL: its body is the output, as with curl, or after HEAD its header; what went
-/// wrong is a message.
-class fetch_sinks {
- public:
-  fetch_sinks(const fetch_options& given, bool pages, page_file& file, const identified_job& which,
-              const shared_outputs& with)
-      : given_(given), file_(file) {
-    const std::string& path = pages ? file.path() : given.destination;
-    const bool to_directory = !path.empty() && names_directory(path);
-    const bool to_file = !path.empty() && !to_directory;
-    using enum fetch::existing_file;
-    // -D - is --include, where the page goes to standard output.
-    const bool heads_on_output = given.header_file == "-" && pages && !to_file && !to_directory && !given.include;
-    const bool at_a_time = given.urls.size() > 1 && given.shape != "sync";
-    const bool texts_between = given.urls.size() > 1 && (!given.write_out.empty() || given.http.settings.retries > 0);
-    // First, so that they stand before the page where both go to standard output.
-    if (with.headers)
-      add<borrowed_sink>(*with.headers);
-    else if (!given.header_file.empty() && !heads_on_output)
-      add<fetch::header_output>(fetch::output::create(given.header_file));
-    if (!pages && (to_directory || to_file)) open_records(path, to_directory, which);
-    if (!pages && names_bodies(given))
-      add_named_bodies(to_directory ? path : given.output_directory.empty() ? "." : given.output_directory);
-    else if (to_directory)
-      add<fetch::body_files>(path, overwrites() ? replaced : refused);
-    if (!pages && (to_directory || !records_))
-      add_records(to_file ? fetch::output::create(path) : fetch::output::standard());
-    if (records_) sinks_.push_back(std::move(records_));
-    if (pages && given.http.head && !to_directory && !given.as_curl)
-      add<fetch::head_output>(to_file ? fetch::output::create(path) : fetch::output::standard());
-    else if (pages && !to_directory)
-      add<fetch::body_output>(
-          to_file ? path : "-",
-          fetch::body_output_options{
-              .with_heads = given.include || given.http.head || heads_on_output,
-              .held = at_a_time || texts_between || (given.header_file == "-" && !heads_on_output && !to_file)});
-    if (pages || given.verbose)
-      add<fetch::record_callback>([this, pages](fetch::finished& each, fetch::writer&) { look_at(each, pages); },
-                                  fetch::json_fields{.headers = file.named_by_server(), .body = false});
-    if (with.archive)
-      add<borrowed_sink>(*with.archive);
-    else if (!given.archive.empty())
-      add<fetch::har_output>(fetch::output::create(given.archive));
-    if (!given.write_out.empty()) add_write_out(with.urls_before);
-  }
-
-  /// An earlier run is gone on with.
-  bool resumed() const noexcept { return resumed_; }
-  /// A run that is stopped can be gone on with.
-  bool can_go_on() const noexcept { return can_go_on_; }
-  /// Requests whose records are there already.
-  std::uint64_t done_before() const {
-    for (const auto& each : sinks_)
-      if (const fetch::done_set* const done = each->done()) return done->size();
-    return 0;
-  }
-  /// Where the records go, if to a file.
-  const std::string& record_path() const noexcept { return record_path_; }
-  /// Bodies of this job that are there already, of an earlier run that was killed, are replaced.
-  bool overwrites() const noexcept { return resumed_ || given_.http.settings.overwrite_bodies; }
-  /// How many bodies of a list have another name than -O or -J would give them.
-  std::uint64_t renamed() const noexcept { return named_ ? named_->renamed() : 0; }
-  /// Curl's exit status of the last page.
-  int curl_status() const noexcept { return curl_status_; }
-
-  std::vector<fetch::sink*> all() const {
-    std::vector<fetch::sink*> made;
-    made.reserve(sinks_.size());
-    for (const auto& each : sinks_) made.push_back(each.get());
-    return made;
-  }
-
- private:
-  template <class Sink, class... Arguments>
-  void add(Arguments&&... arguments) {
-    sinks_.push_back(std::make_unique<Sink>(std::forward<Arguments>(arguments)...));
-  }
-  void add_named_bodies(const std::string& directory) {
-    std::error_code failed;
-    if (given_.create_directories) std::filesystem::create_directories(directory, failed);
-    if (failed) throw fetch::output_error(fmt::format("cannot make the directory {}: {}", directory, failed.message()));
-    fetch::naming how{given_.remote_header_name, given_.http.settings.overwrite_bodies};
-    how.pattern = given_.bulk.name_template;
-    if (!given_.destination.empty() && !names_directory(given_.destination))
-      how.records = std::filesystem::path(given_.destination).filename().string();
-    auto made = std::make_unique<fetch::named_body_files>(directory, std::move(how));
-    named_ = made.get();
-    sinks_.push_back(std::move(made));
-  }
-  /// Of a directory they are in there, too.
-  void open_records(const std::string& path, bool to_directory, const identified_job& which) {
-    if (to_directory) fetch::body_directory made(path);
-    std::string file = to_directory ? path + (path.ends_with('/') ? "records.jsonl" : "/records.jsonl") : path;
-    fetch::job_identity identity = which.identity;
-    if (const auto& part = given_.bulk.part; part && can_be_gone_on_with(file)) {
-      fetch::take_part(file, {part->count, identity});
-      file = fetch::shard_path(file, part->index);
-      identity.emplace_back("--shard", fmt::format("{}/{}", part->index, part->count));
-    }
-    record_output opened = open_record_output(given_, file, std::move(identity), which.again, to_directory);
-    record_path_ = std::move(file);
-    records_ = std::move(opened.sink);
-    resumed_ = opened.resumed;
-    can_go_on_ = records_ && which.again;
-  }
-  void add_records(fetch::output out) {
-    const fetch::settings& how = given_.http.settings;
-    if (out.is_terminal() && !how.keep_body)
-      add<fetch::readable_lines>(std::move(out));
-    else
-      add<fetch::json_lines>(std::move(out), fetch::json_fields{how.keep_headers, how.keep_body});
-  }
-  void add_write_out(std::uint64_t urls_before) {
-    try {
-      add<fetch::format_output>(given_.write_out, given_.fail || given_.fail_with_body || !given_.as_curl, urls_before);
-    } catch (const std::invalid_argument& refused) {
-      throw usage_error(fmt::format("-w: {}", refused.what()));
-    }
-  }
-
-  void look_at(const fetch::finished& each, bool pages) {
-    if (!each.result.trace.empty()) tell(each.result.trace);
-    if (!pages) return;
-    if (!each.result.remark.empty())
-      tell(fmt::format("{}: {}\n", given_.as_curl ? "fanout curl" : "fanout fetch", each.result.remark));
-    file_.look_at(each.result);
-    curl_status_ = fetch::curl_exit_status(each.result, given_.fail || given_.fail_with_body);
-    if (given_.redirects_fail && !each.result.error && is_redirect(each.result.status)) {
-      curl_status_ = 47;
-      if (!given_.silent) tell("fanout curl: (47) the page redirects, and --max-redirs is 0\n");
-    }
-    if (!each.result.error || (given_.as_curl && (given_.silent || curl_status_ == 0))) return;
-    std::string line = given_.as_curl ? fmt::format("fanout curl: ({}) ", curl_status_) : "fanout fetch: ";
-    fetch::append_readable(line, each.asked, each.result);
-    tell(line);
-  }
-
-  const fetch_options& given_;
-  page_file& file_;
-  int curl_status_ = 0;
-  const fetch::named_body_files* named_ = nullptr;
-  std::string record_path_;
-  std::unique_ptr<fetch::sink> records_;
-  bool resumed_ = false;
-  bool can_go_on_ = false;
-  std::vector<std::unique_ptr<fetch::sink>> sinks_;
-};
-
-/// What options of bodies ask for where there are no such bodies.
-void check_body_options(const fetch_options& given, bool one_page) {
-  const fetch::settings& how = given.http.settings;
-  const bool to_directory = !given.destination.empty() && names_directory(given.destination);
-  const bool named_file = !given.destination.empty() && given.destination != "-";
-  const bool to_file = one_page && !to_directory && (named_file || (given.remote_name && !given.remote_header_name));
-  if (how.continue_parts && (!to_file || given.http.head))
-    throw usage_error("--continue: goes on with the body of one URL in a file; give one URL and -o FILE");
-  const bool named = !one_page && names_bodies(given);
-  if (!given.bulk.name_template.empty() && (one_page || !to_directory))
-    throw usage_error("--name: names the bodies of several URLs in a directory; give -o DIR/");
-  if (how.continue_parts && given.include)
-    throw usage_error(
-        "--continue: with --include, the file does not begin with the body; give -D FILE for the headers");
-  if (how.overwrite_bodies && !to_directory && !named)
-    throw usage_error("--overwrite: replaces files of a directory; give -o DIR/ (a FILE is replaced in any case)");
-  if (how.skip_existing && named)
-    throw usage_error(
-        "--skip-existing: does not know the names that -O and --name give to several URLs; leave them out");
-  if (how.skip_existing && !to_directory && !to_file)
-    throw usage_error("--skip-existing: skips bodies whose files are there; give -o DIR/, or one URL and -o FILE");
-}
-
-/// Options of a file of records mean nothing where there is none.
-void check_record_options(const fetch_options& given, bool pages) {
-  if (!pages && !given.destination.empty() && given.destination != "-") return;
-  const bulk_options& bulk = given.bulk;
-  for (const auto& [set, name] : {std::pair(bulk.restart, "--restart"), std::pair(bulk.retry_failed, "--retry-failed"),
-                                  std::pair(bulk.rotate_bytes + bulk.rotate_records > 0, "--rotate"),
-                                  std::pair(!bulk.on_close.empty(), "--on-close")})
-    if (set)
-      throw usage_error(fmt::format("{} is for the records of several URLs in a file; give -o FILE or -o DIR/", name));
-}
-
 /// What is wrong with the file of cookies is known before the first request.
 void read_cookies(const fetch::settings& how) {
   try {
@@ -326,18 +103,6 @@ void keep_what_is_written(const fetch_options& given, bool one_page, fetch::sett
   in.keep_heads = given.include || given.http.head || !given.header_file.empty() || !given.archive.empty() ||
                   !given.write_out.empty();
   in.keep_timings |= !given.write_out.empty() || !given.archive.empty();
-}
-
-void check_page_options(const fetch_options& given, bool pages) {
-  if (pages && given.bulk.part)
-    throw usage_error("--shard: one URL has no parts; give a list by -i FILE, or several URLs");
-  if (pages) return;
-  if (given.include) throw usage_error("--include is for one URL; --with-headers has the headers in the records");
-  if (given.output_directory.empty()) return;
-  if (!given.remote_name)
-    throw usage_error("--output-dir is for one URL, or for -O; several go to a directory by -o DIR/");
-  if (!given.destination.empty() && names_directory(given.destination))
-    throw usage_error("--output-dir and -o DIR/ each give the directory of the bodies; use one of them");
 }
 
 int exit_status(const fetch_options& given, const fetch::job_report& done, const fetch_sinks& sinks) {
@@ -468,15 +233,22 @@ progress_style style_of(const fetch_options& given, bool one_page) {
   }
 }
 
+/// What is there stays, and the same command goes on with it.
+fetch::output_error with_advice(const fetch::output_error& why) {
+  constexpr std::string_view advice = "run the same command again to go on";
+  const std::string text = why.what();
+  return fetch::output_error(text.find(advice) == text.npos ? fmt::format("{}; {}", text, advice) : text);
+}
+
 /// Who looks on.
 monitor_options monitor_of(const fetch_options& given, const std::vector<std::string>& lists,
                            const fetch::common_request& common, bool one_page, const fetch::job& job,
-                           const fetch_sinks& sinks) {
+                           const fetch_sinks& sinks, std::optional<metrics_listener> metrics) {
   monitor_options made;
   if (one_page) return made;
   made.style = style_of(given, one_page);
   made.interval = given.bulk.progress_interval;
-  made.metrics = given.bulk.metrics;
+  made.metrics = std::move(metrics);
   if (sinks.can_go_on()) made.log = fetch::run_log_path(sinks.record_path());
   made.beginning = {to_string(job.how.shape), sinks.done_before(), !sinks.resumed()};
   made.part = job.part;
@@ -502,14 +274,14 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
     throw usage_error("@-: standard input is the list of URLs already; give the URLs as arguments, or the list by -i");
   const bool one_page = given.as_curl || (is_one_url(given) && lists.empty() && !given.http.settings.keep_body &&
                                           !given.http.settings.keep_headers && !given.http.settings.keep_timings);
-  check_page_options(given, one_page);
-  check_record_options(given, one_page);
-  check_body_options(given, one_page);
+  check_options(given, one_page);
   const fetch::common_request common = fetch::request_of(given.http);
   job.settings = fetch::settings_of(given.http, common);
   fetch::request_source source = source_of(given, lists, common, job.settings);
   std::optional<fetch::validators> known;  // before the output is opened: it may be the same
   if (!given.bulk.since.empty()) known.emplace(given.bulk.since);
+  std::optional<metrics_listener> metrics;  // before any file is made, too
+  if (!given.bulk.metrics.empty() && !one_page) metrics.emplace(given.bulk.metrics);
   const list_sizes sizes(lists);
   page_file file(one_page ? given : fetch_options{});
   const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common), with);
@@ -551,10 +323,17 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   if (known) conditional.emplace(source, *known);
   fetch::run_statistics statistics;
   if (!one_page) job.statistics = &statistics;
-  run_monitor monitor(statistics, monitor_of(given, lists, common, one_page, job, sinks));
+  run_monitor monitor(statistics, monitor_of(given, lists, common, one_page, job, sinks, std::move(metrics)));
   if (const std::string url = monitor.metrics_url(); !url.empty())
     tell(fmt::format("fanout fetch: metrics at {}\n", url));
-  const fetch::job_report done = job.run(conditional ? static_cast<fetch::request_input&>(*conditional) : source);
+  const fetch::job_report done = [&] {
+    try {
+      return job.run(conditional ? static_cast<fetch::request_input&>(*conditional) : source);
+    } catch (const fetch::output_error& why) {
+      if (!sinks.can_go_on()) throw;
+      throw with_advice(why);
+    }
+  }();
   monitor.end();
   const auto& cost = done.cost;
   const fetch::counts& counts = done.counts;

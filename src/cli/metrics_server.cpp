@@ -93,9 +93,11 @@ std::string read_head(int client) {
 
 }  // namespace
 
-metrics_server::metrics_server(std::string_view address, std::function<std::string()> text)
-    : text_(std::move(text)), listener_(listen_at(parse_address(address))), end_(::eventfd(0, EFD_CLOEXEC)) {
-  url_ = url_of(listener_.value());
+metrics_listener::metrics_listener(std::string_view address)
+    : descriptor_(listen_at(parse_address(address))), url_(url_of(descriptor_.value())) {}
+
+metrics_server::metrics_server(metrics_listener at, std::function<std::string()> text)
+    : text_(std::move(text)), at_(std::move(at)), end_(::eventfd(0, EFD_CLOEXEC)) {
   thread_ = std::thread([this] { serve(); });
 }
 
@@ -107,10 +109,10 @@ metrics_server::~metrics_server() {
 
 void metrics_server::serve() {
   for (;;) {
-    std::array<pollfd, 2> ready{{{listener_.value(), POLLIN, 0}, {end_.value(), POLLIN, 0}}};
+    std::array<pollfd, 2> ready{{{at_.descriptor(), POLLIN, 0}, {end_.value(), POLLIN, 0}}};
     if (::poll(ready.data(), ready.size(), -1) < 0) continue;
     if (ready[1].revents != 0) return;
-    const owned_descriptor client(::accept4(listener_.value(), nullptr, nullptr, SOCK_CLOEXEC));
+    const owned_descriptor client(::accept4(at_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC));
     if (client) answer(client.value());
   }
 }

@@ -26,8 +26,8 @@ std::size_t terminal_width() {
 run_monitor::run_monitor(const fetch::run_statistics& statistics, monitor_options how)
     : statistics_(statistics), how_(std::move(how)) {
   if (!how_.log.empty()) log_.emplace(how_.log, how_.beginning);
-  if (!how_.metrics.empty())
-    server_ = std::make_unique<metrics_server>(how_.metrics, [this] { return metrics_text(view()); });
+  if (how_.metrics)
+    server_ = std::make_unique<metrics_server>(std::move(*how_.metrics), [this] { return metrics_text(view()); });
   if (how_.style == progress_style::none && !log_ && !server_) return;
   if (how_.inputs) counting_ = std::thread([this] { count_inputs(); });
   if (how_.style != progress_style::none || log_) looking_ = std::thread([this] { look(); });

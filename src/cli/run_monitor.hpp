@@ -32,7 +32,7 @@ enum class progress_style {
 struct monitor_options {
   progress_style style = progress_style::none;
   std::chrono::milliseconds interval{10'000};  ///< of plain lines
-  std::string metrics;                         ///< address for Prometheus; empty: none
+  std::optional<metrics_listener> metrics;     ///< for Prometheus
   std::string log;                             ///< file of the run's log; empty: none
   fetch::run_log::beginning beginning;
   /// A source of all inputs, for counting them beside the run; null: their number is not known.
@@ -47,7 +47,7 @@ struct monitor_options {
 /// Thread safety: one thread. Destroying it is `end`.
 class run_monitor {
  public:
-  /// Throws as `metrics_server` and `run_log`.
+  /// Throws as `run_log`.
   run_monitor(const fetch::run_statistics& statistics, monitor_options how);
   ~run_monitor();
 
@@ -63,7 +63,7 @@ class run_monitor {
   void draw();
 
   const fetch::run_statistics& statistics_;
-  const monitor_options how_;
+  monitor_options how_;
   const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   std::atomic<std::int64_t> total_{-1};  ///< -1: not known yet. A number alone: it publishes nothing
   std::atomic<bool> ending_{false};
