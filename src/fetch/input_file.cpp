@@ -1,7 +1,5 @@
 #include "fetch/input_file.hpp"
 
-#include <fmt/format.h>
-
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -70,7 +68,7 @@ bool input_file::read_into(std::string& text) {
 }
 
 void input_file::fail(const std::string& why) const {
-  throw std::runtime_error(fmt::format("cannot read the list of URLs from {}: {}", name_, why));
+  throw input_error(name_, why);
 }
 
 }  // namespace fanout::fetch

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 namespace fanout::fetch {
@@ -19,12 +20,24 @@ class unpacker {
 /// The unpacker for a stream that begins so; null for plain text. Looks at four bytes, or all there are.
 std::unique_ptr<unpacker> unpacker_for(const char* first, std::size_t size);
 
+/// A file that cannot be read.
+class input_error : public std::runtime_error {
+ public:
+  input_error(const std::string& name, const std::string& reason)
+      : std::runtime_error("cannot read the list of URLs from " + name + ": " + reason), reason_(reason) {}
+  /// Why, alone, for messages about files that are no lists.
+  const std::string& reason() const noexcept { return reason_; }
+
+ private:
+  std::string reason_;
+};
+
 /// A file or standard input, unpacked.
 ///
 /// Thread safety: none.
 class input_file {
  public:
-  explicit input_file(const std::string& path);  ///< "-": standard input. Throws `std::runtime_error`.
+  explicit input_file(const std::string& path);  ///< "-": standard input. Throws `input_error`.
   input_file(const input_file&) = delete;
   input_file& operator=(const input_file&) = delete;
   ~input_file();

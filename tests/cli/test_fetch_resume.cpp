@@ -7,6 +7,7 @@
 #include "fetch/encoding/warc_reader.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <zstd.h>
@@ -149,6 +150,29 @@ TEST_P(fetch_killed, at_any_moment_it_goes_on_and_loses_nothing) {
     expect_exact(path);
     ++whole;
   }
+}
+
+// As on a small disk: the whole job fails, then once more at its beginning, then there is room. The limit of a file's
+// size is what a process can have of it without privileges.
+TEST_P(fetch_killed, a_full_disk_ends_it_and_with_room_it_goes_on) {
+  const std::string list = list_of(urls);
+  const std::string path = directory_ / ("full" + std::string(GetParam()));
+  std::vector<std::string> command{tool, "fetch", "-q", "-i", list, "-o", path, "-s", "async:8"};
+  if (GetParam() != std::string("/") && std::string_view(GetParam()).find(".warc") == std::string_view::npos)
+    command.emplace_back("--with-bodies");
+  const bool packed = path.ends_with("l.gz") || path.ends_with(".zst");
+  for (const int blocks : {120, 120, 160}) {  // of 512 bytes
+    std::vector<std::string> arguments{"-c", fmt::format("ulimit -f {}; exec \"$@\"", packed ? blocks / 5 : blocks),
+                                       "sh"};
+    arguments.insert(arguments.end(), command.begin(), command.end());
+    child run("/bin/sh", arguments, {.output = "/dev/null"});
+    EXPECT_THAT(run.rest_of_errors(), HasSubstr("cannot write"));
+    EXPECT_EQ(run.wait(), 3);
+  }
+  child last(tool, {command.begin() + 1, command.end()}, {.output = "/dev/null"});
+  EXPECT_EQ(last.rest_of_errors(), "");
+  EXPECT_EQ(last.wait(), 0);
+  expect_exact(path);
 }
 
 INSTANTIATE_TEST_SUITE_P(sinks, fetch_killed,

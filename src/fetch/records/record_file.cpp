@@ -134,7 +134,7 @@ class record_file::implementation {
     if (was) part_ = was->sink_part;
     if (was && !size_of_file(detail::part_file::part_name(name_of(part_))) && !follows_whole_part(*was)) {
       if (how_.retry_failed && size_of_file(name_of(part_))) return go_on(*was);  // all was done, and some failed
-      was.reset();                                                                // the job had ended, or had not begun
+      if (!never_wrote(*was)) was.reset();                                        // the job had ended, or is another
     }
     if (was) return go_on(*was);
     if (how_.retry_failed)
@@ -144,6 +144,12 @@ class record_file::implementation {
     ::unlink(journal_name().c_str());  // of a job that has ended; what it wrote stays until this one has ended
     journal_.emplace(journal_name(), how_.identity, journal_options());
     open_part(false);
+  }
+
+  /// The same job made its journal, and was ended before there was a record. Bodies beside may be there.
+  bool never_wrote(const journal_contents& was) const {
+    return was.done.size() == 0 && !how_.retry_failed && !size_of_file(name_of(part_)) &&
+           difference(was.identity, how_.identity).empty();
   }
 
   void refuse_old_parts() const {

@@ -71,6 +71,8 @@ class validators::implementation {
       database_.run("COMMIT");
       size_ = static_cast<std::uint64_t>(database_.number("SELECT count(*) FROM known"));
       finding_ = database_.prepare("SELECT etag, modified FROM known WHERE key = ?1");
+    } catch (const input_error& failed) {
+      throw std::runtime_error(fmt::format("cannot read {}: {}", output, failed.reason()));
     } catch (const std::runtime_error& failed) {
       throw std::runtime_error(fmt::format("cannot read {}: {}", output, failed.what()));
     }

@@ -120,6 +120,7 @@ class sqlite_output::implementation {
     end_thread();
     commit();
     guarded([&] {
+      check_that_it_is_there();
       if (whole) database_->run("UPDATE fanout_job SET value = 'complete' WHERE name = 'state'");
       database_->checkpoint(sqlite_database::checkpoint_kind::whole);
     });
@@ -247,8 +248,19 @@ class sqlite_output::implementation {
     guarded([this] { commit_now(); });
   }
 
+  /// SQLite goes on in a file that has no name any more, and all of it would be gone in the end.
+  void check_that_it_is_there() const {
+    struct stat ours{};
+    struct stat there{};
+    if (::fstat(lock_.value(), &ours) == 0 && ::stat(path_.c_str(), &there) == 0 && ours.st_ino == there.st_ino &&
+        ours.st_dev == there.st_dev)
+      return;
+    throw output_error(fmt::format("{} was removed or replaced while it was written to", path_));
+  }
+
   void commit_now() {
     if (!in_transaction_) return;
+    check_that_it_is_there();
     database_->run("COMMIT");
     in_transaction_ = false;
     whole_ += std::exchange(pending_, 0);

@@ -75,6 +75,28 @@ TEST_P(record_file_in, it_goes_on_wherever_the_file_was_cut) {
   }
 }
 
+// A disk that was full before the first record: the journal is there, and bodies beside it may be.
+TEST_P(record_file_in, it_goes_on_where_nothing_was_written) {
+  std::string journal;
+  {
+    record_file file(path_, GetParam(), how());
+    journal = read_file(path_ + ".journal");
+  }
+  EXPECT_FALSE(fs::exists(path_ + ".part"));
+  directory_.write("records.journal", journal);
+  {
+    record_file other(path_, GetParam(), {.identity = {{"the list", "4 bytes"}}});  // nothing of the first is lost
+    EXPECT_FALSE(other.resumed());
+  }
+  directory_.write("records.journal", journal);
+  record_file file(path_, GetParam(), how());
+  EXPECT_TRUE(file.resumed());
+  EXPECT_EQ(file.done().size(), 0u);
+  add_record(file, 0);
+  file.close();
+  EXPECT_EQ(records_in(path_, GetParam()).size(), 1u);
+}
+
 TEST_P(record_file_in, another_job_is_refused) {
   {
     record_file file(path_, GetParam(), how());

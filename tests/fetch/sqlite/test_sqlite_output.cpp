@@ -89,6 +89,28 @@ TEST_F(sqlite_output_test, it_can_be_read_while_the_job_runs) {
   EXPECT_TRUE(seen);
 }
 
+// What is written to a file without a name is lost: that is no success.
+TEST_F(sqlite_output_test, a_database_that_is_removed_ends_the_job) {
+  for (const bool at_the_end : {false, true}) {
+    sqlite_output sink(path_, {.interval = std::chrono::milliseconds(1)});
+    record_callback removes([&](finished& each, writer&) {
+      if (each.index != 1) return;
+      std::filesystem::remove(path_);
+      if (at_the_end) directory_.write("pages.sqlite", "another file");
+    });
+    job pages;
+    pages.how.shape = fanout::async(1);
+    pages.sinks = {&sink, &removes};
+    try {
+      pages.run(std::vector{origin_.url("/bytes/1"), origin_.url("/bytes/2")});
+      ADD_FAILURE() << "the records are gone, and nobody says so";
+    } catch (const output_error& failed) {
+      EXPECT_THAT(failed.what(), HasSubstr("pages.sqlite was removed or replaced"));
+    }
+    std::filesystem::remove(path_);
+  }
+}
+
 TEST_F(sqlite_output_test, the_table_says_what_is_done) {
   const std::vector<std::string> urls{origin_.url("/bytes/1"), origin_.url("/status/500"), origin_.url("/bytes/3")};
   {
