@@ -302,28 +302,34 @@ void add_verify(CLI::App& job, std::function<int()>& chosen) {
   struct given {
     std::string destination;
     bool without_bodies = false;
+    bool digests = false;
   };
   const auto with = std::make_shared<given>();
   add_destination(command, with->destination);
   command.add_flag("--no-bodies", with->without_bodies, "Do not look at sizes of files and digests");
+  command.add_flag("--sha256", with->digests, "Compute the SHA-256 of bodies again, where records have it")
+      ->excludes("--no-bodies");
   command.footer(
       "Records have to be whole, one for each index, as the journal has them; none may be missing in a complete job. "
       "Files of bodies "
-      "have the size that the record says; digests of web archives are computed again. Exit status: 0 if all is as it "
+      "have the size that the record says; digests of web archives are computed again; SQLite looks through databases. "
+      "Exit status: 0 if all is as it "
       "should be, 1 if not, 2 where there is no job.");
   command.callback([with, &chosen] {
     chosen = [with] {
       return guarded("verify", [&] {
         const fetch::job_files files = fetch::find_job(with->destination);
         require_job(files);
-        const fetch::job_check found = fetch::check_job(files, {.bodies = !with->without_bodies, .consistency = true});
+        const fetch::job_check found =
+            fetch::check_job(files, {.bodies = !with->without_bodies, .consistency = true, .digests = with->digests});
         for (const std::string& each : found.problems) tell(each + "\n");
         for (const std::string& each : found.remarks) tell(each + "\n");
         if (found.problem_count > found.problems.size())
           tell(fmt::format("and {} problems more\n", found.problem_count - found.problems.size()));
         const int printed =
-            print(fmt::format("{}: {}, {} records, {} of them failed, {} bodies checked: {}\n", files.path,
+            print(fmt::format("{}: {}, {} records, {} of them failed, {} bodies checked{}: {}\n", files.path,
                               to_string(files.state()), found.records, found.failed, found.bodies,
+                              with->digests ? fmt::format(", {} by SHA-256", found.digests) : "",
                               found.whole() ? "all is whole" : fmt::format("{} problems", found.problem_count)));
         return printed != ok || found.whole() ? printed : int{some_failed};
       });

@@ -97,16 +97,18 @@ TEST_P(job_look, a_job_under_way_and_a_killed_one) {
   EXPECT_EQ(checked.status, 0) << checked.errors;
   run.signal(SIGKILL);
   run.wait();
+  const bool database = path().ends_with(".sqlite");
   const std::string records = (GetParam() == std::string("/") ? path() + "records.jsonl" : path());
-  std::ofstream(records + ".part", std::ios::app) << "torn";
+  if (!database) std::ofstream(records + ".part", std::ios::app) << "torn";
   const auto after = job({"verify", path()});
   EXPECT_EQ(after.status, 0) << after.errors;
   EXPECT_THAT(after.output, HasSubstr(": stopped, 60 records"));
-  EXPECT_THAT(after.errors, HasSubstr("behind the last whole record"));
+  EXPECT_THAT(after.errors, HasSubstr(database ? "" : "behind the last whole record"));
   EXPECT_THAT(job({"show", path()}).output, HasSubstr(": stopped\n60 done of 61, 3 failed\n"));
 }
 
-INSTANTIATE_TEST_SUITE_P(each_sink, job_look, ::testing::Values(".jsonl", ".jsonl.gz", ".jsonl.zst", ".warc.gz", "/"),
+INSTANTIATE_TEST_SUITE_P(each_sink, job_look,
+                         ::testing::Values(".jsonl", ".jsonl.gz", ".jsonl.zst", ".warc.gz", "/", ".sqlite"),
                          [](const auto& given) {
                            std::string name = given.param;
                            std::erase_if(name, [](char c) { return c == '.'; });
@@ -151,6 +153,26 @@ TEST(job_look_at_bodies, one_that_was_changed_is_found) {
   EXPECT_EQ(checked.status, 1);
   EXPECT_THAT(checked.errors, HasSubstr("the body of index 1 has 5 bytes, and its record says 6"));
   EXPECT_EQ(job({"verify", "--no-bodies", directory / "pages"}).status, 0);
+}
+
+TEST(job_look_at_bodies, their_sha_256_is_computed_again) {
+  const fanout::origin::background origin;
+  const fanout_test::temporary_directory directory;
+  for (const char* name : {"pages/", "pages.jsonl", "pages.sqlite"}) {
+    const std::string path = directory / name;
+    std::vector<std::string> command{"-q", origin.url("/bytes/5"), origin.url("/bytes/6"), "-o", path, "--sha256"};
+    if (!path.ends_with('/')) command.emplace_back("--with-bodies");
+    ASSERT_EQ(fetch(command).status, 0);
+    const auto checked = job({"verify", "--sha256", path});
+    EXPECT_EQ(checked.status, 0) << checked.errors;
+    EXPECT_THAT(checked.output, HasSubstr("2 bodies checked, 2 by SHA-256: all is whole"));
+  }
+  directory.write("pages/00000001", "ABCDEf");
+  EXPECT_EQ(job({"verify", directory / "pages"}).status, 0) << "it has its size";
+  const auto checked = job({"verify", "--sha256", directory / "pages"});
+  EXPECT_EQ(checked.status, 1);
+  EXPECT_THAT(checked.errors, HasSubstr("the body of index 1 has SHA-256 "));
+  EXPECT_EQ(job({"verify", "--sha256", "--no-bodies", directory / "pages"}).status, 2);
 }
 
 }  // namespace

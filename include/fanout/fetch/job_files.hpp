@@ -33,7 +33,7 @@ struct job_part {
   job_state state = job_state::absent;
   std::vector<std::string> files =
       {};  ///< of records, in their order: one, or those of a rotation that are still there
-  std::optional<journal_contents> journal = {};
+  std::optional<journal_contents> journal = {};  ///< of a database, what its tables say
 };
 
 /// A job by the name that it was given with `-o`.
@@ -41,6 +41,7 @@ struct job_files {
   std::string path;
   std::string directory = {};  ///< of its bodies, with a slash; empty: it has none
   record_format format = record_format::lines;
+  bool database = false;  ///< of SQLite; `format` says nothing then
   std::optional<shard_manifest> shards = {};
   std::vector<job_part> parts = {};  ///< of all shards, or one
   bool joined = false;               ///< of shards: the file of all of them is there
@@ -49,7 +50,9 @@ struct job_files {
 };
 
 /// Looks at a file of records, or at the directory of a job's bodies. Nothing is changed, and a run may be going on.
-/// Throws `journal_error` for a journal or manifest that cannot be read, and for a database of SQLite.
+/// A database must not be one that this process itself writes to: SQLite's locks belong to processes.
+///
+/// Throws `journal_error` for a journal or manifest that cannot be read, and for a database that is none of a job.
 job_files find_job(const std::string& destination);
 
 /// What a look at every record found.
@@ -59,7 +62,8 @@ struct job_check {
   std::uint64_t bytes = 0;                       ///< of bodies, as the records have it
   std::map<std::string, std::uint64_t> by_kind;  ///< of failures
   heavy_hitters failing_hosts{512};
-  std::uint64_t bodies = 0;  ///< whose files, digests or texts were looked at
+  std::uint64_t bodies = 0;   ///< whose files, digests or texts were looked at
+  std::uint64_t digests = 0;  ///< SHA-256 that were computed again
   std::uint64_t problem_count = 0;
   std::vector<std::string> problems;  ///< the first hundred
   std::vector<std::string> remarks;   ///< what is as it should be while a job is not at its end
@@ -70,11 +74,13 @@ struct job_check {
 struct check_options {
   bool bodies = true;       ///< sizes of files, digests in archives
   bool consistency = true;  ///< against journals, and for gaps; false: records are counted
+  bool digests = false;     ///< SHA-256 of bodies, where the records have them: files are read. Needs `bodies`
 };
 
 /// Reads all records. They have to be whole, one for each index, as the journals have it; of a complete job without
 /// gaps, unless repeats were passed over. Files beside records have the size that the records say; in web archives
-/// every digest is computed again. While a run goes on, what its journal knows of is looked at.
+/// every digest is computed again, and bodies in databases are unpacked. While a run goes on, what its journal knows of
+/// is looked at.
 ///
 /// Throws `output_error` where a file cannot be read.
 job_check check_job(const job_files& job, check_options how = {});
@@ -94,7 +100,7 @@ class join_error : public std::runtime_error {
 
 /// Writes the records of all shards into one file, which gets its name when it is whole and on disk. Each index comes
 /// once; without repeats that were passed over, none is missing. Memory is some 200 MB at most, whatever the size: by
-/// index, records go through files without names in the directory of the job.
+/// index, records go through files without names in the directory of the job. Databases become one database.
 ///
 /// Returns how many records there are. Throws `join_error`, and `output_error` where the file cannot be written.
 std::uint64_t join_shards(const job_files& job, join_order order);

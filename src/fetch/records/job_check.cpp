@@ -1,20 +1,27 @@
 #include <fanout/fetch/job_files.hpp>
+#include <fanout/fetch/output_error.hpp>
 #include <fanout/fetch/shard.hpp>
 
+#include "fetch/body_digest.hpp"
 #include "fetch/encoding/sha1_digest.hpp"
+#include "fetch/records/record_database.hpp"
 #include "fetch/records/record_scan.hpp"
 
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
+#include <openssl/evp.h>
+#include <zstd.h>
 
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <charconv>
+#include <fstream>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace fanout::fetch {
 namespace {
@@ -40,6 +47,25 @@ std::uint64_t base64_size(std::string_view text) {
   return text.size() / 4 * 3 - (text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0);
 }
 
+/// Of what is no base64: nothing.
+std::string base64_decoded(std::string_view text) {
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  bytes.resize(size < 0 ? 0 : std::min<std::size_t>(bytes.size(), base64_size(text)));
+  return bytes;
+}
+
+std::string digest_of_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  body_digest sum;
+  std::vector<char> piece(256 * 1024);
+  while (file.read(piece.data(), static_cast<std::streamsize>(piece.size())) || file.gcount() > 0)
+    sum.add({piece.data(), static_cast<std::size_t>(file.gcount())});
+  if (file.bad() || !file.eof()) throw output_error(fmt::format("cannot read {}", path));
+  return sum.finish();
+}
+
 class checker {
  public:
   checker(const job_files& job, check_options how) : job_(job), how_(how) {}
@@ -63,6 +89,10 @@ class checker {
     std::uint64_t known = 0;  // records that the journal has, too
     part_seen_ = {};
     for (const std::string& file : part.files) {
+      if (job_.database) {
+        look_at_database(part, file, known);
+        continue;
+      }
       const bool open = file.ends_with(".part");
       std::uint64_t size = size_on_disk(file);
       // Behind it the records are on their way.
@@ -79,6 +109,48 @@ class checker {
         problem("{}: what begins at byte {} of {} is no whole record", file, end, size);
     }
     if (how_.consistency && part.journal) compare(part, known);
+  }
+
+  void look_at_database(const job_part& part, const std::string& file, std::uint64_t& known) {
+    file_ = &file;
+    part_ = &part;
+    record_database database(file);
+    // It takes as long as the database is large, in one transaction, which would hold up the job.
+    if (how_.consistency && part.state != job_state::running)
+      for (const std::string& each : database.damage()) problem("{}: {}", file, each);
+    database.each(how_.bodies, [&](const database_record& row) {
+      take_mark(row.mark, known);
+      made_.bytes += row.bytes;
+      if (row.mark.failed) count_failure(row.error, row.url);
+      if (how_.bodies && !row.body_zstd.empty()) take_packed_body(row);
+    });
+  }
+
+  void take_packed_body(const database_record& row) {
+    ++made_.bodies;
+    const auto size = ZSTD_getFrameContentSize(row.body_zstd.data(), row.body_zstd.size());
+    if (size != row.bytes) {
+      const bool whole = size != ZSTD_CONTENTSIZE_ERROR && size != ZSTD_CONTENTSIZE_UNKNOWN;
+      return problem("{}: the body of index {} {}, and its record says {}", *file_, row.mark.index,
+                     whole ? fmt::format("has {} bytes", size) : "is no zstd frame", row.bytes);
+    }
+    std::string body(static_cast<std::size_t>(size), '\0');
+    if (ZSTD_decompress(body.data(), body.size(), row.body_zstd.data(), row.body_zstd.size()) != body.size())
+      return problem("{}: the body of index {} is no whole zstd frame", *file_, row.mark.index);
+    if (!how_.digests || row.details.empty()) return;
+    json::error_code failed;
+    const json::value details = json::parse(row.details, failed);
+    if (const json::object* const object = failed ? nullptr : details.if_object())
+      compare_digest(row.mark, *object, body_digest::of(body));
+  }
+
+  void compare_digest(const record_mark& mark, const json::object& record, const std::string& found) {
+    const json::value* const recorded = record.if_contains("sha256");
+    if (recorded == nullptr || !recorded->is_string()) return;
+    ++made_.digests;
+    if (std::string_view(recorded->get_string()) != found)
+      problem("{}: the body of index {} has SHA-256 {}, and its record says {}", *file_, mark.index, found,
+              std::string_view(recorded->get_string()));
   }
 
   void compare(const job_part& part, std::uint64_t known) {
@@ -117,40 +189,47 @@ class checker {
   void look_at_joined() {
     done_set there;
     std::uint64_t strange = 0;
-    const std::uint64_t size = size_on_disk(job_.path);
-    const auto end = scan_units(job_.path, job_.format, size, [&](const record_unit& unit) {
-      for (const record_mark& mark : unit.marks) {
-        if (!there.insert(mark.index)) problem("{}: two records of index {}", job_.path, mark.index);
-        strange += !seen_.contains(mark.index);
-      }
-    });
-    if (end < size) problem("{}: what begins at byte {} of {} is no whole record", job_.path, end, size);
+    const auto take_joined = [&](const record_mark& mark) {
+      if (!there.insert(mark.index)) problem("{}: two records of index {}", job_.path, mark.index);
+      strange += !seen_.contains(mark.index);
+    };
+    if (job_.database) {
+      record_database(job_.path).each(false, [&](const database_record& row) { take_joined(row.mark); });
+    } else {
+      const std::uint64_t size = size_on_disk(job_.path);
+      const auto end = scan_units(job_.path, job_.format, size, [&](const record_unit& unit) {
+        for (const record_mark& mark : unit.marks) take_joined(mark);
+      });
+      if (end < size) problem("{}: what begins at byte {} of {} is no whole record", job_.path, end, size);
+    }
     if (seen_.size() > 0 && (strange > 0 || there.size() != seen_.size()))
       problem("{}: it has {} records, {} of which are not in the shards, and these have {}", job_.path, there.size(),
               strange, seen_.size());
   }
 
   void take(const record_unit& unit, std::uint64_t& known) {
-    for (const record_mark& mark : unit.marks) {
-      ++made_.records;
-      made_.failed += mark.failed;
-      last_ = std::max(last_, mark.index);
-      if (!how_.consistency) continue;
-      if (!seen_.insert(mark.index)) problem("{}: two records of index {}", *file_, mark.index);
-      const auto& journal = part_->journal;
-      if (!journal) continue;
-      const bool is_known = journal->done.contains(mark.index);
-      if (part_seen_.insert(mark.index)) known += is_known;
-      if (!is_known && part_->state == job_state::complete)
-        problem("{}: the journal does not know of index {}", *file_, mark.index);
-      else if (is_known && journal->failed.contains(mark.index) != mark.failed)
-        problem("{}: index {} {}, and the journal says the opposite", *file_, mark.index,
-                mark.failed ? "failed" : "succeeded");
-    }
+    for (const record_mark& mark : unit.marks) take_mark(mark, known);
     if (is_warc(job_.format))
       take_exchange(unit);
     else
       take_lines(unit.text, unit.marks);
+  }
+
+  void take_mark(const record_mark& mark, std::uint64_t& known) {
+    ++made_.records;
+    made_.failed += mark.failed;
+    last_ = std::max(last_, mark.index);
+    if (!how_.consistency) return;
+    if (!seen_.insert(mark.index)) problem("{}: two records of index {}", *file_, mark.index);
+    const auto& journal = part_->journal;
+    if (!journal) return;
+    const bool is_known = journal->done.contains(mark.index);
+    if (part_seen_.insert(mark.index)) known += is_known;
+    if (!is_known && part_->state == job_state::complete)
+      problem("{}: the journal does not know of index {}", *file_, mark.index);
+    else if (is_known && journal->failed.contains(mark.index) != mark.failed)
+      problem("{}: index {} {}, and the journal says the opposite", *file_, mark.index,
+              mark.failed ? "failed" : "succeeded");
   }
 
   void take_lines(std::string_view text, const std::vector<record_mark>& marks) {
@@ -183,22 +262,28 @@ class checker {
 
   void take_body(const record_mark& mark, const json::object& record, std::uint64_t size) {
     std::uint64_t there = 0;
+    std::string digest;
     if (const json::value* const body = record.if_contains("body"); body && body->is_string()) {
       there = body->get_string().size();
+      if (how_.digests) digest = body_digest::of(body->get_string());
     } else if (const json::value* const packed = record.if_contains("body_base64"); packed && packed->is_string()) {
       there = base64_size(packed->get_string());
+      if (how_.digests) digest = body_digest::of(base64_decoded(packed->get_string()));
     } else if (const json::value* const file = record.if_contains("file");
                file && file->is_string() && !job_.directory.empty()) {
       const std::string name = job_.directory + std::string(file->get_string());
       struct stat is{};
       if (::stat(name.c_str(), &is) != 0) return problem("{}: the body of index {} is not there", name, mark.index);
       there = static_cast<std::uint64_t>(is.st_size);
+      if (how_.digests && record.contains("sha256")) digest = digest_of_file(name);
     } else {
       return;
     }
     ++made_.bodies;
     if (there != size)
       problem("{}: the body of index {} has {} bytes, and its record says {}", *file_, mark.index, there, size);
+    else if (how_.digests)
+      compare_digest(mark, record, digest);
   }
 
   void take_exchange(const record_unit& unit) {

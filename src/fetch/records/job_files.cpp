@@ -3,6 +3,8 @@
 #include <fanout/fetch/job_files.hpp>
 #include <fanout/fetch/sqlite_output.hpp>
 
+#include "fetch/records/record_database.hpp"
+
 #include <fmt/format.h>
 
 #include <fcntl.h>
@@ -50,8 +52,22 @@ void find_rotated(job_part& part) {
   }
 }
 
+void find_database(job_part& part) {
+  struct stat is{};
+  if (::stat(part.path.c_str(), &is) != 0 || is.st_size == 0) return;  // a run has just made it
+  const bool written = is_written_to(part.path);
+  record_database database(part.path);
+  part.state = written ? job_state::running : database.is_complete() ? job_state::complete : job_state::stopped;
+  part.journal = database.contents();
+  part.files.push_back(part.path);
+}
+
 job_part find_part(const std::string& path, std::optional<std::uint32_t> shard) {
   job_part part{.path = path, .shard = shard};
+  if (is_sqlite_name(path)) {
+    find_database(part);
+    return part;
+  }
   const std::string journal = path + ".journal";
   if (is_there(journal)) part.journal = read_journal(journal);
   if (part.journal && rotates(*part.journal)) {
@@ -103,9 +119,7 @@ job_files find_job(const std::string& destination) {
     job.directory = destination + (destination.ends_with('/') ? "" : "/");
     job.path = job.directory + "records.jsonl";
   }
-  if (is_sqlite_name(job.path))
-    throw journal_error(
-        fmt::format("{} is a database, which answers SQL: SELECT error, count(*) FROM records GROUP BY 1", job.path));
+  job.database = is_sqlite_name(job.path);
   job.format = record_format_of(job.path);
   job.shards = read_shard_manifest(job.path);
   if (!job.shards) {

@@ -5,6 +5,7 @@
 
 #include "fetch/encoding/gzip_members.hpp"
 #include "fetch/encoding/zstd_frames.hpp"
+#include "fetch/records/record_database.hpp"
 #include "fetch/records/record_scan.hpp"
 
 #include <fmt/format.h>
@@ -181,6 +182,16 @@ struct found_records {
 template <class Unit>
 found_records read_shards(const job_files& job, Unit unit) {
   found_records found;
+  if (job.database) {
+    for (const job_part& part : job.parts)
+      for (const std::string& file : part.files)
+        record_database(file).each(false, [&](const database_record& row) {
+          if (!found.indexes.insert(row.mark.index))
+            throw join_error(fmt::format("{}: there is another record of index {}", file, row.mark.index), false);
+          found.last = std::max(found.last, row.mark.index);
+        });
+    return found;
+  }
   for (const job_part& part : job.parts) {
     for (const std::string& file : part.files) {
       const std::uint64_t size = size_of_shard(file);
@@ -226,12 +237,29 @@ void add_by_index(record_ranges& to, const record_unit& unit, record_format form
   }
 }
 
+void join_into_database(const job_files& job) {
+  detail::part_file to = detail::part_file::open(job.path);
+  if (::flock(to.descriptor(), LOCK_EX | LOCK_NB) != 0)
+    throw join_error(fmt::format("{} is being written by another process", to.name()), true);
+  if (::ftruncate(to.descriptor(), 0) != 0) to.fail(errno);
+  std::vector<std::string> from;
+  for (const job_part& part : job.parts) from.insert(from.end(), part.files.begin(), part.files.end());
+  join_databases(from, to.name());
+  if (::fdatasync(to.descriptor()) != 0) to.fail(errno);
+  for (const char* const log : {"-wal", "-shm"}) ::unlink((job.path + log).c_str());  // of what is replaced
+  to.finish();
+}
+
 }  // namespace
 
 std::uint64_t join_shards(const job_files& job, join_order order) {
   check_shards(job);
   const found_records found = read_shards(job, [](const record_unit&) {});  // before anything is written
   check_gaps(job, found);
+  if (job.database) {
+    join_into_database(job);
+    return found.indexes.size();
+  }
   joined_file to(job.path, job.format);
   if (order == join_order::as_written) {
     read_shards(job, [&to](const record_unit& unit) { to.add_raw(unit.raw); });

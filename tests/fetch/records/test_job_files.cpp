@@ -1,5 +1,6 @@
 #include <fanout/fetch/job_files.hpp>
 #include <fanout/fetch/record_file.hpp>
+#include <fanout/fetch/sqlite_output.hpp>
 
 #include "fetch/records/record_support.hpp"
 #include "support/temporary_directory.hpp"
@@ -41,8 +42,18 @@ TEST_F(job_files_test, a_job_is_absent_running_stopped_or_complete) {
   EXPECT_EQ(find_job(path).parts[0].files, std::vector<std::string>{path});
 }
 
-TEST_F(job_files_test, a_database_is_for_sql) {
-  EXPECT_THROW(find_job(directory_ / "pages.sqlite"), journal_error);
+TEST_F(job_files_test, a_database_says_itself_what_it_is) {
+  const std::string path = directory_ / "pages.sqlite";
+  EXPECT_EQ(find_job(path).state(), absent);
+  directory_.write("pages.sqlite", "");  // as a run has it at its beginning
+  EXPECT_EQ(find_job(path).state(), absent);
+  sqlite_output(path, {}).close_stopped();
+  EXPECT_EQ(find_job(path).state(), stopped);
+  sqlite_output(path, {}).close();
+  const job_files job = find_job(path);
+  EXPECT_EQ(job.state(), complete);
+  EXPECT_TRUE(job.database);
+  EXPECT_EQ(job.parts.at(0).files, std::vector<std::string>{path});
 }
 
 TEST_F(job_files_test, a_directory_has_its_records_in_it) {
