@@ -284,7 +284,8 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   if (!given.bulk.metrics.empty() && !one_page) metrics.emplace(given.bulk.metrics);
   const list_sizes sizes(lists);
   page_file file(one_page ? given : fetch_options{});
-  const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common), with);
+  const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common), with,
+                          known ? &*known : nullptr);
   job.sinks = sinks.all();
   std::optional<fetch::duplicate_set> repeats_found;
   if (given.bulk.dedupe && !one_page) {

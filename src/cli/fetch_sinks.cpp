@@ -54,7 +54,7 @@ bool names_bodies(const fetch_options& given) {
 }
 
 fetch_sinks::fetch_sinks(const fetch_options& given, bool pages, page_file& file, const identified_job& which,
-                         const shared_outputs& with)
+                         const shared_outputs& with, const fetch::validators* since)
     : given_(given), file_(file) {
   const std::string& path = pages ? file.path() : given.destination;
   const bool to_directory = !path.empty() && names_directory(path);
@@ -69,7 +69,7 @@ fetch_sinks::fetch_sinks(const fetch_options& given, bool pages, page_file& file
     add<borrowed_sink>(*with.headers);
   else if (!given.header_file.empty() && !heads_on_output)
     add<fetch::header_output>(fetch::output::create(given.header_file));
-  if (!pages && (to_directory || to_file)) open_records(path, to_directory, which);
+  if (!pages && (to_directory || to_file)) open_records(path, to_directory, which, since);
   if (!pages && names_bodies(given))
     add_named_bodies(to_directory ? path : given.output_directory.empty() ? "." : given.output_directory);
   else if (to_directory)
@@ -121,7 +121,8 @@ void fetch_sinks::add_named_bodies(const std::string& directory) {
 }
 
 /// Of a directory they are in there, too.
-void fetch_sinks::open_records(const std::string& path, bool to_directory, const identified_job& which) {
+void fetch_sinks::open_records(const std::string& path, bool to_directory, const identified_job& which,
+                               const fetch::validators* since) {
   if (to_directory) fetch::body_directory made(path);
   std::string file = to_directory ? path + (path.ends_with('/') ? "records.jsonl" : "/records.jsonl") : path;
   fetch::job_identity identity = which.identity;
@@ -130,7 +131,7 @@ void fetch_sinks::open_records(const std::string& path, bool to_directory, const
     file = fetch::shard_path(file, part->index);
     identity.emplace_back("--shard", fmt::format("{}/{}", part->index, part->count));
   }
-  record_output opened = open_record_output(given_, file, std::move(identity), which.again, to_directory);
+  record_output opened = open_record_output(given_, file, std::move(identity), which.again, to_directory, since);
   record_path_ = std::move(file);
   records_ = std::move(opened.sink);
   resumed_ = opened.resumed;

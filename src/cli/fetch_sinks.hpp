@@ -3,6 +3,7 @@
 #include <fanout/fetch/journal.hpp>
 #include <fanout/fetch/named_body_files.hpp>
 #include <fanout/fetch/sinks.hpp>
+#include <fanout/fetch/validators.hpp>
 
 #include "cli/fetch_options.hpp"
 #include "cli/fetch_run.hpp"
@@ -34,10 +35,10 @@ struct identified_job {
 /// Thread safety: none, but the sinks' own.
 class fetch_sinks {
  public:
-  /// `given` and `file` have to outlive it. Opens all files: throws `usage_error`, `fetch::journal_error` and
+  /// `given`, `file` and `since` have to outlive it. Opens all files: throws `usage_error`, `fetch::journal_error` and
   /// `fetch::output_error`.
   fetch_sinks(const fetch_options& given, bool pages, page_file& file, const identified_job& which,
-              const shared_outputs& with);
+              const shared_outputs& with, const fetch::validators* since = nullptr);
 
   std::vector<fetch::sink*> all() const;
 
@@ -62,7 +63,8 @@ class fetch_sinks {
     sinks_.push_back(std::make_unique<Sink>(std::forward<Arguments>(arguments)...));
   }
   void add_named_bodies(const std::string& directory);
-  void open_records(const std::string& path, bool to_directory, const identified_job& which);
+  void open_records(const std::string& path, bool to_directory, const identified_job& which,
+                    const fetch::validators* since);
   void add_records(fetch::output out);
   void add_write_out(std::uint64_t urls_before);
   void look_at(const fetch::finished& each, bool pages);

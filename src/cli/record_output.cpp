@@ -94,7 +94,7 @@ record_output open_database(const fetch_options& given, const std::string& path,
 }  // namespace
 
 record_output open_record_output(const fetch_options& given, const std::string& path, fetch::job_identity identity,
-                                 bool again, bool bodies_beside) {
+                                 bool again, bool bodies_beside, const fetch::validators* since) {
   const bulk_options& bulk = given.bulk;
   if (!can_be_gone_on_with(path)) {
     if (bulk.retry_failed || bulk.rotate_bytes > 0 || bulk.rotate_records > 0)
@@ -114,7 +114,7 @@ record_output open_record_output(const fetch_options& given, const std::string& 
   how.sync_file_system = bodies_beside;
   if (!bulk.on_close.empty())
     how.on_close = [command = bulk.on_close](const std::string& file) { run_close_hook(command, file); };
-  if (fetch::is_warc(fetch::record_format_of(path))) return made<fetch::warc_output>(path, std::move(how));
+  if (fetch::is_warc(fetch::record_format_of(path))) return made<fetch::warc_output>(path, std::move(how), since);
   const fetch::settings& with = given.http.settings;
   return made<fetch::record_lines>(path, std::move(how), fetch::json_fields{with.keep_headers, with.keep_body});
 }

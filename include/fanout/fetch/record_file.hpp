@@ -75,6 +75,13 @@ class record_file {
   /// There was something to go on with.
   bool resumed() const noexcept;
   record_format format() const noexcept;
+  /// A file of this job that earlier runs wrote, and its bytes that are whole.
+  struct earlier_file {
+    std::string path;
+    std::uint64_t bytes = 0;
+  };
+  /// Those that were there when it was opened, oldest first: one, or those of a rotation.
+  const std::vector<earlier_file>& earlier() const noexcept;
 
   /// Lets `encode` append the text of one record: a line, or all records of an exchange (packed, in `warc_gzip`). True
   /// when so much waits that it should be written (`flush`).

@@ -2,6 +2,7 @@
 
 #include <fanout/fetch/record_file.hpp>
 #include <fanout/fetch/sinks.hpp>
+#include <fanout/fetch/validators.hpp>
 
 #include <memory>
 #include <string>
@@ -39,12 +40,16 @@ class record_lines final : public sink {
 /// the last one is stored.
 ///
 /// Payloads are stored as they came, content codings on, unless another sink of the job wants them decoded. Of a body
-/// that was cut there is what came, and `WARC-Truncated`. A payload that the same run has stored before becomes a
+/// that was cut there is what came, and `WARC-Truncated`. A payload that the same job has stored before becomes a
 /// `revisit`, as far as 64 MiB of memory know it (some 300,000 payloads); not one of a request that failed, whose
-/// records `retry_failed` may take out. A 304 is a `revisit`, too.
+/// records `retry_failed` may take out. A run that goes on reads the last GiB of its files for them, before the first
+/// page is stored.
+///
+/// A 304 is a `revisit`, too. It refers to the record of the page in an earlier archive where `since` knows it.
 class warc_output final : public sink {
  public:
-  warc_output(const std::string& path, record_file_options how);
+  /// `since` has to outlive it; null: none.
+  warc_output(const std::string& path, record_file_options how, const validators* since = nullptr);
   ~warc_output() override;
 
   bool wants_bodies() const override { return true; }

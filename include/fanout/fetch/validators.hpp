@@ -16,6 +16,13 @@ namespace fanout::fetch {
 struct validator {
   std::string etag;
   std::string last_modified;
+  /// \name Of a web archive: the record that has the page, as its fields say; empty: it is not known
+  /// @{
+  std::string record_id = {};
+  std::string record_url = {};
+  std::string record_date = {};
+  std::string payload_digest = {};
+  /// @}
 };
 
 /// The ETag and Last-Modified of the pages in the output of an earlier run, by the URLs that were asked for: of JSON
@@ -24,7 +31,7 @@ struct validator {
 ///
 /// Throws `std::runtime_error` that names the output where it cannot be read, or has neither for any page.
 ///
-/// Thread safety: none.
+/// Thread safety: `find` and `add_to` on any thread.
 class validators {
  public:
   explicit validators(const std::string& output);

@@ -48,6 +48,7 @@ class record_file::implementation {
   implementation(const std::string& path, record_format format, record_file_options how)
       : path_(path), format_(format), how_(std::move(how)) {
     open();
+    if (resumed_) find_earlier();
     thread_ = std::thread([this] { run(); });
   }
   ~implementation() {
@@ -61,6 +62,7 @@ class record_file::implementation {
   const done_set& done() const noexcept { return done_; }
   bool resumed() const noexcept { return resumed_; }
   record_format format() const noexcept { return format_; }
+  const std::vector<earlier_file>& earlier() const noexcept { return earlier_; }
 
   bool add(mark of, void (*encode)(const void*, std::string&), const void* call) {
     const std::lock_guard lock(mutex_);
@@ -150,6 +152,12 @@ class record_file::implementation {
   bool never_wrote(const journal_contents& was) const {
     return was.done.size() == 0 && !how_.retry_failed && !size_of_file(name_of(part_)) &&
            difference(was.identity, how_.identity).empty();
+  }
+
+  void find_earlier() {
+    for (std::uint64_t part = 0; part < part_; ++part)
+      if (const auto size = size_of_file(name_of(part))) earlier_.push_back({name_of(part), *size});
+    if (length_ > 0) earlier_.push_back({file_->name(), length_});
   }
 
   void refuse_old_parts() const {
@@ -368,6 +376,7 @@ class record_file::implementation {
   record_file_options how_;
   done_set done_;
   bool resumed_ = false;
+  std::vector<earlier_file> earlier_;
   std::string last_whole_;  ///< of files before this one
 
   std::mutex writing_;  ///< guards what follows, to the next mutex
@@ -406,6 +415,9 @@ bool record_file::resumed() const noexcept {
 }
 record_format record_file::format() const noexcept {
   return implementation_->format();
+}
+const std::vector<record_file::earlier_file>& record_file::earlier() const noexcept {
+  return implementation_->earlier();
 }
 bool record_file::add_by(mark of, void (*encode)(const void* call, std::string& text), const void* call) {
   return implementation_->add(of, encode, call);

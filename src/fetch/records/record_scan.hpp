@@ -41,6 +41,14 @@ struct record_unit {
 std::uint64_t scan_units(const std::string& path, record_format format, std::uint64_t size,
                          const std::function<void(const record_unit&)>& found);
 
+/// The records of a web archive between two bytes of its file, unpacked, one by one; `from` is where one begins.
+/// Returns where the last whole one ends. Throws as `scan_records`.
+std::uint64_t scan_archive(const std::string& path, record_format format, std::uint64_t from, std::uint64_t size,
+                           const std::function<void(std::string_view record)>& found);
+/// The first place at `from` or behind it where a gzip member is a record of an archive, or seems to: a payload may
+/// have such members in it. `size` where there is none.
+std::uint64_t find_archive_member(const std::string& path, std::uint64_t from, std::uint64_t size);
+
 /// Writes the whole records of a file into another one, but for those in `without`; calls `kept` for each that stays.
 /// Returns the size of the new file, which is on disk. Throws `output_error`.
 std::uint64_t copy_records(const std::string& path, record_format format, const done_set& without,

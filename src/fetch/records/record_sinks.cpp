@@ -2,12 +2,14 @@
 #include <fanout/fetch/warc_encoder.hpp>
 
 #include "fetch/encoding/stored_payloads.hpp"
+#include "fetch/records/archive_payloads.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -125,7 +127,11 @@ void record_lines::take(finished& each, writer& to) {
 
 class warc_output::encoding {
  public:
-  explicit encoding(bool gzip) : encoder_({.gzip = gzip}) {}
+  encoding(record_format format, std::vector<record_file::earlier_file> earlier, const validators* since)
+      : format_(format),
+        earlier_(std::move(earlier)),
+        since_(since),
+        encoder_({.gzip = format == record_format::warc_gzip}) {}
 
   void append(std::string& into, const kept_exchange& of) {
     const std::string& url = of.messages.empty() ? of.asked_url : of.messages.back().url;
@@ -166,15 +172,39 @@ class warc_output::encoding {
     exchange.metadata = metadata;
     if (!bodiless && last) exchange.truncated = of.cut;
     if (!bodiless && !last && each.cut) exchange.truncated = warc_truncated::unspecified;
-    if (each.status == 304) return void(encoder_.append_revisit(into, exchange, {}));
+    if (each.status == 304) return append_not_modified(into, of, each, exchange);
     const bool may_repeat = last && !bodiless && !exchange.payload.empty() && exchange.truncated == warc_truncated::no;
     if (!may_repeat) return void(encoder_.append(into, exchange));
     const std::string digest = warc_encoder::payload_digest(exchange.payload);
     exchange.payload_digest = digest;
+    read_earlier();
     if (const auto original = stored_.find(digest))
       return void(encoder_.append_revisit(into, exchange, {original->record_id, original->url, original->date}));
     const auto made = encoder_.append(into, exchange);
     if (!of.mark.failed) stored_.add(digest, {made.record_id, each.url, made.date});
+  }
+
+  /// The server says that the page is what the condition of the request says; of the caller's own nothing is known.
+  void append_not_modified(std::string& into, const kept_exchange& of, const message_pair& each,
+                           const warc_exchange& exchange) {
+    std::optional<validator> known;
+    if (since_ != nullptr) known = since_->find(of.asked_url);
+    const auto sent = [&each](const std::string& value) {
+      return !value.empty() && each.request_head.find(value) != std::string::npos;
+    };
+    if (!known || (!sent(known->etag) && !sent(known->last_modified)))
+      return void(encoder_.append_revisit(into, exchange, {}));
+    encoder_.append_revisit(into, exchange,
+                            {known->record_id, known->record_url, known->record_date, known->payload_digest});
+  }
+
+  /// Payloads that earlier runs of the job have stored, as far back as is read.
+  void read_earlier() {
+    constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
+    const std::vector<record_file::earlier_file> files = std::exchange(earlier_, {});
+    auto first = files.end();
+    for (std::uint64_t bytes = 0; first != files.begin() && bytes < most_bytes;) bytes += (--first)->bytes;
+    for (; first != files.end(); ++first) read_stored_payloads(first->path, format_, first->bytes, stored_, most_bytes);
   }
 
   /// A redirect may have made a GET of a POST.
@@ -184,13 +214,16 @@ class warc_output::encoding {
     return same_method ? std::string_view(of.request_body) : std::string_view();
   }
 
+  const record_format format_;
+  std::vector<record_file::earlier_file> earlier_;  ///< not read yet
+  const validators* const since_;
   warc_encoder encoder_;
   stored_payloads stored_;
 };
 
-warc_output::warc_output(const std::string& path, record_file_options how)
+warc_output::warc_output(const std::string& path, record_file_options how, const validators* since)
     : file_(path, record_format_of(path), std::move(how)),
-      encoding_(std::make_unique<encoding>(file_.format() == record_format::warc_gzip)) {}
+      encoding_(std::make_unique<encoding>(file_.format(), file_.earlier(), since)) {}
 warc_output::~warc_output() = default;
 
 void warc_output::take(finished& each, writer& to) {

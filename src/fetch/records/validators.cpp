@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 #include <stdexcept>
 #include <utility>
 
@@ -62,15 +63,14 @@ class validators::implementation {
     if (is_directory(output)) output += "/records.jsonl";
     try {
       database_.run(
-          "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN; CREATE TABLE known(key BLOB PRIMARY KEY, etag "
-          "TEXT, "
-          "modified TEXT) WITHOUT ROWID");
-      adding_ = database_.prepare("INSERT OR REPLACE INTO known VALUES(?1, ?2, ?3)");
+          "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN; CREATE TABLE known(key BLOB PRIMARY KEY, etag, "
+          "modified, id, url, date, digest) WITHOUT ROWID");
+      adding_ = database_.prepare("INSERT OR REPLACE INTO known VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
       read(output);
       adding_ = {};
       database_.run("COMMIT");
       size_ = static_cast<std::uint64_t>(database_.number("SELECT count(*) FROM known"));
-      finding_ = database_.prepare("SELECT etag, modified FROM known WHERE key = ?1");
+      finding_ = database_.prepare("SELECT etag, modified, id, url, date, digest FROM known WHERE key = ?1");
     } catch (const input_error& failed) {
       throw std::runtime_error(fmt::format("cannot read {}: {}", output, failed.reason()));
     } catch (const std::runtime_error& failed) {
@@ -85,9 +85,11 @@ class validators::implementation {
 
   std::optional<validator> find(std::string_view url) {
     const auto key = key_of_url(url);
+    const std::lock_guard lock(mutex_);
     finding_.bind_blob(1, {key.data(), key.size()});
     std::optional<validator> found;
-    if (finding_.step()) found = validator{std::string(finding_.text(0)), std::string(finding_.text(1))};
+    const auto text = [this](int column) { return std::string(finding_.text(column)); };
+    if (finding_.step()) found = validator{text(0), text(1), text(2), text(3), text(4), text(5)};
     finding_.reset();
     return found;
   }
@@ -107,8 +109,10 @@ class validators::implementation {
     if (of.etag.empty() && of.last_modified.empty()) return;
     const auto key = key_of_url(url);
     adding_.bind_blob(1, {key.data(), key.size()});
-    adding_.bind(2, std::string_view(of.etag));
-    adding_.bind(3, std::string_view(of.last_modified));
+    int parameter = 2;
+    for (const std::string* const each :
+         {&of.etag, &of.last_modified, &of.record_id, &of.record_url, &of.record_date, &of.payload_digest})
+      adding_.bind(parameter++, std::string_view(*each));
     adding_.run();
   }
 
@@ -165,6 +169,12 @@ class validators::implementation {
         if (status != "200" && status != "304") return;
         const auto head = block.substr(0, std::min(block.find("\r\n\r\n"), block.size()));
         last = validator{std::string(field_in(head, "etag")), std::string(field_in(head, "last-modified"))};
+        const auto field = [&each](const char* name) { return std::string(field_in(each.fields, name)); };
+        const bool revisit = type == "revisit";  // which speaks of the record that has the payload
+        last->record_id = field(revisit ? "warc-refers-to" : "warc-record-id");
+        last->record_url = field(revisit ? "warc-refers-to-target-uri" : "warc-target-uri");
+        last->record_date = field(revisit ? "warc-refers-to-date" : "warc-date");
+        last->payload_digest = field("warc-payload-digest");
       } else if (type == "metadata" && last) {
         const auto asked = field_in(block, "fanoutUrl");
         add(asked.empty() ? field_in(each.fields, "warc-target-uri") : asked, *last);
@@ -182,6 +192,7 @@ class validators::implementation {
   const hash_128 key_ = random_key();
   sqlite_database database_{"", sqlite_database::mode::write};  // a file that has no name
   sqlite_statement adding_;
+  std::mutex mutex_;  ///< guards `finding_`
   sqlite_statement finding_;
   std::uint64_t size_ = 0;
 };

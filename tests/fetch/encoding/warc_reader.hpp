@@ -94,7 +94,8 @@ inline std::string sha1_of(const std::string& bytes) {
 /// Reads an archive of gzip members and throws what is wrong with it: a member that is not whole, a digest that is not
 /// that of its bytes, an id that is there twice, a reference that leads nowhere, a head that is not true of its
 /// payload.
-inline std::vector<warc_record> read_archive(std::string_view packed) {
+/// `refers_elsewhere`: references may lead to another archive.
+inline std::vector<warc_record> read_archive(std::string_view packed, bool refers_elsewhere = false) {
   std::vector<warc_record> all;
   std::set<std::string> ids;
   for (const std::string& part : gzip_parts(packed)) {
@@ -109,7 +110,8 @@ inline std::vector<warc_record> read_archive(std::string_view packed) {
     for (const char* const uri : {"WARC-Target-URI", "WARC-Profile", "WARC-Refers-To-Target-URI"})
       if (record.at(uri).find_first_of("<>") != std::string::npos) refuse("brackets around a URI");
     if (const auto to = record.at("WARC-Concurrent-To"); !to.empty() && !ids.contains(to)) refuse("nothing is there");
-    if (const auto to = record.at("WARC-Refers-To"); !to.empty() && !ids.contains(to)) refuse("no original is there");
+    if (const auto to = record.at("WARC-Refers-To"); !to.empty() && !refers_elsewhere && !ids.contains(to))
+      refuse("no original is there");
     const std::string digest = record.at("WARC-Payload-Digest");
     if (type == "request" && !digest.empty() && digest != sha1_of(record.payload())) refuse("a wrong payload digest");
     if (type != "response") continue;

@@ -276,4 +276,91 @@ TEST_F(archive, ids_are_unique_across_runs_that_go_on) {
   EXPECT_EQ(of_type(all, "metadata").size(), 30u);
 }
 
+TEST_F(archive, payloads_that_an_earlier_run_of_the_job_stored_are_not_stored_again) {
+  const std::string path = directory_ / "pages.warc.gz";
+  const std::vector<std::string> urls{origin_.url("/bytes/500"), origin_.url("/bytes/600"), origin_.url("/chunked/500"),
+                                      origin_.url("/chunked/600")};
+  for (const bool whole : {false, true}) {
+    warc_output sink(path, {});
+    record_callback stops([&](finished& each, writer&) {
+      if (each.index == 1 && !whole) throw output_error("stopped");  // as a run that ends in the middle
+    });
+    job pages;
+    pages.how.shape = fanout::async(1);
+    pages.sinks = {&sink, &stops};
+    if (whole)
+      pages.run(urls);
+    else
+      EXPECT_THROW(pages.run(urls), output_error);
+  }
+  const auto all = read_archive(read_file(path));
+  const auto responses = of_type(all, "response");
+  ASSERT_EQ(responses.size(), 2u);
+  const auto repeats = of_type(all, "revisit");
+  ASSERT_EQ(repeats.size(), 2u);
+  EXPECT_EQ(repeats[0].at("WARC-Refers-To"), responses[0].at("WARC-Record-ID"));
+  EXPECT_EQ(repeats[0].at("WARC-Refers-To-Date"), responses[0].at("WARC-Date"));
+  EXPECT_EQ(repeats[1].at("WARC-Refers-To"), responses[1].at("WARC-Record-ID"));
+}
+
+class request_list final : public request_input {
+ public:
+  explicit request_list(std::vector<request> all) : all_(std::move(all)) {}
+  std::optional<request> next() override {
+    if (at_ == all_.size()) return std::nullopt;
+    return all_[at_++];
+  }
+
+ private:
+  std::vector<request> all_;
+  std::size_t at_ = 0;
+};
+
+TEST_F(archive, a_page_that_has_not_changed_refers_to_the_record_that_has_it) {
+  // Twice the same, then a page without a validator.
+  scripted_server server([](peer& client, int) {
+    const std::string asked = client.read_request();
+    if (asked.empty()) return;
+    const bool known = asked.find("\"v1\"") != std::string::npos;
+    client.send(known ? closed("304 Not Modified\r\nETag: \"v1\"")
+                      : closed("200 OK\r\nETag: \"v1\"\r\nContent-Length: 4", "page"));
+  });
+  std::vector<warc_record> first;
+  std::string before;
+  for (int i = 0; i < 3; ++i) {
+    const std::string path = directory_ / (std::to_string(i) + ".warc.gz");
+    std::optional<validators> known;
+    if (!before.empty()) known.emplace(before);
+    warc_output sink(path, {}, known ? &*known : nullptr);
+    std::vector<request> asked(2);
+    asked[0].url = server.url("/");
+    asked[1].url = server.url("/other");
+    asked[1].headers = {{"If-None-Match", i == 0 ? "\"v0\"" : "W/\"v1\""}};  // the caller's own
+    job pages;
+    pages.how.shape = fanout::async(1);
+    pages.sinks = {&sink};
+    request_list source(std::move(asked));
+    if (known) {
+      conditional_input with(source, *known);
+      pages.run(with);
+    } else {
+      pages.run(source);
+    }
+    const auto all = read_archive(read_file(path), true);
+    if (i == 0) {
+      first = of_type(all, "response");
+      ASSERT_EQ(first.size(), 1u);  // the other one is a repeat
+    } else {
+      const auto same = of_type(all, "revisit");
+      ASSERT_EQ(same.size(), 2u);
+      EXPECT_EQ(same[0].at("WARC-Profile"), "http://netpreserve.org/warc/1.1/revisit/server-not-modified");
+      EXPECT_EQ(same[0].at("WARC-Refers-To"), first[0].at("WARC-Record-ID"));
+      EXPECT_EQ(same[0].at("WARC-Refers-To-Target-URI"), server.url("/"));
+      EXPECT_EQ(same[0].at("WARC-Refers-To-Date"), first[0].at("WARC-Date"));
+      EXPECT_EQ(same[0].at("WARC-Payload-Digest"), first[0].at("WARC-Payload-Digest"));
+    }
+    before = path;
+  }
+}
+
 }  // namespace
