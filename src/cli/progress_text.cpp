@@ -55,7 +55,7 @@ std::vector<std::string> pieces_of(const progress_view& view) {
   if (failures > 0) all.push_back(fmt::format("{} failed", failures));
   all.push_back(fetch::readable_bytes(static_cast<std::uint64_t>(view.byte_rate)) + "/s");
   all.push_back(fmt::format("{} in flight", view.now.in_flight()));
-  if (failures > 0) all.push_back("(" + failures_in_words(view.now.counts) + ")");
+  if (failures > 0) all.push_back(fmt::format("({})", failures_in_words(view.now.counts)));
   if (view.slowest && !view.slowest->host.empty())
     all.push_back(
         fmt::format("slowest {} {}", shown_name(view.slowest->host, 30), readable_duration(view.slowest->mean)));
@@ -105,14 +105,16 @@ std::string progress_bar(const progress_view& view, std::size_t width) {
     const std::size_t inside = std::min(room - text.size() - 1, longest) - 2;
     const double share = std::min(1.0, static_cast<double>(view.done()) / static_cast<double>(*view.total));
     const auto full = static_cast<std::size_t>(share * static_cast<double>(inside));
-    text = "[" + std::string(full, '#') + std::string(inside - full, '.') + "] " + text;
+    std::string bar = "[";
+    bar.append(full, '#').append(inside - full, '.').append("] ");
+    text.insert(0, bar);
   }
   return text.empty() ? share_done(view).substr(0, room) : text;
 }
 
 std::string progress_line(const progress_view& view) {
   std::string text = "fanout fetch:";
-  for (const std::string& piece : pieces_of(view)) text += (text.back() == ':' ? " " : "  ") + piece;
+  for (const std::string& piece : pieces_of(view)) text.append(text.back() == ':' ? 1 : 2, ' ').append(piece);
   return text + "\n";
 }
 
