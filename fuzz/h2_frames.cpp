@@ -4,6 +4,7 @@
 #include "http/h2/h2_response.hpp"
 
 #include <array>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -89,6 +90,11 @@ nghttp2_nv field(std::string_view name, std::string_view value) {
           NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
 }
 
+/// A byte each millisecond: time passes as they come.
+std::chrono::steady_clock::time_point at(std::size_t byte) {
+  return std::chrono::steady_clock::time_point(std::chrono::milliseconds(byte));
+}
+
 /// The responses that came whole.
 template <class Next>
 std::array<std::optional<http::response>, streams> read(unsigned how, Next next) {
@@ -111,14 +117,14 @@ std::array<std::optional<http::response>, streams> read(unsigned how, Next next)
   bool first = true;
   for (std::string_view piece = next(); !piece.empty(); piece = next()) {
     received += piece.size();
-    const bool fine = framing.feed(piece);
+    const bool fine = framing.feed(piece, at(received));
     out.clear();
     framing.collect(out, 1 << 20);
     check(out.size() <= 4096 + received * 20, "what is sent is in proportion to what came");
     if (std::exchange(first, false) && (how & 4U) != 0) framing.drop(*all[1], NGHTTP2_CANCEL);
     for (auto& each : all) {
       if (each->response.failed()) framing.drop(*each, NGHTTP2_CANCEL);
-      framing.consumed(*each, std::exchange(each->untaken, 0), true);
+      framing.consumed(*each, std::exchange(each->untaken, 0));
     }
     if (!fine) break;
   }

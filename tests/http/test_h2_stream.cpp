@@ -5,6 +5,9 @@
 #include "http/h2_frames.hpp"
 #include "http/support.hpp"
 
+#include <chrono>
+#include <thread>
+
 namespace {
 
 using namespace fanout_test;
@@ -200,7 +203,7 @@ TEST_F(h2_stream, a_body_is_read_bit_by_bit_with_credit_as_it_is_taken) {
   scripted_server server(h2_server([&](peer& to, std::uint32_t stream, int) {
     std::string all = h2_headers(stream, h2_status_200);
     to.send(all);
-    std::size_t credit = 1 << 20, sent = 0;  // the stream's window, as the client sets it
+    std::size_t credit = fanout::http::h2_window::initial, sent = 0;  // the stream's window, as the client sets it
     while (sent < text.size()) {
       if (credit == 0) {
         const h2_received frame = h2_read(to);
@@ -232,6 +235,46 @@ TEST_F(h2_stream, a_body_is_read_bit_by_bit_with_credit_as_it_is_taken) {
     }
   };
   EXPECT_EQ(run_on(loop, read(client(options_), server.url())), text.size());
+}
+
+// A server that takes a while to answer a PING, as one far away does, is given credit for the round trip.
+TEST_F(h2_stream, a_far_server_is_given_more_credit_as_it_is_used) {
+  std::size_t most = 0;
+  scripted_server server(h2_server([&](peer& to, std::uint32_t stream, int) {
+    to.send(h2_headers(stream, h2_status_200));
+    std::size_t credit = fanout::http::h2_window::initial, sent = 0;
+    const std::string piece(16'384, 'z');
+    while (most < 8u * fanout::http::h2_window::initial && sent < 1u << 30) {
+      for (; credit >= piece.size(); credit -= piece.size(), sent += piece.size()) to.send(h2_data(stream, piece));
+      const h2_received frame = h2_read(to);
+      if (frame.type == 0xff) return;
+      if (frame.type == h2_type::ping && (frame.flags & h2_flag::ack) == 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the way there and back
+        to.send(h2_frame(h2_type::ping, h2_flag::ack, 0, frame.payload));
+      } else if (frame.type == h2_type::window_update && frame.stream == stream) {
+        std::size_t more = 0;
+        for (const char c : frame.payload) more = (more << 8 | static_cast<unsigned char>(c)) & 0x7fffffff;
+        most = std::max(most, credit += more);
+      }
+    }
+    to.send(h2_data(stream, "", h2_flag::end_stream));
+  }));
+  asio::io_context loop(1);
+  const auto read = [](client through, std::string from) -> fanout::task<std::size_t> {
+    request what;
+    what.url = url(from);
+    auto opening = through.open(std::move(what));
+    auto body = co_await std::move(opening);
+    std::size_t whole = 0;
+    for (;;) {
+      auto reading = body.read_some();
+      const std::string piece = co_await std::move(reading);
+      if (piece.empty()) co_return whole;
+      whole += piece.size();
+    }
+  };
+  EXPECT_GT(run_on(loop, read(client(options_), server.url())), 0u);
+  EXPECT_GE(most, 8u * fanout::http::h2_window::initial);
 }
 
 // Each piece is its reader's until the next one is asked for, whatever comes meanwhile.

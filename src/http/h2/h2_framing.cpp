@@ -5,11 +5,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 #include <utility>
 
 namespace fanout::http {
 namespace {
+
+using clock = std::chrono::steady_clock;
 
 // Frames in a row that lead nowhere: PING, SETTINGS, empty DATA, what is for no stream. Proxies send some.
 constexpr std::size_t most_useless = 10'000;
@@ -24,6 +27,12 @@ std::string_view view(const std::uint8_t* bytes, std::size_t size) noexcept {
 }
 
 constexpr std::size_t frame_header = 9;
+// What a PING carries that measures the delay (`h2_window`).
+constexpr std::uint8_t delay_mark[8] = {'d', 'e', 'l', 'a', 'y', ' ', ' ', '?'};
+
+bool is_of_delay(const nghttp2_ping& ping) noexcept {
+  return std::memcmp(ping.opaque_data, delay_mark, sizeof(delay_mark)) == 0;
+}
 
 }  // namespace
 
@@ -93,7 +102,11 @@ struct h2_framing::callbacks {
             nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS));
         break;
       case NGHTTP2_PING:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) framing.listener_.on_pong();
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) break;
+        if (is_of_delay(frame->ping))
+          framing.window_.answered(clock::now());
+        else
+          framing.listener_.on_pong();
         break;
       case NGHTTP2_GOAWAY:
         framing.going_away_ = true;
@@ -128,6 +141,7 @@ struct h2_framing::callbacks {
 
   static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* data) {
     h2_framing& framing = self(data);
+    if (frame->hd.type == NGHTTP2_PING && is_of_delay(frame->ping)) framing.window_.asked(clock::now());
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
     framing.useless_ = framing.useless_bytes_ = 0;
     h2_events* const events = framing.find(frame->hd.stream_id);
@@ -278,15 +292,12 @@ void h2_framing::drop(h2_events& events, std::uint32_t code) noexcept {
   if (!over_) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, code);
 }
 
-void h2_framing::consumed(const h2_events& events, std::size_t bytes, bool ahead) noexcept {
+void h2_framing::consumed(const h2_events& events, std::size_t bytes, std::int32_t least) noexcept {
   if (events.id_ == 0 || over_) return;
-  if (ahead) {
-    const std::int32_t window = nghttp2_session_get_stream_local_window_size(session_, events.id_);
-    const std::int32_t whole = nghttp2_session_get_stream_effective_local_window_size(session_, events.id_);
-    if (window >= 0 && window < whole / 2 && whole < widest_stream)
-      nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, events.id_,
-                                            std::min(widest_stream, whole * 2));
-  }
+  if (window_.begin_round(now_)) nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, delay_mark);
+  least = std::max(least, window_.bytes());
+  if (least > nghttp2_session_get_stream_effective_local_window_size(session_, events.id_))
+    nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, events.id_, least);
   nghttp2_session_consume_stream(session_, events.id_, bytes);
 }
 
@@ -310,14 +321,18 @@ bool h2_framing::fail(std::string why) noexcept {
   return false;
 }
 
-bool h2_framing::feed(std::string_view bytes) {
+bool h2_framing::feed(std::string_view bytes, clock::time_point now) {
   if (over_) return false;
+  now_ = now;
   useless_bytes_ += bytes.size();
   const auto taken =
       nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (taken < 0) return fail(nghttp2_strerror(static_cast<int>(taken)));
   if (useless_bytes_ > most_useless_bytes) return fail(flood);
-  if (unconsumed_ > 0) nghttp2_session_consume_connection(session_, std::exchange(unconsumed_, 0));
+  if (unconsumed_ > 0) {
+    window_.received(unconsumed_, now);
+    nghttp2_session_consume_connection(session_, std::exchange(unconsumed_, 0));
+  }
   // Once it wants to read no more it swallows what it is given.
   if (nghttp2_session_want_read(session_) == 0) return fail({});
   return true;

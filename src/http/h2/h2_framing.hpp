@@ -1,11 +1,13 @@
 #pragma once
 
 #include "http/h2/h2_memory.hpp"
+#include "http/h2/h2_window.hpp"
 
 #include <boost/intrusive/list.hpp>
 
 #include <nghttp2/nghttp2.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -71,11 +73,10 @@ class h2_events : public boost::intrusive::list_base_hook<> {
 /// Thread safety: none.
 class h2_framing {
  public:
-  /// Credit that the peer has on the connection, and at first on each stream. A stream whose bytes are taken at once is
-  /// given up to `widest_stream`. Small windows cost throughput; one stream that nobody reads holds up to its window.
+  /// Credit that the peer has on the connection, and at first on each stream. A stream whose reader keeps up is given
+  /// as much as bandwidth and delay ask for (`h2_window`), and one that nobody reads holds up to its window.
   static constexpr std::int32_t connection_window = 64 * 1024 * 1024;
-  static constexpr std::int32_t stream_window = 1024 * 1024;
-  static constexpr std::int32_t widest_stream = 16 * 1024 * 1024;
+  static constexpr std::int32_t stream_window = h2_window::initial;
 
   /// What has become of the whole connection.
   struct listener {
@@ -103,16 +104,16 @@ class h2_framing {
   void resume_body(h2_events& events);
   /// Ends a stream that nobody wants any more; its events are not called again.
   void drop(h2_events& events, std::uint32_t code) noexcept;
-  /// So many bytes of a stream's DATA were taken: the peer gets as much new credit. `ahead`: its reader keeps up, and
-  /// may be given more at a time.
-  void consumed(const h2_events& events, std::size_t bytes, bool ahead) noexcept;
+  /// So many bytes of a stream's DATA were taken: the peer gets as much new credit, and more where the stream's window
+  /// is less than `least` or than the connection needs.
+  void consumed(const h2_events& events, std::size_t bytes, std::int32_t least = 0) noexcept;
   void ping() noexcept;
   /// Tells the peer that this end goes.
   void say_goodbye() noexcept;
 
-  /// Takes all of it. False when the connection is of no use any more; what the framing has to say about it may still
-  /// be collected.
-  bool feed(std::string_view bytes);
+  /// Takes all of it, which was read at `now`. False when the connection is of no use any more; what the framing has to
+  /// say about it may still be collected.
+  bool feed(std::string_view bytes, std::chrono::steady_clock::time_point now);
   /// Appends frames until there are no more, or about `most` bytes.
   bool collect(std::string& out, std::size_t most);
   bool wants_to_send() const noexcept { return nghttp2_session_want_write(session_) != 0; }
@@ -141,9 +142,11 @@ class h2_framing {
   listener& listener_;
   nghttp2_session* session_ = nullptr;
   boost::intrusive::list<h2_events> open_;
-  std::size_t unconsumed_ = 0;     ///< of the connection's window, since `feed` began
-  std::size_t useless_bytes_ = 0;  ///< likewise
-  std::size_t useless_ = 0;        ///< frames that led nowhere, since one that did not
+  h2_window window_;
+  std::chrono::steady_clock::time_point now_{};  ///< as `feed` had it
+  std::size_t unconsumed_ = 0;                   ///< of the connection's window, since `feed` began
+  std::size_t useless_bytes_ = 0;                ///< likewise
+  std::size_t useless_ = 0;                      ///< frames that led nowhere, since one that did not
   std::uint32_t goaway_code_ = 0;
   bool going_away_ = false;
   bool answered_any_ = false;

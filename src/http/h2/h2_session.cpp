@@ -80,8 +80,8 @@ void h2_session::drop(h2_events& events, std::uint32_t code) noexcept {
   if (!ended_) owner_.wire.socket.ask_turn();
 }
 
-void h2_session::consumed(const h2_events& events, std::size_t bytes, bool ahead) noexcept {
-  framing_.consumed(events, bytes, ahead);
+void h2_session::consumed(const h2_events& events, std::size_t bytes, std::int32_t least) noexcept {
+  framing_.consumed(events, bytes, least);
   if (!ended_ && framing_.wants_to_send()) owner_.wire.socket.ask_turn();
 }
 
@@ -145,7 +145,7 @@ bool h2_session::read() {
       return false;
     }
     last_heard_ = now_;
-    if (!framing_.feed({buffer.data(), result.bytes})) return false;
+    if (!framing_.feed({buffer.data(), result.bytes}, now_)) return false;
     // A read that did not fill its buffer emptied the socket; TLS may hold more than it gave.
     if (!wire.tls && result.bytes < buffer.size() && !wire.socket.ended()) return true;
   }

@@ -48,7 +48,7 @@ class h2_session final : public session_protocol, private socket_user, private h
   void resume_body(h2_events& events);
   /// Gives a stream up; its events are not called again.
   void drop(h2_events& events, std::uint32_t code) noexcept;
-  void consumed(const h2_events& events, std::size_t bytes, bool ahead) noexcept;
+  void consumed(const h2_events& events, std::size_t bytes, std::int32_t least = 0) noexcept;
   /// The host asked to be spared, or for HTTP/1.1.
   void calm_down() noexcept;
   void refuse_multiplexing();

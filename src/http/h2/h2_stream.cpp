@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t most_decoded_ahead = 64 * 1024;
 // New credit is given for so many bytes at once.
 constexpr std::size_t credit_step = h2_framing::stream_window / 4;
+// The least window of a body that is taken at once, which holds nothing here. It saves updates.
+constexpr std::int32_t taken_window = 1024 * 1024;
 
 }  // namespace
 
@@ -77,7 +79,7 @@ step h2_stream::advance_body() {
   if (!piece_.empty()) return step::some;
   if (!response_->failed()) response_->decode_more();
   std::swap(piece_, response_->body());
-  if (untaken_ > 0 && on_) on_->consumed(*this, std::exchange(untaken_, 0), true);  // the reader has taken the last one
+  if (untaken_ > 0 && on_) on_->consumed(*this, std::exchange(untaken_, 0));  // the reader has taken the last one
   if (!piece_.empty() || response_->complete()) return step::some;
   return advance();
 }
@@ -119,7 +121,7 @@ void h2_stream::on_data(std::string_view bytes) {
   untaken_ += bytes.size();
   if (!response_->data(bytes)) return wake();
   if (streaming_) return wake();
-  if (untaken_ >= credit_step) on_->consumed(*this, std::exchange(untaken_, 0), true);
+  if (untaken_ >= credit_step) on_->consumed(*this, std::exchange(untaken_, 0), taken_window);
 }
 
 void h2_stream::on_end() {
