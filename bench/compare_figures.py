@@ -1,50 +1,14 @@
-"""Whether `fanout compare` says the right thing, and whether `auto` chooses it: workloads whose right answer is known."""
+"""Whether `auto` chooses as well as the best fixed shape, and what copies are on this machine."""
 
 import concurrent.futures
-import contextlib
 import json
 import multiprocessing
-import pathlib
 import statistics
 import subprocess
-import tempfile
 import time
 
 # What copies of 32 MiB are depends on the machine's memory and caches: measured by other means, see `kinds_of_copies`.
 BY_THE_MACHINE = None
-PARALLEL = {"threads:2", "processes:2", "hybrid:8"}
-TWO = "sync,async:8,threads:2,processes:2,hybrid:8"
-
-# Arguments, the kinds of work that are right, and the shapes that are right: those that cannot be told apart by what they
-# do to the work are all there, and the verdict is to choose what needs least of those that are equally fast.
-KNOWN = [
-    ("io --latency 50ms", {"I/O-bound"}, {"async:5"}),
-    ("io --latency 100ms --tasks 3", {"I/O-bound"}, {"async:5"}),
-    ("io --latency 20ms --tasks 20 --shapes sync,threads:20,async:20", {"I/O-bound"}, {"async:20"}),
-    ("io --latency 20ms --tasks 40 --shapes sync,threads:10,async:40", {"I/O-bound"}, {"async:40"}),
-    ("io --latency 50ms --shapes sync,threads:5", {"I/O-bound"}, {"threads:5"}),
-    ("io --latency 50ms --shapes sync,processes:5", {"I/O-bound"}, {"processes:5"}),
-    ("io --latency 50ms --tasks 1 --shapes sync,async:5,threads:5", {"I/O-bound"}, {"sync", "async:5"}),
-    ("cpu --work 40ms --tasks 8 --shapes " + TWO, {"CPU-bound"}, PARALLEL),
-    ("cpu --work 10ms --tasks 40 --shapes " + TWO, {"CPU-bound"}, PARALLEL),
-    ("cpu --work 1ms --tasks 400 --shapes " + TWO, {"CPU-bound"}, PARALLEL),
-    ("cpu --work 100ms --tasks 1 --shapes sync,async:5", {"CPU-bound"}, {"sync", "async:5"}),
-    ("cpu --work 40ms --tasks 8 --shapes sync,async:8,threads:2", {"CPU-bound"}, {"threads:2"}),
-    ("cpu --work 40ms --tasks 8 --shapes sync,async:8,processes:2", {"CPU-bound"}, {"processes:2"}),
-    ("mixed --latency 40ms --tasks 8 --shapes sync,async:8,threads:8,hybrid:8", {"mixed"}, {"threads:8", "hybrid:8"}),
-    ("mixed --latency 40ms --share 35% --tasks 8 --shapes sync,async:8,threads:8,hybrid:8", {"mixed"},
-     {"threads:8", "hybrid:8"}),
-    ("mixed --latency 30ms --share 65% --tasks 8 --shapes sync,async:8,threads:8", {"mixed"}, {"threads:8"}),
-    ("mixed --latency 50ms --share 3% --tasks 5", {"I/O-bound"}, {"async:5", "threads:5", "hybrid:5"}),
-    ("mixed --latency 5ms --share 90% --tasks 8 --shapes sync,async:8,threads:8,hybrid:8", {"CPU-bound"},
-     {"threads:8", "hybrid:8"}),
-    ("lock --work 40ms --tasks 8 --shapes " + TWO, {"lock-bound"}, {"processes:2"}),
-    ("lock --work 10ms --tasks 40 --shapes " + TWO, {"lock-bound"}, {"processes:2"}),
-    ("lock --work 40ms --share 90% --tasks 8 --shapes " + TWO, {"lock-bound"}, {"processes:2"}),
-    ("memory --work 60ms --size 32MiB --tasks 8 --shapes " + TWO, BY_THE_MACHINE, PARALLEL),
-    ("memory --work 40ms --size 16KiB --tasks 8 --shapes " + TWO, {"CPU-bound"}, PARALLEL),
-    ("urls -i {list} --shapes sync,threads:4,async:20", {"I/O-bound"}, {"async:20"}),
-]
 
 # Work of three seconds and more under its best shape.
 LONG = [
@@ -62,22 +26,6 @@ def compare(fanout, arguments):
     if done.returncode != 0:
         raise SystemExit(f"bench: compare {' '.join(arguments)} failed:\n{done.stderr}")
     return json.loads(done.stdout)["workloads"][0]
-
-
-@contextlib.contextmanager
-def list_of_pages(fanout):
-    """A list of twenty slow pages, and the server that has them."""
-    server = subprocess.Popen([fanout, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True)
-    try:
-        line = server.stdout.readline()
-        base = line[line.index("http://"):].split()[0].rstrip("/")
-        with tempfile.TemporaryDirectory() as directory:
-            path = pathlib.Path(directory, "urls")
-            path.write_text("".join(f"{base}/delay/{20 + i % 3}\n" for i in range(20)))
-            yield path
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def copy_for(seconds, size, start):
@@ -113,27 +61,6 @@ def kinds_of_copies():
     kinds = {"memory-bound"} if price >= 1.5 else {"CPU-bound"} if price <= 1.15 else {"CPU-bound", "memory-bound"}
     print(f"  copies of 32 MiB cost {price:.2f} times as much CPU beside each other: {' or '.join(sorted(kinds))}")
     return kinds
-
-
-def measure_verdicts(fanout, figures, turns=3):
-    right = total = 0
-    print(f"\nverdicts on {len(KNOWN)} workloads, {turns} times")
-    copies = kinds_of_copies()
-    with list_of_pages(fanout) as path:
-        for turn in range(turns):
-            for arguments, kinds, shapes in KNOWN:
-                found = compare(fanout, arguments.format(list=path).split())
-                total += 1
-                kinds = copies if kinds is BY_THE_MACHINE else kinds
-                if found["kind"] in kinds and found["best"] in shapes:
-                    right += 1
-                    continue
-                walls = ", ".join(f"{row['shape']} {row['wall_s']:.3f} s, {row['cores_used']:.2f} cores"
-                                  for row in found["rows"])
-                print(f"  turn {turn + 1}, {arguments}: said {found['kind']}, {found['best']}, with noise of "
-                      f"{found['noise']:.2f}; right are {sorted(kinds)}, {sorted(shapes)}; {walls}")
-    print(f"  {right} of {total} right")
-    figures.add("compare: right verdicts on workloads with known answers", right / total, "1", right == total)
 
 
 def measure_auto(fanout, figures):

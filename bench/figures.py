@@ -27,6 +27,7 @@ import compare_figures
 import http2_figures
 import http_figures
 import tls_figures
+import verdict_figures
 from programs import fail, nginx, pinned, run
 
 FETCHES = 200_000
@@ -258,6 +259,12 @@ def main():
     parser.add_argument("--fanout", required=True, help="the release binary")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--whole", action="store_true", help="bulk: 10 million URLs, 100,000 files, 100 million repeats")
+    parser.add_argument("--only", dest="surroundings", metavar="LIST",
+                        help=f"verdict: of the surroundings, only these: {', '.join(verdict_figures.SURROUNDINGS)}")
+    parser.add_argument("--work", metavar="REGEX", help="verdict: only works whose name matches")
+    parser.add_argument("--turns", type=int, default=1, help="verdict: how often each is compared [1]")
+    parser.add_argument("--again", action="store_true",
+                        help="verdict: forget what an earlier run found (build/bench/verdicts.jsonl), else it goes on")
     parser.add_argument("only", nargs="*",
                         choices=["shapes", "fetch", "bodies", "http", "http2", "async", "tls", "processes", "dns", "idle",
                                  "verdict", "auto", "bulk", []],
@@ -291,7 +298,7 @@ def main():
     if not given.only or "idle" in given.only:
         measure_idle(given.fanout, figures)
     if not given.only or "verdict" in given.only:
-        compare_figures.measure_verdicts(given.fanout, figures)
+        verdict_figures.measure_verdicts(given.fanout, figures, given)
     if not given.only or "auto" in given.only:
         compare_figures.measure_auto(given.fanout, figures)
     if not given.only or "bulk" in given.only:
