@@ -9,9 +9,9 @@ namespace fanout::fetch {
 /// A piece of a body, and how its text is to be read.
 struct data_piece {
   enum class kind {
-    form,        ///< `-d`: @FILE is read, without its line ends
+    form,        ///< `-d`: `@FILE` is read, without its line ends
     raw,         ///< as it is
-    binary,      ///< @FILE is read as it is
+    binary,      ///< `@FILE` is read as it is
     urlencoded,  ///< "name=text" or "name@FILE", percent-encoded
     json,        ///< as `binary`
   };
