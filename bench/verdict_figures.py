@@ -35,7 +35,7 @@ class Work:
     run: str        # arguments of fanout compare; of bench_verdict_work after "="; URLs on the server after "@"
     kinds: set      # the right ones
     right: set      # shapes that are not slower than the best; of equals, those that need least
-    light: bool = False  # waits, and hardly computes: it is judged next to other programs, too
+    light: bool = False  # waits, and hardly computes: next to one busy core, it is to be judged as well
 
 
 # Known since the beginning.
@@ -189,11 +189,11 @@ def judge(work, around, found, copies):
     kinds = copies if work.kinds is BY_THE_MACHINE else work.kinds
     if found["best"] is not None and found["best"] not in work.right:
         return "WRONG WINNER"
-    if around == "quiet" and found["others_cores"] > TAKEN:
-        return "right" if found["best"] in work.right else "not quiet"
-    if found["best"] is None:
-        return "cannot tell" if around != "quiet" and not work.light else "NOT NAMED"
-    return "right" if around != "quiet" or found["kind"] in kinds else "WRONG KIND"
+    if found["best"] is not None:
+        return "right" if found["kind"] in kinds else "WRONG KIND"
+    if found["others_cores"] <= (1 if work.light else 0) + TAKEN:
+        return "NOT NAMED"
+    return "not quiet" if around == "quiet" else "cannot tell"
 
 
 def same_programs(fanout):

@@ -60,6 +60,18 @@ TEST(verdict, says_once_how_much_faster_than_the_loop_and_what_is_not_needed) {
   EXPECT_THAT(all.why, HasSubstr("with no worker processes instead of 4 and 1 thread instead of 4"));
 }
 
+TEST(verdict, tasks_that_compute_and_hardly_get_a_core_show_no_order) {
+  // Other programs have both cores: two processes have twice the share of one, of which they use little.
+  std::vector<comparison_row> rows{test::row(sync(), 2288ms, 1), test::row(processes(2), 1442ms, 2, 2)};
+  for (auto& each : rows) each.cost.cpu_user = 340ms;
+  comparison all = test::made_of(std::move(rows), work_kind::cpu_bound);
+  all.load.others = 2;
+  detail::judge(all);
+  EXPECT_FALSE(all.best);
+  EXPECT_THAT(all.doubt, HasSubstr("other programs used 2.00 of the 2 cores"));
+  EXPECT_FALSE(detail::needs_more_rounds(all));
+}
+
 TEST(verdict, a_failed_row_is_never_best) {
   EXPECT_EQ(best_of({failed_row(threads(5), "gone"), row(sync(), 2s, 1)}), "sync");
   EXPECT_EQ(best_of({failed_row(threads(5), "gone")}), "none");

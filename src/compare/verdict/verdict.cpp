@@ -63,6 +63,12 @@ bool cores_taken(const comparison& of) {
          cores_wanted(of, of.cpu_share.value_or(1)) + of.load.others > cores - of_a_core / 2;
 }
 
+/// Whether the order of the rows depends on who has the cores. Tasks that compute and get no core use little of one, so
+/// what the quickest row used counts only for work that waits.
+bool needs_cores(const comparison& of, const comparison_row& quickest) {
+  return of.kind != work_kind::io_bound || uses_cores(quickest);
+}
+
 /// Fills in the kind of work and returns the figure that shows it.
 std::string name_kind(comparison& of) {
   if (!of.cpu_share || !of.bound) return "";
@@ -124,8 +130,8 @@ std::vector<std::string> contenders(const comparison& of, const comparison_row& 
 std::string find_doubt(const comparison& of) {
   const comparison_row& quickest = *quickest_of(of.rows);
   if (std::ranges::count_if(of.rows, &comparison_row::ok) < 2) return "";
-  const bool computing = of.kind != work_kind::io_bound || uses_cores(quickest);
-  if (computing && uses_cores(quickest) && cores_taken(of))
+  const bool computing = needs_cores(of, quickest);
+  if (computing && cores_taken(of))
     return fmt::format(
         "other programs used {:.2f} of the {} cores. A shape with more threads gets a larger share of "
         "busy cores, so the order can be different on a quiet machine",
@@ -171,7 +177,7 @@ bool is_disturbed(const comparison& of) {
 
 bool needs_more_rounds(const comparison& of) {
   const comparison_row* const quickest = quickest_of(of.rows);
-  if (!quickest || (cores_taken(of) && uses_cores(*quickest))) return false;
+  if (!quickest || (cores_taken(of) && needs_cores(of, *quickest))) return false;
   return std::ranges::any_of(of.rows, [&](const comparison_row& row) {
     return row.ok() && &row != quickest && !is_settled(of, *quickest, row);
   });
