@@ -7,7 +7,8 @@ class Error(Exception):
     """A task failed for a reason that is not its function's own.
 
     `kind` is what a caller can act on: "timeout", "worker_died", "cannot_start", "cancelled", "too_large",
-    "refused_by_policy"; of a fetch also "dns", "connect", "tls", "protocol", "status", "invalid_request".
+    "refused_by_policy"; of a fetch also "dns", "connect", "tls", "protocol", "status", "invalid_request",
+    "digest_mismatch", "opted_out".
     """
 
     def __init__(self, message: str, kind: str = "task_failed", elapsed: float = 0.0, attempts: int = 1) -> None:

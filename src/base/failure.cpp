@@ -13,7 +13,7 @@
 namespace fanout {
 namespace {
 
-constexpr std::array<std::pair<failure_kind, std::string_view>, 13> kind_names{{
+constexpr std::array<std::pair<failure_kind, std::string_view>, 15> kind_names{{
     {failure_kind::dns, "dns"},
     {failure_kind::connect, "connect"},
     {failure_kind::tls, "tls"},
@@ -23,6 +23,8 @@ constexpr std::array<std::pair<failure_kind, std::string_view>, 13> kind_names{{
     {failure_kind::too_large, "too_large"},
     {failure_kind::refused_by_policy, "refused_by_policy"},
     {failure_kind::invalid_request, "invalid_request"},
+    {failure_kind::digest_mismatch, "digest_mismatch"},
+    {failure_kind::opted_out, "opted_out"},
     {failure_kind::cancelled, "cancelled"},
     {failure_kind::worker_died, "worker_died"},
     {failure_kind::cannot_start, "cannot_start"},

@@ -51,7 +51,7 @@ bool is_sha256(std::string_view text) noexcept {
 
 void check_digest(std::string_view expected, std::string_view found) {
   if (expected.empty() || boost::beast::iequals(expected, found)) return;
-  throw error(failure_kind::refused_by_policy,
+  throw error(failure_kind::digest_mismatch,
               fmt::format("the body has SHA-256 {}, and not {} as the list says", found, expected));
 }
 

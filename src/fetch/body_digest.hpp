@@ -36,7 +36,7 @@ class body_digest {
 /// Whether a text is a digest as `body_digest` gives them, in either case.
 bool is_sha256(std::string_view text) noexcept;
 
-/// Throws a `fanout::error` of kind `refused_by_policy` where `expected`, in either case, is another digest; an empty
+/// Throws a `fanout::error` of kind `digest_mismatch` where `expected`, in either case, is another digest; an empty
 /// one is any.
 void check_digest(std::string_view expected, std::string_view found);
 

@@ -22,6 +22,9 @@ int curl_exit_status(const record& result, bool fail) {
       return 63;
     case failure_kind::refused_by_policy:
       return tells_of("redirect") ? 47 : 1;
+    case failure_kind::digest_mismatch:
+    case failure_kind::opted_out:
+      return 1;
     case failure_kind::protocol:
       return result.status != 0 ? 18 : 56;
     case failure_kind::cancelled:

@@ -141,7 +141,7 @@ void take_response(const settings& how, const request& what, http::response&& re
   detail::take_head(how, response, result);
   detail::take_measurements(how, response.measured, result);
   result.bytes = response.body_bytes;
-  if (result.error == failure_kind::refused_by_policy) return;
+  if (result.error == failure_kind::opted_out) return;
   result.body_coded = how.keep_coding || !how.decode_content || response.status == 206;
   if (how.keep_body && !(how.drop_failed_bodies && response.status >= 400)) result.body = std::move(response.body);
   if (!detail::wants_digest(how, what) || !result.body) return;
@@ -164,7 +164,8 @@ bool digests_as_it_comes(const settings& how, const request& what) {
 void take_messages(const settings& how, exchange_watch& watch, record& result) {
   result.messages = watch.take_messages();
   if (result.body && !result.messages.empty()) result.messages.back().body.clear();  // it is in the record
-  if (result.error == failure_kind::refused_by_policy && result.status != 0 && !result.messages.empty() && !result.body)
+  const bool refused = result.error == failure_kind::opted_out || result.error == failure_kind::digest_mismatch;
+  if (refused && result.status != 0 && !result.messages.empty() && !result.body)
     result.messages.back().cut = true;  // nobody may have the body
   if (!watch.cut() || result.body || !result.error) return;
   message_pair& last = result.messages.back();

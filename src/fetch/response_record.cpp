@@ -44,7 +44,7 @@ void take_head(const settings& how, const http::response& response, record& resu
   if (how.keep_headers)
     for (const auto& [name, value] : response.headers) result.headers.emplace_back(name, value);
   if (const auto rule = opted_out(response.headers, how.opt_outs); !rule.empty() && response.status < 400) {
-    result.error = failure_kind::refused_by_policy;
+    result.error = failure_kind::opted_out;
     result.message = fmt::format("the server opts out: its X-Robots-Tag says {}", rule);
   }
   if (response.status < 400) return;

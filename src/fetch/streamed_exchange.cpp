@@ -201,7 +201,7 @@ task<void> saved_body::fetch_rest(http::request message, kept_part there) {
 
 task<void> saved_body::save(http::response_stream& page) {
   if (how_.drop_failed_bodies && result_.status >= 400) co_return;
-  if (result_.error == failure_kind::refused_by_policy) co_return;
+  if (result_.error == failure_kind::opted_out) co_return;
   std::optional<digesting_sink> sum;
   if (wants_digest(how_, what_)) sum.emplace(&file_, result_.error ? std::string_view() : expected_digest(how_, what_));
   try {
@@ -249,7 +249,7 @@ task<void> stream_exchange(const http::client& with, const settings& how, http::
   task<http::response_stream> opening = with.open(std::move(message));
   http::response_stream page = co_await std::move(opening);
   take_head(how, page.head(), result);
-  if (result.error == failure_kind::refused_by_policy) co_return;
+  if (result.error == failure_kind::opted_out) co_return;
   task<void> streaming = stream_body(how, page, {}, into, result);
   co_await std::move(streaming);
   take_measurements(how, page.head().measured, result);

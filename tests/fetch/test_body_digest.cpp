@@ -37,7 +37,7 @@ TEST(body_digest, what_is_expected) {
     check_digest(std::string(64, '0'), of_abc);
     FAIL();
   } catch (const fanout::error& refused) {
-    EXPECT_EQ(refused.kind(), fanout::failure_kind::refused_by_policy);
+    EXPECT_EQ(refused.kind(), fanout::failure_kind::digest_mismatch);
     EXPECT_THAT(refused.what(), ::testing::HasSubstr(std::string(of_abc)));
   }
 }

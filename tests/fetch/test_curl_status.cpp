@@ -23,6 +23,7 @@ TEST(curl_status, as_the_manual_has_them) {
   EXPECT_EQ(status_of(failure_kind::tls, "handshake failure"), 35);
   EXPECT_EQ(status_of(failure_kind::tls, "the certificate has expired"), 60);
   EXPECT_EQ(status_of(failure_kind::refused_by_policy, "more than 3 redirects"), 47);
+  EXPECT_EQ(status_of(failure_kind::opted_out, "noai"), 1);
   EXPECT_EQ(status_of(failure_kind::protocol), 56);
   EXPECT_EQ(status_of(failure_kind::too_large), 63);
 }

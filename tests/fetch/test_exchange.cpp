@@ -219,7 +219,7 @@ TEST_F(exchange_test, the_digest_of_a_body_wherever_it_goes) {
     what.sha256 = std::string(64, '0');
     what.file += "-wrong";
     const record wrong = record_for(with, what);
-    EXPECT_EQ(wrong.error, failure_kind::refused_by_policy);
+    EXPECT_EQ(wrong.error, failure_kind::digest_mismatch);
     EXPECT_THAT(wrong.message, AllOf(HasSubstr(of_abcde), HasSubstr("0000")));
     EXPECT_FALSE(wrong.body);
     EXPECT_FALSE(std::filesystem::exists(directory / what.file));
@@ -280,7 +280,7 @@ TEST_F(exchange_test, servers_that_opt_out) {
     request what = get(server.url("/"));
     what.file = "00000000";
     const record got = record_for(with, what);
-    EXPECT_EQ(got.error, failure_kind::refused_by_policy);
+    EXPECT_EQ(got.error, failure_kind::opted_out);
     EXPECT_THAT(got.message, HasSubstr("X-Robots-Tag says noai"));
     EXPECT_EQ(got.status, 200);
     EXPECT_FALSE(got.body);

@@ -23,6 +23,8 @@ enum class failure_kind {
   too_large,          ///< a size limit was reached
   refused_by_policy,  ///< allowed by the protocol, not by the caller's settings
   invalid_request,    ///< the input itself cannot be sent: a malformed URL, a control character in a header
+  digest_mismatch,    ///< the body is not the one whose digest the caller knows
+  opted_out,          ///< the server says that it is not for programs like this one, which heeds that
   cancelled,          ///< the run was stopped before the task finished
   worker_died,        ///< the worker process ended in mid-task; `failure::signal` says how
   cannot_start,       ///< no worker process could be started for the task, which never ran

@@ -70,6 +70,7 @@ bool retry_policy::may_pass(const attempt& ended) const noexcept {
         return true;
       case failure_kind::tls:
       case failure_kind::too_large:
+      case failure_kind::digest_mismatch:
         return rules_.all_errors;
       default:
         return false;  // no server has to do with it

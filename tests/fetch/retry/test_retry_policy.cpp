@@ -37,6 +37,8 @@ TEST(retry_policy, by_kind_and_status) {
       {failure_kind::protocol, 0, true, true},
       {failure_kind::tls, 0, false, true},
       {failure_kind::too_large, 200, false, true},
+      {failure_kind::digest_mismatch, 200, false, true},  // a body that was cut, or of a mirror
+      {failure_kind::opted_out, 200, false, false},
       {failure_kind::refused_by_policy, 0, false, false},
       {failure_kind::invalid_request, 0, false, false},
       {failure_kind::cancelled, 0, false, false},
