@@ -114,7 +114,9 @@ identified_job identified(const fetch_options& given, bool one_page, const std::
                           const fetch::settings& how, const fetch::common_request& common) {
   identified_job made;
   if (one_page || given.destination.empty()) return made;
-  made.again = std::all_of(lists.begin(), lists.end(), fetch::can_be_read_again);
+  made.again = std::all_of(lists.begin(), lists.end(), [](const std::string& each) {
+    return fetch::can_be_read_again(each) || fetch::can_be_kept(each);
+  });
   if (!made.again) return made;
   made.identity = fetch::identity_of_inputs(given.urls, lists);
   if (!given.bulk.url_column.empty()) made.identity.emplace_back("--url-column", given.bulk.url_column);
@@ -287,6 +289,8 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common), with,
                           known ? &*known : nullptr);
   job.sinks = sinks.all();
+  if (sinks.can_go_on())
+    source.set_sitemap_store(sinks.record_path() + ".sitemaps", sinks.resumed() && sinks.done_before() > 0);
   std::optional<fetch::duplicate_set> repeats_found;
   if (given.bulk.dedupe && !one_page) {
     if (!std::all_of(lists.begin(), lists.end(), fetch::can_be_read_again))

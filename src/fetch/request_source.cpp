@@ -2,6 +2,8 @@
 
 #include "fetch/sources/open_list.hpp"
 #include "fetch/sources/request_line.hpp"
+#include "fetch/sources/sitemap_list.hpp"
+#include "fetch/sources/sitemap_store.hpp"
 #include "fetch/sources/text_lists.hpp"
 
 #include <boost/beast/core/string.hpp>
@@ -11,6 +13,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 #include <stdexcept>
 #include <utility>
 
@@ -89,6 +92,12 @@ void request_source::set_url_column(const std::string& url_column) {
 
 void request_source::set_sitemap_settings(const settings& how) {
   for (const auto& each : lists_) each->set_settings(how);
+}
+
+void request_source::set_sitemap_store(const std::string& path, bool goes_on) {
+  if (std::none_of(names_.begin(), names_.end(), needs_store)) return;
+  const auto store = std::make_shared<sitemap_store>(path, goes_on);
+  for (const auto& each : lists_) each->set_store(store);
 }
 
 request_source::request_source(request_source&&) noexcept = default;

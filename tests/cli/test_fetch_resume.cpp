@@ -5,6 +5,7 @@
 
 #include "cli/fetch_support.hpp"
 #include "fetch/encoding/warc_reader.hpp"
+#include "http/scripted_server.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <fmt/format.h>
@@ -14,6 +15,7 @@
 
 #include <sqlite3.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -275,6 +277,71 @@ TEST_F(fetch_resume, pages_of_a_sitemap) {
   EXPECT_THAT(wrong.errors, HasSubstr("cannot read the sitemap"));
 }
 
+// What the server has at these URLs meanwhile is another list, with other numbers.
+TEST_F(fetch_resume, pages_of_a_sitemap_that_has_changed_since) {
+  for (const char* const name : {"pages.jsonl", "pages.sqlite", "pages/"}) {
+    std::atomic<int> maps = 0;
+    fanout_test::scripted_server server([&](fanout_test::peer& client, int) {
+      for (;;) {
+        const std::string asked = client.read_request();
+        if (asked.empty()) return;
+        const int before = maps++;
+        const auto page = [&](int number) {
+          return "<url><loc>" + origin_.url(before > 1 ? "/status/500" : "/bytes/" + std::to_string(number)) +
+                 "</loc></url>";
+        };
+        std::string all;
+        for (int i = 0; i < 30; ++i) all += page(i);
+        if (asked.starts_with("GET /index.xml "))
+          client.send(fanout_test::ok("<sitemapindex><sitemap><loc>" + server.url("/map.xml") +
+                                      "</loc></sitemap><sitemap><loc>" + server.url("/none.xml") +
+                                      "</loc></sitemap></sitemapindex>"));
+        else if (asked.starts_with("GET /map.xml "))
+          client.send(fanout_test::ok("<urlset>" + all + "<url><loc>" + origin_.url("/never") + "</loc></url>" +
+                                      page(31) + "</urlset>"));
+        else
+          client.send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+      }
+    });
+    const std::string path = directory_ / name;
+    const std::string records_file = path.ends_with('/') ? path + "records.jsonl" : path;
+    const std::vector<std::string> command{"fetch",     "-i", server.url("/index.xml"), "-o",   path, "-s", "async:1",
+                                           "--timeout", "2s", "--drain-time",           "100ms"};
+    const auto before = origin_.statistics().requests;
+    child run(tool, command, {.output = "/dev/null"});
+    while (origin_.statistics().requests < before + 31) std::this_thread::yield();
+    run.signal(SIGTERM);
+    EXPECT_THAT(run.rest_of_errors(), HasSubstr("30 records are whole"));
+    EXPECT_EQ(run.wait(), 75);
+    EXPECT_EQ(maps, 2);
+    child again(tool, command, {.output = "/dev/null"});
+    EXPECT_THAT(again.rest_of_errors(), HasSubstr("30 done before"));
+    EXPECT_EQ(again.wait(), 1);
+    EXPECT_EQ(maps, 3) << "only the one that was not read before";
+    EXPECT_EQ(origin_.statistics().requests, before + 33);
+    if (path.ends_with(".sqlite")) {
+      EXPECT_EQ(rows_of(path).size(), 33U);
+      continue;
+    }
+    const auto found = records(read_file(records_file));
+    ASSERT_EQ(found.size(), 33U);
+    EXPECT_EQ(kind_of(found.at(30)), "timeout");
+    EXPECT_EQ(number_of(found.at(31), "bytes"), 31U);
+    EXPECT_EQ(kind_of(found.at(32)), "invalid_request");
+    // A sitemap that could not be read stays so, and its number too.
+    const auto failed = fetch({"-q", "-i", server.url("/index.xml"), "-o", path, "--retry-failed", "--timeout", "2s"});
+    EXPECT_EQ(failed.status, 1) << failed.errors;
+    EXPECT_EQ(records(read_file(records_file)).size(), 33U);
+    EXPECT_EQ(maps, 3);
+    // The store is gone while its job is not complete.
+    fs::rename(records_file, records_file + ".part");
+    fs::remove(records_file + ".sitemaps");
+    const auto gone = fetch({"-q", "-i", server.url("/index.xml"), "-o", path});
+    EXPECT_EQ(gone.status, 2);
+    EXPECT_THAT(gone.errors, HasSubstr("which has the sitemaps of the earlier run"));
+  }
+}
+
 TEST_F(fetch_resume, since_needs_an_output_with_headers) {
   const std::string list = list_of(3);
   const std::string file = directory_ / "pages.jsonl";
@@ -306,7 +373,8 @@ TEST_F(fetch_resume, digests_and_mirrors_of_a_list) {
     ASSERT_EQ(found.size(), 3u) << run.errors;
     EXPECT_EQ(text_of(found.at(0), "file"), "f0/" + right + ".bin");
     EXPECT_EQ(text_of(found.at(0), "sha256"), right);
-    EXPECT_EQ(kind_of(found.at(1)), "refused_by_policy");
+    EXPECT_EQ(kind_of(found.at(1)), "digest_mismatch");
+    EXPECT_THAT(run.errors, HasSubstr("1 digest_mismatch"));
     EXPECT_THAT(message_of(found.at(1)), HasSubstr(wrong));
     EXPECT_EQ(text_of(found.at(2), "final_url"), page);
     EXPECT_EQ(text_of(found.at(2), "file"), "f0/" + right + ".bin");

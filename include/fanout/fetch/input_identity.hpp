@@ -20,5 +20,7 @@ job_identity identity_of_options(const settings& how, const common_request& comm
 
 /// Whether it can be read once more: a file, and no pipe.
 bool can_be_read_again(const std::string& list);
+/// Whether it can with `request_source::set_sitemap_store`: a sitemap at a URL, or an index.
+bool can_be_kept(const std::string& list);
 
 }  // namespace fanout::fetch

@@ -82,6 +82,11 @@ class request_source final : public request_input {
   /// How sitemaps are fetched that are not files: a proxy, certificates, limits of time. Before the first request is
   /// taken.
   void set_sitemap_settings(const settings& how);
+  /// A file in which sitemaps are kept that are fetched, or named by an index, so that the list is the same when it is
+  /// read again. `goes_on`: with those that an earlier run kept there; otherwise the file begins empty. Does nothing
+  /// without such a list. Before the first request is taken. Throws `std::runtime_error` where that file is gone, and
+  /// `output_error`, also from `next`.
+  void set_sitemap_store(const std::string& path, bool goes_on);
   /// Whether the other members of objects are kept in `request::extra`, which is so unless this says otherwise.
   void set_passthrough(bool kept) { passthrough_ = kept; }
 

@@ -21,6 +21,7 @@ namespace {
 
 std::string identity_of_list(const std::string& path) {
   if (const auto table = sqlite_place_of(path)) return identity_of_table(*table);
+  if (path.starts_with("http://") || path.starts_with("https://")) return path;  // a sitemap, kept as it was
   const fanout::detail::owned_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::vector<char> room(1U << 20);
   std::uint32_t sum = 0;
@@ -82,6 +83,10 @@ job_identity identity_of_options(const settings& how, const common_request& comm
   for (const std::string& each : how.opt_outs) rules += (rules.empty() ? "" : ",") + each;
   add("--heed-x-robots-tag", rules);
   return made;
+}
+
+bool can_be_kept(const std::string& list) {
+  return needs_store(list);
 }
 
 bool can_be_read_again(const std::string& list) {

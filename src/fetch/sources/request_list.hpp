@@ -3,11 +3,15 @@
 #include <fanout/fetch/record.hpp>
 #include <fanout/fetch/settings.hpp>
 
+#include <memory>
 #include <optional>
+#include <utility>
 
 /// \file
 /// What `request_source` reads requests from.
 namespace fanout::fetch {
+
+class sitemap_store;
 
 /// Requests one after the other, read as far as they are asked for.
 ///
@@ -28,6 +32,8 @@ class request_list {
   virtual bool ready() { return true; }
   /// How a list that is fetched is fetched.
   virtual void set_settings(const settings& how) { static_cast<void>(how); }
+  /// Where a list keeps what it fetches, so that it is the same list when it is read again.
+  virtual void set_store(std::shared_ptr<sitemap_store> store) { static_cast<void>(store); }
   /// A descriptor that becomes readable when `ready` may have become true; -1: it never waits.
   virtual int handle() const noexcept { return -1; }
 };

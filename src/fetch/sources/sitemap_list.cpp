@@ -2,10 +2,12 @@
 
 #include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/fetch/exchange.hpp>
+#include <fanout/fetch/output_error.hpp>
 #include <fanout/fetch/record_text.hpp>
 
 #include "fetch/input_file.hpp"
 #include "fetch/sources/sitemap_reader.hpp"
+#include "fetch/sources/sitemap_store.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -23,6 +25,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <fstream>
 #include <system_error>
 #include <thread>
 #include <unordered_set>
@@ -97,6 +100,12 @@ bool names_sitemap(const std::string& list) {
   return name.ends_with(".xml");
 }
 
+bool needs_store(const std::string& list) {
+  if (is_web_url(list)) return true;
+  struct stat is{};
+  return names_sitemap(list) && ::stat(list.c_str(), &is) == 0 && S_ISREG(is.st_mode) && is_sitemap_index(list);
+}
+
 bool is_sitemap_index(const std::string& path) {
   input_file file(path);
   std::string text;
@@ -131,6 +140,7 @@ class sitemap_list::implementation {
     how_.body_file.clear();
     how_.form.clear();
   }
+  void set_store(std::shared_ptr<sitemap_store> store) { store_ = std::move(store); }
   int handle() const noexcept { return event_.value(); }
 
   /// Gets as far as the next page, a failure or the end; false where that would mean to wait, and `may_wait` is not.
@@ -145,12 +155,14 @@ class sitemap_list::implementation {
           read_piece();
         } else if (fetching_) {
           if (!may_wait && !fetching_->done()) return false;
-          begin_body();
+          take_fetched();
         } else if (!waiting_.empty()) {
           open_next();
         } else {
           return true;
         }
+      } catch (const output_error&) {  // of the store: what was not kept must not be fetched
+        throw;
       } catch (const std::runtime_error& why) {
         reader_.reset();
         file_.reset();
@@ -218,21 +230,53 @@ class sitemap_list::implementation {
   void open_next() {
     current_ = std::move(waiting_.front());
     waiting_.pop_front();
+    if (auto kept = store_ ? store_->find(current_.name) : std::nullopt) {
+      if (kept->failed) throw std::runtime_error(kept->text);
+      return begin_body(std::move(kept->text));
+    }
     if (is_web_url(current_.name)) {
       fetching_ = std::make_unique<fetched_sitemap>(how_, current_.name, event_.value());
       return;
     }
+    if (store_) return begin_body(kept_file());
     file_ = std::make_unique<input_file>(current_.name);
     reader_ = std::make_unique<sitemap_reader>();
   }
 
-  void begin_body() {
+  void take_fetched() {
     record got = fetching_->take();
     fetching_.reset();
     std::uint64_t signals = 0;
     static_cast<void>(!::read(event_.value(), &signals, sizeof signals));
-    if (got.error) throw std::runtime_error(got.message);
-    body_ = std::move(got.body).value_or(std::string());
+    if (got.error) fail_for_good(got.message);
+    std::string body = std::move(got.body).value_or(std::string());
+    if (store_) store_->add(current_.name, {false, body});
+    begin_body(std::move(body));
+  }
+
+  /// The run that goes on is not to find pages where this one found none: they would have other numbers.
+  [[noreturn]] void fail_for_good(const std::string& why) {
+    if (store_ && current_.level > 0) store_->add(current_.name, {true, why});
+    throw std::runtime_error(why);
+  }
+
+  /// The bytes of a file beside the index.
+  std::string kept_file() {
+    std::ifstream file(current_.name, std::ios::binary);
+    struct stat is{};
+    const bool known = ::stat(current_.name.c_str(), &is) == 0 && is.st_size >= 0;
+    const std::uint64_t size = known ? static_cast<std::uint64_t>(is.st_size) : 0;
+    // One more than is read: what is too large is found by the reader.
+    std::string bytes(static_cast<std::size_t>(std::min(size, sitemap_reader::most_bytes) + 1), '\0');
+    file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (!known || !file.is_open() || file.bad()) fail_for_good("it cannot be read");
+    bytes.resize(static_cast<std::size_t>(file.gcount()));
+    store_->add(current_.name, {false, bytes});
+    return bytes;
+  }
+
+  void begin_body(std::string bytes) {
+    body_ = std::move(bytes);
     body_at_ = 0;
     unpacker_ = unpacker_for(body_.data(), body_.size());
     reader_ = std::make_unique<sitemap_reader>();
@@ -268,6 +312,7 @@ class sitemap_list::implementation {
     return made;
   }();
   const fanout::detail::owned_descriptor event_;  ///< readable once a sitemap is fetched
+  std::shared_ptr<sitemap_store> store_;          ///< null: none
   std::string directory_;                         ///< of the first one, with a slash; empty: the working directory
   std::deque<place> waiting_;
   std::unordered_set<std::string> seen_;
@@ -298,6 +343,9 @@ bool sitemap_list::ready() {
 }
 int sitemap_list::handle() const noexcept {
   return implementation_->handle();
+}
+void sitemap_list::set_store(std::shared_ptr<sitemap_store> store) {
+  implementation_->set_store(std::move(store));
 }
 void sitemap_list::set_settings(const settings& how) {
   implementation_->set_settings(how);

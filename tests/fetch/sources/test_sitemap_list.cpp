@@ -13,6 +13,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 
 namespace {
@@ -149,6 +150,29 @@ TEST_F(sitemap_list_test, by_its_name) {
   EXPECT_FALSE(names_sitemap("a.txt"));
   EXPECT_FALSE(is_sitemap_index(directory_.write("a.xml", sitemap_of({"http://x/"}))));
   EXPECT_TRUE(is_sitemap_index(directory_.write("b.xml.gz", fanout_test::gzip(index_of({"a.xml"})))));
+}
+
+TEST_F(sitemap_list_test, with_a_store_files_of_an_index_are_what_they_were) {
+  directory_.write("a.xml", sitemap_of({"http://x/1"}));
+  directory_.write("b.xml.gz", fanout_test::gzip(sitemap_of({"http://x/2"})));
+  const std::string index = directory_.write("index.xml", index_of({"a.xml", "b.xml.gz", "none.xml"}));
+  EXPECT_FALSE(can_be_read_again(index));
+  EXPECT_TRUE(can_be_kept(index));
+  EXPECT_FALSE(can_be_kept(directory_ / "a.xml"));
+  for (const bool goes_on : {false, true}) {
+    request_source source({}, index);
+    source.set_sitemap_store(directory_ / "store", goes_on);
+    EXPECT_EQ(source.next()->url, "http://x/1");
+    EXPECT_EQ(source.next()->url, "http://x/2");
+    EXPECT_THAT(source.next()->problem, HasSubstr("none.xml"));
+    EXPECT_FALSE(source.next());
+    directory_.write("a.xml", sitemap_of({"http://x/3", "http://x/4"}));
+    std::filesystem::remove(directory_ / "b.xml.gz");
+    directory_.write("none.xml", sitemap_of({"http://x/5"}));
+  }
+  request_source list({}, directory_ / "a.xml");
+  list.set_sitemap_store(directory_ / "other", true);  // it needs none
+  EXPECT_EQ(list.next()->url, "http://x/3");
 }
 
 }  // namespace
