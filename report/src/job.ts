@@ -18,6 +18,12 @@ export interface Moment {
   p99_ms?: number;
 }
 
+export interface HostLimit {
+  host: string;
+  in_flight: number;
+  per_s?: number; // absent: the host has refused no request
+}
+
 export interface JobRun {
   started: string;
   shape: string;
@@ -25,6 +31,7 @@ export interface JobRun {
   done_before: number;
   ended: boolean;
   moments: Moment[];
+  limits?: HostLimit[];
 }
 
 export interface Job {
@@ -130,7 +137,17 @@ function runSection(run: JobRun, number: number): HTMLElement {
       curvesFigure("In flight", "How many requests were under way at the same time?", "A flat line at the limit means that it never lacked work.", "requests in flight", [
         { kind: "measured", name: "in flight", points: run.moments.map((moment) => [moment.t, moment.in_flight]) },
       ], plainTable(["time", "in flight"], some(run.moments).map((moment) => [seconds(moment.t), count(moment.in_flight)])))),
+    limitsTable(run.limits ?? []),
   );
+}
+
+/** What the run found out about hosts: how many requests in flight gave the most throughput, and how many a second they took. */
+function limitsTable(limits: HostLimit[]): HTMLElement | false {
+  if (limits.length === 0) return false;
+  const rate = (limit: HostLimit): string => (limit.per_s === undefined ? "" : digits(limit.per_s));
+  return el("details", { class: "as-text" },
+    el("summary", {}, `Limits found for ${plural(limits.length, "host")}`),
+    plainTable(["host", "requests in flight", "requests a second, as it refused more"], limits.map((limit) => [limit.host, count(limit.in_flight), rate(limit)])));
 }
 
 function failuresSection(job: Job): HTMLElement | false {

@@ -133,7 +133,7 @@ export function job(name = "slow.example"): { job: Job } {
       hosts: [{ host: name, failed: 200 }, { host: "b.example", failed: 60 }],
       runs: [
         { started: "2026-11-30T12:00:00Z", shape: "async:64", done_before: 0, ended: false, moments: moments(20) },
-        { started: "2026-11-30T12:10:00Z", shape: name, done_before: 3000, ended: true, moments: moments(10) },
+        { started: "2026-11-30T12:10:00Z", shape: name, done_before: 3000, ended: true, moments: moments(10), limits: [{ host: name, in_flight: 40 }, { host: "b.example:443", in_flight: 8, per_s: 12.5 }] },
       ],
     },
   };

@@ -339,7 +339,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
       throw with_advice(why);
     }
   }();
-  monitor.end();
+  monitor.end(done.limits_found);
   const auto& cost = done.cost;
   const fetch::counts& counts = done.counts;
 

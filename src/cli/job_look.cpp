@@ -179,6 +179,15 @@ std::string job_history_json(const job_look& job) {
                         {"done_before", run.done_before},
                         {"ended", run.ended},
                         {"moments", std::move(moments)}};
+      if (!run.limits.empty()) {
+        json::array limits;
+        for (const fetch::host_limit& each : run.limits) {
+          json::object limit{{"host", each.host}, {"in_flight", each.in_flight}};
+          if (each.per_s > 0) limit["per_s"] = each.per_s;
+          limits.push_back(std::move(limit));
+        }
+        made["limits"] = std::move(limits);
+      }
       if (const auto shard = job.files.parts[i].shard) made["shard"] = *shard;
       runs.push_back(std::move(made));
     }

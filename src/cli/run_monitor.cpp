@@ -37,7 +37,7 @@ run_monitor::~run_monitor() {
   end();
 }
 
-void run_monitor::end() {
+void run_monitor::end(const std::vector<fetch::host_limit>& limits) {
   if (ending_.exchange(true)) return;
   {
     const std::lock_guard lock(mutex_);
@@ -50,7 +50,7 @@ void run_monitor::end() {
   const auto total = total_.load();
   if (log_)
     log_->end(steady_clock::now() - begun_, statistics_.figures(),
-              total < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(total)));
+              total < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(total)), limits);
 }
 
 void run_monitor::look() {

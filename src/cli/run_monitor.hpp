@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 /// \file
 /// Tells people and programs how far a run of `fanout fetch` is.
@@ -51,8 +52,8 @@ class run_monitor {
   run_monitor(const fetch::run_statistics& statistics, monitor_options how);
   ~run_monitor();
 
-  /// Takes the bar away, and ends the log.
-  void end();
+  /// Takes the bar away, and ends the log, which gets the limits that were found.
+  void end(const std::vector<fetch::host_limit>& limits = {});
   /// Empty: none.
   std::string metrics_url() const { return server_ ? server_->url() : std::string(); }
 

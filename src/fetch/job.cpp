@@ -241,6 +241,8 @@ job_report job::run(request_input& source) const {
     done.retries = scheduled->retried();
     done.cost.tasks -= done.retries;
     done.in_flight_found = scheduled->in_flight_found();
+    constexpr std::size_t most_hosts = 100;
+    done.limits_found = scheduled->limits_found(most_hosts);
   }
   done.done_before = numbered.passed();
   done.repeats = numbered.repeated();

@@ -134,6 +134,24 @@ TEST(job_look_at_its_history, is_a_page_with_all_runs) {
   EXPECT_EQ(moments.back().at("in_flight").as_int64(), 0);
 }
 
+TEST(job_look_at_its_history, has_the_limits_of_hosts_that_were_found) {
+  const fanout::origin::background origin;
+  const fanout_test::temporary_directory directory;
+  std::string urls;
+  for (int i = 0; i < 60; ++i) urls += origin.url("/delay/5") + "\n";
+  const std::string path = directory / "pages.jsonl";
+  ASSERT_EQ(fetch({"-q", "-i", directory.write("list", urls), "-o", path}).status, 0);
+  ASSERT_EQ(job({"report", path, "--html", directory / "page.html"}).status, 0);
+  const std::string page = read_file(directory / "page.html");
+  const auto from = page.find("id=\"report\">") + 12;
+  const auto report =
+      json::parse(page.substr(from, page.find("</script>", from) - from)).as_object().at("job").as_object();
+  const auto& limits = report.at("runs").at(0).at("limits").as_array();
+  ASSERT_EQ(limits.size(), 1U);
+  EXPECT_EQ(limits.at(0).at("host").as_string(), "127.0.0.1:" + std::to_string(origin.port()));
+  EXPECT_GE(limits.at(0).at("in_flight").to_number<int>(), 1);
+}
+
 TEST(job_look_at_nothing, says_so) {
   const fanout_test::temporary_directory directory;
   for (const char* command : {"show", "verify", "join"}) {

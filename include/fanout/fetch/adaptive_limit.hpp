@@ -2,10 +2,18 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 /// \file
 /// How many requests should be in flight, found by trying.
 namespace fanout::fetch {
+
+/// What a run found out about one host.
+struct host_limit {
+  std::string host;             ///< with its port
+  std::uint32_t in_flight = 0;  ///< that gave the most throughput
+  double per_s = 0;             ///< requests a second that it takes; 0: it has refused none
+};
 
 /// Finds how many requests at a time give the most throughput, and no more than that.
 ///

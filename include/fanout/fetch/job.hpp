@@ -3,6 +3,7 @@
 #include <fanout/core/options.hpp>
 #include <fanout/core/report.hpp>
 #include <fanout/core/source.hpp>
+#include <fanout/fetch/adaptive_limit.hpp>
 #include <fanout/fetch/duplicate_finder.hpp>
 #include <fanout/fetch/request_source.hpp>
 #include <fanout/fetch/run_statistics.hpp>
@@ -33,7 +34,8 @@ struct job_report {
   std::uint64_t repeats = 0;          ///< requests that were passed over as repeats
   std::uint64_t retries = 0;          ///< attempts of requests that were sent again (`job::schedule`)
   std::uint32_t in_flight_found = 0;  ///< how many may be in flight, as found in the end (`schedule_rules::adaptive`)
-  std::uint64_t elsewhere = 0;        ///< requests of other shards
+  std::vector<host_limit> limits_found = {};  ///< of a hundred hosts, those with most in flight first
+  std::uint64_t elsewhere = 0;                ///< requests of other shards
 };
 
 /// Fetches what a source gives, under any shape, and hands a record of each request to its sinks.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fanout/base/detail/owned_descriptor.hpp>
+#include <fanout/fetch/adaptive_limit.hpp>
 #include <fanout/fetch/run_statistics.hpp>
 
 #include <chrono>
@@ -33,7 +34,8 @@ struct logged_run {
   std::string shape;
   std::uint64_t done_before = 0;
   std::vector<logged_moment> moments = {};
-  bool ended = false;  ///< by itself: what was killed says nothing
+  bool ended = false;                   ///< by itself: what was killed says nothing
+  std::vector<host_limit> limits = {};  ///< that it had found in the end
 };
 
 /// Appends a run to a log: JSON Lines, a line for its beginning, then one a second; after ten minutes they come so
@@ -54,11 +56,13 @@ class run_log {
   /// Whether a line is due.
   bool due(std::chrono::nanoseconds elapsed) const noexcept { return elapsed >= next_; }
   void add(std::chrono::nanoseconds elapsed, const job_figures& now, std::optional<std::uint64_t> total);
-  /// The last line.
-  void end(std::chrono::nanoseconds elapsed, const job_figures& now, std::optional<std::uint64_t> total);
+  /// The last line, with the limits of hosts that were found.
+  void end(std::chrono::nanoseconds elapsed, const job_figures& now, std::optional<std::uint64_t> total,
+           const std::vector<host_limit>& limits = {});
 
  private:
-  void write(std::chrono::nanoseconds elapsed, const job_figures& now, std::optional<std::uint64_t> total, bool ended);
+  void write(std::chrono::nanoseconds elapsed, const job_figures& now, std::optional<std::uint64_t> total,
+             const std::vector<host_limit>* limits);
 
   fanout::detail::owned_descriptor file_;
   std::chrono::nanoseconds next_{0};

@@ -104,4 +104,17 @@ host_limits::clock::time_point host_limits::next_start(const std::string& host) 
   return found == hosts_.end() ? clock::time_point::min() : found->second->pacer.next_start();
 }
 
+std::vector<host_limit> host_limits::found(std::size_t most) const {
+  std::vector<host_limit> all;
+  all.reserve(hosts_.size());
+  for (const auto& [name, state] : hosts_) all.push_back({name, state->limit.limit(), state->pacer.rate()});
+  const auto kept = std::min(most, all.size());
+  const auto end = all.begin() + static_cast<std::ptrdiff_t>(kept);
+  std::partial_sort(all.begin(), end, all.end(), [](const host_limit& l, const host_limit& r) {
+    return l.in_flight != r.in_flight ? l.in_flight > r.in_flight : l.host < r.host;
+  });
+  all.resize(kept);
+  return all;
+}
+
 }  // namespace fanout::fetch

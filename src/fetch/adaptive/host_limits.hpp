@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 /// \file
 /// How many requests are in flight in total and to each host, and how fast hosts that refuse are asked.
@@ -58,6 +59,8 @@ class host_limits {
   std::uint32_t of_host(const std::string& host) const;
   /// No request to that host starts before; the beginning of time where none has to wait.
   clock::time_point next_start(const std::string& host) const;
+  /// Of hosts that have a state: those with most in flight, and most of them first.
+  std::vector<host_limit> found(std::size_t most) const;
   std::size_t states() const noexcept { return hosts_.size(); }
 
  private:

@@ -212,6 +212,7 @@ std::uint64_t scheduled_input::retried() const {
 bool scheduled_input::ask_about_held() {
   bool released = false;
   for (std::string host; hosts_.take_held(host);) {
+    if (held_for_mirrors_.contains(host)) continue;
     auto& known = known_[host];
     if (known.asked_now) continue;
     if (known.until > clock::now()) {
@@ -231,6 +232,12 @@ void scheduled_input::take_finding(host_scout::finding found) {
   const std::string host = found.host;
   known_.keep(std::move(found), clock::now());
   take_up(host, known_[host].found);
+  if (const auto waiting = waiting_for_.extract(host)) {
+    for (const std::string& each : waiting.mapped()) {
+      held_for_mirrors_.erase(each);
+      hosts_.release(each);
+    }
+  }
   signal();
 }
 
@@ -246,6 +253,28 @@ bool scheduled_input::is_disallowed(std::string_view host, std::string_view text
   if (known == nullptr || !known->found.robots) return false;
   const auto page = url_of(std::string(text));
   return page && !known->found.robots->allows(page->target());
+}
+
+/// Takes away those that their robots.txt disallows. False: that of one is on its way, and the request was put back.
+bool scheduled_input::mirrors_are_known(host_scheduler::item& taken, request& made) {
+  bool all_known = true;
+  std::erase_if(made.mirrors, [&](const std::string& mirror) {
+    const auto page = url_of(mirror);
+    if (!page) return false;  // whoever fetches it says what is wrong
+    const std::string host = page->host_and_port();
+    if (known_.find(host) != nullptr) return is_disallowed(host, mirror);
+    known_hosts::known_host& known = known_[host];
+    if (known.origin.empty()) known.origin = fmt::format("{}://{}", page->scheme(), host);
+    if (!std::exchange(known.asked_now, true)) scout_->ask(host, known.origin);
+    waiting_for_[host].push_back(taken.host);
+    all_known = false;
+    return false;
+  });
+  if (all_known) return true;
+  held_for_mirrors_.insert(taken.host);
+  hosts_.hold(taken.host);
+  hosts_.put_back(taken);
+  return false;
 }
 
 /// False: its address has no room, and it was put back.
@@ -287,6 +316,11 @@ void scheduled_input::note_end(const started& which, const record& result, clock
 std::uint32_t scheduled_input::in_flight_found() const {
   const std::lock_guard lock(mutex_);
   return limits_ ? limits_->total() : 0;
+}
+
+std::vector<host_limit> scheduled_input::limits_found(std::size_t most) const {
+  const std::lock_guard lock(mutex_);
+  return limits_ ? limits_->found(most) : std::vector<host_limit>();
 }
 
 void scheduled_input::signal() noexcept {
@@ -334,6 +368,8 @@ bool scheduled_input::offer_next(clock::time_point now, clock::time_point& until
     if (scout_ && !admitted(taken, now)) continue;
     request made = request_of_payload(taken.payload, taken.index);
     if (!sent_now(taken, made, now)) continue;
+    const bool is_sent = !(made.earlier && made.earlier->is_final);
+    if (is_sent && !made.mirrors.empty() && !how_.robots_product.empty() && !mirrors_are_known(taken, made)) continue;
     offered_ = std::move(made);
     taken.payload = std::string();
     const auto index = taken.index;

@@ -18,6 +18,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
+#include <vector>
 
 /// \file
 /// A source of requests in the order in which a host scheduler gives them.
@@ -46,6 +48,8 @@ class scheduled_input final : public request_input {
 
   /// How many requests may be in flight as far as is known now; 0 where that is not looked for.
   std::uint32_t in_flight_found() const;
+  /// Of the hosts with most in flight.
+  std::vector<host_limit> limits_found(std::size_t most) const;
   /// Attempts that were not a request's last one.
   std::uint64_t retried() const;
 
@@ -70,6 +74,7 @@ class scheduled_input final : public request_input {
   void take_up(const std::string& host, const host_scout::finding& found);
   void take_finding(host_scout::finding found);
   bool is_disallowed(std::string_view host, std::string_view url) const;
+  bool mirrors_are_known(host_scheduler::item& taken, request& made);
   bool admitted(host_scheduler::item& taken, clock::time_point now);
   void note_start(started& which);
   void note_end(const started& which, const record& result, clock::time_point now);
@@ -96,7 +101,9 @@ class scheduled_input final : public request_input {
   fanout::detail::owned_descriptor changed_;
   fanout::detail::owned_descriptor timer_;
   known_hosts known_;
-  std::optional<host_scout> scout_;  ///< last: its thread uses the others
+  std::unordered_map<std::string, std::vector<std::string>> waiting_for_;  ///< by a mirror's host: who waits for news
+  std::unordered_set<std::string> held_for_mirrors_;                       ///< these wait, and are known themselves
+  std::optional<host_scout> scout_;                                        ///< last: its thread uses the others
 };
 
 }  // namespace fanout::fetch

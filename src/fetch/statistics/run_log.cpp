@@ -59,6 +59,16 @@ logged_moment moment_of(const json::object& line) {
   return made;
 }
 
+std::vector<host_limit> limits_of(const json::object& line) {
+  std::vector<host_limit> made;
+  const json::value* const hosts = line.if_contains("limits");
+  if (hosts == nullptr || !hosts->is_array()) return made;
+  for (const json::value& each : hosts->get_array())
+    if (const json::object* const of = each.if_object())
+      made.push_back({text(*of, "host"), static_cast<std::uint32_t>(number(*of, "in_flight")), real(*of, "per_s")});
+  return made;
+}
+
 }  // namespace
 
 run_log::run_log(const std::string& path, const beginning& of)
@@ -74,15 +84,18 @@ run_log::run_log(const std::string& path, const beginning& of)
 }
 
 void run_log::add(nanoseconds elapsed, const job_figures& now, std::optional<std::uint64_t> total) {
-  write(elapsed, now, total, false);
+  write(elapsed, now, total, nullptr);
   next_ = elapsed + std::max<nanoseconds>(std::chrono::seconds(1), elapsed / 600);
 }
 
-void run_log::end(nanoseconds elapsed, const job_figures& now, std::optional<std::uint64_t> total) {
-  write(elapsed, now, total, true);
+void run_log::end(nanoseconds elapsed, const job_figures& now, std::optional<std::uint64_t> total,
+                  const std::vector<host_limit>& limits) {
+  write(elapsed, now, total, &limits);
 }
 
-void run_log::write(nanoseconds elapsed, const job_figures& now, std::optional<std::uint64_t> total, bool ended) {
+/// `limits`: of the last line.
+void run_log::write(nanoseconds elapsed, const job_figures& now, std::optional<std::uint64_t> total,
+                    const std::vector<host_limit>* limits) {
   json::object failures;
   for (const auto& [kind, count] : now.counts.by_kind)
     if (kind != failure_kind::cancelled) failures[to_string(kind)] = count;
@@ -96,7 +109,16 @@ void run_log::write(nanoseconds elapsed, const job_figures& now, std::optional<s
                     {"p99_ms", in_ms(now.latency.percentile(0.99))},
                     {"failures", std::move(failures)}};
   if (total) line["total"] = *total;
-  if (ended) line["ended"] = true;
+  if (limits != nullptr) line["ended"] = true;
+  if (limits != nullptr && !limits->empty()) {
+    json::array hosts;
+    for (const host_limit& each : *limits) {
+      json::object of{{"host", each.host}, {"in_flight", each.in_flight}};
+      if (each.per_s > 0) of["per_s"] = each.per_s;
+      hosts.push_back(std::move(of));
+    }
+    line["limits"] = std::move(hosts);
+  }
   write_all(file_.value(), json::serialize(line) + "\n");
 }
 
@@ -115,6 +137,7 @@ std::vector<logged_run> read_run_log(const std::string& path) {
     else if (!runs.empty() && object->contains("t")) {
       runs.back().moments.push_back(moment_of(*object));
       runs.back().ended = object->contains("ended");
+      runs.back().limits = limits_of(*object);
     }
   }
   return runs;

@@ -158,4 +158,24 @@ TEST(host_limits, idle_hosts_are_forgotten) {
   }
 }
 
+TEST(host_limits_found, are_of_hosts_with_most_in_flight_and_say_who_refused) {
+  host_limits limits({});
+  EXPECT_TRUE(limits.found(10).empty());
+  const auto few = limits.started("few:80", 1, limits_start);
+  limits.ended("few:80", few, answered, limits_start);
+  for (const char* const host : {"b:80", "a:80", "refuses:80"}) {
+    const auto ticket = limits.started(host, 8, limits_start);
+    const bool refused = host == std::string("refuses:80");
+    limits.ended(host, ticket, {.answered = true, .refused = refused}, limits_start + 10ms);
+  }
+  const auto found = limits.found(10);
+  ASSERT_EQ(found.size(), 3U) << "a host with few in flight has no state";
+  EXPECT_EQ(found[0].host, "a:80");
+  EXPECT_EQ(found[0].in_flight, 8U);
+  EXPECT_EQ(found[0].per_s, 0);
+  EXPECT_EQ(found[2].host, "refuses:80");
+  EXPECT_GT(found[2].per_s, 0);
+  EXPECT_EQ(limits.found(1).size(), 1U);
+}
+
 }  // namespace

@@ -324,6 +324,44 @@ TEST_P(scheduled_job, robots_txt_is_read_first_and_heeded) {
   EXPECT_EQ(records[0].attempts, 0);
 }
 
+// Mirrors are other hosts, with rules of their own.
+TEST_P(scheduled_job, robots_txt_of_mirrors_is_heeded) {
+  std::atomic<int> robots = 0;
+  std::atomic<int> too_early = 0;
+  std::atomic<int> disallowed = 0;
+  fanout_test::scripted_server mirror([&](fanout_test::peer& with, int) {
+    for (std::string head; !(head = with.read_request()).empty();) {
+      if (head.starts_with("GET /robots.txt ")) {
+        ++robots;
+        with.send("HTTP/1.1 200 OK\r\nContent-Length: 35\r\n\r\nUser-agent: *\nDisallow: /private/\n\n\n");
+        continue;
+      }
+      if (robots == 0) ++too_early;
+      if (head.starts_with("GET /private/")) ++disallowed;
+      with.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+  });
+  fanout_test::scripted_server first([&](fanout_test::peer& with, int) {
+    while (!with.read_request().empty()) with.send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+  });
+  std::vector<request> all(40);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].url = first.url("/" + std::to_string(i));
+    all[i].mirrors = {mirror.url("/private/1"), first.url("/2")};
+    if (i % 2 == 0) all[i].mirrors.push_back(mirror.url("/page/" + std::to_string(i)));
+  }
+  job fetching;
+  fetching.how.shape = fanout::parse_shape(GetParam());
+  fetching.schedule.emplace();
+  fetching.schedule->robots_product = "examplebot";
+  const auto done = fetching.run(all);
+  EXPECT_EQ(robots, 1);
+  EXPECT_EQ(too_early, 0);
+  EXPECT_EQ(disallowed, 0);
+  EXPECT_EQ(done.counts.succeeded, 20U);
+  EXPECT_EQ(done.counts.of(fanout::failure_kind::status), 20U);
+}
+
 INSTANTIATE_TEST_SUITE_P(shapes, scheduled_job,
                          ::testing::Values("sync", "threads:4", "async:16", "hybrid:16", "processes:3", "2x2x8"),
                          [](const auto& of) {

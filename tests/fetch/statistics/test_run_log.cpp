@@ -32,7 +32,7 @@ TEST(run_log, comes_back_as_it_was_written) {
     log.add(seconds(1), figures(10, 2), std::nullopt);
     EXPECT_FALSE(log.due(std::chrono::milliseconds(1'999)));
     EXPECT_TRUE(log.due(seconds(2)));
-    log.end(seconds(3), figures(20, 2), 27);
+    log.end(seconds(3), figures(20, 2), 27, {{"a.example:80", 40, 0}, {"b.example:443", 8, 12.5}});
   }
   run_log(path, {"threads:2", 27, false}).add(seconds(1), figures(1, 0), 27);
   const auto runs = read_run_log(path);
@@ -50,7 +50,12 @@ TEST(run_log, comes_back_as_it_was_written) {
   EXPECT_EQ(first.failures.at("dns"), 2U);
   EXPECT_FALSE(first.total);
   EXPECT_EQ(runs[0].moments[1].total, 27U);
+  ASSERT_EQ(runs[0].limits.size(), 2U);
+  EXPECT_EQ(runs[0].limits[0].host, "a.example:80");
+  EXPECT_EQ(runs[0].limits[0].in_flight, 40U);
+  EXPECT_EQ(runs[0].limits[1].per_s, 12.5);
   EXPECT_FALSE(runs[1].ended) << "it was killed";
+  EXPECT_TRUE(runs[1].limits.empty());
 
   run_log(path, {"sync", 0, true});
   EXPECT_EQ(read_run_log(path).size(), 1U);
