@@ -10,6 +10,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <random>
 #include <string>
 #include <thread>
 
@@ -53,6 +54,8 @@ class fake_name_server {
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   /// Queries for IPv4 addresses so far.
   int queries() const noexcept { return queries_; }
+  /// Of so many queries of a thousand it knows nothing from now on, as a network loses them.
+  void drop(std::uint32_t of_a_thousand) noexcept { dropped_ = of_a_thousand; }
   /// Changes what is answered from now on.
   void set(const std::string& name, const record& now) {
     const std::lock_guard guard(lock_);
@@ -73,6 +76,7 @@ class fake_name_server {
         name.append(name.empty() ? "" : ".").append(reinterpret_cast<char*>(query) + at + 1, query[at]);
       const bool wants_v4 = query[at + 2] == 1;
       if (wants_v4) ++queries_;
+      if (generator_() % 1'000 < dropped_) continue;
       const bool busy = name.starts_with("busy") && ++asked_[name + (wants_v4 ? "4" : "6")] <= busy_answers;
       if (name.starts_with("silent") || name.starts_with(wants_v4 ? "mute4" : "mute6")) continue;
       const std::lock_guard guard(lock_);
@@ -103,7 +107,9 @@ class fake_name_server {
 
   static constexpr int busy_answers = 4;
 
-  std::map<std::string, int> asked_;  ///< of the thread alone
+  std::map<std::string, int> asked_;  ///< of the thread alone, as the next
+  std::minstd_rand generator_;
+  std::atomic<std::uint32_t> dropped_{0};
   std::mutex lock_;
   std::map<std::string, record> known_;
   int socket_ = -1;
