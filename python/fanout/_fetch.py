@@ -224,17 +224,31 @@ class Fetch:
 def _host_limits(how: dict[str, typing.Any]) -> dict[str, typing.Any]:
     """Takes the options about hosts out of `how`; a rate is so many a second, or a text as of the command line: "30/m"."""
     limits: dict[str, typing.Any] = {}
-    for name in ("per_host", "host_delay", "rate", "host_rate"):
+    for name in ("per_host", "per_ip", "host_delay", "rate", "host_rate", "robots", "retry_budget", "give_up_after"):
         value = how.pop(name, None)
         if value is None:
             continue
-        if name == "per_host":
+        if name in ("per_host", "per_ip"):
             if not isinstance(value, int) or value < 1:
-                raise ValueError(f"per_host is 1 or more, not {value!r}")
-        elif name != "host_delay":
+                raise ValueError(f"{name} is 1 or more, not {value!r}")
+        elif name in ("rate", "host_rate"):
             value = _rate_of(name, value)
+        elif name == "retry_budget":
+            value = _share_of(value)
         limits[name] = value
     return limits
+
+
+def _share_of(value: object) -> float:
+    """How many retries each request earns: 0.1, or as of the command line "10%", "none" (no bound)."""
+    text = str(value)
+    try:
+        share = 1e6 if text == "none" else float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < float("inf"):
+        raise ValueError(f"retry_budget is a share such as 0.1, '10%' or 'none', not {value!r}")
+    return share
 
 
 def _rate_of(name: str, value: object) -> float:
@@ -284,9 +298,13 @@ def fetch(
     bodies        False: bodies are counted and dropped
     with_headers  False: headers of responses are dropped
     window        how many requests may be under way or ahead
-    per_host      at most so many requests are in flight to each host
+    per_host      at most so many requests are in flight to each host; per_ip: to each address
     host_delay    seconds from the start of one request to a host to that of the next, at least
     rate          at most so many requests are started a second, or as "30/m", "100/h"; host_rate: the same for each host
+    robots        True: robots.txt of each host is read first and heeded, for the name that user_agent begins with
+    retry_budget  with retry=N: how many retries each request earns for all of them, 0.1 or "10%"; requests that wait to be
+                  retried hold no place, and hosts that cannot be reached are left alone. None: each is retried at its place
+    give_up_after once only hosts are left that are to be left alone: after so many seconds their requests end
     save_to       a directory: each body goes to a file of its own there as it comes, named by `response.file`. Of a file
                   that is there the options overwrite, skip_existing and continue_ decide; otherwise it is an error
 

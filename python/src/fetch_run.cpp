@@ -250,7 +250,7 @@ class fetch_run {
           "this fetch belongs to the process that started it, and this is a fork of that one: make a client here");
   }
 
-  /// Rates are so many a second.
+  /// When requests are sent. Rates are so many a second.
   void read_host_limits(nb::dict how) {
     fetch::host_scheduler_options hosts;
     bool any = false;
@@ -258,8 +258,15 @@ class fetch_run {
     if (const auto delay = seconds_option(how, "host_delay")) hosts.host_delay = *delay, any = true;
     if (const auto rate = take_option<double>(how, "rate")) hosts.rate = *rate, any = true;
     if (const auto rate = take_option<double>(how, "host_rate")) hosts.host_rate = *rate, any = true;
+    if (const auto count = take_option<std::uint32_t>(how, "per_ip")) hosts.per_address = *count, any = true;
     if (any) job_.schedule.emplace().hosts = hosts;
+    if (take_option<bool>(how, "robots").value_or(false)) fetch::heed_robots(common_, rules());
+    if (const auto budget = take_option<double>(how, "retry_budget"); budget && job_.settings.retries > 0)
+      rules().retry = fetch::retry_rules_of(job_.settings, *budget);
+    if (const auto limit = seconds_option(how, "give_up_after"))
+      rules().give_up_after = std::chrono::ceil<std::chrono::milliseconds>(*limit);
   }
+  fetch::schedule_rules& rules() { return job_.schedule ? *job_.schedule : job_.schedule.emplace(); }
 
   static std::string text_in(nb::dict from, const char* name) {
     if (!from.contains(name) || nb::object(from[name]).is_none()) return {};

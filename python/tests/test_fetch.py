@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.server
 import itertools
 import json
 import keyword
@@ -262,9 +263,6 @@ NOT_ABOUT_HTTP = {
     "name", "since", "shard", "progress", "metrics",
 }  # fmt: skip
 
-# What docs/python.md says is missing.
-NOT_IN_PYTHON_YET = {"robots", "per-ip", "retry-budget", "give-up-after"}
-
 
 def test_every_option_of_fanout_fetch_is_a_keyword() -> None:
     from fanout import _core
@@ -274,9 +272,9 @@ def test_every_option_of_fanout_fetch_is_a_keyword() -> None:
     there = set(re.findall(r"^ +(?:-[^ ,]+,? *)?--([a-z0-9][a-z0-9.-]*)", told, re.MULTILINE))
     assert len(there) > 60
     known = set(_core.http_option_names())
-    hosts = {"per-host", "host-delay", "rate", "host-rate"}  # test_limits_of_hosts
-    assert there - known - hosts <= NOT_ABOUT_HTTP | NOT_IN_PYTHON_YET, sorted(there - known - hosts - NOT_ABOUT_HTTP)
-    assert NOT_IN_PYTHON_YET <= there - known
+    # test_limits_of_hosts, test_robots_and_retries
+    hosts = {"per-host", "host-delay", "rate", "host-rate", "robots", "per-ip", "retry-budget", "give-up-after"}
+    assert there - known - hosts <= NOT_ABOUT_HTTP, sorted(there - known - hosts - NOT_ABOUT_HTTP)
     assert len({keyword_of(name) for name in known}) == len(known)
     for name in known & there:
         takes_value, repeated, _ = _core.http_option_names()[name]
@@ -292,6 +290,41 @@ def test_limits_of_hosts(origin: str) -> None:
     with fanout.fetch((f"{origin}/bytes/{n}" for n in range(5)), host_delay=0.01, rate=1000, host_rate="60000/m") as run:
         assert sorted(each.index for each in run) == list(range(5))
     for wrong in ({"per_host": 0}, {"rate": "fast"}, {"host_rate": "3/d"}, {"rate": -1}, {"host_delay": 0}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            fanout.fetch([], **wrong)  # type: ignore[arg-type]
+
+
+def test_robots_and_retries(origin: str) -> None:
+    asked: list[str] = []
+
+    class Pages(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            busy = self.path == "/busy" and asked.count("/busy") < 3
+            body = b"User-agent: examplebot\nDisallow: /private/\n" if self.path == "/robots.txt" else b"page"
+            self.send_response(503 if busy else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            there = f"http://127.0.0.1:{server.server_port}"
+            urls = [f"{there}/private/1", f"{there}/page", f"{there}/private/2"]
+            found = {each.index: each for each in fanout.fetch(urls, robots=True, user_agent="examplebot/1.0", per_ip=1)}
+            assert asked == ["/robots.txt", "/page"]
+            assert found[1].ok and isinstance(found[0].error, fanout.Error) and found[0].error.kind == "refused_by_policy"
+            retried = list(fanout.fetch([f"{there}/busy"], retry=5, retry_delay=0.01, retry_budget="50%", give_up_after=30))
+            assert retried[0].ok and retried[0].attempts == 3
+        finally:
+            server.shutdown()
+            thread.join()
+    for wrong in ({"per_ip": 0}, {"retry_budget": "much"}, {"retry_budget": -1}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             fanout.fetch([], **wrong)  # type: ignore[arg-type]
 

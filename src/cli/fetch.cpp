@@ -30,7 +30,6 @@
 
 #include <fmt/format.h>
 
-#include <strings.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -140,18 +139,6 @@ fetch::request_source source_of(const fetch_options& given, const std::vector<st
   return source;
 }
 
-/// The name for robots.txt is what the User-Agent begins with.
-void name_crawler(const fetch::common_request& common, fetch::schedule_rules& rules) {
-  rules.robots_product = "fanout";
-  for (const auto& [name, value] : common.headers) {
-    if (strcasecmp(name.c_str(), "user-agent") != 0) continue;
-    rules.robots_user_agent = value;
-    constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
-    if (const auto end = std::min(value.find_first_not_of(letters), value.size()); end > 0)
-      rules.robots_product = value.substr(0, end);
-  }
-}
-
 /// Whether the run finds out by itself how much it has in flight.
 bool is_adaptive(const fetch_options& given, bool one_page) {
   return !one_page && given.in_flight == 0 && given.shape == "auto";
@@ -165,20 +152,12 @@ std::optional<fetch::schedule_rules> schedule_of(const fetch_options& given, con
   const bool heeds_robots = given.bulk.robots && !one_page;
   if (!given.bulk.limits_hosts && !retries && !adapts && !heeds_robots) return std::nullopt;
   fetch::schedule_rules rules;
-  if (heeds_robots) name_crawler(common, rules);
+  if (heeds_robots) fetch::heed_robots(common, rules);
   rules.adaptive = adapts;
   rules.hosts = given.bulk.hosts;
   rules.give_up_after = given.bulk.give_up_after;
   if (!given.quiet) rules.on_wait = [](const fetch::waiting_requests& left) { tell(waiting_text(left)); };
-  if (retries) {
-    fetch::retry_rules& again = rules.retry.emplace();
-    again.retries = how.retries;
-    if (how.retry_delay_ms > 0) again.fixed_delay = std::chrono::milliseconds(how.retry_delay_ms);
-    if (how.retry_max_time_ms > 0) again.most_time = std::chrono::milliseconds(how.retry_max_time_ms);
-    again.all_errors = again.any_method = how.retry_all_errors;
-    again.job_budget = given.bulk.retry_budget;
-    again.host_budget = 2 * given.bulk.retry_budget;
-  }
+  if (retries) rules.retry = fetch::retry_rules_of(how, given.bulk.retry_budget);
   return rules;
 }
 

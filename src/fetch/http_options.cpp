@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <iterator>
@@ -234,6 +235,28 @@ settings settings_of(const http_options& given, const common_request& common) {
   set_cookies(given, made);
   made.without_headers = common.without;
   check_client(made);
+  return made;
+}
+
+void heed_robots(const common_request& common, schedule_rules& rules) {
+  rules.robots_product = "fanout";
+  for (const auto& [name, value] : common.headers) {
+    if (!boost::beast::iequals(name, "user-agent")) continue;
+    rules.robots_user_agent = value;
+    constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+    if (const auto end = std::min(value.find_first_not_of(letters), value.size()); end > 0)
+      rules.robots_product = value.substr(0, end);
+  }
+}
+
+retry_rules retry_rules_of(const settings& how, double budget) {
+  retry_rules made;
+  made.retries = how.retries;
+  if (how.retry_delay_ms > 0) made.fixed_delay = std::chrono::milliseconds(how.retry_delay_ms);
+  if (how.retry_max_time_ms > 0) made.most_time = std::chrono::milliseconds(how.retry_max_time_ms);
+  made.all_errors = made.any_method = how.retry_all_errors;
+  made.job_budget = budget;
+  made.host_budget = 2 * budget;
   return made;
 }
 

@@ -108,4 +108,32 @@ TEST(http_options, what_is_refused_names_its_option) {
   EXPECT_THAT(refused({{"--proxy", "ftp://a"}}), HasSubstr("ftp"));
 }
 
+TEST(http_options, the_name_for_robots_txt_is_what_the_user_agent_begins_with) {
+  for (const auto& [agent, product] : {std::pair("examplebot/2.1 (+http://a/)", "examplebot"),
+                                       std::pair("My-Bot_x 1", "My-Bot_x"), std::pair("1bot", "fanout")}) {
+    schedule_rules rules;
+    common_request common;
+    common.headers = {{"user-agent", agent}};
+    heed_robots(common, rules);
+    EXPECT_EQ(rules.robots_product, product);
+    EXPECT_EQ(rules.robots_user_agent, agent);
+  }
+  schedule_rules rules;
+  heed_robots({}, rules);
+  EXPECT_EQ(rules.robots_product, "fanout");
+  EXPECT_EQ(rules.robots_user_agent, "");
+}
+
+TEST(http_options, rules_of_retries) {
+  const settings how = settings_for(given({{"--retry", "4"}, {"--retry-delay", "2s"}, {"--retry-all-errors", ""}}));
+  const retry_rules rules = retry_rules_of(how, 0.25);
+  EXPECT_EQ(rules.retries, 4U);
+  EXPECT_EQ(rules.fixed_delay, std::chrono::milliseconds(2'000));
+  EXPECT_FALSE(rules.most_time);
+  EXPECT_TRUE(rules.all_errors && rules.any_method);
+  EXPECT_EQ(rules.job_budget, 0.25);
+  EXPECT_EQ(rules.host_budget, 0.5);
+  EXPECT_FALSE(retry_rules_of({}, 0).fixed_delay);
+}
+
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <fanout/fetch/data_piece.hpp>
 #include <fanout/fetch/exchange.hpp>
+#include <fanout/fetch/retry_policy.hpp>
+#include <fanout/fetch/schedule_rules.hpp>
 #include <fanout/fetch/settings.hpp>
 
 #include <span>
@@ -107,5 +109,14 @@ bool reads_standard_input(const http_options& given);
 /// what only the client can judge is checked. Throws `std::invalid_argument` that names the option, the value, and what
 /// is accepted.
 settings settings_of(const http_options& given, const common_request& common);
+
+/// \name What the schedule of a list takes from these options
+/// @{
+/// robots.txt is heeded, for the name that the User-Agent begins with (letters, `_` and `-`), or `fanout`.
+void heed_robots(const common_request& common, schedule_rules& rules);
+/// Retries of a list (`retry_policy.hpp`): `budget` is how many of them each request earns for the job, and half of
+/// what it earns for its host.
+retry_rules retry_rules_of(const settings& how, double budget);
+/// @}
 
 }  // namespace fanout::fetch
