@@ -10,7 +10,7 @@
 namespace fanout::fetch {
 namespace {
 
-constexpr char separator = ' ';  // between a namespace and a name: in neither
+constexpr char namespace_separator = ' ';  // between a namespace and a name: in neither
 
 std::string_view trimmed_text(std::string_view text) {
   constexpr std::string_view blank = " \t\r\n";
@@ -21,7 +21,7 @@ std::string_view trimmed_text(std::string_view text) {
 
 /// The name of an element of a sitemap. Many are written without its namespace, or with an older one's.
 std::string_view own_name(std::string_view name) {
-  const auto space = name.find(separator);
+  const auto space = name.find(namespace_separator);
   if (space == name.npos) return name;
   const auto uri = name.substr(0, space);
   const bool own = uri.find("sitemap/0.") != uri.npos && uri.find("sitemap-") == uri.npos;
@@ -32,7 +32,7 @@ std::string_view own_name(std::string_view name) {
 
 class sitemap_reader::implementation {
  public:
-  implementation() : parser_(XML_ParserCreateNS(nullptr, separator)) {
+  implementation() : parser_(XML_ParserCreateNS(nullptr, namespace_separator)) {
     if (!parser_) throw std::bad_alloc();
     XML_SetUserData(parser_.get(), this);
     XML_SetElementHandler(parser_.get(), &begin_element, &end_element);
