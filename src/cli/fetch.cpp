@@ -214,6 +214,35 @@ progress_style style_of(const fetch_options& given, bool one_page) {
   }
 }
 
+/// Lists are read twice.
+void check_dedupe(const fetch_options& given, const std::vector<std::string>& lists) {
+  const bool to_file = !given.destination.empty() && given.destination != "-";
+  const auto can_be = [to_file](const std::string& list) {
+    return fetch::can_be_read_again(list) || (to_file && fetch::can_be_kept(list));
+  };
+  if (!std::all_of(lists.begin(), lists.end(), can_be))
+    throw usage_error(
+        "--dedupe: reads the list twice, which standard input, a pipe, and a sitemap of a server without -o FILE "
+        "cannot "
+        "be; give a file by -i");
+}
+
+/// Says now and then how far it is: a list of a hundred million takes minutes.
+fetch::duplicate_set repeats_in(fetch::request_source& source, const fetch_options& given, progress_style style) {
+  using std::chrono::steady_clock;
+  const bool bar = style == progress_style::bar;
+  const std::chrono::milliseconds interval = bar ? std::chrono::milliseconds(100) : given.bulk.progress_interval;
+  auto next = steady_clock::now() + interval;
+  fetch::duplicate_set found = fetch::find_repeats(source, [&](std::uint64_t read) {
+    if (style == progress_style::none || steady_clock::now() < next) return;
+    next = steady_clock::now() + interval;
+    const std::string text = fmt::format("{} URLs read to find repeats", read);
+    tell(bar ? "\r" + text + "\x1b[K" : "fanout fetch: " + text + "\n");
+  });
+  if (bar) tell("\r\x1b[K");
+  return found;
+}
+
 /// What is there stays, and the same command goes on with it.
 fetch::output_error with_advice(const fetch::output_error& why) {
   constexpr std::string_view advice = "run the same command again to go on";
@@ -256,6 +285,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   const bool one_page = given.as_curl || (is_one_url(given) && lists.empty() && !given.http.settings.keep_body &&
                                           !given.http.settings.keep_headers && !given.http.settings.keep_timings);
   check_options(given, one_page);
+  if (given.bulk.dedupe && !one_page) check_dedupe(given, lists);
   const fetch::common_request common = fetch::request_of(given.http);
   job.settings = fetch::settings_of(given.http, common);
   fetch::request_source source = source_of(given, lists, common, job.settings);
@@ -268,16 +298,17 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common), with,
                           known ? &*known : nullptr);
   job.sinks = sinks.all();
-  if (sinks.can_go_on())
-    source.set_sitemap_store(sinks.record_path() + ".sitemaps", sinks.resumed() && sinks.done_before() > 0);
+  const std::string store = sinks.can_go_on() ? sinks.record_path() + ".sitemaps" : std::string();
+  bool store_goes_on = sinks.resumed() && sinks.done_before() > 0;
   std::optional<fetch::duplicate_set> repeats_found;
   if (given.bulk.dedupe && !one_page) {
-    if (!std::all_of(lists.begin(), lists.end(), fetch::can_be_read_again))
-      throw usage_error("--dedupe: reads the list twice, which standard input or a pipe cannot be; give a file by -i");
     fetch::request_source first = source_of(given, lists, common, job.settings);
-    repeats_found = fetch::find_repeats(first);
+    if (!store.empty()) first.set_sitemap_store(store, store_goes_on);
+    repeats_found = repeats_in(first, given, style_of(given, one_page));
     job.repeats = &*repeats_found;
+    store_goes_on = access(store.c_str(), F_OK) == 0;
   }
+  if (!store.empty()) source.set_sitemap_store(store, store_goes_on);
   job.schedule = schedule_of(given, job.settings, common, one_page);
   if (job.schedule && job.schedule->adaptive) {
     job.how.shape = named("-s", [&] { return fetch::fitted(automatic(job.schedule->most_in_flight)); });

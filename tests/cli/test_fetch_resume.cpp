@@ -279,7 +279,7 @@ TEST_F(fetch_resume, pages_of_a_sitemap) {
 
 // What the server has at these URLs meanwhile is another list, with other numbers.
 TEST_F(fetch_resume, pages_of_a_sitemap_that_has_changed_since) {
-  for (const char* const name : {"pages.jsonl", "pages.sqlite", "pages/"}) {
+  for (const char* const name : {"pages.sqlite", "pages/"}) {
     std::atomic<int> maps = 0;
     fanout_test::scripted_server server([&](fanout_test::peer& client, int) {
       for (;;) {
@@ -541,6 +541,29 @@ TEST_F(fetch_resume, lists_in_other_forms) {
   EXPECT_FALSE(kept.contains(2));
   EXPECT_THAT(once.errors, HasSubstr("1 repeats passed over"));
   EXPECT_EQ(fetch({"--dedupe"}, "").status, 2);
+}
+
+TEST_F(fetch_resume, repeats_are_looked_for_in_sight_and_in_sitemaps_too) {
+  std::string many;
+  for (int i = 0; i < 500'000; ++i) many += origin_.url("/bytes/1") + "\n";
+  const ended run = fetch({"-i", directory_.write("many", many), "--dedupe", "--progress", "plain:100ms"});
+  EXPECT_EQ(run.status, 0);
+  EXPECT_THAT(run.errors,
+              AllOf(HasSubstr("00000 URLs read to find repeats\n"), HasSubstr("499999 repeats passed over")));
+  EXPECT_EQ(records(run.output).size(), 1U);
+  std::atomic<int> maps = 0;
+  fanout_test::scripted_server server([&](fanout_test::peer& client, int) {
+    while (!client.read_request().empty()) {
+      ++maps;
+      client.send(fanout_test::ok("<urlset><url><loc>" + origin_.url("/bytes/1") + "</loc></url><url><loc>" +
+                                  origin_.url("/bytes/1#x") + "</loc></url></urlset>"));
+    }
+  });
+  const std::string path = directory_ / "pages.jsonl";
+  EXPECT_EQ(fetch({"-q", "-i", server.url("/map.xml"), "--dedupe"}).status, 2);
+  EXPECT_EQ(fetch({"-q", "-i", server.url("/map.xml"), "--dedupe", "-o", path}).status, 0);
+  EXPECT_EQ(maps, 1) << "it is read twice, and fetched once";
+  EXPECT_EQ(records(read_file(path)).size(), 1U);
 }
 
 }  // namespace
