@@ -240,11 +240,11 @@ void connection::finish_request() {
 void connection::refuse(const boost::system::error_code& failed) {
   answer reply;
   if (failed == http::error::body_limit)
-    reply = refusal(413, fmt::format("a request body has at most {} bytes", server_->settings.max_body_bytes));
+    reply = error_answer(413, fmt::format("a request body has at most {} bytes", server_->settings.max_body_bytes));
   else if (failed == http::error::header_limit)
-    reply = refusal(431, fmt::format("the headers of a request have at most {} bytes", most_header_bytes));
+    reply = error_answer(431, fmt::format("the headers of a request have at most {} bytes", most_header_bytes));
   else
-    reply = refusal(400, fmt::format("this is not an HTTP request: {}", failed.message()));
+    reply = error_answer(400, fmt::format("this is not an HTTP request: {}", failed.message()));
   parser_.reset();
   refused_ = true;
   ending_ = ending::close;

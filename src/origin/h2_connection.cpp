@@ -281,7 +281,7 @@ void h2_connection::finish_request(std::int32_t id, stream& of) {
 
 void h2_connection::refuse_body(std::int32_t id, stream& of) {
   of.answered = true;
-  of.reply = refusal(413, fmt::format("a request body has at most {} bytes", server_.settings.max_body_bytes));
+  of.reply = error_answer(413, fmt::format("a request body has at most {} bytes", server_.settings.max_body_bytes));
   answer_now(id, of);
 }
 

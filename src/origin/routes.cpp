@@ -264,7 +264,7 @@ answer dispatch(const request_type& request) {
     path = path.substr(0, mark);
   }
   if (path == "/" || path.empty()) return index();
-  if (!path.starts_with('/')) return refusal(400, fmt::format("'{}' is not a path", path));
+  if (!path.starts_with('/')) return error_answer(400, fmt::format("'{}' is not a path", path));
   const std::string_view inside = path.substr(1);
   const auto slash = inside.find('/');
   const std::string_view name = inside.substr(0, slash);
@@ -276,12 +276,12 @@ answer dispatch(const request_type& request) {
       throw bad_argument(fmt::format("{} is missing: /{}/{}", each.argument, each.name, each.argument));
     return each.answer_to(with);
   }
-  return refusal(404, fmt::format("there is no {}; / lists what there is", path));
+  return error_answer(404, fmt::format("there is no {}; / lists what there is", path));
 }
 
 }  // namespace
 
-answer refusal(unsigned status, std::string_view why) {
+answer error_answer(unsigned status, std::string_view why) {
   answer reply = text_page(fmt::format("{}\n", why));
   reply.status = status;
   return reply;
@@ -291,7 +291,7 @@ answer route(const request_type& request) {
   try {
     return dispatch(request);
   } catch (const bad_argument& bad) {
-    return refusal(400, bad.what());
+    return error_answer(400, bad.what());
   }
 }
 

@@ -14,6 +14,6 @@ namespace fanout::origin {
 answer route(const request_type& request);
 
 /// A text that explains why a request is refused.
-answer refusal(unsigned status, std::string_view why);
+answer error_answer(unsigned status, std::string_view why);
 
 }  // namespace fanout::origin

@@ -69,4 +69,16 @@ TEST(host, dotted_decimal_is_one_spelling_only) {
     EXPECT_FALSE(is_dotted_decimal(text)) << text;
 }
 
+TEST(host, addresses_are_no_names) {
+  for (const char* host : {"127.0.0.1", "255.255.255.255", "::1", "2001:db8::1"}) EXPECT_TRUE(is_address(host)) << host;
+  for (const char* host : {"localhost", "1.2.3.4.example.org", "a1", "1.2.3"}) EXPECT_FALSE(is_address(host)) << host;
+}
+
+TEST(host, a_dot_at_the_end_of_a_name_is_no_part_of_it) {
+  EXPECT_EQ(without_trailing_dot("example.org."), "example.org");
+  EXPECT_EQ(without_trailing_dot("example.org"), "example.org");
+  EXPECT_EQ(without_trailing_dot("."), "");
+  EXPECT_EQ(without_trailing_dot(""), "");
+}
+
 }  // namespace

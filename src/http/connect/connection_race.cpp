@@ -48,7 +48,7 @@ connection_race::connection_race(poller& sockets, deadline_list& deadlines, sess
       port_(port),
       reject_reason_(std::move(reject_reason)),
       wake_(wake),
-      alarm_(wake) {}
+      next_start_(wake) {}
 
 connection_race::~connection_race() = default;
 
@@ -76,7 +76,7 @@ bool connection_race::step() {
   }
   const auto now = clock::now();
   while (!next_.empty() && !winner_ && (attempts_.empty() || now - last_start_ >= attempt_delay)) start_next();
-  if (!next_.empty() && !winner_) deadlines_.arm(alarm_, last_start_ + attempt_delay);
+  if (!next_.empty() && !winner_) deadlines_.arm(next_start_, last_start_ + attempt_delay);
   return winner_.has_value();
 }
 

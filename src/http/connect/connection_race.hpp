@@ -21,6 +21,17 @@ namespace fanout::http {
 class exchange_observer;
 class session_pool;
 
+/// Notifies when it has passed.
+struct notifying_deadline final : deadline_entry {
+  explicit notifying_deadline(notifier& of) : wake(of) {}
+  void on_deadline() override {
+    passed = true;
+    wake.notify();
+  }
+  notifier& wake;
+  bool passed = false;
+};
+
 /// Happy Eyeballs (RFC 8305): addresses are tried in order, the next one when the last has failed or after 250 ms,
 /// while those before it go on; the first connection that stands wins. It never waits itself: `wake` is notified of
 /// whatever may change something, and then `step` looks. Destroying it closes all sockets but the winner's.
@@ -60,11 +71,6 @@ class connection_race {
     polled_socket socket;
     asio::ip::address where;
   };
-  struct alarm final : deadline_entry {
-    explicit alarm(notifier& of) : wake(of) {}
-    void on_deadline() override { wake.notify(); }
-    notifier& wake;
-  };
 
   void start_next();
   void win(attempt ended);
@@ -78,7 +84,7 @@ class connection_race {
   notifier& wake_;
   const local_side* from_ = nullptr;
   exchange_observer* observer_ = nullptr;
-  alarm alarm_;
+  notifying_deadline next_start_;
   address_list seen_;
   std::deque<asio::ip::address> next_;
   std::vector<attempt> attempts_;  ///< under way

@@ -31,16 +31,6 @@ constexpr std::chrono::milliseconds resolution_delay{50};
 // A unix socket whose backlog is full says EAGAIN, and nothing tells when it no longer is.
 constexpr std::chrono::milliseconds between_unix_attempts{5};
 
-struct alarm final : deadline_entry {
-  explicit alarm(notifier& of) : wake(of) {}
-  void on_deadline() override {
-    rang = true;
-    wake.notify();
-  }
-  notifier& wake;
-  bool rang = false;
-};
-
 std::string_view no_reject_reason(const asio::ip::address&) {
   return {};
 }
@@ -123,7 +113,7 @@ task<std::unique_ptr<session>> dial(const connect_context& context, notifier& wa
   race.tell(context.observer);
   const address_list* const given = by.given_addresses(host, port);
   std::optional<lookup> names;
-  alarm delay(wake);
+  notifying_deadline delay(wake);
   if (given) {
     race.try_in_order(fitting(*given, wanted));
   } else {
@@ -133,7 +123,7 @@ task<std::unique_ptr<session>> dial(const connect_context& context, notifier& wa
   }
   for (bool racing = given != nullptr;;) {
     if (names) {
-      const bool v6_settled = names->answered(family::v6) || delay.rang;
+      const bool v6_settled = names->answered(family::v6) || delay.passed;
       if (!names->done() && !v6_settled && !names->addresses(family::v4).empty() && !delay.armed())
         loop.deadlines().arm(delay, clock::now() + resolution_delay);
       const bool begin = settled(*names, wanted) || !names->addresses(family::v6).empty() ||
@@ -194,7 +184,7 @@ task<std::unique_ptr<session>> dial_unix(const connect_context& context, notifie
   to.sun_family = AF_UNIX;
   std::memcpy(to.sun_path, path.data(), path.size());  // transport saw to it that it fits
   context.timer.enter(phase::connecting, request_timer::wait_handle(wake));
-  alarm again(wake);
+  notifying_deadline again(wake);
   while (error == 0 && ::connect(descriptor.value(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
     if (errno != EAGAIN) {
       error = errno;

@@ -3,6 +3,7 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/http/detail/text.hpp>
 
+#include "http/message/host.hpp"
 #include "http/tls/tls_context.hpp"
 
 #include <fmt/format.h>
@@ -33,18 +34,13 @@ std::string_view without_brackets(std::string_view text) {
   return text;
 }
 
-std::string_view without_dot(std::string_view name) {
-  if (name.ends_with('.')) name.remove_suffix(1);
-  return name;
-}
-
 // As URLs have it: in lower case, in ASCII, without a dot at its end.
 std::string given_host(std::string_view entry, std::string_view written) {
   if (written == "*") return "*";
   if (written.find_first_of("/?#@\\") != written.npos) refuse(entry, "the host is none");
   try {
     const url parsed(fmt::format("http://{}", written));
-    return std::string(without_dot(parsed.host()));
+    return std::string(without_trailing_dot(parsed.host()));
   } catch (const error& wrong) {
     refuse(entry, wrong.what());
   }
@@ -160,7 +156,7 @@ void transport::add_detour(const std::string& entry) {
 
 std::pair<std::string, std::uint16_t> transport::instead_of(std::string host, std::uint16_t port) const {
   for (const detour& each : detours_) {
-    if ((!each.host.empty() && each.host != without_dot(host)) || (each.port != 0 && each.port != port)) continue;
+    if ((!each.host.empty() && each.host != without_trailing_dot(host)) || (each.port != 0 && each.port != port)) continue;
     if (!each.other_host.empty()) host = each.other_host;
     return {std::move(host), each.other_port == 0 ? port : each.other_port};
   }
@@ -189,7 +185,7 @@ route transport::to(const url& to, const tls_context* tls) const {
 
 const address_list* transport::given_addresses(std::string_view host, std::uint16_t port) const noexcept {
   for (const given& each : given_)
-    if (each.port == port && (each.host == "*" || each.host == without_dot(host))) return &each.addresses;
+    if (each.port == port && (each.host == "*" || each.host == without_trailing_dot(host))) return &each.addresses;
   return nullptr;
 }
 

@@ -32,7 +32,7 @@ bool has_expired(const cookie& what, sys_seconds now) noexcept {
 bool domain_matches(std::string_view host, std::string_view domain) {
   if (host == domain) return true;
   return host.size() > domain.size() && host.ends_with(domain) && host[host.size() - domain.size() - 1] == '.' &&
-         !is_address(std::string(host));
+         !is_address(host);
 }
 
 // RFC 6265bis section 5.1.4.

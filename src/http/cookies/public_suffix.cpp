@@ -24,8 +24,4 @@ std::string registrable_domain(const std::string& host) {
   return found ? found : host;
 }
 
-bool is_address(const std::string& host) {
-  return host.find(':') != host.npos || is_dotted_decimal(host);
-}
-
 }  // namespace fanout::http

@@ -15,7 +15,4 @@ bool is_public_suffix(const std::string& domain);
 /// it is a public suffix or an address. Thread-safe.
 std::string registrable_domain(const std::string& host);
 
-/// Whether `host` is an IPv4 or IPv6 address, as `url::host` writes it.
-bool is_address(const std::string& host);
-
 }  // namespace fanout::http

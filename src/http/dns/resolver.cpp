@@ -5,6 +5,7 @@
 
 #include "http/dns/hosts_file.hpp"
 #include "http/dns/resolv_conf.hpp"
+#include "http/message/host.hpp"
 
 #include <ares.h>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
@@ -107,7 +108,7 @@ address_list known_addresses(const std::string& host) {
 }  // namespace
 
 bool is_localhost(std::string_view host) noexcept {
-  if (host.ends_with('.')) host.remove_suffix(1);
+  host = without_trailing_dot(host);
   constexpr std::string_view name = "localhost";
   if (host.size() < name.size() || !equal_ignoring_case(host.substr(host.size() - name.size()), name)) return false;
   return host.size() == name.size() || host[host.size() - name.size() - 1] == '.';

@@ -49,7 +49,7 @@ bool is_ascii(std::string_view text) noexcept {
 }
 
 std::string_view last_label(std::string_view host) noexcept {
-  if (host.ends_with('.')) host.remove_suffix(1);
+  host = without_trailing_dot(host);
   const std::size_t dot = host.rfind('.');
   return dot == host.npos ? host : host.substr(dot + 1);
 }
@@ -169,7 +169,7 @@ parsed_host to_ascii(const std::string& name) {
 }  // namespace
 
 std::optional<std::uint32_t> parse_ipv4(std::string_view host) {
-  if (host.ends_with('.')) host.remove_suffix(1);
+  host = without_trailing_dot(host);
   std::uint64_t address = 0;
   for (int parts = 1; parts <= 4; ++parts) {
     const std::size_t dot = host.find('.');
@@ -202,6 +202,15 @@ bool is_dotted_decimal(std::string_view host) noexcept {
     if (part.size() == host.size()) return parts == 4;
     host.remove_prefix(part.size() + 1);
   }
+}
+
+bool is_address(std::string_view host) noexcept {
+  return host.find(':') != host.npos || is_dotted_decimal(host);
+}
+
+std::string_view without_trailing_dot(std::string_view name) noexcept {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return name;
 }
 
 std::string parse_ipv6(std::string_view written) {

@@ -32,6 +32,12 @@ bool may_be_ipv4(std::string_view host) noexcept;
 /// Whether `host` is an IPv4 address in dotted decimal, as `parse_host` writes it.
 bool is_dotted_decimal(std::string_view host) noexcept;
 
+/// Whether `host`, as `parse_host` and `parse_ipv6` write it, is an address and not a name.
+bool is_address(std::string_view host) noexcept;
+
+/// A dot at its end makes a name absolute, and is no part of it (RFC 6066 section 3).
+std::string_view without_trailing_dot(std::string_view name) noexcept;
+
 /// An IPv6 address as the WHATWG URL standard writes it, in its shortest form and in hexadecimal; empty when `written`,
 /// without brackets, is none.
 std::string parse_ipv6(std::string_view written);

@@ -3,6 +3,8 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/http/detail/text.hpp>
 
+#include "http/message/host.hpp"
+
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
@@ -63,11 +65,6 @@ bool in_block(std::string_view block, const ip::address& address) {
          ip::network_v6(address.to_v6(), static_cast<unsigned short>(bits)).canonical();
 }
 
-std::string_view without_dot(std::string_view name) {
-  if (name.ends_with('.')) name.remove_suffix(1);
-  return name;
-}
-
 }  // namespace
 
 proxy_server parse_proxy(std::string_view text) {
@@ -115,7 +112,7 @@ no_proxy_list::no_proxy_list(std::string_view text) {
   constexpr std::string_view separators = ", \t";
   for (std::size_t at = 0; !all_ && (at = text.find_first_not_of(separators, at)) != text.npos;) {
     const std::size_t end = std::min(text.find_first_of(separators, at), text.size());
-    std::string_view entry = without_dot(text.substr(at, end - at));
+    std::string_view entry = without_trailing_dot(text.substr(at, end - at));
     if (entry.starts_with('.')) entry.remove_prefix(1);
     if (entry.starts_with('[') && entry.ends_with(']')) entry = entry.substr(1, entry.size() - 2);
     if (!entry.empty()) entries_.emplace_back(entry);
@@ -128,7 +125,7 @@ bool no_proxy_list::contains(std::string_view host) const {
   if (entries_.empty()) return false;
   boost::system::error_code is_a_name;
   const auto address = ip::make_address(std::string(host), is_a_name);
-  host = without_dot(host);
+  host = without_trailing_dot(host);
   for (const std::string& entry : entries_) {
     if (!is_a_name) {
       if (in_block(entry, address)) return true;

@@ -1,11 +1,11 @@
 #include "http/tls/tls_session.hpp"
 
+#include "http/message/host.hpp"
 #include "http/tls/tls_errors.hpp"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -88,11 +88,6 @@ BIO_METHOD* bio_method() {
   return method;
 }
 
-bool is_address(const std::string& host) {
-  unsigned char bytes[16];
-  return ::inet_pton(AF_INET, host.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, host.c_str(), bytes) == 1;
-}
-
 }  // namespace
 
 tls_session::tls_session(const tls_context& context, tls_carrier over, const std::string& host, std::string_view key,
@@ -121,8 +116,7 @@ tls_session::tls_session(const tls_context& context, tls_carrier over, const std
   if (is_address(host)) {
     if (context.settings().verify) X509_VERIFY_PARAM_set1_ip_asc(checks, host.c_str());
   } else {
-    // A trailing dot makes a name absolute in DNS; certificates and SNI name it without (RFC 6066 section 3).
-    const std::string name = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
+    const std::string name(without_trailing_dot(host));  // as certificates and SNI name it
     // What the macro SSL_set_tlsext_host_name does by a C cast.
     SSL_ctrl(native_, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(name.c_str()));
     X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
