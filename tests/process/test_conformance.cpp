@@ -30,8 +30,8 @@ using namespace fanout;
 using namespace std::chrono_literals;
 
 /// As many inputs as show that memory does not grow with them: an allocation takes at least 32 bytes, so one that
-/// stayed for each would be twice what may be lost to chance (16 MiB). Under a sanitizer, which does not measure memory,
-/// as many as fill every window many times over.
+/// stayed for each would be twice what may be lost to chance (16 MiB). Under a sanitizer, which does not measure
+/// memory, as many as fill every window many times over.
 constexpr int many = test::sanitized ? 20'000 : 1'000'000;
 
 struct no_cheese : std::runtime_error {
