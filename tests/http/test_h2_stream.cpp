@@ -244,7 +244,7 @@ TEST_F(h2_stream, a_far_server_is_given_more_credit_as_it_is_used) {
     to.send(h2_headers(stream, h2_status_200));
     std::size_t credit = fanout::http::h2_window::initial, sent = 0;
     const std::string piece(16'384, 'z');
-    while (most < 8u * fanout::http::h2_window::initial && sent < 1u << 30) {
+    while (most < 2u * fanout::http::h2_window::initial && sent < 1u << 29) {  // below the client's limit
       for (; credit >= piece.size(); credit -= piece.size(), sent += piece.size()) to.send(h2_data(stream, piece));
       const h2_received frame = h2_read(to);
       if (frame.type == 0xff) return;
@@ -274,7 +274,7 @@ TEST_F(h2_stream, a_far_server_is_given_more_credit_as_it_is_used) {
     }
   };
   EXPECT_GT(run_on(loop, read(client(options_), server.url())), 0u);
-  EXPECT_GE(most, 8u * fanout::http::h2_window::initial);
+  EXPECT_GE(most, 2u * fanout::http::h2_window::initial);  // how far it grows: test_h2_window
 }
 
 // Each piece is its reader's until the next one is asked for, whatever comes meanwhile.

@@ -156,7 +156,8 @@ void transport::add_detour(const std::string& entry) {
 
 std::pair<std::string, std::uint16_t> transport::instead_of(std::string host, std::uint16_t port) const {
   for (const detour& each : detours_) {
-    if ((!each.host.empty() && each.host != without_trailing_dot(host)) || (each.port != 0 && each.port != port)) continue;
+    if ((!each.host.empty() && each.host != without_trailing_dot(host)) || (each.port != 0 && each.port != port))
+      continue;
     if (!each.other_host.empty()) host = each.other_host;
     return {std::move(host), each.other_port == 0 ? port : each.other_port};
   }
