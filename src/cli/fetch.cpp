@@ -222,9 +222,8 @@ void check_dedupe(const fetch_options& given, const std::vector<std::string>& li
   };
   if (!std::all_of(lists.begin(), lists.end(), can_be))
     throw usage_error(
-        "--dedupe: reads the list twice, which standard input, a pipe, and a sitemap of a server without -o FILE "
-        "cannot "
-        "be; give a file by -i");
+        "--dedupe: reads the list twice. Standard input and pipes cannot be read twice, and a sitemap at a URL only "
+        "with -o FILE; give a file by -i");
 }
 
 /// Says now and then how far it is: a list of a hundred million takes minutes.

@@ -31,6 +31,21 @@ class h2_stream : public http_test {
   client_options options_;
 };
 
+/// Reads a body piece by piece; returns its size.
+fanout::task<std::size_t> size_read(client through, std::string from) {
+  request what;
+  what.url = url(from);
+  auto opening = through.open(std::move(what));
+  auto body = co_await std::move(opening);
+  for (std::size_t whole = 0;;) {
+    auto reading = body.read_some();
+    const std::string piece = co_await std::move(reading);
+    if (piece.empty()) co_return whole;
+    EXPECT_LE(piece.size(), 16u << 20);
+    whole += piece.size();
+  }
+}
+
 TEST_F(h2_stream, interim_responses_are_skipped_and_trailers_kept_apart) {
   scripted_server server(h2_server([](peer& to, std::uint32_t stream, int) {
     to.send(h2_headers(stream, h2_field(":status", "103") + h2_field("link", "x")) +
@@ -220,21 +235,7 @@ TEST_F(h2_stream, a_body_is_read_bit_by_bit_with_credit_as_it_is_taken) {
     to.send(h2_data(stream, "", h2_flag::end_stream));
   }));
   asio::io_context loop(1);
-  const auto read = [](client through, std::string from) -> fanout::task<std::size_t> {
-    request what;
-    what.url = url(from);
-    auto opening = through.open(std::move(what));
-    auto body = co_await std::move(opening);
-    std::size_t whole = 0;
-    for (;;) {
-      auto reading = body.read_some();
-      const std::string piece = co_await std::move(reading);
-      if (piece.empty()) co_return whole;
-      EXPECT_LE(piece.size(), 16u << 20);
-      whole += piece.size();
-    }
-  };
-  EXPECT_EQ(run_on(loop, read(client(options_), server.url())), text.size());
+  EXPECT_EQ(run_on(loop, size_read(client(options_), server.url())), text.size());
 }
 
 // A server that takes a while to answer a PING, as one far away does, is given credit for the round trip.
@@ -260,20 +261,7 @@ TEST_F(h2_stream, a_far_server_is_given_more_credit_as_it_is_used) {
     to.send(h2_data(stream, "", h2_flag::end_stream));
   }));
   asio::io_context loop(1);
-  const auto read = [](client through, std::string from) -> fanout::task<std::size_t> {
-    request what;
-    what.url = url(from);
-    auto opening = through.open(std::move(what));
-    auto body = co_await std::move(opening);
-    std::size_t whole = 0;
-    for (;;) {
-      auto reading = body.read_some();
-      const std::string piece = co_await std::move(reading);
-      if (piece.empty()) co_return whole;
-      whole += piece.size();
-    }
-  };
-  EXPECT_GT(run_on(loop, read(client(options_), server.url())), 0u);
+  EXPECT_GT(run_on(loop, size_read(client(options_), server.url())), 0u);
   EXPECT_GE(most, 2u * fanout::http::h2_window::initial);  // how far it grows: test_h2_window
 }
 

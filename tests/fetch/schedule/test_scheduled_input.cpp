@@ -287,12 +287,12 @@ TEST_P(scheduled_job, names_of_one_address_share_its_limit) {
   EXPECT_LE(origin.statistics().peak_waiting, 3U);
 }
 
-// robots.txt is read once for a host, before any of its URLs, and binds them; a redirect leads where it leads.
-TEST_P(scheduled_job, robots_txt_is_read_first_and_heeded) {
-  std::atomic<int> robots = 0;
-  std::atomic<int> too_early = 0;
-  std::atomic<int> disallowed = 0;
-  fanout_test::scripted_server server([&](fanout_test::peer& with, int) {
+/// A host that disallows /private/ for all, and counts what it is asked.
+struct host_with_robots {
+  std::atomic<int> robots = 0;      ///< requests of robots.txt
+  std::atomic<int> too_early = 0;   ///< of others before
+  std::atomic<int> disallowed = 0;  ///< of pages below /private/
+  fanout_test::scripted_server server{[this](fanout_test::peer& with, int) {
     for (std::string head; !(head = with.read_request()).empty();) {
       if (head.starts_with("GET /robots.txt ")) {
         ++robots;
@@ -303,7 +303,13 @@ TEST_P(scheduled_job, robots_txt_is_read_first_and_heeded) {
       if (head.starts_with("GET /private/")) ++disallowed;
       with.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     }
-  });
+  }};
+};
+
+// robots.txt is read once for a host, before any of its URLs, and binds them; a redirect leads where it leads.
+TEST_P(scheduled_job, robots_txt_is_read_first_and_heeded) {
+  host_with_robots host;
+  fanout_test::scripted_server& server = host.server;
   std::vector<std::string> urls;
   for (int i = 0; i < 60; ++i) urls.push_back(server.url((i % 3 == 0 ? "/private/" : "/page/") + std::to_string(i)));
   job fetching;
@@ -315,9 +321,9 @@ TEST_P(scheduled_job, robots_txt_is_read_first_and_heeded) {
   record_callback seen([&](finished& each, writer&) { records[each.index] = each.result; });
   fetching.sinks = {&seen};
   const auto done = fetching.run(urls);
-  EXPECT_EQ(robots, 1) << "one fetch, however many URLs wait";
-  EXPECT_EQ(too_early, 0);
-  EXPECT_EQ(disallowed, 0);
+  EXPECT_EQ(host.robots, 1) << "one fetch, however many URLs wait";
+  EXPECT_EQ(host.too_early, 0);
+  EXPECT_EQ(host.disallowed, 0);
   EXPECT_EQ(done.counts.succeeded, 40U);
   EXPECT_EQ(done.counts.of(fanout::failure_kind::refused_by_policy), 20U);
   EXPECT_THAT(records[0].message, ::testing::EndsWith(" disallows it"));
@@ -326,21 +332,8 @@ TEST_P(scheduled_job, robots_txt_is_read_first_and_heeded) {
 
 // Mirrors are other hosts, with rules of their own.
 TEST_P(scheduled_job, robots_txt_of_mirrors_is_heeded) {
-  std::atomic<int> robots = 0;
-  std::atomic<int> too_early = 0;
-  std::atomic<int> disallowed = 0;
-  fanout_test::scripted_server mirror([&](fanout_test::peer& with, int) {
-    for (std::string head; !(head = with.read_request()).empty();) {
-      if (head.starts_with("GET /robots.txt ")) {
-        ++robots;
-        with.send("HTTP/1.1 200 OK\r\nContent-Length: 35\r\n\r\nUser-agent: *\nDisallow: /private/\n\n\n");
-        continue;
-      }
-      if (robots == 0) ++too_early;
-      if (head.starts_with("GET /private/")) ++disallowed;
-      with.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-    }
-  });
+  host_with_robots host;
+  fanout_test::scripted_server& mirror = host.server;
   fanout_test::scripted_server first([&](fanout_test::peer& with, int) {
     while (!with.read_request().empty()) with.send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
   });
@@ -355,9 +348,9 @@ TEST_P(scheduled_job, robots_txt_of_mirrors_is_heeded) {
   fetching.schedule.emplace();
   fetching.schedule->robots_product = "examplebot";
   const auto done = fetching.run(all);
-  EXPECT_EQ(robots, 1);
-  EXPECT_EQ(too_early, 0);
-  EXPECT_EQ(disallowed, 0);
+  EXPECT_EQ(host.robots, 1);
+  EXPECT_EQ(host.too_early, 0);
+  EXPECT_EQ(host.disallowed, 0);
   EXPECT_EQ(done.counts.succeeded, 20U);
   EXPECT_EQ(done.counts.of(fanout::failure_kind::status), 20U);
 }
