@@ -4,6 +4,7 @@
 #include "check.hpp"
 #include "http/cookies/cookie_parser.hpp"
 #include "http/cookies/public_suffix.hpp"
+#include "http/message/host.hpp"
 
 #include <algorithm>
 #include <optional>
