@@ -131,11 +131,13 @@ void add_output_option(CLI::App& command, const output_option& row, fetch_option
     }
   };
   if (row.value_name.empty())
-    command.add_flag_function(names, [take](std::int64_t) { take({}); }, std::string(row.help))->group(output_group());
+    command.add_flag_function(
+               names, [take](std::int64_t) { take({}); }, std::string(row.help))
+        ->group(std::string(row.heading));
   else
     command.add_option_function<std::string>(names, take, std::string(row.help))
         ->take_last()
-        ->group(output_group())
+        ->group(std::string(row.heading))
         ->type_name(std::string(row.value_name));
 }
 

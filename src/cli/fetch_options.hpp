@@ -93,6 +93,7 @@ struct output_option {
   std::string_view help;
   /// Throws `std::invalid_argument` that quotes the text.
   void (*take)(fetch_options& into, std::string_view text);
+  std::string_view heading = "Output";  ///< of its group in the help
 };
 std::span<const output_option> output_option_table();
 /// @}

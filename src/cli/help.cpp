@@ -6,6 +6,7 @@
 #include "cli/curl_arguments.hpp"
 #include "cli/man_page.hpp"
 #include "cli/messages.hpp"
+#include "cli/usage.hpp"
 
 #include <cstdio>
 #include <memory>
@@ -16,11 +17,11 @@ namespace {
 
 /// Adds the argument that names one of the tool's commands.
 void add_command_name(CLI::App& to, const CLI::App& tool, std::string& name) {
-  std::vector<std::string> names;
-  for (const CLI::App* each : tool.get_subcommands([](const CLI::App*) { return true; }))
-    names.push_back(each->get_name());
-  to.add_option("COMMAND", name, "fetch, compare, serve, …; none is the tool itself")
-      ->check(CLI::IsMember(std::move(names)));
+  const auto check = [&tool](const std::string& given) {
+    const bool there = !tool.get_subcommands([&](const CLI::App* each) { return each->get_name() == given; }).empty();
+    return there ? "" : unknown_command(tool, given);
+  };
+  to.add_option("COMMAND", name, "fetch, compare, serve, …; none is the tool itself")->check(CLI::Validator(check, ""));
 }
 
 const CLI::App& named(const CLI::App& tool, const std::string& name) {

@@ -264,8 +264,7 @@ void add_kubernetes(CLI::App& script, std::function<int()>& chosen) {
 }
 
 void add_destination(CLI::App& command, std::string& into) {
-  command.add_option("DEST", into, "What fanout fetch was given with -o: a file of records, or a directory")
-      ->required();
+  command.add_option("DEST", into, "The -o of fanout fetch: a file of records, or a directory")->required();
 }
 
 /// Nothing is there, so nothing can be said.

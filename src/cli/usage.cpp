@@ -38,18 +38,28 @@ std::string options_of(const CLI::App& app) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-/// How many letters are to be changed, added or left out to make one of the other.
+/// How many letters must be changed, added, left out or exchanged with the next to make one of the other (the
+/// restricted distance of Damerau and Levenshtein).
 std::size_t distance(std::string_view one, std::string_view other) {
+  std::vector<std::size_t> before(other.size() + 1);
+  std::vector<std::size_t> last(other.size() + 1);
   std::vector<std::size_t> row(other.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 1; i <= one.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
+    before = std::exchange(last, row);
+    row[0] = i;
     for (std::size_t j = 1; j <= other.size(); ++j) {
-      const std::size_t changed = diagonal + (one[i - 1] != other[j - 1]);
-      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, changed}));
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (one[i - 1] != other[j - 1])});
+      const bool exchanged = i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1];
+      if (exchanged) row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row.back();
+}
+
+/// How far a name may be from what was given to be what was meant.
+std::size_t near_enough(std::string_view given) {
+  return std::max<std::size_t>(1, given.size() / 3);
 }
 
 /// The long option that was most likely meant; empty where none is near.
@@ -57,7 +67,7 @@ std::string nearest_option(const CLI::App& app, std::string_view given) {
   if (!given.starts_with("--")) return {};
   given = given.substr(2, given.find('=') - 2);
   std::string nearest;
-  std::size_t best = std::max<std::size_t>(1, given.size() / 3) + 1;
+  std::size_t best = near_enough(given) + 1;
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) {
       // The front of a name is what people type who know the rest.
@@ -70,18 +80,36 @@ std::string nearest_option(const CLI::App& app, std::string_view given) {
   return nearest;
 }
 
+std::string nearest_command(const CLI::App& app, std::string_view given) {
+  std::string nearest;
+  std::size_t best = near_enough(given) + 1;
+  for (const CLI::App* each : app.get_subcommands([](const CLI::App*) { return true; })) {
+    const std::size_t far = distance(given, each->get_name());
+    if (far >= best) continue;
+    best = far;
+    nearest = each->get_name();
+  }
+  return nearest;
+}
+
+/// "; accepted: ..." where that is short enough to read.
+std::string accepted(const CLI::App& app) {
+  constexpr std::size_t few = 20;
+  return app.get_options().size() > few ? "" : "; accepted: " + options_of(app);
+}
+
 std::string unexpected(const CLI::App& used) {
   const auto left = used.remaining();
   const std::string extra = left.empty() ? "" : left.front();
   if (extra.starts_with('-')) {
+    const std::string said = fmt::format("{}: unknown option '{}'", full_name(used), extra);
     if (const std::string meant = nearest_option(used, extra); !meant.empty())
-      return fmt::format("{}: unknown option '{}'; did you mean {}?", full_name(used), extra, meant);
-    return fmt::format("{}: unknown option '{}'; accepted: {}", full_name(used), extra, options_of(used));
+      return fmt::format("{}; did you mean {}?", said, meant);
+    return said + accepted(used);
   }
-  if (!used.get_parent())
-    return fmt::format("{}: unknown command '{}'; accepted: {}", full_name(used), extra, commands_of(used));
-  return fmt::format("{}: unexpected argument '{}'; it takes options only: {}", full_name(used), extra,
-                     options_of(used));
+  if (!used.get_parent() || !commands_of(used).empty())
+    return fmt::format("{}: {}", full_name(used), unknown_command(used, extra));
+  return fmt::format("{}: unexpected argument '{}'{}", full_name(used), extra, accepted(used));
 }
 
 std::string with_hint(const CLI::App& used, const std::string& message) {
@@ -89,6 +117,12 @@ std::string with_hint(const CLI::App& used, const std::string& message) {
 }
 
 }  // namespace
+
+std::string unknown_command(const CLI::App& app, const std::string& given) {
+  const std::string meant = nearest_command(app, given);
+  if (!meant.empty()) return fmt::format("unknown command '{}'; did you mean {}?", given, meant);
+  return fmt::format("unknown command '{}'; accepted: {}", given, commands_of(app));
+}
 
 std::string explain(const CLI::App& app, const CLI::ParseError& failed) {
   // What precedes the command is left over in the tool itself, and is wrong whatever the command says.

@@ -12,7 +12,10 @@ namespace fanout::cli {
 /// to --help. To be called after the parse has thrown.
 std::string explain(const CLI::App& app, const CLI::ParseError& failed);
 
-/// The same for a command line without a command.
+/// "unknown command 'fetsh'; did you mean fetch?", or which there are; not where there is one of that name.
+std::string unknown_command(const CLI::App& app, const std::string& given);
+
+/// What `explain` says, for a command line without a command.
 std::string explain_missing_command(const CLI::App& app);
 
 }  // namespace fanout::cli

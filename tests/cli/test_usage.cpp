@@ -44,9 +44,22 @@ TEST(usage, an_option_that_is_none_is_told_with_those_there_are) {
                                      Not(HasSubstr("did you mean"))));
 }
 
+TEST(usage, many_options_are_left_to_the_help) {
+  CLI::App app("", "tool");
+  for (int i = 0; i < 30; ++i) app.add_option("--many-" + std::to_string(i));
+  try {
+    app.parse("--bogus", false);
+    FAIL();
+  } catch (const CLI::ParseError& failed) {
+    EXPECT_EQ(explain(app, failed), "tool: unknown option '--bogus'\ntool --help says more\n");
+  }
+}
+
 TEST(usage, names_the_command_that_was_meant) {
-  EXPECT_THAT(said_of("fetsh"), StartsWith("tool: unknown command 'fetsh'; accepted: fetch, serve\n"));
-  EXPECT_THAT(said_of("fetch extra"), StartsWith("tool fetch: unexpected argument 'extra'; it takes options only: "));
+  EXPECT_THAT(said_of("fetsh"), StartsWith("tool: unknown command 'fetsh'; did you mean fetch?\n"));
+  EXPECT_THAT(said_of("sevre"), StartsWith("tool: unknown command 'sevre'; did you mean serve?\n"));
+  EXPECT_THAT(said_of("bogus"), StartsWith("tool: unknown command 'bogus'; accepted: fetch, serve\n"));
+  EXPECT_THAT(said_of("fetch extra"), StartsWith("tool fetch: unexpected argument 'extra'; accepted: "));
   EXPECT_THAT(said_of("--bogus fetch --timeout 3"), StartsWith("tool: unknown option '--bogus'"))
       << "what precedes the command is the tool's";
   EXPECT_THAT(said_of("fetch --timeout soon"),
