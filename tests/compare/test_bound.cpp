@@ -48,6 +48,30 @@ TEST(bound, of_tasks_that_compute_is_their_cpu_time_over_the_cores) {
                                     "cores"));
 }
 
+TEST(bound, of_uneven_tasks_that_compute_says_their_range_and_sum) {
+  bound_finder finder(1);
+  finder.look_at(measured({110ms, 600ms, 700ms}, {100ms, 500ms, 600ms}));
+  EXPECT_THAT(finder.find(3, 1)->why,
+              HasSubstr("3 tasks need 0.100 to 0.600 s of CPU time each, 1.200 s in total (the least measured), and "
+                        "there is 1 core"));
+}
+
+TEST(bound, of_tasks_that_nobody_saw_apart_says_their_average) {
+  bound_finder finder(1);
+  workload_run together = measured({300ms, 300ms}, {-1ns, -1ns});
+  together.cost.cpu_user = 700ms;
+  finder.look_at(together);
+  EXPECT_THAT(finder.find(2, 1)->why, HasSubstr("2 tasks need 0.350 s of CPU time each on average (the least"));
+}
+
+TEST(bound, of_one_task_says_what_it_needs) {
+  bound_finder finder(1);
+  workload_run run = measured({300ms}, {-1ns});
+  run.cost.cpu_user = 700ms;  // it has threads of its own
+  finder.look_at(run);
+  EXPECT_THAT(finder.find(1, 2)->why, HasSubstr("1 task needs 0.700 s of CPU time (the least measured)"));
+}
+
 TEST(bound, a_task_whose_cpu_time_is_not_known_counts_with_all_of_its_run) {
   bound_finder finder(1);
   finder.look_at(measured({100ms, 100ms}, {80ms, -1ns}));

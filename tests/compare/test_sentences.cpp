@@ -39,6 +39,13 @@ TEST(sentences, a_bound_says_what_it_is_a_bound_of) {
   EXPECT_THAT(many.why, Not(HasSubstr("in flight, the most of the shapes measured")));
 }
 
+TEST(sentences, a_bound_of_uneven_tasks_says_which_figure_is_an_average) {
+  std::vector<test::paper_task> all(18, {{{doing::waits, 0.05}}});
+  all.insert(all.end(), 2, {{{doing::waits, 0.2}}});
+  const auto found = compare_on_paper({}, all, {sync(), threads(4), async(4)}, 1);
+  EXPECT_THAT(found.why, HasSubstr("20 tasks of 0.065 s on average (the longest: 0.200 s) take at least 0.32"));
+}
+
 TEST(sentences, the_count_where_more_in_flight_stops_paying_by_littles_law) {
   const std::vector<test::paper_task> all(200, {{{doing::served, 0.07}, {doing::computes, 0.0001}}});
   test::paper_machine queueing;

@@ -72,6 +72,64 @@ TEST(verdict, tasks_that_compute_and_hardly_get_a_core_show_no_order) {
   EXPECT_FALSE(detail::needs_more_rounds(all));
 }
 
+/// Ten tasks wait for 200 ms and compute for 10 ms under a lock, and got a core each second or third time: five threads
+/// ask for one more often than a loop and were quicker. With a core it is the other way round, 0.5 s and 0.3 s.
+comparison starved_after_waits(double others) {
+  std::vector<comparison_row> rows{row(threads(5), 520ms, 5), row(async(10), 590ms, 1)};
+  for (auto& each : rows) each.cost.cpu_user = 100ms;
+  comparison all = made_of(std::move(rows));
+  all.tasks = 10;
+  all.load.others = others;
+  all.bound->wall = all.bound->task = 210ms;
+  all.bound->cpu = 50ms;
+  all.bound->task_cpu = 10ms;
+  all.bound->in_turn = 2100ms;
+  all.bound->in_flight = 210ms;
+  all.bound->places = 10;
+  return all;
+}
+
+TEST(verdict, tasks_that_wait_and_hardly_get_a_core_show_no_order) {
+  for (const double others : {2.0, 1.5}) {  // 1.5 cores leave one half: less than the loop needs, more than it got
+    comparison all = starved_after_waits(others);
+    detail::judge(all);
+    EXPECT_EQ(all.kind, work_kind::io_bound);
+    EXPECT_FALSE(all.best) << all.why;
+    EXPECT_THAT(all.doubt, HasSubstr("of the 2 cores"));
+    EXPECT_FALSE(detail::needs_more_rounds(all));
+    EXPECT_TRUE(detail::is_disturbed(all));
+  }
+  comparison quiet = starved_after_waits(0.05);
+  detail::judge(quiet);
+  EXPECT_TRUE(quiet.best) << quiet.why;
+}
+
+TEST(verdict, tasks_that_wait_and_hardly_need_a_core_are_in_order_next_to_others) {
+  comparison all = starved_after_waits(2);
+  for (auto& each : all.rows) each.cost.cpu_user = 10ms;
+  all.bound->task_cpu = 1ms;
+  detail::judge(all);
+  EXPECT_TRUE(all.best) << all.why;
+  // A server that serves in turn is the limit, and not the cores.
+  all = starved_after_waits(2);
+  for (auto& each : all.rows) each.cost.wall *= 2;
+  detail::judge(all);
+  EXPECT_TRUE(all.best) << all.why;
+  all.load.given = 0.2;  // unless there were so many programs that waits for a core may be all of it
+  detail::judge(all);
+  EXPECT_FALSE(all.best) << all.why;
+  // Few in flight leave a core to rest, whatever more of them would need.
+  all = starved_after_waits(2);
+  for (auto& each : all.rows) {
+    each.shape = each.cost.shape = each.shape.model == model::async ? async(2) : threads(2);
+    each.cost.wall *= 3;
+  }
+  all.bound->in_flight = 1050ms;
+  all.bound->places = 2;
+  detail::judge(all);
+  EXPECT_TRUE(all.best) << all.why;
+}
+
 TEST(verdict, a_failed_row_is_never_best) {
   EXPECT_EQ(best_of({failed_row(threads(5), "gone"), row(sync(), 2s, 1)}), "sync");
   EXPECT_EQ(best_of({failed_row(threads(5), "gone")}), "none");

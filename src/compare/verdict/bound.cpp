@@ -11,11 +11,23 @@ namespace fanout::detail {
 namespace {
 
 constexpr double computes_most_of_the_time = 0.5;
+constexpr double alike = 1.25;  ///< the longest over the shortest of tasks that differ by chance only
 
-std::string explain(const lower_bound& bound, std::uint64_t tasks) {
+/// "0.300 s of CPU time each", of uneven tasks their range and sum, of tasks that nobody saw apart their average.
+std::string say_cpu(const lower_bound& bound, std::uint64_t tasks, const std::vector<std::chrono::nanoseconds>& each) {
+  const double average = seconds(bound.task_cpu);
+  if (tasks == 1) return fmt::format("{:.3f} s of CPU time", average);
+  const auto [least, most] = std::ranges::minmax(each);
+  if (least.count() < 0) return fmt::format("{:.3f} s of CPU time each on average", average);
+  if (seconds(most) <= seconds(least) * alike) return fmt::format("{:.3f} s of CPU time each", average);
+  return fmt::format("{:.3f} to {:.3f} s of CPU time each, {:.3f} s in total", seconds(least), seconds(most),
+                     average * static_cast<double>(tasks));
+}
+
+std::string explain(const lower_bound& bound, std::uint64_t tasks, const std::vector<std::chrono::nanoseconds>& each) {
   if (bound.wall == bound.cpu && bound.cpu > bound.task)
-    return fmt::format("{} {} {:.3f} s of CPU time each (the least measured), and there {} {} {}", tasks,
-                       tasks == 1 ? "task needs" : "tasks need", seconds(bound.task_cpu),
+    return fmt::format("{} {} {} (the least measured), and there {} {} {}", tasks,
+                       tasks == 1 ? "task needs" : "tasks need", say_cpu(bound, tasks, each),
                        bound.cores == 1 ? "is" : "are", bound.cores, bound.cores == 1 ? "core" : "cores");
   return tasks == 1 ? "the task took at least this long in every run"
                     : "the slowest task took at least this long in every run";
@@ -75,7 +87,7 @@ std::optional<lower_bound> bound_finder::find(std::uint64_t tasks, std::uint32_t
     bound.in_flight = bound.in_turn / places_;
   }
   bound.wall = std::max(bound.task, bound.cpu);
-  bound.why = explain(bound, tasks);
+  bound.why = explain(bound, tasks, least_cpu_);
   return bound;
 }
 

@@ -8,7 +8,6 @@
 namespace fanout::detail {
 namespace {
 
-constexpr double busy = 0.25;         ///< of a core
 constexpr double plain_to_see = 1.5;  ///< so much slower that one run shows it
 constexpr double close = 0.05;        ///< ties as near as this stay ties
 constexpr std::size_t few = 3;        ///< runs
@@ -39,10 +38,6 @@ double spread_of(const comparison_row& row) {
 double equality(const comparison& of) {
   const bool waits = of.kind == work_kind::io_bound;
   return std::max(practically_equal, waits ? 0.0 : of.noise);
-}
-
-bool uses_cores(const comparison_row& row) {
-  return row.cost.cores_used() >= busy;
 }
 
 order order_of(const comparison& all, const comparison_row& quicker, const comparison_row& other) {

@@ -18,9 +18,6 @@ double spread_of(const comparison_row& row);
 /// The share by which wall times may differ and still be ties: `practically_equal`, or the noise where tasks compute.
 double equality(const comparison& of);
 
-/// Whether what other programs do to the cores matters: the row kept at least a quarter of one busy.
-bool uses_cores(const comparison_row& row);
-
 /// How a row compares with one whose median wall time is not greater.
 enum class order {
   slower,   ///< each of its runs was slower than those of the quicker row, of which the slowest of five may be left out

@@ -28,14 +28,20 @@ std::string listed(const std::vector<std::string>& names) {
   return fmt::format("{} and {}", fmt::join(first, ", "), names.back());
 }
 
+/// "200 tasks of 0.070 s"; uneven ones have an average and a longest.
+std::string say_tasks(const lower_bound& bound, std::uint64_t tasks) {
+  constexpr double alike = 1.25;
+  const double average = seconds(bound.in_turn) / static_cast<double>(tasks);
+  if (seconds(bound.task) <= average * alike) return fmt::format("{} tasks of {:.3f} s", tasks, average);
+  return fmt::format("{} tasks of {:.3f} s on average (the longest: {:.3f} s)", tasks, average, seconds(bound.task));
+}
+
 std::string say_bound(const lower_bound& bound, std::uint64_t tasks) {
   std::string said = fmt::format("No shape can be faster than {:.3f} s: {}.", seconds(bound.wall), bound.why);
   const bool higher = seconds(bound.in_flight) > seconds(bound.wall) * (1 + practically_equal);
   if (bound.places > 0 && bound.places < tasks && higher)
-    said += fmt::format(
-        " With {} in flight, the most of the shapes measured, {} tasks of {:.3f} s take at least "
-        "{:.3f} s.",
-        bound.places, tasks, seconds(bound.in_turn) / static_cast<double>(tasks), seconds(bound.in_flight));
+    said += fmt::format(" With {} in flight, the most of the shapes measured, {} take at least {:.3f} s.", bound.places,
+                        say_tasks(bound, tasks), seconds(bound.in_flight));
   return said;
 }
 
