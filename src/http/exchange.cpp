@@ -98,6 +98,7 @@ void exchange::tell_observer() const {
   request_->observer->on_request({stream_.multiplexed() ? std::string_view(text) : stream_.h1_head(),
                                   wire.remote_address, granted_->used,
                                   wire.tls ? wire.tls->description() : std::string(), request_->url.str()});
+  if (body_.in_memory()) request_->observer->on_sent_body(request_->body);
 }
 
 connect_context exchange::connecting() noexcept {

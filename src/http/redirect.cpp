@@ -13,7 +13,22 @@
 
 namespace fanout::http {
 
-void follow_redirect(request& what, const response& answer) {
+namespace {
+
+bool stays_post(int status, const client_options& options) {
+  return status == 301 ? options.keep_post_301 : status == 302 ? options.keep_post_302 : options.keep_post_303;
+}
+
+/// Of 303 all methods but HEAD, of 301 and 302 POST alone.
+bool turns_into_get(const request& what, int status, const client_options& options) {
+  if (status != 301 && status != 302 && status != 303) return false;
+  if (what.method == "POST") return !stays_post(status, options);
+  return status == 303 && what.method != "HEAD";
+}
+
+}  // namespace
+
+void follow_redirect(request& what, const response& answer, const client_options& options) {
   const auto places = answer.headers.get_all("location");
   // As browsers: whoever split the response may have added one.
   if (std::any_of(places.begin(), places.end(), [&](std::string_view each) { return each != places.front(); }))
@@ -25,18 +40,24 @@ void follow_redirect(request& what, const response& answer) {
     throw error(failure_kind::refused_by_policy,
                 fmt::format("{} redirects to what is not followed: {}", what.url.str(), refused.what()));
   }
+  if (next.secure() ? !options.redirects_to_https : !options.redirects_to_http)
+    throw error(failure_kind::refused_by_policy, fmt::format("{} redirects to {}, and {} is not allowed for redirects",
+                                                             what.url.str(), next.str(), next.scheme()));
   if (what.url.secure() && !next.secure() && !next.userinfo().empty()) next = url(next.str());
-  const bool becomes_get = (answer.status == 303 && what.method != "HEAD") ||
-                           ((answer.status == 301 || answer.status == 302) && what.method == "POST");
-  if (becomes_get) {
+  if (turns_into_get(what, answer.status, options)) {
     what.method = "GET";
     what.body.clear();
     what.body_from = {};
     for (const auto name : {"content-length", "content-type", "content-encoding", "content-language"})
       what.headers.remove(name);
   }
-  if (next.origin() != what.url.origin()) {
+  const bool elsewhere = next.origin() != what.url.origin();
+  if (elsewhere && !options.trust_redirects) {
     for (const auto name : {"authorization", "cookie", "proxy-authorization", "host"}) what.headers.remove(name);
+  } else if (elsewhere) {
+    what.headers.remove("host");
+    if (!what.url.userinfo().empty() && next.userinfo().empty() && !what.headers.contains("authorization"))
+      what.headers.add("Authorization", "Basic " + base64(what.url.userinfo()));
   } else if (next.userinfo().empty() && !what.url.userinfo().empty() && !what.headers.contains("authorization")) {
     what.headers.add("Authorization", "Basic " + base64(what.url.userinfo()));
   }
@@ -57,6 +78,7 @@ redirect_chain::redirect_chain(const client_options& options, digest_login* logi
 }
 
 void redirect_chain::log_in() {
+  if (options_.trust_redirects) login_origin_ = what_.url.origin();
   if (what_.url.origin() != login_origin_) return;
   if (const auto value = login_->authorization_for(login_origin_, what_.method, what_.url.target()))
     what_.headers.set("Authorization", *value);
@@ -81,10 +103,19 @@ bool redirect_chain::authenticate(const response& answer) {
   if (!login_ || answer.status != 401 || what_.url.origin() != login_origin_) return false;
   auto challenge = parse_digest_challenge(answer.headers.get_all("www-authenticate"));
   // The second time it is the password that is wrong, unless the server says otherwise.
+  if (!challenge && options_.basic_if_asked) return log_in_plainly(answer);
   if (!challenge || logins_ > 1 || (logins_ == 1 && !challenge->stale)) return false;
   ++logins_;
   login_->learn(login_origin_, *std::move(challenge));
   log_in();
+  return true;
+}
+
+bool redirect_chain::log_in_plainly(const response& answer) {
+  if (logins_ > 0 || !asks_for_basic(answer.headers.get_all("www-authenticate"))) return false;
+  ++logins_;
+  what_.headers.set("Authorization", "Basic " + base64(options_.digest));
+  login_ = nullptr;
   return true;
 }
 
@@ -109,8 +140,8 @@ bool redirect_chain::follow(response& answer) {
                 fmt::format("more than {} redirects, the last one from {}", options_.max_redirects, what_.url.str()));
   visited_.insert(state());
   const url from = what_.url;
-  follow_redirect(what_, answer);
-  if (what_.url.origin() != from.origin()) {
+  follow_redirect(what_, answer, options_);
+  if (what_.url.origin() != from.origin() && !options_.trust_redirects) {
     own_cookies_.clear();
     ask_for_authorization();
   }

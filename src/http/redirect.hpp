@@ -17,9 +17,10 @@ class digest_login;
 
 /// Turns `what` into the request that follows `answer`, a redirect: the new URL, the method that 301, 302 and 303
 /// change (RFC 9110 section 15.4), and without credentials once scheme, host or port change. Throws a `fanout::error`
-/// of kind `refused_by_policy` when the new URL is not http or https. A user named in `answer` is not sent over http
-/// where the page was https.
-void follow_redirect(request& what, const response& answer);
+/// of kind `refused_by_policy` when the new URL is not http or https, or `options` do not allow its scheme. A user
+/// named in `answer` is not sent over http where the page was https. `options` say what else stays: `keep_post_301` and
+/// its relatives, `trust_redirects`.
+void follow_redirect(request& what, const response& answer, const client_options& options);
 
 /// The hops of one request: its credentials, the cookies of each hop, and the redirects followed so far. Costs nothing
 /// that allocates unless there are cookies or redirects.
@@ -35,7 +36,8 @@ class redirect_chain {
   /// `fanout::error` of kind `refused_by_policy` when it may not be followed: one too many, back to a request that was
   /// sent before, or to what is neither http nor https.
   bool follow(response& answer);
-  /// True when the answer was a Digest challenge, and the request meets it now.
+  /// True when the answer was a challenge that the request meets now: of Digest authentication, or of Basic where
+  /// `client_options::basic_if_asked` says so.
   bool authenticate(const response& answer);
   /// The redirects followed, for the last answer.
   std::vector<hop> take_history() noexcept { return std::move(history_); }
@@ -44,6 +46,7 @@ class redirect_chain {
  private:
   std::string state() const;
   void log_in();
+  bool log_in_plainly(const response& answer);
   void ask_for_authorization();
   void refer_to(const url& from);
 

@@ -189,6 +189,33 @@ TEST_P(digests, a_digest_is_for_the_origin_of_the_url_alone) {
   EXPECT_THAT(seen, Not(HasSubstr("Digest")));
 }
 
+// As curl's --anyauth.
+TEST_P(digests, basic_is_sent_where_it_is_asked_for_and_wanted) {
+  for (const bool wanted : {false, true}) {
+    for (const char* const asked : {"Basic realm=\"r\"", "Negotiate, Basic realm=\"r, x=1\"",
+                                    "Digest realm=\"r\", nonce=\"n\", algorithm=X, basic"}) {
+      std::vector<std::string> seen;
+      scripted_server server([&](peer& with, int) {
+        for (std::string request; !(request = with.read_request()).empty();) {
+          seen.push_back(request);
+          with.send(request.find("Basic dXNlcjpwYXNzd29yZA==") != request.npos
+                        ? ok("in")
+                        : "HTTP/1.1 401 No\r\nWWW-Authenticate: " + std::string(asked) +
+                              "\r\nContent-Length: 2\r\n\r\nno");
+        }
+      });
+      client_options options;
+      options.digest = "user:password";
+      options.basic_if_asked = wanted;
+      EXPECT_EQ(fetch(server.url(), options).status, wanted ? 200 : 401) << asked;
+      ASSERT_EQ(seen.size(), wanted ? 2u : 1u);
+      EXPECT_THAT(seen.front(), Not(HasSubstr("uthorization:"))) << "before it was asked for";
+    }
+  }
+  EXPECT_TRUE(fanout::http::asks_for_basic({"Digest realm=\"Basic\", nonce=\"n\"", "basic"}));
+  EXPECT_FALSE(fanout::http::asks_for_basic({"Digest realm=\"Basic\", nonce=\"n\", basic=1", ""}));
+}
+
 INSTANTIATE_TEST_SUITE_P(versions, digests, both_versions(), name_of_version);
 
 }  // namespace

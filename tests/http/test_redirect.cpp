@@ -76,6 +76,73 @@ TEST_P(redirects, methods_change_as_rfc_9110_section_15_4_says) {
          "only a POST does not rely on one that has just answered";
 }
 
+// As curl's --post301 and its relatives: of one status each, and of POST alone.
+TEST_P(redirects, a_post_stays_one_where_it_is_asked_for) {
+  for (const int status : {301, 302, 303}) {
+    for (const int kept : {301, 302, 303}) {
+      client_options options;
+      options.keep_post_301 = kept == 301;
+      options.keep_post_302 = kept == 302;
+      options.keep_post_303 = kept == 303;
+      request what;
+      what.method = "POST";
+      what.body = "payload";
+      what.url = url(server_->url("/" + std::to_string(status) + "/end"));
+      const auto answer = follow(what, options);
+      EXPECT_EQ(answer.body.starts_with("POST /end "), status == kept) << status << kept;
+      EXPECT_EQ(answer.body.ends_with("payload"), status == kept) << status << kept;
+    }
+  }
+  client_options options;
+  options.keep_post_303 = true;
+  request what;
+  what.method = "PUT";
+  what.url = url(server_->url("/303/end"));
+  EXPECT_TRUE(follow(what, options).body.starts_with("GET /end "));
+}
+
+TEST_P(redirects, to_a_scheme_that_is_not_allowed_are_errors) {
+  client_options options;
+  options.redirects_to_http = false;
+  request what;
+  what.url = url(server_->url("/302/end"));
+  EXPECT_EQ(failure_of([&] { follow(what, options); }).kind, fanout::failure_kind::refused_by_policy);
+  what.url = url(server_->url("/end"));
+  EXPECT_EQ(follow(what, options).status, 200);
+  what.url = url(server_->url("/302/end"));
+  options.redirects_to_http = true;
+  options.redirects_to_https = false;
+  EXPECT_EQ(follow(what, options).status, 200);
+}
+
+TEST_P(redirects, take_credentials_elsewhere_only_if_trusted) {
+  scripted_server elsewhere([](peer& client, int) {
+    for (auto received = client.read_request(); !received.empty(); received = client.read_request())
+      client.send(ok(received));
+  });
+  scripted_server server([&](peer& client, int) {
+    while (!client.read_request().empty()) client.send(redirect(302, elsewhere.url("/end")));
+  });
+  for (const bool trusted : {false, true}) {
+    client_options options;
+    options.trust_redirects = trusted;
+    options.authorization = "Basic bWU6c2VjcmV0";
+    request what;
+    what.url = url(server.url("/"));
+    what.headers.add("Cookie", "a=1");
+    what.headers.add("Host", "given.test");
+    const auto answer = follow(what, options);
+    EXPECT_EQ(answer.body.find("Basic bWU6c2VjcmV0") != std::string::npos, trusted);
+    EXPECT_EQ(answer.body.find("a=1") != std::string::npos, trusted);
+    EXPECT_EQ(answer.body.find("given.test"), std::string::npos) << "it is another host";
+    options.authorization.clear();
+    std::string with_user = server.url("/");
+    with_user.insert(with_user.find("//") + 2, "me:secret@");
+    what.url = url(with_user);
+    EXPECT_EQ(follow(what, options).body.find("Basic bWU6c2VjcmV0") != std::string::npos, trusted);
+  }
+}
+
 TEST_P(redirects, to_relative_places) {
   scripted_server server([](peer& client, int) {
     for (auto received = client.read_request(); !received.empty(); received = client.read_request()) {

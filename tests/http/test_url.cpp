@@ -215,6 +215,14 @@ TEST(url, a_zone_is_for_connections_and_in_no_header) {
   EXPECT_EQ(url("http://h:81/").host_header(), "h:81");
 }
 
+TEST(url, dot_segments_stay_where_they_are_asked_for) {
+  const url made = url::with_dots("HTTP://A.test/x/../y/./%2e%2E/ z?q=..#f");
+  EXPECT_EQ(made.str(), "http://a.test/x/../y/./%2e%2E/%20z?q=..");
+  EXPECT_EQ(made.target(), "/x/../y/./%2e%2E/%20z?q=..");
+  EXPECT_EQ(url::with_dots("https://a.test/x").str(), "https://a.test/x");
+  EXPECT_THROW(url::with_dots("nothing"), fanout::error);
+}
+
 TEST(url, userinfo_is_decoded_and_kept_apart) {
   const url value("https://us%40er:p%3Ass@h/x");
   EXPECT_EQ(value.userinfo(), "us@er:p:ss");

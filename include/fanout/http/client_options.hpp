@@ -62,9 +62,17 @@ struct client_options {
   int max_redirects = 10;                     ///< 0: the redirect itself is the response
   bool keep_redirect_bodies = false;          ///< as far as they come by the way; an observer of the request sees them
   bool redirect_referer = false;              ///< a request that follows a redirect names its page as Referer
-  std::string user_agent = {};                ///< empty: fanout/VERSION
-  std::size_t max_idle_connections = 4096;    ///< open and unused, on each loop
-  std::size_t max_idle_per_host = 1024;       ///< the same, for one scheme, host, port and TLS settings
+  bool keep_post_301 = false;                 ///< a POST that 301 redirects stays one, with its body; otherwise a GET
+  bool keep_post_302 = false;                 ///< the same of 302
+  bool keep_post_303 = false;                 ///< the same of 303
+  bool redirects_to_http = true;              ///< false: a redirect to http is an error
+  bool redirects_to_https = true;             ///< false: a redirect to https is an error
+  /// Credentials and cookies of the request's own go wherever redirects lead, as with curl's --location-trusted: to
+  /// other hosts, and over http where the page was https.
+  bool trust_redirects = false;
+  std::string user_agent = {};                    ///< empty: fanout/VERSION
+  std::size_t max_idle_connections = 4096;        ///< open and unused, on each loop
+  std::size_t max_idle_per_host = 1024;           ///< the same, for one scheme, host, port and TLS settings
   milliseconds idle_connection_lifetime{60'000};  ///< unused for longer, a connection is closed
 
   // Content codings, and requests with `Expect: 100-continue`.
@@ -89,6 +97,7 @@ struct client_options {
   // Who asks. `authorization` goes to the origin of the request's own URL, and not where a redirect leads elsewhere. A
   // request's own Authorization header goes before it, and so does the user its URL names.
   std::string digest = {};         ///< "user:password" for servers that ask for Digest (RFC 7616)
+  bool basic_if_asked = false;     ///< also for those that ask for Basic and not for Digest, as curl's --anyauth
   std::string authorization = {};  ///< the header's value: `basic_auth`, `bearer_auth`
   /// Value of Authorization for a host, empty for none: for all hosts, also those that redirects lead to, where nothing
   /// else has one. Called while requests are made, on any thread. Such as what a .netrc file says.

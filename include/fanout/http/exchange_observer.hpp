@@ -38,6 +38,8 @@ class exchange_observer {
   virtual void on_attempt(std::string_view /*address*/) {}
   virtual void on_failed_attempt(std::string_view /*address*/, std::string_view /*why*/) {}
   virtual void on_request(const sent_request& sent) = 0;
+  /// A piece of the request's body is about to leave, without framing.
+  virtual void on_sent_body(std::string_view /*piece*/) {}
   /// The header of a response has come; `head` may have its body, too.
   virtual void on_response(const response& head) = 0;
   /// Instead of `on_response`: the exchange fails after the header of a response, and `so_far` has what came of its

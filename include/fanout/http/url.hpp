@@ -33,6 +33,9 @@ class url {
   url() = default;
   explicit url(std::string_view text);
 
+  /// The same with its dot segments left as they are ("/a/../b"), as curl's --path-as-is.
+  static url with_dots(std::string_view text);
+
   bool empty() const noexcept { return text_.empty(); }
   bool secure() const noexcept { return secure_; }
   std::string_view scheme() const noexcept { return secure_ ? "https" : "http"; }
@@ -72,7 +75,7 @@ class url {
   static constexpr std::string_view zone_mark = "%25";
 
   bool parse_plain(std::string_view text);
-  void parse_general(std::string_view text);
+  void parse_general(std::string_view text, bool keeps_dots);
 
   std::string text_;
   std::string userinfo_;

@@ -2,6 +2,7 @@
 
 #include <fanout/base/failure.hpp>
 #include <fanout/http/detail/text.hpp>
+#include <fanout/http/exchange_observer.hpp>
 
 #include <fmt/format.h>
 
@@ -45,6 +46,7 @@ body_source body_source::once(body_pieces pieces, std::optional<std::uint64_t> l
 
 void outgoing_body::open(const request& what) {
   close();
+  observer_ = what.observer;
   if (what.body_from.empty()) {
     if (what.body.empty()) return;
     memory_ = &what.body;
@@ -75,6 +77,7 @@ void outgoing_body::rewind() {
 void outgoing_body::close() noexcept {
   if (file_ >= 0) ::close(file_);
   file_ = -1;
+  observer_ = nullptr;
   memory_ = nullptr;
   from_.reset();
   pieces_ = nullptr;
@@ -82,7 +85,11 @@ void outgoing_body::close() noexcept {
   piece_ = {};
 }
 
-outgoing_body::next outgoing_body::take(std::string_view& into) {
+void outgoing_body::tell(std::string_view piece) const {
+  observer_->on_sent_body(piece);
+}
+
+outgoing_body::next outgoing_body::take_next(std::string_view& into) {
   if (ended_) return next::end;
   if (memory_) {
     ended_ = true;

@@ -44,16 +44,24 @@ class outgoing_body {
   bool can_be_sent_again() const noexcept { return !from_ || !from_->only_once || !from_->used; }
 
   enum class next { bytes, pull, end };
+  /// The request's observer is told of pieces that are not in memory; of others, whoever sends them tells it.
   /// The next bytes to send are in `into`; or the stream has to be asked, by awaiting `pull`; or there are no more.
-  next take(std::string_view& into);
+  next take(std::string_view& into) {
+    const next given = take_next(into);
+    if (given == next::bytes && observer_ != nullptr && memory_ == nullptr) tell(into);
+    return given;
+  }
   /// What `take` gave last of a body that is not in memory, to be framed where it lies.
   std::string& piece() noexcept { return piece_; }
   task<void> pull();
 
  private:
+  next take_next(std::string_view& into);
+  void tell(std::string_view piece) const;
   next read_file(std::string_view& into);
   void check_whole() const;
 
+  exchange_observer* observer_ = nullptr;
   const std::string* memory_ = nullptr;
   std::shared_ptr<body_source::source> from_;
   std::optional<std::uint64_t> length_;

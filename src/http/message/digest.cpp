@@ -186,6 +186,20 @@ std::optional<digest_challenge> parse_digest_challenge(const std::vector<std::st
   return best;
 }
 
+bool asks_for_basic(const std::vector<std::string_view>& values) {
+  for (const std::string_view value : values) {
+    challenge_reader from(value);
+    while (!from.done()) {
+      const std::string_view scheme = from.scheme();
+      if (equal_ignoring_case(scheme, "basic")) return true;
+      bool any = false;
+      while (from.parameter()) any = true;
+      if (!any) from.pass_over();
+    }
+  }
+  return false;
+}
+
 // RFC 7616 section 3.4.
 std::string digest_authorization(const digest_challenge& challenge, const digest_request& asked) {
   const auto h = [&](std::string_view text) { return hashed(challenge.algorithm, text); };

@@ -30,6 +30,9 @@ struct digest_challenge {
 /// there is none that can be met; `auth-int` alone, and other algorithms, cannot.
 std::optional<digest_challenge> parse_digest_challenge(const std::vector<std::string_view>& values);
 
+/// Whether one of the challenges in the values of WWW-Authenticate is of Basic authentication (RFC 7617).
+bool asks_for_basic(const std::vector<std::string_view>& values);
+
 /// Who asks, and for what.
 struct digest_request {
   std::string_view user;

@@ -198,7 +198,13 @@ std::string without_dot_segments(std::string_view target) {
 }  // namespace
 
 url::url(std::string_view text) {
-  if (!parse_plain(text)) parse_general(text);
+  if (!parse_plain(text)) parse_general(text, false);
+}
+
+url url::with_dots(std::string_view text) {
+  url made;
+  made.parse_general(text, true);
+  return made;
 }
 
 std::string_view url::authority() const noexcept {
@@ -259,7 +265,7 @@ bool url::parse_plain(std::string_view text) {
   return true;
 }
 
-void url::parse_general(std::string_view given) {
+void url::parse_general(std::string_view given, bool keeps_dots) {
   std::string storage;
   const std::string_view whole = cleaned(given, storage);
   if (whole.empty()) refuse(whole, "it is empty");
@@ -278,7 +284,7 @@ void url::parse_general(std::string_view given) {
   const std::size_t authority_size = std::min(rest.find_first_of("/?\\"), rest.size());
   std::string_view authority = rest.substr(0, authority_size);
   std::string target = written_target(rest.substr(authority_size));
-  if (target.find("/.") != std::string::npos || target.find("/%2") != std::string::npos)
+  if (!keeps_dots && (target.find("/.") != std::string::npos || target.find("/%2") != std::string::npos))
     target = without_dot_segments(target);
 
   const std::size_t at = authority.rfind('@');
