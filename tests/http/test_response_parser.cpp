@@ -181,6 +181,24 @@ std::string folded(const std::string& fields) {
 }
 
 // RFC 9112 section 5.2: a user agent must put blanks instead.
+TEST(parser, a_control_character_is_refused_wherever_it_is) {  // RFC 9110 section 5.5
+  const client_options options;
+  for (const std::size_t size : {1, 7, 8, 9, 17})
+    for (std::size_t at = 0; at < size; ++at)
+      for (int byte = 0; byte < 256; ++byte) {
+        if (byte == '\r' || byte == '\n') continue;  // which end a line
+        std::string text(size, 'a');
+        text[at] = static_cast<char>(byte);
+        const bool allowed = byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+        response_parser parser(options, false, true);
+        const auto made = parser.put("HTTP/1.1 200 OK\r\nX: " + text + "\r\nContent-Length: 0\r\n\r\n");
+        ASSERT_EQ(made.failed, !allowed) << byte << " at " << at << " of a value of " << size;
+        response_parser reasoned(options, false, true);
+        const auto begun = reasoned.put("HTTP/1.1 200 " + text + "\r\nContent-Length: 0\r\n\r\n");
+        ASSERT_EQ(begun.failed, !allowed) << byte << " at " << at << " of a reason of " << size;
+      }
+}
+
 TEST(parser, a_folded_field_has_blanks_instead) {
   EXPECT_EQ(folded("X: a\r\n b\r\n\tc \r\nY: d\r\n"), "X=a b c|Y=d|Content-Length=0|");
   EXPECT_EQ(folded("X:\r\n a\r\n"), "X=a|Content-Length=0|") << "the first line may be empty";

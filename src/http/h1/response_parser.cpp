@@ -1,5 +1,6 @@
 #include "http/h1/response_parser.hpp"
 
+#include <fanout/base/detail/byte_scan.hpp>
 #include <fanout/base/failure.hpp>
 #include <fanout/http/detail/text.hpp>
 
@@ -37,6 +38,12 @@ bool is_all(std::string_view text, unsigned char kind) noexcept {
   unsigned char common = kind;
   for (const char c : text) common &= byte_classes[static_cast<unsigned char>(c)];
   return common != 0;
+}
+
+/// The same of a value. A tab among eight bytes is odd, and allowed.
+bool is_value(std::string_view text) noexcept {
+  const auto is_odd = [](std::uint64_t word) { return detail::any_below(word, 0x20) | detail::any_equal(word, 0x7f); };
+  return is_all(detail::after_eights(text, is_odd), in_value);
 }
 
 constexpr bool is_space(char c) noexcept {
@@ -148,7 +155,7 @@ bool response_parser::read_status_line(std::string_view line) {
   if (line[7] != '0' && line[7] != '1')
     return fail(parse_error::malformed, "a version other than 1.0 and 1.1 (RFC 9112 section 2.3)");
   const auto reason = line.size() > 13 ? line.substr(13) : std::string_view{};
-  if (!is_all(reason, in_value)) return fail(parse_error::malformed, "a control character (RFC 9112 section 4)");
+  if (!is_value(reason)) return fail(parse_error::malformed, "a control character (RFC 9112 section 4)");
   result_.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
   if (result_.status < 100) return fail(parse_error::malformed, "a status below 100 (RFC 9110 section 15)");
   old_version_ = line[7] == '0';
@@ -171,8 +178,7 @@ bool response_parser::read_field(std::string_view line) {
                                             ? "a space between a header's name and its colon (RFC 9112 section 5.1)"
                                             : "a header name that is not a token (RFC 9110 section 5.6.2)");
   const auto value = trimmed(line.substr(colon + 1));
-  if (!is_all(value, in_value))
-    return fail(parse_error::malformed, "a control character in a header (RFC 9110 section 5.5)");
+  if (!is_value(value)) return fail(parse_error::malformed, "a control character in a header (RFC 9110 section 5.5)");
   // Trailer fields are kept apart: merged into the header they could pass for the server's own framing or policy
   // (RFC 9110 section 6.5.1).
   auto& fields = state_ == state::trailers ? result_.trailers : result_.headers;
