@@ -1,15 +1,16 @@
+#include <fanout/base/detail/byte_scan.hpp>
 #include <fanout/fetch/record_text.hpp>
 
 #include "fetch/text.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
-#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <iterator>
 
 namespace fanout::fetch {
@@ -18,6 +19,42 @@ namespace {
 bool is_plain(char c) {
   return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
+
+bool is_plain(std::string_view text) {
+  text = fanout::detail::after_eights(text, [](std::uint64_t word) {
+    return fanout::detail::any_below(word, 0x20) | (word & (0x80 * fanout::detail::each_byte_1)) |
+           fanout::detail::any_equal(word, 0x7f) | fanout::detail::any_equal(word, '"') |
+           fanout::detail::any_equal(word, '\\');
+  });
+  return text.size() < 8 && std::all_of(text.begin(), text.end(), [](char c) { return is_plain(c); });
+}
+
+/// Text of bounded length that is put together in place: to append to a string, or to format, is a call for each part.
+class short_text {
+ public:
+  short_text& put(std::string_view text) noexcept {
+    assert(text.size() <= sizeof(bytes_) - size_);
+    size_ += text.copy(bytes_ + size_, text.size());
+    return *this;
+  }
+  short_text& number(std::uint64_t value) noexcept {
+    const fmt::format_int digits(value);
+    return put({digits.data(), digits.size()});
+  }
+  /// In milliseconds, with three digits behind the point.
+  short_text& milliseconds(std::int64_t ns) noexcept {
+    const auto us = static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 0)) / 1'000;
+    const auto rest = static_cast<unsigned>(us % 1'000);
+    const char behind[] = {'.', static_cast<char>('0' + rest / 100), static_cast<char>('0' + rest / 10 % 10),
+                           static_cast<char>('0' + rest % 10)};
+    return number(us / 1'000).put({behind, sizeof(behind)});
+  }
+  std::string_view view() const noexcept { return {bytes_, size_}; }
+
+ private:
+  char bytes_[320];  // what append_json puts there takes less
+  std::size_t size_ = 0;
+};
 
 std::string_view version_text(const record& of) {
   return of.http_version == 20 ? "2" : of.http_version == 10 ? "1.0" : "1.1";
@@ -84,10 +121,11 @@ void append_last_head(std::string& text, std::string_view heads) {
 }  // namespace
 
 void append_json_string(std::string& text, std::string_view value) {
-  if (std::all_of(value.begin(), value.end(), is_plain)) {  // nearly always
-    text += '"';
-    text += value;
-    text += '"';
+  if (is_plain(value)) {  // nearly always
+    const std::size_t at = text.size();
+    text.resize(at + value.size() + 2);
+    text[at] = text.back() = '"';
+    value.copy(text.data() + at + 1, value.size());
     return;
   }
   text += boost::json::serialize(boost::json::string_view(is_utf8(value) ? value : repaired(value)));
@@ -95,35 +133,34 @@ void append_json_string(std::string& text, std::string_view value) {
 
 void append_json(std::string& text, std::uint64_t index, const request& asked, const record& result,
                  std::string_view file, json_fields with) {
-  const auto into = std::back_inserter(text);
-  fmt::format_to(into, FMT_COMPILE("{{\"index\":{}"), index);
+  short_text begin;
+  begin.put("{\"index\":").number(index);
   if (!asked.id.empty()) {
-    text += ",\"id\":";
+    text += begin.put(",\"id\":").view();
     append_json_string(text, asked.id);
+    text += ",\"url\":";
+  } else {
+    text += begin.put(",\"url\":").view();
   }
-  text += ",\"url\":";
   const std::size_t url = text.size();
   append_json_string(text, asked.url);
   const std::size_t url_size = text.size() - url;
+  short_text middle;
   if (result.status != 0)
-    fmt::format_to(into, FMT_COMPILE(",\"status\":{}"), result.status);
+    middle.put(",\"status\":").number(static_cast<std::uint64_t>(std::max(result.status, 0)));
   else
-    text += ",\"status\":null";
-  fmt::format_to(into, FMT_COMPILE(",\"bytes\":{},\"elapsed_ms\":{}.{:03},\"attempts\":{}"), result.bytes,
-                 result.elapsed_ns / 1'000'000, result.elapsed_ns / 1'000 % 1'000, result.attempts);
-  if (result.http_version != 0) text.append(",\"http_version\":\"").append(version_text(result)).append("\"");
-  if (result.tls_version != 0)
-    text.append(",\"tls\":\"1.").append(std::to_string(result.tls_version % 10)).append("\"");
+    middle.put(",\"status\":null");
+  middle.put(",\"bytes\":").number(result.bytes).put(",\"elapsed_ms\":").milliseconds(result.elapsed_ns);
+  middle.put(",\"attempts\":").number(static_cast<std::uint64_t>(std::max(result.attempts, 0)));
+  if (result.http_version != 0) middle.put(",\"http_version\":\"").put(version_text(result)).put("\"");
+  if (result.tls_version != 0) middle.put(",\"tls\":\"1.").number(result.tls_version % 10U).put("\"");
   if (result.error) {
-    text += ",\"error\":{\"kind\":\"";
-    text += to_string(*result.error);
-    text += "\",\"message\":";
+    text += middle.put(",\"error\":{\"kind\":\"").put(to_string(*result.error)).put("\",\"message\":").view();
     append_json_string(text, result.message);
-    text += '}';
+    text += "},\"final_url\":";
   } else {
-    text += ",\"error\":null";
+    text += middle.put(",\"error\":null,\"final_url\":").view();
   }
-  text += ",\"final_url\":";
   if (result.status == 0)
     text += "null";
   else if (result.final_url.empty())

@@ -90,6 +90,7 @@ TEST(record_text, milliseconds_have_three_digits) {
   EXPECT_EQ(elapsed(1'000), "0.001");
   EXPECT_EQ(elapsed(10'020'000), "10.020");
   EXPECT_EQ(elapsed(300'000'000'000), "300000.000");
+  EXPECT_EQ(elapsed(-1'500'000), "0.000");  // which no clock that is steady gives
 }
 
 TEST(record_text, the_largest_numbers) {
@@ -97,6 +98,25 @@ TEST(record_text, the_largest_numbers) {
   result.bytes = UINT64_MAX;
   result.elapsed_ns = INT64_MAX;
   EXPECT_THAT(line_of(result), HasSubstr(R"("bytes":18446744073709551615,"elapsed_ms":9223372036854.775,)"));
+}
+
+TEST(record_text, all_that_is_put_together_in_place_at_its_longest) {
+  for (int kind = 0; kind <= static_cast<int>(failure_kind::task_failed); ++kind) {
+    record result = good();
+    result.status = INT32_MAX;
+    result.bytes = UINT64_MAX;
+    result.elapsed_ns = INT64_MAX;
+    result.attempts = INT32_MAX;
+    result.http_version = 10;
+    result.tls_version = 13;
+    result.error = static_cast<failure_kind>(kind);
+    const json::value parsed = json::parse(line_of(result, "", "mine"));
+    EXPECT_EQ(parsed.at("status").as_int64(), INT32_MAX);
+    EXPECT_EQ(parsed.at("attempts").as_int64(), INT32_MAX);
+    EXPECT_EQ(parsed.at("http_version").as_string(), "1.0");
+    EXPECT_EQ(parsed.at("tls").as_string(), "1.3");
+    EXPECT_EQ(parsed.at("error").at("kind").as_string(), to_string(*result.error));
+  }
 }
 
 TEST(record_text, an_empty_body_is_a_body) {
@@ -163,6 +183,19 @@ TEST(record_text, strings_are_escaped) {
   EXPECT_EQ(json_string("a\"b\\c"), R"("a\"b\\c")");
   EXPECT_EQ(json_string("\r\n\t\x1b[2J\0"s), R"("\r\n\t\u001b[2J\u0000")");
   EXPECT_EQ(json::parse(json_string("\x7f")).as_string(), "\x7f");
+}
+
+TEST(record_text, strings_are_escaped_wherever_it_is) {
+  for (const std::size_t size : {1, 7, 8, 9, 17})
+    for (std::size_t at = 0; at < size; ++at)
+      for (int byte = 0; byte < 0x80; ++byte) {
+        std::string value(size, 'a');
+        value[at] = static_cast<char>(byte);
+        const std::string text = json_string(value);
+        ASSERT_EQ(json::parse(text).as_string(), value) << byte << " at " << at;
+        const bool escaped = byte < 0x20 || byte == '"' || byte == '\\';
+        ASSERT_EQ(text.size() == size + 2, !escaped) << byte << " at " << at;
+      }
 }
 
 TEST(record_text, for_a_person) {
