@@ -11,9 +11,10 @@ using fanout::http::url;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::vector<std::string> lines_of(const request& what, const fanout::http::body_announcement& body = {}) {
+std::vector<std::string> lines_of(const request& what, const fanout::http::body_announcement& body = {},
+                                  bool decodes = false) {
   h2_request made;
-  made.prepare(what, "me", false, body);
+  made.prepare(what, "me", decodes, body);
   std::vector<std::string> lines;
   for (const nghttp2_nv& each : made.fields())
     lines.push_back(std::string(reinterpret_cast<const char*>(each.name), each.namelen) + "=" +
@@ -31,6 +32,34 @@ TEST(h2_request, has_pseudo_fields_first) {
   EXPECT_THAT(lines_of(get("https://a.test:8443/b?c")),
               ElementsAre(":method=GET", ":scheme=https", ":authority=a.test:8443", ":path=/b?c", "user-agent=me",
                           "accept=*/*"));
+}
+
+// A request without fields of its own is prepared another way than one that has some.
+TEST(h2_request, of_a_plain_request_says_what_any_other_says) {
+  for (const char* method : {"GET", "HEAD"})
+    for (const char* address : {"http://a.test/b?c", "https://a.test:8443/", "http://[fe80::1%25lo]/"})
+      for (const bool decodes : {false, true}) {
+        request what = get(address);
+        what.method = method;
+        const std::vector<std::string> plain = lines_of(what, {}, decodes);
+        what.without = {"X-Nothing"};
+        EXPECT_EQ(plain, lines_of(what, {}, decodes));
+      }
+}
+
+TEST(h2_request, is_used_again) {
+  request own = get("http://a/");
+  own.headers = {{"X-One", "1"}};
+  request plain = get("http://b/");
+  h2_request made;
+  for (const request* each : {&own, &plain, &own, &plain}) {
+    made.prepare(*each, "me", false, {});
+    std::vector<std::string> lines;
+    for (const nghttp2_nv& field : made.fields())
+      lines.push_back(std::string(reinterpret_cast<const char*>(field.name), field.namelen) + "=" +
+                      std::string(reinterpret_cast<const char*>(field.value), field.valuelen));
+    EXPECT_EQ(lines, lines_of(*each));
+  }
 }
 
 TEST(h2_request, writes_names_in_lower_case_and_leaves_out_what_belongs_to_a_connection) {

@@ -42,6 +42,22 @@ TEST(request_head, a_plain_get) {
   EXPECT_THAT(head_of(a_get("http://[::1]/")), HasSubstr("\r\nHost: [::1]\r\n"));
 }
 
+// A request without fields of its own is written another way than one that has some.
+TEST(request_head, a_plain_request_says_what_any_other_says) {
+  for (const char* method : {"GET", "HEAD"})
+    for (const char* address : {"http://here.test/page?q", "https://here.test:8443/", "http://[::1]:80/a%20b"})
+      for (const bool decodes : {false, true}) {
+        request what = a_get(address);
+        what.method = method;
+        const std::string plain = head_of(what, {}, decodes);
+        what.without = {"X-Nothing"};
+        EXPECT_EQ(plain, head_of(what, {}, decodes));
+      }
+  std::string behind = "what was there";
+  write_head(behind, a_get(), "tester", true, {});
+  EXPECT_EQ(behind, "what was there" + head_of(a_get()));
+}
+
 TEST(request_head, how_a_body_is_announced) {
   request what = a_get();
   what.method = "POST";

@@ -22,13 +22,15 @@ namespace fanout::http {
 /// Thread safety: none.
 class h2_request {
  public:
-  /// Throws a `fanout::error` of kind `invalid_request` when something in it must not be sent.
+  /// Throws a `fanout::error` of kind `invalid_request` when something in it must not be sent. The text of `user_agent`
+  /// must stay as long as the fields are used.
   void prepare(const request& what, std::string_view user_agent, bool decodes, const body_announcement& body);
   /// Refers to this object, until the next `prepare`.
   std::span<const nghttp2_nv> fields() const noexcept { return fields_; }
 
  private:
   void add(std::string_view name, std::string_view value);
+  void prepare_plain(const request& what, std::string_view user_agent, bool decodes, std::string_view host);
 
   struct extent {
     std::size_t name_size;

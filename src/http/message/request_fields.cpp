@@ -15,6 +15,11 @@ namespace {
 
 }  // namespace
 
+bool is_plain_request(const request& what, const body_announcement& body) noexcept {
+  return what.headers.empty() && what.without.empty() && !body.any && what.url.userinfo().empty() &&
+         (what.method == "GET" || what.method == "HEAD");
+}
+
 void check_request(const request& what) {
   if (what.url.empty()) refuse_field("the request has no URL");
   if (!is_token(what.method)) refuse_field(fmt::format("'{}' is not a request method", printable(what.method)));

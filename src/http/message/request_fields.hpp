@@ -33,6 +33,9 @@ struct given_fields {
   bool content_length = false;
 };
 
+/// Whether it is one that nearly all are: GET or HEAD, without a body, with no fields but those the client adds:
+/// User-Agent, Accept and Accept-Encoding.
+bool is_plain_request(const request& what, const body_announcement& body) noexcept;
 /// Throws a `fanout::error` of kind `invalid_request` when the method or the URL must not be sent.
 void check_request(const request& what);
 /// Notes a field of the request itself. Throws a `fanout::error` of kind `invalid_request` when it must not be sent
