@@ -252,11 +252,16 @@ h2_framing::~h2_framing() {
   nghttp2_session_del(session_);
 }
 
-h2_events* h2_framing::find(std::int32_t stream) const noexcept {
-  return static_cast<h2_events*>(nghttp2_session_get_stream_user_data(session_, stream));
+// A frame, and each of its fields, is of one stream, and nghttp2 looks it up in a table.
+h2_events* h2_framing::find(std::int32_t stream) noexcept {
+  if (found_ && found_->id_ == stream) return found_;
+  auto* const events = static_cast<h2_events*>(nghttp2_session_get_stream_user_data(session_, stream));
+  if (events) found_ = events;
+  return events;
 }
 
 void h2_framing::forget(h2_events& events) noexcept {
+  if (found_ == &events) found_ = nullptr;
   nghttp2_session_set_stream_user_data(session_, events.id_, nullptr);
   open_.erase(open_.iterator_to(events));
   events.id_ = 0;

@@ -134,7 +134,7 @@ class h2_framing {
  private:
   struct callbacks;
   friend struct callbacks;
-  h2_events* find(std::int32_t stream) const noexcept;
+  h2_events* find(std::int32_t stream) noexcept;
   void forget(h2_events& events) noexcept;
   bool fail(std::string why) noexcept;
   bool count_useless() noexcept;
@@ -142,6 +142,7 @@ class h2_framing {
   listener& listener_;
   nghttp2_session* session_ = nullptr;
   boost::intrusive::list<h2_events> open_;
+  h2_events* found_ = nullptr;  ///< the last one that was looked for, while it is open
   h2_window window_;
   std::chrono::steady_clock::time_point now_{};  ///< as `feed` had it
   std::size_t unconsumed_ = 0;                   ///< of the connection's window, since `feed` began
