@@ -54,10 +54,10 @@ request from_object(const json::object& object) {
 }  // namespace
 
 std::string_view without_blanks(std::string_view line) {
-  constexpr std::string_view blank = " \t\r\n";
-  const auto first = line.find_first_not_of(blank);
-  if (first == line.npos) return {};
-  return line.substr(first, line.find_last_not_of(blank) - first + 1);
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  while (!line.empty() && is_blank(line.front())) line.remove_prefix(1);
+  while (!line.empty() && is_blank(line.back())) line.remove_suffix(1);
+  return line;
 }
 
 request request_of_line(std::string_view line, bool passthrough) {

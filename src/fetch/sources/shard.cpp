@@ -18,10 +18,11 @@ std::uint32_t shard_of(std::string_view host, std::uint32_t shards) {
 
 std::string_view host_in(std::string_view url) noexcept {
   if (const auto scheme = url.find("://"); scheme != url.npos) url.remove_prefix(scheme + 3);
-  url = url.substr(0, url.find_first_of("/?#"));
+  const char* const end = std::find_if(url.begin(), url.end(), [](char c) { return c == '/' || c == '?' || c == '#'; });
+  url = url.substr(0, static_cast<std::size_t>(end - url.begin()));
   if (const auto user = url.rfind('@'); user != url.npos) url.remove_prefix(user + 1);
-  const auto end = url.starts_with('[') ? std::min(url.find(']'), url.size() - 1) + 1 : url.find(':');
-  return url.substr(0, end);
+  const auto port = url.starts_with('[') ? std::min(url.find(']'), url.size() - 1) + 1 : url.find(':');
+  return url.substr(0, port);
 }
 
 }  // namespace fanout::fetch

@@ -35,6 +35,10 @@ TEST(shard, host_of_a_url_is_that_of_its_text) {
   EXPECT_EQ(host_in("http://[::1"), "[::1");
   EXPECT_EQ(host_in(""), "");
   EXPECT_EQ(host_in("http://"), "");
+  EXPECT_EQ(host_in("http://a.example?x@b.example"), "a.example");
+  EXPECT_EQ(host_in("http://a.example#x:80"), "a.example");
+  EXPECT_EQ(host_in("http://one@two@a.example:80"), "a.example");
+  EXPECT_EQ(host_in("http://one:word@[::1]:80/"), "[::1]");
 }
 
 TEST(shard, each_url_is_in_one_part) {
