@@ -29,6 +29,26 @@ command_text a_whole_tool() {
   command_text tool{
       .name = "fanout", .summary = "Does things", .arguments = {}, .groups = {}, .commands = {}, .footer = {}};
   tool.commands.push_back(std::move(fetch));
+  const auto plain = [](const char* name, std::vector<option_text> arguments, std::vector<option_text> options) {
+    return command_text{.name = name,
+                        .summary = "Does it",
+                        .arguments = std::move(arguments),
+                        .groups = {{.heading = "Options", .options = std::move(options)}},
+                        .commands = {},
+                        .footer = {}};
+  };
+  const auto argument = [](const char* name) {
+    return option_text{.names = {name}, .value = {}, .help = "What", .default_value = {}};
+  };
+  tool.commands.push_back(plain("fanout compare", {argument("WORKLOAD...")},
+                                {{.names = {"--shapes"}, .value = "SHAPE,...", .help = "Which", .default_value = {}}}));
+  tool.commands.push_back(plain("fanout help", {argument("COMMAND")}, {}));
+  tool.commands.push_back(plain("fanout completion", {argument("SHELL")}, {}));
+  command_text job = plain("fanout job", {}, {});
+  job.commands.push_back(
+      plain("fanout job split", {}, {{.names = {"--into"}, .value = "FILE", .help = "To", .default_value = {}}}));
+  job.commands.push_back(plain("fanout job show", {}, {}));
+  tool.commands.push_back(std::move(job));
   return tool;
 }
 
@@ -57,6 +77,26 @@ TEST(completion, bash_completes_commands_options_and_values) {
   EXPECT_EQ(completed("nonsense --"), " ");
 }
 
+TEST(completion, bash_completes_arguments_that_are_words) {
+  EXPECT_EQ(completed("help f"), "fetch ");
+  EXPECT_EQ(completed("completion ''"), "bash fish zsh ");
+  EXPECT_THAT(completed("compare m"), HasSubstr("memory mixed "));
+}
+
+TEST(completion, bash_completes_commands_of_commands_and_their_options) {
+  EXPECT_EQ(completed("job ''"), "show split ");
+  EXPECT_EQ(completed("job sp"), "split ");
+  EXPECT_EQ(completed("job split --"), "--into ");
+  EXPECT_EQ(completed("job show --"), " ");
+}
+
+TEST(completion, bash_completes_values_after_an_equals_sign_and_in_lists) {
+  EXPECT_EQ(completed("fetch --shape ="), "async: auto hybrid: processes: sync threads: ");
+  EXPECT_EQ(completed("fetch --shape = as"), "async: ");
+  EXPECT_EQ(completed("compare --shapes sy"), "sync ");
+  EXPECT_EQ(completed("compare --shapes sync,threads:2,thr"), "sync,threads:2,threads: ");
+}
+
 TEST(completion, bash_completes_files_where_a_file_is_due) {
   const std::string name = ::testing::TempDir() + "completion-file-" + std::to_string(::getpid());
   std::ofstream(name) << "x";
@@ -72,6 +112,22 @@ TEST(completion, zsh_has_each_name_with_what_it_takes) {
   EXPECT_THAT(script, HasSubstr("'*-m[Limit]:DURATION: '"));
   EXPECT_THAT(script, HasSubstr("'*-q[Quiet]'"));
   EXPECT_THAT(script, HasSubstr("'fetch:Fetch URLs: don'\\''t wait'"));
+}
+
+TEST(completion, zsh_has_words_and_commands_of_commands) {
+  const std::string script = zsh_completion(a_whole_tool());
+  EXPECT_THAT(script, HasSubstr("'*:argument:(fetch compare help completion job)'"));
+  EXPECT_THAT(script, HasSubstr("'*:argument:(bash zsh fish)'"));
+  EXPECT_THAT(script, HasSubstr("_alternative \"words:argument:(io cpu mixed memory lock urls)\" files:file:_files"));
+  EXPECT_THAT(script, HasSubstr("'split:Does it'"));
+}
+
+TEST(completion, fish_has_words_and_commands_of_commands) {
+  const std::string script = fish_completion(a_whole_tool());
+  EXPECT_THAT(script, HasSubstr("from completion' -f -a 'bash zsh fish'"));
+  EXPECT_THAT(script, HasSubstr("from compare' -a 'io cpu mixed memory lock urls'"));
+  EXPECT_THAT(script, HasSubstr("from job; and not __fish_seen_subcommand_from split show' -f -a split"));
+  EXPECT_THAT(script, HasSubstr("from job; and __fish_seen_subcommand_from split' -l into -r -F"));
 }
 
 TEST(completion, fish_has_each_option_with_what_it_takes) {

@@ -1,3 +1,4 @@
+#include <fanout/compare/workloads.hpp>
 #include <fanout/core/detail/usage.hpp>
 
 #include "compare/measuring/load.hpp"
@@ -62,6 +63,27 @@ TEST(load, threads_that_share_cores_are_ready_for_some_of_their_time) {
       });
   }
   EXPECT_GT(meter.stop(), each * count / 4);
+}
+
+// A task that computes in programs of its own, next to threads that have all cores.
+TEST(load, programs_wait_for_a_core_as_threads_do) {
+  const std::ifstream known("/proc/thread-self/schedstat");
+  if (!known) GTEST_SKIP() << "the kernel does not say";
+  std::vector<std::jthread> hogs;
+  for (unsigned i = 0; i < 3 * std::thread::hardware_concurrency(); ++i)
+    hogs.emplace_back([](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+      }
+    });
+  const auto run = [](const char* script) {
+    const workload work = workloads::command({"/bin/sh", "-c", script}, 1);
+    return work.run(options(sync()), 1);
+  };
+  const auto ran = run("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done");
+  ASSERT_EQ(ran.cost.failures, 0U);
+  EXPECT_GT(ran.without_core, ran.cost.cpu() / 4) << "of three to four programs for a core one has it";
+  ready_meter children(ready_meter::whose::children);
+  EXPECT_LE(children.stop(), 0ns) << "there are none; the threads do not count";
 }
 
 TEST(load, a_meter_can_be_left_unread) {

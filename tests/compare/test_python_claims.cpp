@@ -40,6 +40,14 @@ TEST(python_claims, conclude_nothing_under_noise_or_next_to_other_programs) {
   }
 }
 
+TEST(python_claims, say_no_more_at_a_time_than_there_are_tasks) {
+  std::string report(test::pages_beside_python);
+  report.replace(report.find("async:5\",\"wall_s"), 7, "async:20");
+  report.insert(report.find(R"("best")"), R"("tasks":7,)");
+  const auto claims = python_claims(json::parse(report).as_object());
+  EXPECT_THAT(claims, ::testing::Contains(HasSubstr("asyncio on Python 3.11 ran 7 fetches at a time 5.00 x")));
+}
+
 TEST(python_claims, name_the_interpreter_in_the_order_asked_for) {
   const auto claims = python_claims(json::parse(test::pages_beside_python).as_object());
   EXPECT_THAT(claims,

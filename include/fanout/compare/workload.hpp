@@ -40,6 +40,9 @@ struct workload_run {
   std::vector<std::chrono::nanoseconds> taken;  ///< by each task, in the order of the inputs; zero where it failed
   /// CPU time of each task; negative where it failed, or tasks shared a thread and it cannot be told apart.
   std::vector<std::chrono::nanoseconds> computed;
+  /// How long the programs that the tasks started were ready to run and had no core, in a run under `sync`; 0 where
+  /// that is not known.
+  std::chrono::nanoseconds without_core{};
 };
 
 /// A number of equal tasks. A plain value; make one with `make_workload`, or take one of workloads.hpp.

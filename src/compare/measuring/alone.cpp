@@ -38,7 +38,7 @@ std::optional<task_alone> run_alone(const workload& work, const options& how) {
     const auto before = time_without_core();
     const workload_run one = work.run(how, 1);
     throw_if_stopped(one.cost);
-    const auto without_core = time_without_core() - before;
+    const auto without_core = time_without_core() - before + one.without_core;
     spent += one.cost.wall;
     if (one.cost.failures > 0 || one.cost.tasks == 0 || (quickest && quickest->wall <= one.quickest)) continue;
     quickest = task_alone{one.quickest, one.cost.cpu(), cpu_share_of(one.cost, without_core)};

@@ -78,7 +78,7 @@ class comparing {
     try {
       const auto before = detail::time_without_core();
       workload_run done = work_.run(run_, work_.tasks);
-      const auto without_core = detail::time_without_core() - before;
+      const auto without_core = detail::time_without_core() - before + done.without_core;
       detail::throw_if_stopped(done.cost);
       row.cost = std::move(done.cost);
       row.startup = done.startup;

@@ -94,7 +94,7 @@ double load_meter::cores() const {
   return std::min<double>(busy, available_cores());
 }
 
-ready_meter::ready_meter() {
+ready_meter::ready_meter(whose threads) : whose_(threads) {
   look();
   first_look_ = false;
   looking_ = std::jthread([this](const std::stop_token& stop) {
@@ -117,8 +117,7 @@ std::chrono::nanoseconds ready_meter::stop() {
 }
 
 void ready_meter::look() {
-  const int self = ::getpid();
-  look_at(self);
+  if (whose_ == whose::process_and_children) look_at(::getpid());
   // Children are listed by the thread that started them.
   std::error_code gone;
   for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", gone)) {

@@ -29,12 +29,13 @@ class load_meter {
   std::chrono::nanoseconds time_{0};
 };
 
-/// Adds up how long the threads of this process and of its children were ready to run and had no core, from its
-/// construction to `stop`. Looks at all of them every few milliseconds from a thread of its own; what a thread waited
-/// after the last look is not counted.
+/// Adds up how long the threads of this process and of its children, or of these alone, were ready to run and had no
+/// core, from its construction to `stop`. Looks at all of them every few milliseconds from a thread of its own; what a
+/// thread waited after the last look is not counted.
 class ready_meter {
  public:
-  ready_meter();
+  enum class whose { process_and_children, children };
+  explicit ready_meter(whose threads = whose::process_and_children);
   ready_meter(const ready_meter&) = delete;
   ready_meter& operator=(const ready_meter&) = delete;
   ~ready_meter();
@@ -50,6 +51,7 @@ class ready_meter {
     std::int64_t first = 0;
     std::int64_t last = 0;
   };
+  whose whose_;
   std::map<int, seen> threads_;  ///< by their ids
   bool known_ = false;
   bool first_look_ = true;

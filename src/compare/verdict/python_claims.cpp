@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <utility>
 
@@ -34,6 +35,13 @@ const json::object* find_row(const json::object& workload, const std::string& pa
 std::string places_of(const json::object& row) {
   const std::string shape = text_in(row, "shape");
   return shape.substr(shape.find(':') + 1);
+}
+
+/// No more run at a time than there are.
+std::string at_a_time(const json::object& workload, const json::object& row) {
+  const std::string places = places_of(row);
+  const auto tasks = number_in(workload, "tasks");
+  return tasks && *tasks < std::strtod(places.c_str(), nullptr) ? fmt::format("{:.0f}", *tasks) : places;
 }
 
 double speedup_of(const json::object& row) {
@@ -113,7 +121,7 @@ class claiming {
     const json::object* const computes = find_row(cpu_, path_, "async");
     if (waits)
       add(fmt::format("One thread of asyncio on {} ran {} fetches at a time {:.2f} x as fast as one after another{}.",
-                      name_, places_of(*waits), speedup_of(*waits),
+                      name_, at_a_time(io_, *waits), speedup_of(*waits),
                       speedup_of(*waits) >= no_gain ? ": while one waits, the next continues" : ""),
           io_, *waits, speedup_of(*waits));
     if (computes)

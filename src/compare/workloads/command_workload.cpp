@@ -4,6 +4,8 @@
 #include <fanout/compare/workloads.hpp>
 #include <fanout/process/remote.hpp>
 
+#include "compare/measuring/load.hpp"
+
 #include <cereal/types/string.hpp>
 #include <cereal/types/vector.hpp>
 #include <fmt/format.h>
@@ -11,6 +13,8 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -70,7 +74,10 @@ rusage used_by_children() {
 /// the worker; what this process started is not yet.
 workload_run with_cost_of_children(const workload& inner, const options& how, std::uint64_t count) {
   const rusage before = used_by_children();
+  std::optional<detail::ready_meter> ready;
+  if (how.shape.model == model::sync) ready.emplace(detail::ready_meter::whose::children);
   workload_run done = inner.run(how, count);
+  if (ready) done.without_core = std::max(ready->stop(), std::chrono::nanoseconds(0));
   const rusage after = used_by_children();
   if (!done.cost.shape.uses_workers()) {
     done.cost.cpu_user += since(before.ru_utime, after.ru_utime);
