@@ -34,21 +34,25 @@ class numbered_source final : public request_input {
 
   std::optional<request> next() override {
     std::optional<request> given;
+    next_into(given);
+    return given;
+  }
+  bool next_into(std::optional<request>& place) override {
     for (;; ++index_) {
       const bool is_done = done_ != nullptr && done_->contains(index_);
       if (is_done || (repeats_ != nullptr && repeats_->contains(index_))) {
-        if (!source_.skip()) return std::nullopt;
+        if (!source_.skip()) return false;
         ++(is_done ? passed_ : repeated_);
         continue;
       }
-      given = source_.next();
-      if (!given || !part_ || part_->has(given->url)) break;
+      if (!source_.next_into(place)) return false;
+      if (!part_ || part_->has(place->url)) break;
+      place.reset();
       ++elsewhere_;
     }
-    if (!given) return given;
-    given->index = index_++;
-    if (names_files_) given->file = body_directory::name_of(given->index);
-    return given;
+    place->index = index_++;
+    if (names_files_) place->file = body_directory::name_of(place->index);
+    return true;
   }
   bool ready() override { return source_.ready(); }
   int handle() override { return source_.handle(); }
@@ -76,9 +80,14 @@ class held_source {
       : source_(source), to_(to), statistics_(statistics), gate_(source.handle()) {}
 
   std::optional<request> next() {
-    std::optional<request> given = source_.next();
-    if (given && statistics_ != nullptr) statistics_->began();
+    std::optional<request> given;
+    next_into(given);
     return given;
+  }
+  bool next_into(std::optional<request>& place) {
+    const bool more = source_.next_into(place);
+    if (more && statistics_ != nullptr) statistics_->began();
+    return more;
   }
   bool ready() {
     if (!gate_.may_pull([this] { return to_.has_room(); })) return false;
@@ -114,8 +123,15 @@ class all_sinks {
       if (each->wants_bodies()) last_with_body_ = each;
   }
 
-  void operator()(outcome<record> out, const request& asked) {
-    record result = out.ok() ? std::move(out).value() : record_of(out.error());
+  void operator()(outcome<record>&& out, const request& asked) {
+    if (out.ok()) return take(out.value(), asked);
+    record failed = record_of(out.error());
+    take(failed, asked);
+  }
+
+ private:
+  /// The record stays where the outcome has it: it is large to move.
+  void take(record& result, const request& asked) {
     if (scheduled_ != nullptr && !scheduled_->ended(asked, result)) {
       if (statistics_ != nullptr) statistics_->begins_again();
       // It made way for what the next attempt brings.
@@ -132,7 +148,6 @@ class all_sinks {
     }
   }
 
- private:
   const std::vector<sink*>& sinks_;
   writer& to_;
   counts& counts_;

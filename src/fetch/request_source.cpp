@@ -123,10 +123,10 @@ void request_source::set_globs(bool written_out) {
     if (!each.starts_with("{\"")) url_glob checked(each);
 }
 
-std::optional<request> request_source::next_listed() {
+bool request_source::next_listed(std::optional<request>& place) {
   for (; !lists_.empty(); lists_.erase(lists_.begin()))
-    if (auto listed = lists_.front()->next(passthrough_)) return listed;
-  return std::nullopt;
+    if (lists_.front()->next_into(place, passthrough_)) return true;
+  return false;
 }
 
 std::optional<request> request_source::next_given() {
@@ -148,9 +148,18 @@ std::optional<request> request_source::next_given() {
 }
 
 std::optional<request> request_source::next() {
-  auto given = next_url_ < urls_.size() ? next_given() : next_listed();
-  if (!given) return given;
-  return finish(*std::move(given));
+  std::optional<request> given;
+  next_into(given);
+  return given;
+}
+
+bool request_source::next_into(std::optional<request>& place) {
+  if (next_url_ < urls_.size())
+    place = next_given();
+  else if (!next_listed(place))
+    return false;
+  finish(*place);
+  return true;
 }
 
 bool request_source::skip() {
@@ -167,15 +176,15 @@ int request_source::handle() {
   return handle_;
 }
 
-request request_source::finish(request what) const {
+void request_source::finish(request& what) const {
   if (!query_.empty() || !upload_name_.empty()) what.url = with_end(what.url, query_, upload_name_);
   const bool default_body = what.body.empty();
-  if (default_body) what.body = defaults_.body;
+  if (default_body && !defaults_.body.empty()) what.body = defaults_.body;
   if (what.method.empty()) what.method = defaults_.method;
   if (what.method.empty()) what.method = what.body.empty() ? "GET" : "POST";
   const bool default_type = default_body && !content_type_.empty() && !names_header(what.headers, "content-type") &&
                             !names_header(defaults_.headers, "content-type");
-  if (defaults_.headers.empty() && !default_type) return what;
+  if (defaults_.headers.empty() && !default_type) return;
   header_list headers;
   if (default_type) headers.emplace_back("Content-Type", content_type_);
   for (const auto& each : defaults_.headers)
@@ -183,7 +192,6 @@ request request_source::finish(request what) const {
   headers.insert(headers.end(), std::make_move_iterator(what.headers.begin()),
                  std::make_move_iterator(what.headers.end()));
   what.headers = std::move(headers);
-  return what;
 }
 
 }  // namespace fanout::fetch

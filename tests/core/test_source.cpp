@@ -16,6 +16,7 @@
 #include <memory>
 #include <ranges>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -103,6 +104,23 @@ TEST_F(source, a_pull_source_by_reference_and_by_value) {
   EXPECT_THAT(map(async(2), test::echo, own), testing::ElementsAre(3, 2, 1));
   EXPECT_EQ(own.left, 0);
   EXPECT_THAT(map(async(2), test::echo, countdown{2}), testing::ElementsAre(2, 1));
+}
+
+struct in_place_countdown {
+  int left;
+  std::optional<int> next() { throw std::logic_error("this moves the value"); }
+  bool next_into(std::optional<int>& place) {
+    if (left == 0 || place) return false;
+    place.emplace(left--);
+    return true;
+  }
+};
+
+TEST_F(source, a_source_that_puts_values_in_place_is_asked_to) {
+  in_place_countdown own{3};
+  EXPECT_THAT(map(async(2), test::echo, own), testing::ElementsAre(3, 2, 1));
+  EXPECT_THAT(map(threads(2), doubled, in_place_countdown{2}), testing::ElementsAre(4, 2));
+  EXPECT_THAT(map(fanout::sync(), doubled, in_place_countdown{0}), testing::IsEmpty());
 }
 
 // Sources to wait for ------------------------------------------------------------------------------------------------

@@ -16,7 +16,9 @@
 ///  - a function that returns `std::optional<T>`, empty at the end;
 ///  - an object with `std::optional<T> next()`. If it also has `bool ready()`, whether `next()` would return without
 ///    waiting, and `int handle()`, a descriptor that becomes readable when it may be ready again, then a lane that has
-///    tasks in flight waits for it on its event loop instead of stopping to read;
+///    tasks in flight waits for it on its event loop instead of stopping to read. If it has
+///    `bool next_into(std::optional<T>& place)`, which puts the next value into an empty `place` and returns false at
+///    the end, a run calls that instead of `next()`: for values that are large to move;
 ///  - a coroutine that yields and may await in between, `async_generator<T>`, given as an rvalue. It runs on a loop and
 ///  a
 ///    thread of its own, a few values ahead of the run, and is cancelled, awaited and destroyed when the run ends.
@@ -39,6 +41,11 @@ template <class S>
 concept waitable_source = pull_source<S> && requires(S& source) {
   { source.ready() } -> std::same_as<bool>;
   { source.handle() } -> std::same_as<int>;
+};
+
+template <class S>
+concept in_place_source = pull_source<S> && requires(S& source, std::remove_cvref_t<decltype(source.next())>& place) {
+  { source.next_into(place) } -> std::same_as<bool>;
 };
 
 template <class S>
@@ -100,6 +107,11 @@ class source_reference {
   using item = typename std::remove_cvref_t<decltype(std::declval<Source&>().next())>::value_type;
   explicit source_reference(Source& source) : source_(source) {}
   std::optional<item> next() { return source_.next(); }
+  bool next_into(std::optional<item>& place)
+    requires in_place_source<Source>
+  {
+    return source_.next_into(place);
+  }
   bool ready()
     requires waitable_source<Source>
   {

@@ -29,6 +29,11 @@ class request_input {
  public:
   virtual ~request_input() = default;
   virtual std::optional<request> next() = 0;
+  /// The same into `place`, which is empty: a request is large to move. False at the end.
+  virtual bool next_into(std::optional<request>& place) {
+    if (auto given = next()) place.emplace(*std::move(given));
+    return place.has_value();
+  }
   /// Takes the next one to pass over it; false at the end.
   virtual bool skip() { return next().has_value(); }
   virtual bool ready() { return true; }
@@ -91,14 +96,15 @@ class request_source final : public request_input {
   void set_passthrough(bool kept) { passthrough_ = kept; }
 
   std::optional<request> next() override;
+  bool next_into(std::optional<request>& place) override;
   bool skip() override;
   bool ready() override;
   int handle() override;
 
  private:
   void open(const std::string& list);
-  request finish(request what) const;
-  std::optional<request> next_listed();
+  void finish(request& what) const;
+  bool next_listed(std::optional<request>& place);
   std::optional<request> next_given();
 
   std::vector<std::string> urls_;

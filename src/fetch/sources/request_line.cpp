@@ -60,13 +60,12 @@ std::string_view without_blanks(std::string_view line) {
   return line;
 }
 
-request request_of_line(std::string_view line, bool passthrough) {
+void read_request(std::string_view line, bool passthrough, request& made) {
   line = without_blanks(line);
-  request made;
   made.method.clear();
   if (!line.starts_with('{')) {
     made.url = line;
-    return made;
+    return;
   }
   boost::system::error_code failed;
   const json::value parsed = json::parse(line, failed);
@@ -75,12 +74,16 @@ request request_of_line(std::string_view line, bool passthrough) {
     if (!parsed.is_object()) throw std::invalid_argument("not an object");
     made = from_object(parsed.get_object());
     if (passthrough) made.extra = extra_members(line);
-    return made;
   } catch (const std::invalid_argument& why) {
     made.url = line;
     made.problem = fmt::format("the line is no JSON request: {}", why.what());
-    return made;
   }
+}
+
+request request_of_line(std::string_view line, bool passthrough) {
+  request made;
+  read_request(line, passthrough, made);
+  return made;
 }
 
 }  // namespace fanout::fetch

@@ -31,9 +31,16 @@ char separator_of(std::string_view path) {
 }  // namespace
 
 std::optional<request> line_list::next(bool passthrough) {
+  std::optional<request> made;
+  next_into(made, passthrough);
+  return made;
+}
+
+bool line_list::next_into(std::optional<request>& place, bool passthrough) {
   const auto line = next_line();
-  if (!line) return std::nullopt;
-  return request_of_line(*line, passthrough);
+  if (!line) return false;
+  read_request(*line, passthrough, place.emplace());
+  return true;
 }
 
 /// A blank line or a comment is none: to pass over it here keeps `next` from waiting for what follows it.
@@ -50,7 +57,7 @@ bool line_list::ready() {
   }
 }
 
-/// The next line that says something, without its end; empty at the end of the list.
+/// The next line that says something, without blanks around it; empty at the end of the list.
 std::optional<std::string_view> line_list::next_line() {
   for (;;) {
     while (!has_line() && !ended_) read();
@@ -58,7 +65,8 @@ std::optional<std::string_view> line_list::next_line() {
       if (begin_ == text_.size()) return std::nullopt;
       line_end_ = text_.size();  // the last line has no end
     }
-    if (const auto line = take(); !says_nothing(line)) return line;
+    const auto line = without_blanks(take());
+    if (!line.empty() && line.front() != '#') return line;
   }
 }
 

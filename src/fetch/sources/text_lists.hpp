@@ -29,6 +29,7 @@ class line_list final : public request_list {
   std::unique_ptr<input_file> release_file() noexcept { return std::move(file_); }
 
   std::optional<request> next(bool passthrough) override;
+  bool next_into(std::optional<request>& place, bool passthrough) override;
   bool skip() override { return next_line().has_value(); }
   bool ready() override;
   int handle() const noexcept override { return file_->handle(); }

@@ -284,7 +284,10 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
           return pull_status::not_ready;
         }
       }
-      if (auto next = source_.next()) input.emplace(*std::move(next));  // not assigned: a pair of a map cannot be
+      if constexpr (in_place_source<puller>)
+        source_.next_into(input);
+      else if (auto next = source_.next())
+        input.emplace(*std::move(next));  // not assigned: a pair of a map cannot be
       if constexpr (waitable_source<puller>)
         if (input && control_.anyone_waiting() && source_.ready()) control_.wake_waiting();
     } catch (...) {
