@@ -5,6 +5,7 @@
 #include <fanout/fetch/output_error.hpp>
 #include <fanout/http/auth.hpp>
 #include <fanout/http/client.hpp>
+#include <fanout/http/detail/send_to_heap.hpp>
 #include <fanout/http/exchange_observer.hpp>
 #include <fanout/http/forms.hpp>
 #include <fanout/http/response_stream.hpp>
@@ -26,6 +27,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <exception>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -212,7 +214,8 @@ namespace {
 
 /// Leaves the rest with the server for a while after each piece: what is not read fills the connection's buffers, and
 /// TCP holds the server up.
-task<http::response> send_slowly(const http::client& by, http::request message, std::uint64_t bytes_per_s) {
+task<std::unique_ptr<http::response>> send_slowly(const http::client& by, http::request message,
+                                                  std::uint64_t bytes_per_s) {
   const bool keeps = message.keep_body;
   http::exchange_observer* const observer = message.observer;
   task<http::response_stream> opening = by.open(std::move(message));
@@ -239,35 +242,63 @@ task<http::response> send_slowly(const http::client& by, http::request message, 
     observer->on_cut(so_far);
     throw;
   }
-  http::response answer = page.head();
-  answer.body = std::move(body);
-  answer.body_bytes = bytes;
+  auto answer = std::make_unique<http::response>(page.head());
+  answer->body = std::move(body);
+  answer->body_bytes = bytes;
   co_return answer;
 }
 
-task<http::response> send_as_told(const exchanger& with, http::request message) {
+/// Throws where the request is refused. No coroutine: the message lies in the client's frame alone.
+task<std::unique_ptr<http::response>> send_as_told(const exchanger& with, const request& what, exchange_watch* watch) {
+  http::request message = checked_request(with.settings(), what);
+  message.observer = watch;
   const std::uint64_t limit = with.settings().limit_rate;
-  if (limit == 0) return with.client().send(std::move(message));
+  if (limit == 0) return http::send_to_heap(with.client(), std::move(message));
   return send_slowly(with.client(), std::move(message), limit);
 }
 
-/// One try. `watch` is told of its messages; null: nobody is.
-task<record> exchange_once(const exchanger& with, const request& what, exchange_watch* watch) {
+/// What a try came to that has an answer, or failed.
+record record_of_try(const exchanger& with, const request& what, const std::unique_ptr<http::response>& answer,
+                     const std::exception_ptr& failed, std::chrono::steady_clock::time_point started) {
+  record result;
+  try {
+    if (failed) std::rethrow_exception(failed);
+    take_response(with.settings(), what, std::move(*answer), result);
+  } catch (const error& why) {
+    take_failure(why, result);
+  }
+  result.elapsed_ns = (std::chrono::steady_clock::now() - started).count();
+  return result;
+}
+
+/// One try whose response, body and all, comes as one. Its frame is small enough for Asio to keep (`send_to_heap`).
+task<record> exchange_whole(const exchanger& with, const request& what, exchange_watch* watch) {
+  const auto started = std::chrono::steady_clock::now();
+  std::unique_ptr<http::response> answer;
+  std::exception_ptr failed;
+  try {
+    auto sending = send_as_told(with, what, watch);
+    answer = co_await std::move(sending);
+  } catch (const error& why) {
+    if (why.kind() == failure_kind::cancelled) throw;
+    failed = std::current_exception();
+  }
+  co_return record_of_try(with, what, answer, failed, started);
+}
+
+/// One try whose body goes elsewhere as it comes.
+task<record> exchange_streamed(const exchanger& with, const request& what, exchange_watch* watch) {
   record result;
   const auto started = std::chrono::steady_clock::now();
   try {
     http::request message = checked_request(with.settings(), what);
     message.observer = watch;
-    if (with.settings().body_path.empty() && digests_as_it_comes(with.settings(), what)) {
+    if (with.settings().body_path.empty()) {
       digesting_sink sum(nullptr, {});
       task<void> streaming = detail::stream_exchange(with.client(), with.settings(), std::move(message), sum, result);
       co_await std::move(streaming);
       result.sha256 = sum.digest();
       if (!result.error) check_digest(detail::expected_digest(with.settings(), what), result.sha256);
-    } else if (with.settings().body_path.empty()) {
-      task<http::response> sending = send_as_told(with, std::move(message));
-      http::response response = co_await std::move(sending);
-      take_response(with.settings(), what, std::move(response), result);
     } else {
       task<void> saving = detail::save_exchange(with.client(), with.settings(), what, std::move(message),
                                                 watch ? &watch->heads() : nullptr, result);
@@ -282,6 +313,13 @@ task<record> exchange_once(const exchanger& with, const request& what, exchange_
   }
   result.elapsed_ns = (std::chrono::steady_clock::now() - started).count();
   co_return result;
+}
+
+/// One try. `watch` is told of its messages; null: nobody is.
+task<record> exchange_once(const exchanger& with, const request& what, exchange_watch* watch) {
+  const settings& how = with.settings();
+  if (how.body_path.empty() && !digests_as_it_comes(how, what)) return exchange_whole(with, what, watch);
+  return exchange_streamed(with, what, watch);
 }
 
 /// As many tries as the settings allow; one where they allow no more.

@@ -1,5 +1,6 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/http/client.hpp>
+#include <fanout/http/detail/send_to_heap.hpp>
 #include <fanout/http/exchange_observer.hpp>
 
 #include "http/connect/open_connection.hpp"
@@ -16,6 +17,7 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <memory>
 #include <optional>
 #include <type_traits>
 
@@ -41,20 +43,57 @@ namespace {
   throw error(std::move(what));
 }
 
+// Takes the response of a hop. False: there is another hop, and `what` is its request.
+template <bool streams>
+bool finish_hop(exchange& ex, redirect_chain& hops, const request& what) {
+  response& answer = ex.answer();
+  answer = streams ? ex.take_head() : ex.take_response();
+  if (what.observer) what.observer->on_response(answer);
+  const bool again = hops.authenticate(answer);
+  if (!again && !hops.follow(answer)) return true;
+  if (!again) ++ex.measured().redirects;
+  if (streams) ex.release();  // what is left of its body nobody wants
+  return false;
+}
+
+// What the caller gets.
+template <class Result>
+Result conclude(const std::shared_ptr<const client::core>& core, exchange_lease& held, redirect_chain& hops,
+                request& what) {
+  response& answer = (*held).answer();
+  answer.history = hops.take_history();
+  if constexpr (std::is_same_v<Result, response_stream>) {
+    answer.url = what.url;
+    std::shared_ptr<const client_options> options(core, &core->options);
+    response head = std::move(answer);
+    (*held).end_hops();
+    return response_stream(std::make_unique<response_stream::state>(std::move(options), std::move(held),
+                                                                    std::move(what), std::move(head)));
+  } else {
+    answer.url = std::move(what.url);
+    if constexpr (std::is_same_v<Result, response>)
+      return std::move(answer);
+    else
+      return std::make_unique<response>(std::move(answer));
+  }
+}
+
 // The whole client, seen from above: every hop of a request, on an open session if there is one. On an open
 // session this is the only coroutine frame, and the wait for the response the only suspension. `Result` is the whole
-// response, or one to be read bit by bit.
+// response, there or on the heap, or one to be read bit by bit.
+//
+// What is large lies in the exchange: Asio uses frames again up to 1,020 bytes, and larger ones cost several hundred
+// instructions of malloc and free.
 template <class Result>
 task<Result> exchange_all(std::shared_ptr<const client::core> core, request what) {
   constexpr bool streams = std::is_same_v<Result, response_stream>;
   const auto executor = co_await asio::this_coro::executor;
-  loop_state& loop = loop_state::of(executor);
-  exchange_lease held(loop);
+  exchange_lease held(loop_state::of(executor));
   exchange& ex = *held;
   ex.begin(core->options);
   if constexpr (streams) ex.stream_body();
-  redirect_chain hops(core->options, core->login.get(), what);
   try {
+    redirect_chain& hops = ex.hops(core->options, core->login.get(), what);
     hops.prepare();
     for (;;) {
       ex.prepare(what, core->options.user_agent, core->transport.to(what.url, core->tls.get()));
@@ -78,31 +117,7 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
         }
         if (!streams || next == step::again) ex.release();
       }
-      response answer;
-      if constexpr (streams)
-        answer = ex.take_head();
-      else
-        answer = ex.take_response();
-      if (what.observer) what.observer->on_response(answer);
-      if (hops.authenticate(answer)) {
-        if (streams) ex.release();
-        continue;
-      }
-      if (hops.follow(answer)) {
-        ++ex.measured().redirects;
-        if (streams) ex.release();  // what is left of its body nobody wants
-        continue;
-      }
-      answer.history = hops.take_history();
-      if constexpr (streams) {
-        answer.url = what.url;
-        std::shared_ptr<const client_options> options(core, &core->options);
-        co_return response_stream(std::make_unique<response_stream::state>(std::move(options), std::move(held),
-                                                                           std::move(what), std::move(answer)));
-      } else {
-        answer.url = std::move(what.url);
-        co_return answer;
-      }
+      if (finish_hop<streams>(ex, hops, what)) co_return conclude<Result>(core, held, hops, what);
     }
   } catch (const error& thrown) {
     if (!streams && what.observer) ex.tell_cut();
@@ -143,6 +158,10 @@ task<response> client::send(request what) const {
 
 task<response_stream> client::open(request what) const {
   return exchange_all<response_stream>(core_, std::move(what));
+}
+
+task<std::unique_ptr<response>> send_to_heap(const client& by, request what) {
+  return exchange_all<std::unique_ptr<response>>(by.core_, std::move(what));
 }
 
 const client_options& client::options() const noexcept {

@@ -30,6 +30,8 @@ void exchange::end() noexcept {
   timer_.end();
   stream_.end();
   body_.close();
+  hops_.reset();
+  if (!answer_.headers.empty() || !answer_.body.empty()) answer_ = {};  // of one that failed later
 }
 
 void exchange::give_up_stream() noexcept {

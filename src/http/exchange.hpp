@@ -13,8 +13,10 @@
 #include "http/loop/request_timer.hpp"
 #include "http/pool/session_pool.hpp"
 #include "http/pool/stream.hpp"
+#include "http/redirect.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,6 +45,10 @@ class exchange {
 
   /// Starts the clock for a request with its redirects.
   void begin(const client_options& options);
+  /// The hops of the request under way, which lie here so that the coroutine's frame stays small.
+  redirect_chain& hops(const client_options& options, digest_login* login, request& what) {
+    return hops_.emplace(options, login, what);
+  }
   /// Ends it: gives the stream up if one is still held, and disarms the deadline. HTTP/1.1 has no way to end a stream
   /// before its response is complete but to close the connection; HTTP/2 resets the stream.
   void end() noexcept;
@@ -74,6 +80,9 @@ class exchange {
   void release();
   /// The response, with what the exchange cost so far.
   response take_response();
+  void end_hops() noexcept { hops_.reset(); }
+  /// Where the response of a hop lies until it is the last one.
+  response& answer() noexcept { return answer_; }
   /// The exchange has failed: the request's observer gets what came of a response.
   void tell_cut();
 
@@ -128,6 +137,8 @@ class exchange {
   measurements measured_;
   stream_grant granted_;
   any_stream stream_;
+  std::optional<redirect_chain> hops_;
+  response answer_;
   bool streaming_ = false;
   bool expects_ = false;      ///< the server is asked before the body is sent
   bool asked_ = false;        ///< on this session, and how long its answer is waited for

@@ -57,6 +57,7 @@ class client {
   struct core;
 
  private:
+  friend task<std::unique_ptr<response>> send_to_heap(const client& by, request what);  // detail/send_to_heap.hpp
   std::shared_ptr<const core> core_;
 };
 
