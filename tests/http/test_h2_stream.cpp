@@ -176,7 +176,9 @@ TEST_F(h2_stream, a_post_that_was_under_way_is_not) {
   what.method = "POST";
   what.url = url(closes.url());
   what.body = "hello";
-  EXPECT_THAT(failure_of([&] { send(what); }).message, HasSubstr("closed the connection"));
+  // The system resets a connection that is closed before all that came was read.
+  EXPECT_THAT(failure_of([&] { send(what); }).message,
+              testing::AnyOf(HasSubstr("closed the connection"), HasSubstr("Connection reset by peer")));
   EXPECT_EQ(closes.connections(), 1);
 }
 
