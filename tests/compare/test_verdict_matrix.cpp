@@ -191,7 +191,10 @@ TEST_P(verdict_matrix, never_names_a_shape_that_is_slower_on_a_quiet_machine) {
   // Other programs take cores and not time: work that waits is judged all the same while one core is free.
   const auto quickest = static_cast<std::size_t>(std::ranges::min_element(truth) - truth.begin());
   const auto alone = run_on_paper(work.machine, work.tasks, shapes[quickest]);
-  if (work.kind == io && alone.cpu / alone.wall < (around.hogs < work.machine.cores ? 0.6 : 0.2)) {
+  // That a server is the limit, and not the cores, cannot be told next to programs that have all of them.
+  const bool may_wait_for_cores = around.hogs >= work.machine.cores && work.machine.served_at_once > 0;
+  if (work.kind == io && !may_wait_for_cores &&
+      alone.cpu / alone.wall < (around.hogs < work.machine.cores ? 0.6 : 0.2)) {
     EXPECT_EQ(named, seeds);
   }
 }

@@ -37,16 +37,13 @@ void relate(comparison& of) {
   }
 }
 
-/// How many cores the quickest row might use if it had all it asked for; what it was seen to use is less where other
-/// programs have the cores. A task that is ready may wait for a core several times as long as it then computes, the
-/// more so the fewer cores this process got, and without that the row would have taken less time: down to the bound.
-double cores_undisturbed(const comparison& of, const comparison_row& quickest) {
+/// How many cores the tasks use if they take the least time that the shapes allow; what a row was seen to use is less
+/// where other programs have the cores. How long tasks waited for a core cannot be told from a row: after a wait, it
+/// may be fifteen times what they then compute.
+double cores_undisturbed(const comparison& of) {
   if (!of.bound) return 0;
-  constexpr double waits_for_a_core = 4;  // times what it computes, where it gets half of one
+  const double least = seconds(std::max(of.bound->wall, of.bound->in_flight));
   const double cpu = seconds(of.bound->task_cpu) * static_cast<double>(of.tasks);
-  const double contention = of.load.given > 0 ? std::max(of.cores / of.load.given - 1, 1.0) : 1;
-  const double least = std::max(seconds(std::max(of.bound->wall, of.bound->in_flight)),
-                                seconds(quickest.cost.wall) - waits_for_a_core * contention * cpu);
   return least > 0 ? std::min<double>(cpu / least, of.cores) : 0;
 }
 
@@ -56,7 +53,7 @@ double cores_wanted(const comparison& of, double cpu_share) {
   constexpr double mostly_waits = 0.25;
   constexpr double near = 2;
   const comparison_row& quickest = *quickest_of(of.rows);
-  double wanted = cores_undisturbed(of, quickest);
+  double wanted = cores_undisturbed(of);
   for (const auto& row : of.rows) {
     if (!row.ok()) continue;
     const std::uint64_t lanes = std::min<std::uint64_t>({row.cost.threads, of.tasks, of.cores});
@@ -81,8 +78,7 @@ bool cores_taken(const comparison& of) {
 /// and got a core each time; tasks that got none use little of one, so what they need counts too.
 bool needs_cores(const comparison& of, const comparison_row& quickest) {
   constexpr double of_a_core = 0.25;
-  return of.kind != work_kind::io_bound ||
-         std::max(quickest.cost.cores_used(), cores_undisturbed(of, quickest)) >= of_a_core;
+  return of.kind != work_kind::io_bound || std::max(quickest.cost.cores_used(), cores_undisturbed(of)) >= of_a_core;
 }
 
 /// Fills in the kind of work and returns the figure that shows it.
