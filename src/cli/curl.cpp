@@ -9,6 +9,7 @@
 #include "cli/curl_arguments.hpp"
 #include "cli/fetch_run.hpp"
 #include "cli/messages.hpp"
+#include "cli/password.hpp"
 
 #include <fmt/format.h>
 
@@ -52,6 +53,18 @@ class line_outputs {
   std::uint64_t urls_ = 0;
 };
 
+/// As curl: a password that is not given is asked for, of each user once, and is empty where nobody can be asked.
+void ask_for_passwords(curl_command& all) {
+  std::map<std::string, std::string> passwords;
+  for (fetch_options& job : all.jobs) {
+    std::string& user = job.http.user;
+    if (user.empty() || user.find(':') != user.npos) continue;
+    const auto [known, first] = passwords.try_emplace(user);
+    if (first) known->second = ask_for_password(fmt::format("Enter host password for user '{}':", user));
+    user.append(":").append(known->second);
+  }
+}
+
 /// The exit status of the last job, or of the first that fails with --fail-early.
 int run_in_turn(const curl_command& all) {
   line_outputs outputs;
@@ -70,6 +83,8 @@ int run_curl(const std::vector<std::string>& arguments) {
   if (arguments.size() == 1 && (arguments.front() == "--help" || arguments.front() == "-h")) {
     return print(help_for_terminal(curl_text()));
   }
+  if (arguments.size() == 1 && (arguments.front() == "--version" || arguments.front() == "-V"))
+    return print("fanout " FANOUT_VERSION ": the options of curl, for http and https\n");
   curl_command all;
   try {
     all = parse_curl(arguments);
@@ -78,6 +93,9 @@ int run_curl(const std::vector<std::string>& arguments) {
     return usage;
   }
   try {
+    if (!all.jobs.front().error_file.empty()) redirect_messages(all.jobs.front().error_file);
+    begin_trace(all.jobs.front().http.settings.trace_file);
+    ask_for_passwords(all);
     return run_in_turn(all);
   } catch (const fetch::output_error& why) {
     tell(fmt::format("fanout curl: {}\n", why.what()));

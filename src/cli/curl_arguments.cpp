@@ -3,10 +3,14 @@
 #include <fanout/core/shape.hpp>
 #include <fanout/fetch/units.hpp>
 #include <fanout/fetch/url_glob.hpp>
+#include <fanout/http/client_options.hpp>
 
 #include "cli/config_file.hpp"
 
+#include <boost/beast/core/string.hpp>
 #include <fmt/format.h>
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -110,6 +114,8 @@ constexpr std::array own_rows{
              [](curl_line& in, std::string_view) { in.outputs.emplace_back(); }},
     curl_row{"--remote-name-all", "", "-O for each URL", [](curl_line& in, std::string_view) { in.all_remote = true; }},
     curl_row{"-L,--location", "", "Follow redirects", [](curl_line& in, std::string_view) { in.follow = true; }},
+    curl_row{"--location-trusted", "", "As -L, and send -u to other hosts, too",
+             [](curl_line& in, std::string_view) { in.follow = in.common.http.settings.trust_redirects = true; }},
     curl_row{"--compressed", "", "Ask for compression and undo it",
              [](curl_line& in, std::string_view) { in.compressed = true; }},
     curl_row{"--url", "URL", "A URL", [](curl_line& in, std::string_view text) { in.urls.emplace_back(text); }},
@@ -124,6 +130,34 @@ constexpr std::array own_rows{
              [](curl_line& in, std::string_view) { in.fail_early = true; }},
     curl_row{"-K,--config", "FILE", "File of options", take_config},
     curl_row{"-:,--next", "", "The options after it are for the URLs after it", take_nothing},
+    curl_row{"--no-silent", "", "", [](curl_line& in, std::string_view) { in.common.silent = false; }},
+    curl_row{"--no-show-error", "", "", [](curl_line& in, std::string_view) { in.show_error = false; }},
+    curl_row{"--no-include", "", "", [](curl_line& in, std::string_view) { in.common.include = false; }},
+    curl_row{"--no-fail", "", "", [](curl_line& in, std::string_view) { in.common.fail = false; }},
+    curl_row{"--no-fail-with-body", "", "", [](curl_line& in, std::string_view) { in.common.fail_with_body = false; }},
+    curl_row{"--no-verbose", "", "", [](curl_line& in, std::string_view) { in.common.verbose = false; }},
+    curl_row{"--no-compressed", "", "", [](curl_line& in, std::string_view) { in.compressed = false; }},
+    curl_row{"--no-parallel", "", "", [](curl_line& in, std::string_view) { in.parallel = false; }},
+    curl_row{"--no-remote-name-all", "", "", [](curl_line& in, std::string_view) { in.all_remote = false; }},
+    curl_row{"--no-globoff", "", "", [](curl_line& in, std::string_view) { in.globs = true; }},
+    curl_row{"--no-fail-early", "", "", [](curl_line& in, std::string_view) { in.fail_early = false; }},
+    curl_row{"--no-sessionid", "", "", take_nothing},
+    curl_row{"--sessionid", "", "", take_nothing},
+    curl_row{"--no-npn", "", "", take_nothing},
+    curl_row{"--styled-output", "", "", take_nothing},
+    curl_row{"--no-styled-output", "", "", take_nothing},
+    curl_row{"--compressed-ssh", "", "", take_nothing},
+    curl_row{"--buffer", "", "", take_nothing},
+    curl_row{"--keepalive", "", "", take_nothing},
+    curl_row{"--progress-meter", "", "", take_nothing},
+    curl_row{"-l,--list-only", "", "", take_nothing},
+    curl_row{"-B,--use-ascii", "", "", take_nothing},
+    curl_row{"--no-alpn", "", "Use HTTP/1.1 only, as nothing is negotiated",
+             [](curl_line& in, std::string_view) {
+               in.common.http.settings.http_versions = static_cast<std::uint8_t>(http::http_versions::http_1_1);
+             }},
+    curl_row{"--expect100-timeout", "SECONDS", "", take_nothing},
+    curl_row{"--happy-eyeballs-timeout-ms", "MS", "", take_nothing},
     curl_row{"-q,--disable", "", "", take_nothing},
     curl_row{"-#,--progress-bar", "", "", take_nothing},
     curl_row{"--no-progress-meter", "", "", take_nothing},
@@ -161,13 +195,68 @@ std::optional<curl_option> find_option(std::string_view name) {
   return std::nullopt;
 }
 
+/// --no-NAME of an option that is on or off.
+std::optional<curl_option> find_undoing(std::string_view name) {
+  constexpr std::string_view no = "--no-";
+  if (!name.starts_with(no)) return std::nullopt;
+  const std::string undone = fmt::format("--{}", name.substr(no.size()));
+  for (const fetch::http_option& row : fetch::http_option_table())
+    if (row.undo != nullptr && has_name(row.names, undone))
+      return curl_option{row.names, false, [&row](curl_line& in, std::string_view) { row.undo(in.common.http); }};
+  return std::nullopt;
+}
+
+template <class Call>
+void for_each_long_name(Call call) {
+  const auto all = [&](std::string_view names) {
+    for (; !names.empty(); names.remove_prefix(std::min(names.find(','), names.size() - 1) + 1))
+      if (const auto name = names.substr(0, names.find(',')); name.starts_with("--")) call(name);
+  };
+  for (const curl_row& row : own_rows) all(row.names);
+  for (const output_option& row : output_option_table()) all(row.names);
+  for (const fetch::http_option& row : fetch::http_option_table()) all(row.names);
+}
+
+/// As curl: the beginning of a long name stands for it, if no other begins so.
+std::optional<curl_option> find_long(std::string_view name) {
+  if (auto found = find_option(name)) return found;
+  if (auto found = find_undoing(name)) return found;
+  std::optional<std::string_view> only;
+  bool several = false;
+  for_each_long_name([&](std::string_view each) {
+    if (!each.starts_with(name)) return;
+    several |= only && *only != each;
+    only = each;
+  });
+  return only && !several ? find_option(*only) : std::nullopt;
+}
+
 /// Whether an option of the common tables is replaced by one of this table.
 bool is_own(std::string_view names) {
   const std::string_view first = names.substr(0, names.find(','));
   return std::any_of(own_rows.begin(), own_rows.end(), [&](const curl_row& row) { return has_name(row.names, first); });
 }
 
+/// Why some are not: who asks for them is told what to do.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 12> refusals{{
+    {"--append", "appending is for uploads by FTP, which is not supported"},
+    {"-a", "appending is for uploads by FTP, which is not supported"},
+    {"--preproxy", "one proxy at a time is supported: -x, --socks5 or --socks5-hostname"},
+    {"--http1.0", "requests are sent as HTTP/1.1 or HTTP/2; leave it out, responses of HTTP/1.0 are read"},
+    {"-0", "requests are sent as HTTP/1.1 or HTTP/2; leave it out, responses of HTTP/1.0 are read"},
+    {"--http3", "HTTP/3 is not supported; leave it out for HTTP/2"},
+    {"--http3-only", "HTTP/3 is not supported; leave it out for HTTP/2"},
+    {"--ntlm", "NTLM is not supported; -u is for Basic, --digest and --anyauth are"},
+    {"--negotiate", "Negotiate (Kerberos) is not supported; -u is for Basic, --digest and --anyauth are"},
+    {"--sslv2", "this version of TLS is not safe; 1.2 is the least"},
+    {"--sslv3", "this version of TLS is not safe; 1.2 is the least"},
+    {"--aws-sigv4", "requests are not signed; give the signature by -H 'Authorization: ...'"},
+}};
+
 [[noreturn]] void refuse_option(std::string_view name) {
+  for (const auto& [which, why] : refusals)
+    if (name.substr(0, name.find(' ')) == which)
+      throw usage_error(fmt::format("{}: this option of curl is not supported: {}", name, why));
   throw usage_error(
       fmt::format("{}: this option of curl is not supported; fanout curl --help lists those that are", name));
 }
@@ -210,7 +299,7 @@ std::size_t read_arguments(const std::vector<std::string>& arguments, std::size_
     } else if (word == "--") {
       only_urls = true;
     } else if (word.starts_with("--")) {
-      const auto option = find_option(word);
+      const auto option = find_long(word);
       if (!option) refuse_option(word);
       take_value(*option, word, into, option->has_value ? next(word) : std::string());
     } else if (word == "-") {
@@ -222,11 +311,34 @@ std::size_t read_arguments(const std::vector<std::string>& arguments, std::size_
   return at;
 }
 
+bool gives_header(const std::vector<std::string>& headers, std::string_view name) {
+  return std::any_of(headers.begin(), headers.end(), [&](const std::string& each) {
+    return each.size() > name.size() && boost::beast::iequals(each.substr(0, name.size()), name) &&
+           (each[name.size()] == ':' || each[name.size()] == ';');
+  });
+}
+
+/// As curl: of two that say the same, the header counts; what is no header is passed over; files of cookies need not be
+/// there.
+void settle_headers(fetch::http_options& http) {
+  std::erase_if(http.headers, [](const std::string& each) {
+    return each.find_first_of(":;") == each.npos && !each.starts_with('@');
+  });
+  if (gives_header(http.headers, "user-agent")) http.user_agent.clear();
+  if (gives_header(http.headers, "referer")) http.referer.clear();
+  if (gives_header(http.headers, "cookie"))
+    std::erase_if(http.cookies, [](const std::string& each) { return each.find('=') != each.npos; });
+  for (std::string& each : http.cookies)
+    if (each.find('=') == each.npos && access(each.c_str(), F_OK) != 0 && each != http.cookie_jar) each.clear();
+  if (!http.bearer.empty()) http.user.clear();
+}
+
 /// What holds for all URLs of the line.
 void set_defaults(curl_line& line) {
   fetch_options& all = line.common;
   fetch::settings& how = all.http.settings;
   all.as_curl = true;
+  settle_headers(all.http);
   all.quiet = true;
   all.silent = all.silent && !line.show_error;
   all.shape = line.parallel ? fmt::format("async:{}", line.parallel_max) : "sync";
@@ -241,6 +353,7 @@ void set_defaults(curl_line& line) {
   if (how.idle_timeout_ms == unless_told.idle_timeout_ms) how.idle_timeout_ms = no_time_limit;
   if (how.connect_timeout_ms == unless_told.connect_timeout_ms || how.connect_timeout_ms == 0)
     how.connect_timeout_ms = 300'000;
+  if (!all.http.speed_limit && !all.http.speed_time_ms) all.http.speed_limit = 0;
   if (how.max_body_bytes == unless_told.max_body_bytes) how.max_body_bytes = std::numeric_limits<std::int64_t>::max();
 }
 
@@ -331,6 +444,10 @@ curl_command parse_curl(const std::vector<std::string>& arguments) {
     behind.parallel = line.parallel;
     behind.parallel_max = line.parallel_max;
     behind.fail_early = line.fail_early;
+    behind.common.error_file = line.common.error_file;
+    behind.common.http.settings.trace_file = line.common.http.settings.trace_file;
+    behind.common.http.settings.trace_in_hex = line.common.http.settings.trace_in_hex;
+    behind.common.http.settings.time_trace = line.common.http.settings.time_trace;
     set_defaults(line);
     add_jobs(line, made);
     made.fail_early |= line.fail_early;

@@ -97,8 +97,10 @@ void read_cookies(const fetch::settings& how) {
 void keep_what_is_written(const fetch_options& given, bool one_page, fetch::settings& in) {
   in.drop_failed_bodies = given.fail;
   // Of several at a time, each is shown when it is over.
-  in.show_trace = given.verbose && one_page && (given.urls.size() == 1 || given.shape == "sync");
+  in.show_trace = given.verbose && ((one_page && given.urls.size() == 1) || given.shape == "sync");
   in.keep_trace = given.verbose && !in.show_trace;
+  if (!one_page) in.keep_body = false;  // the sinks that write it say so
+  in.number_trace = !one_page || (given.as_curl && given.shape != "sync");
   in.keep_heads = given.include || given.http.head || !given.header_file.empty() || !given.archive.empty() ||
                   !given.write_out.empty();
   in.keep_timings |= !given.write_out.empty() || !given.archive.empty();
@@ -287,6 +289,11 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   if (given.bulk.dedupe && !one_page) check_dedupe(given, lists);
   const fetch::common_request common = fetch::request_of(given.http);
   job.settings = fetch::settings_of(given.http, common);
+  if (!job.settings.trace_file.empty() && job.how.shape.uses_workers())
+    throw usage_error(
+        fmt::format("--trace: -s {} runs in worker processes, whose exchanges have no common file; use sync, "
+                    "threads:N, async:N, hybrid:N or auto",
+                    given.shape));
   fetch::request_source source = source_of(given, lists, common, job.settings);
   std::optional<fetch::validators> known;  // before the output is opened: it may be the same
   if (!given.bulk.since.empty()) known.emplace(given.bulk.since);
@@ -380,6 +387,10 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
 int run_fetch(const fetch_options& given, const shared_outputs& with) {
   const std::string_view who = given.as_curl ? "fanout curl" : "fanout fetch";
   try {
+    if (!given.as_curl) {  // several jobs of a line of curl have them in common
+      if (!given.error_file.empty()) redirect_messages(given.error_file);
+      begin_trace(given.http.settings.trace_file);
+    }
     return run_job(given, with);
   } catch (const fetch::cookie_file_error& why) {
     tell(fmt::format("{}: --cookie-jar: {}\n", who, why.what()));

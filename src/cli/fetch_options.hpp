@@ -74,6 +74,7 @@ struct fetch_options {
   std::string output_directory;     ///< of the file
   std::string header_file;          ///< where all headers go
   std::string archive;              ///< where all exchanges go, as HAR
+  std::string error_file;           ///< where messages go
   std::string write_out;            ///< what is printed of each page
 
   bool as_curl = false;         ///< pages one after the other, no records; messages and exit status are curl's

@@ -16,13 +16,28 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 namespace fanout::cli {
 namespace {
+
+/// With the number of the request before each line.
+std::string numbered(std::string_view text, std::uint64_t number) {
+  std::string made;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size() - 1) + 1;
+    fmt::format_to(std::back_inserter(made), "[{}] {}", number, text.substr(0, end));
+    text.remove_prefix(end);
+  }
+  return made;
+}
 
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -155,7 +170,8 @@ void fetch_sinks::add_write_out(std::uint64_t urls_before) {
 }
 
 void fetch_sinks::look_at(const fetch::finished& each, bool pages) {
-  if (!each.result.trace.empty()) tell(each.result.trace);
+  if (!each.result.trace.empty())
+    tell(pages && given_.urls.size() == 1 ? each.result.trace : numbered(each.result.trace, each.index));
   if (!pages) return;
   if (!each.result.remark.empty())
     tell(fmt::format("{}: {}\n", given_.as_curl ? "fanout curl" : "fanout fetch", each.result.remark));

@@ -1,13 +1,19 @@
 #include "cli/messages.hpp"
 
 #include <fanout/fetch/output.hpp>
+#include <fanout/fetch/output_error.hpp>
 
 #include "cli/command.hpp"
 
+#include <fmt/format.h>
+
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 
 namespace fanout::cli {
 
@@ -18,6 +24,21 @@ void turn_write_signals_into_errors() {
 
 void tell(std::string_view message) {
   fetch::write_all(STDERR_FILENO, message);
+}
+
+void redirect_messages(const std::string& path) {
+  turn_write_signals_into_errors();
+  const int to = path == "-" ? STDOUT_FILENO : open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (to < 0 || dup2(to, STDERR_FILENO) < 0)
+    throw fetch::output_error(fmt::format("--stderr: cannot write to {}: {}", path, std::strerror(errno)));
+  if (to != STDOUT_FILENO) close(to);
+}
+
+void begin_trace(const std::string& path) {
+  if (path.empty() || path == "-" || path == "%") return;
+  const int made = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (made < 0) throw fetch::output_error(fmt::format("--trace: cannot write to {}: {}", path, std::strerror(errno)));
+  close(made);
 }
 
 int print(std::string_view text) {

@@ -47,6 +47,8 @@ constexpr std::array rows{
     output_option{"--har", "FILE",
                   "Write all requests and responses to this file as an HTTP archive (HAR 1.2), for a browser's tools",
                   set_text<&fetch_options::archive>},
+    output_option{"--stderr", "FILE", "Write messages, and what -v shows, to this file; - is standard output",
+                  set_text<&fetch_options::error_file>},
     output_option{"-v,--verbose", "", "Show each request (>) and response (<), with timings, on standard error",
                   set_flag<&fetch_options::verbose>},
 };

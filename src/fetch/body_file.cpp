@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
@@ -85,6 +86,10 @@ task<void> body_file::write_out(std::string_view bytes) {
 
 void body_file::finish() {
   if (!to_) return;
+  if (modified_ != 0 && to_->is_file()) {  // that a file system has no such times is no failure of the page
+    const std::array<timespec, 2> times{{{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, {.tv_sec = modified_, .tv_nsec = 0}}};
+    futimens(to_->descriptor(), times.data());
+  }
   to_->finish();
   if (!url_.empty() && !to_->in_place()) kept_part::forget(to_->name());
   where_ = path_;

@@ -36,11 +36,15 @@ class body_file final : public body_sink {
   std::optional<std::string> take_held();
   /// Keeps a record of what FILE.part is a part of, beside it, until it is whole (kept_part.hpp); before `begin`.
   void remember_as(std::string url) { url_ = std::move(url); }
+  /// The file gets this time when it is whole, in seconds since 1970; 0: the time at which it was written.
+  void set_time(std::int64_t seconds) noexcept { modified_ = seconds; }
   /// Goes on at the end of what FILE.part has, instead of anew; before `begin`.
   void go_on() noexcept { how_.goes_on = true; }
   /// What FILE.part has is the whole body: it gets its name. Instead of `begin`.
   void finish_as_it_is();
 
+  /// Whether it was opened: something is written already, or will be.
+  bool begun() const noexcept { return to_.has_value(); }
   /// Where the body is: the file when it is whole, FILE.part when it was cut, empty when there is none of it.
   const std::string& where() const noexcept { return where_; }
   /// How many bytes are there, if it is a file.
@@ -58,6 +62,7 @@ class body_file final : public body_sink {
   std::string held_;
   std::uint64_t hold_ = 0;
   std::uint64_t size_ = 0;
+  std::int64_t modified_ = 0;
   int on_thread_ = 0;  ///< so many writes are made on a thread, although it is a file
 };
 

@@ -9,7 +9,7 @@ int curl_exit_status(const record& result, bool fail) {
     case failure_kind::status:
       return fail ? 22 : 0;
     case failure_kind::invalid_request:
-      return 3;
+      return tells_of("only http and https are") ? 1 : 3;
     case failure_kind::dns:
       return 6;
     case failure_kind::connect:
@@ -21,7 +21,7 @@ int curl_exit_status(const record& result, bool fail) {
     case failure_kind::too_large:
       return 63;
     case failure_kind::refused_by_policy:
-      return tells_of("redirect") ? 47 : 1;
+      return tells_of("more than") || tells_of("in circles") ? 47 : 1;  // 1: a scheme that is not allowed
     case failure_kind::digest_mismatch:
     case failure_kind::opted_out:
       return 1;

@@ -47,11 +47,19 @@ http::client make_client(const settings& how) {
   options.total_timeout = std::chrono::milliseconds(how.timeout_ms);
   options.idle_timeout = std::chrono::milliseconds(std::min(how.idle_timeout_ms, how.timeout_ms));
   options.connect_timeout = std::chrono::milliseconds(std::min(how.connect_timeout_ms, how.timeout_ms));
+  options.low_speed_bytes_per_s = how.low_speed_bytes_per_s;
+  options.low_speed_window = std::chrono::milliseconds(how.low_speed_window_ms);
   options.max_body_bytes = how.max_body_bytes;
   options.max_header_bytes = how.max_header_bytes;
   options.max_header_count = how.max_header_count;
   options.max_decoding_ratio = how.max_decoding_ratio;
   options.max_redirects = how.max_redirects;
+  options.keep_post_301 = how.keep_post_301;
+  options.keep_post_302 = how.keep_post_302;
+  options.keep_post_303 = how.keep_post_303;
+  options.trust_redirects = how.trust_redirects;
+  options.redirects_to_http = (how.redirect_protocols & settings::http_protocol) != 0;
+  options.redirects_to_https = (how.redirect_protocols & settings::https_protocol) != 0;
   options.verify_tls = how.verify_tls;
   options.ca_file = how.ca_file;
   options.certificate_file = how.certificate_file;
@@ -63,6 +71,7 @@ http::client make_client(const settings& how) {
   if (!how.netrc.empty() && how.authorization.empty())
     options.authorization_of = [all = how.netrc](std::string_view host) { return netrc_authorization(all, host); };
   options.digest = how.digest;
+  options.basic_if_asked = how.basic_if_asked;
   options.redirect_referer = how.redirect_referer;
   options.cookies = cookie_jar_of(how);
   options.public_only = how.public_only;
@@ -108,6 +117,15 @@ bool lacks_scheme(std::string_view url) {
                       [&](std::string_view each) { return boost::beast::iequals(each, scheme); });
 }
 
+http::url url_of(const settings& how, const std::string& text) {
+  const std::string whole = lacks_scheme(text) ? fmt::format("{}://{}", how.default_scheme, text) : text;
+  http::url made = how.path_as_is ? http::url::with_dots(whole) : http::url(whole);
+  if ((how.protocols & (made.secure() ? settings::https_protocol : settings::http_protocol)) == 0)
+    throw error(failure_kind::refused_by_policy,
+                fmt::format("{} is not sent: {} is not allowed", made.str(), made.scheme()));
+  return made;
+}
+
 void set_form(const std::vector<form_field>& fields, http::request& of) {
   const std::string method = of.method;
   std::vector<http::form_part> parts;
@@ -118,14 +136,30 @@ void set_form(const std::vector<form_field>& fields, http::request& of) {
   of.method = method;
 }
 
+task<std::string> ready_piece(std::string piece) {
+  co_return piece;
+}
+
+http::body_pieces one_piece(std::string body) {
+  return [left = std::move(body)]() mutable -> task<std::string> { return ready_piece(std::exchange(left, {})); };
+}
+
+/// As curl, by a header that says so.
+void send_in_chunks(http::request& made) {
+  made.headers.remove("transfer-encoding");
+  made.body_from = http::body_source::generated([body = std::move(made.body)] { return one_piece(body); });
+  made.body.clear();
+}
+
 http::request make_request(const settings& how, const request& what) {
   http::request made;
   made.method = what.method;
-  made.url = lacks_scheme(what.url) ? http::url("http://" + what.url) : http::url(what.url);
+  made.url = url_of(how, what.url);
   for (const auto& [name, value] : what.headers) made.headers.add(name, value);
   made.body = what.body;
   if (what.body.empty() && !how.form.empty()) set_form(how.form, made);
   if (what.body.empty() && !how.body_file.empty()) made.body_from = http::body_source::file(how.body_file);
+  if (!made.body.empty() && boost::beast::iequals(made.headers["transfer-encoding"], "chunked")) send_in_chunks(made);
   made.without = how.without_headers;
   made.keep_body = how.keep_body;
   return made;
@@ -145,7 +179,8 @@ void take_response(const settings& how, const request& what, http::response&& re
   result.bytes = response.body_bytes;
   if (result.error == failure_kind::opted_out) return;
   result.body_coded = how.keep_coding || !how.decode_content || response.status == 206;
-  if (how.keep_body && !(how.drop_failed_bodies && response.status >= 400)) result.body = std::move(response.body);
+  if (how.keep_body && !how.drop_bodies && !(how.drop_failed_bodies && response.status >= 400))
+    result.body = std::move(response.body);
   if (!detail::wants_digest(how, what) || !result.body) return;
   result.sha256 = body_digest::of(*result.body);
   if (result.error) return;
@@ -279,6 +314,7 @@ task<record> exchange_whole(const exchanger& with, const request& what, exchange
   try {
     auto sending = send_as_told(with, what, watch);
     answer = co_await std::move(sending);
+    if (watch != nullptr) watch->on_body(answer->body);
   } catch (const error& why) {
     if (why.kind() == failure_kind::cancelled) throw;
     failed = std::current_exception();
@@ -295,13 +331,14 @@ task<record> exchange_streamed(const exchanger& with, const request& what, excha
     message.observer = watch;
     if (with.settings().body_path.empty()) {
       digesting_sink sum(nullptr, {});
-      task<void> streaming = detail::stream_exchange(with.client(), with.settings(), std::move(message), sum, result);
+      task<void> streaming =
+          detail::stream_exchange(with.client(), with.settings(), std::move(message), sum, watch, result);
       co_await std::move(streaming);
       result.sha256 = sum.digest();
       if (!result.error) check_digest(detail::expected_digest(with.settings(), what), result.sha256);
     } else {
-      task<void> saving = detail::save_exchange(with.client(), with.settings(), what, std::move(message),
-                                                watch ? &watch->heads() : nullptr, result);
+      task<void> saving =
+          detail::save_exchange(with.client(), with.settings(), what, std::move(message), watch, result);
       co_await std::move(saving);
     }
   } catch (const error& failed) {
@@ -327,16 +364,18 @@ task<record> exchange_watched(const exchanger& with, const request& what) {
   const settings& how = with.settings();
   const auto started = std::chrono::steady_clock::now();
   record all;  // what the tries before the last one came to
+  std::int32_t attempts = 0;
   for (std::uint32_t retries = 0;; ++retries) {
-    exchange_watch watch(how);
+    exchange_watch watch(how, what.index, std::move(all));
     auto trying = exchange_once(with, what, &watch);
     record result = co_await std::move(trying);
     const bool answered = !result.error || *result.error == failure_kind::status;
     watch.end(answered ? std::string_view() : result.message, result.bytes, result.elapsed_ns);
     const auto since_start = std::chrono::steady_clock::now() - started;
-    result.attempts += all.attempts;
-    result.sent_heads = all.sent_heads + watch.sent_heads();
-    result.heads = all.heads + watch.heads();
+    result.attempts += attempts;
+    attempts = result.attempts;
+    result.sent_heads = watch.sent_heads();
+    result.heads = watch.heads();
     if (how.keep_messages) take_messages(how, watch, result);
     result.elapsed_ns = since_start.count();
     const tried last{what.method,
@@ -347,10 +386,10 @@ task<record> exchange_watched(const exchanger& with, const request& what) {
                      watch.lost_on_kept_connection(),
                      watch.retry_after()};
     const auto pause = wait_before_retry(how, last);
-    const bool begun = how.body_path == "-" && result.bytes > how.held_body_bytes;  // it cannot be taken back
+    const bool begun = result.output_begun;  // it cannot be taken back
     const bool again = pause && result.unwritten.empty() && !begun;
     if (again) watch.remark(fmt::format("Trying again in {} ms: {}", pause->count(), result.message));
-    result.trace = all.trace + watch.trace();
+    result.trace = watch.trace();
     if (!again) co_return result;
     all = std::move(result);
     auto pausing = sleep(*pause);
@@ -365,7 +404,8 @@ task<record> exchange_into(const exchanger& with, const request& what, body_sink
   const auto started = std::chrono::steady_clock::now();
   try {
     http::request message = checked_request(with.settings(), what);
-    task<void> streaming = detail::stream_exchange(with.client(), with.settings(), std::move(message), into, result);
+    task<void> streaming =
+        detail::stream_exchange(with.client(), with.settings(), std::move(message), into, nullptr, result);
     co_await std::move(streaming);
   } catch (const error& failed) {
     if (failed.kind() == failure_kind::cancelled) throw;

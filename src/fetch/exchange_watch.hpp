@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/fetch/record.hpp>
 #include <fanout/fetch/settings.hpp>
 #include <fanout/http/exchange_observer.hpp>
@@ -16,29 +17,31 @@
 /// What is noted of an exchange while it goes on.
 namespace fanout::fetch {
 
-/// Notes the messages of one exchange: as `curl -v` shows them, and the headers of its responses as `curl -D` saves
-/// them.
+/// Notes the messages of one try: as `curl -v` shows them, and the headers of its responses as `curl -D` saves them.
+/// What is written to standard error, or to `settings::trace_file`, goes there as it comes, in whole lines. What is
+/// kept is bounded: of more than 256 KiB, the number of bytes that are left out is told.
 ///
 /// Thread safety: none.
 class exchange_watch final : public http::exchange_observer {
  public:
-  explicit exchange_watch(const settings& how)
-      : trace_wanted_(how.keep_trace || how.show_trace),
-        trace_shown_(how.show_trace),
-        heads_wanted_(how.keep_heads),
-        messages_wanted_(how.keep_messages),
-        streamed_(how.limit_rate > 0) {}
+  /// `number` is the request's in its list. `before` is what the tries before this one came to: trace and heads go on
+  /// there.
+  explicit exchange_watch(const settings& how, std::uint64_t number = 0, record before = {});
 
   /// Whether settings ask for what only a watch knows.
   static bool wanted(const settings& how) noexcept {
-    return how.keep_trace || how.show_trace || how.keep_heads || how.keep_messages || how.retries > 0;
+    return how.keep_trace || how.show_trace || !how.trace_file.empty() || how.keep_heads || how.keep_messages ||
+           how.retries > 0;
   }
 
   void on_lookup(std::string_view host) override;
   void on_attempt(std::string_view address) override;
   void on_failed_attempt(std::string_view address, std::string_view why) override;
   void on_request(const http::sent_request& sent) override;
+  void on_sent_body(std::string_view piece) override;
   void on_response(const http::response& head) override;
+  /// A piece of the response's body, its codings undone.
+  void on_body(std::string_view piece);
   void on_cut(const http::response& so_far) override;
 
   /// What happens between two tries.
@@ -63,13 +66,22 @@ class exchange_watch final : public http::exchange_observer {
   void take_message(const http::response& head, const std::string& text);
   static void add_lines(std::string& text, std::string_view mark, std::string_view head);
   void say(std::string_view text);
+  void say_info(const std::string& text);
+  void dump(std::string_view title, std::string_view bytes);
+  std::string with_marks(std::string_view text, bool each_line) const;
 
+  const bool numbered_;
+  const bool timed_;
+  const bool in_hex_;
+  const std::uint64_t number_;
+  fanout::detail::owned_descriptor trace_file_;  ///< empty: none is written
   const bool trace_wanted_;
   const bool trace_shown_;  ///< on standard error, at once
   const bool heads_wanted_;
   const bool messages_wanted_;
   const bool streamed_;  ///< bodies of redirects are not seen
   std::string trace_;
+  std::uint64_t left_out_ = 0;  ///< bytes of it
   std::string sent_heads_;
   std::string heads_;
   std::string retry_after_;

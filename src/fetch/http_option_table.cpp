@@ -124,6 +124,44 @@ void take_referer(http_options& into, std::string_view text) {
   if (into.settings.redirect_referer) text.remove_suffix(automatic.size());
   into.referer = text;
 }
+/// As curl: "=https" sets, "+https" adds and "-http" takes away; what is not http has no meaning here.
+std::uint8_t protocols_of(std::string_view text) {
+  std::uint8_t made = settings::both_protocols;
+  for (; !text.empty(); text.remove_prefix(std::min(text.find(','), text.size() - 1) + 1)) {
+    std::string_view each = text.substr(0, text.find(','));
+    const std::size_t marks = std::min(each.find_first_not_of("+-="), each.size());
+    const char mark = marks == 0 ? '+' : each[marks - 1];
+    each.remove_prefix(marks);
+    const std::uint8_t which = each == "all"     ? settings::both_protocols
+                               : each == "http"  ? settings::http_protocol
+                               : each == "https" ? settings::https_protocol
+                                                 : 0;
+    if (mark == '=')
+      made = which;
+    else if (mark == '-')
+      made = static_cast<std::uint8_t>(made & ~which);
+    else
+      made = static_cast<std::uint8_t>(made | which);
+  }
+  return made;
+}
+void take_protocols(http_options& into, std::string_view text) {
+  into.settings.protocols = protocols_of(text);
+}
+void take_redirect_protocols(http_options& into, std::string_view text) {
+  into.settings.redirect_protocols = protocols_of(text);
+}
+void take_default_scheme(http_options& into, std::string_view text) {
+  if (text != "http" && text != "https")
+    throw std::invalid_argument(fmt::format("'{}' is not supported; use http or https", text));
+  into.settings.default_scheme = text;
+}
+template <bool InHex>
+void take_trace(http_options& into, std::string_view text) {
+  if (text.empty()) throw std::invalid_argument("the value is empty; leave the option out, or give a file");
+  into.settings.trace_file = text;
+  into.settings.trace_in_hex = InHex;
+}
 void take_no_redirects(http_options& into, std::string_view) {
   into.settings.max_redirects = 0;
 }
@@ -208,6 +246,9 @@ constexpr std::array table{
     text<&http_options::user>(authentication,
                               {"-u,--user", "USER:PASSWORD", "Use Basic authentication, with the URL's own host only"}),
     flag<&http_options::digest>(authentication, {"--digest", "", "Use Digest authentication (RFC 7616) for -u"}),
+    flag<&http_options::any_auth>(
+        authentication,
+        {"--anyauth", "", "Send -u only after a server has asked for it, by Digest or else Basic authentication"}),
     flag<&http_options::netrc>(authentication,
                                {"-n,--netrc", "", "Read user names and passwords from ~/.netrc or $NETRC"}),
     flag<&http_options::netrc_optional>(authentication, {"--netrc-optional", "", "As -n, but the file need not exist"}),
@@ -227,6 +268,18 @@ constexpr std::array table{
         response, {"--max-redirects,--max-redirs", "N", "Follow at most this many redirects; 0: none (default: 10)"}),
     http_option{response, "--no-redirects", "", "Follow no redirects: return the redirect itself", false,
                 "--max-redirects", take_no_redirects},
+    flag<&settings::keep_post_301>(
+        response, {"--post301", "", "Send a POST that is redirected by 301 as a POST again, with its body"}),
+    flag<&settings::keep_post_302>(response, {"--post302", "", "The same for 302"}),
+    flag<&settings::keep_post_303>(response, {"--post303", "", "The same for 303"}),
+    flag<&settings::trust_redirects>(response, {"--location-trusted", "",
+                                                "Send -u, and headers with credentials, also to other hosts that "
+                                                "redirects lead to. A server can collect them"}),
+    taken<&settings::redirect_protocols>(
+        response,
+        {"--proto-redir", "PROTOCOLS",
+         "Follow redirects only to URLs of these protocols, written as for --proto; others are errors"},
+        take_redirect_protocols),
     flag<&settings::decode_content, false>(response, {"--raw", "", "Do not request compression, and decode nothing"}),
     http_option{response, "--compressed", "", "Request compression and decode it, which is the default", false, "--raw",
                 [](http_options&, std::string_view) {}},
@@ -260,6 +313,19 @@ constexpr std::array table{
         {"--timings", "", "Include the duration of each phase, and the bytes sent and received, in the record"}),
     flag<&http_options::passthrough, false>(
         output, {"--no-passthrough", "", "Do not copy unknown members of a list's objects into their records"}),
+    flag<&settings::remote_time>(
+        output, {"-R,--remote-time", "", "Give files of bodies the time that the server says in Last-Modified"}),
+    http_option{output,
+                "--trace-ascii",
+                "FILE",
+                "Write all that is sent and received to this file, bodies included; - is standard output, % standard "
+                "error",
+                false,
+                {},
+                take_trace<false>},
+    http_option{output, "--trace", "FILE", "The same, in hexadecimal too", false, {}, take_trace<true>},
+    flag<&settings::time_trace>(
+        output, {"--trace-time", "", "Begin each line of -v, and each message of --trace, with the time of day"}),
     flag<&settings::skip_existing>(
         output, {"--skip-existing", "", "Do not fetch bodies whose file exists; with -o FILE or -o DIR/"}),
     flag<&settings::overwrite_bodies>(output,
@@ -287,6 +353,21 @@ constexpr std::array table{
     checked(duration<&settings::idle_timeout_ms>(
                 limits, {"--idle-timeout", "DURATION", "Fail after this long without data (default: 60s)"}),
             no_idle_timeout),
+    http_option{limits,
+                "-Y,--speed-limit",
+                "SIZE",
+                "Fail if a transfer is slower than this many bytes a second for the time that -y gives; 0: no limit "
+                "(default: 50 in 60s, or 1 with -y)",
+                false,
+                {},
+                [](http_options& into, std::string_view text) { into.speed_limit = parse_size(text); }},
+    http_option{limits,
+                "-y,--speed-time",
+                "DURATION",
+                "How long a transfer may be slower than that (default: 30s with -Y)",
+                false,
+                {},
+                [](http_options& into, std::string_view text) { into.speed_time_ms = parse_duration(text).count(); }},
     size<&settings::limit_rate>(
         limits, {"--limit-rate", "SIZE", "Receive each page at no more than this many bytes a second, such as 100K"}),
     count<&settings::retries, 0, 1'000'000>(
@@ -301,6 +382,14 @@ constexpr std::array table{
     flag<&settings::retry_all_errors>(limits, {"--retry-all-errors", "", "Retry after any failure"}),
     flag<&settings::retry_refused>(limits, {"--retry-connrefused", "", "Retry after a refused connection, too"}),
 
+    taken<&settings::protocols>(
+        connections,
+        {"--proto", "PROTOCOLS", "Fetch only URLs of these protocols: =https, -http, =http,https. Others are errors"},
+        take_protocols),
+    taken<&settings::default_scheme>(
+        connections, {"--proto-default", "PROTOCOL", "Scheme of URLs that have none: http or https (default: http)"},
+        take_default_scheme),
+    flag<&settings::path_as_is>(connections, {"--path-as-is", "", "Keep /../ and /./ in the URLs that are given"}),
     checked(texts<&settings::resolve>(
                 connections, {"--resolve", "HOST:PORT:ADDRESS",
                               "Use these addresses (ADDRESS[,ADDRESS]) instead of looking up the host; * is any host. "
@@ -359,6 +448,12 @@ constexpr std::array table{
     usual("-Z,--parallel", "Fetch several URLs at the same time"),
     usual("--parallel-immediate", "Open new connections instead of waiting for others"),
     usual("--tcp-nodelay", "Send small packets immediately"),
+    usual("--tcp-fastopen", "Send the request with the first packet of a connection, where that is possible"),
+    usual("--proxy-basic", "Use Basic authentication for the proxy"),
+    usual("--ssl", "Use TLS where the URL requires it"),
+    usual("-1,--tlsv1,--tlsv1.0,--tlsv1.1", "Accept TLS 1.0 and later; 1.2 is the least here"),
+    usual("--false-start,--ssl-allow-beast,--ssl-revoke-best-effort", "Settings of other TLS libraries"),
+    usual("--suppress-connect-headers", "Do not show a proxy's answer to CONNECT"),
     usual("--basic", "Use Basic authentication for -u"),
     usual("--tlsv1.2", "Accept TLS 1.2 and later only"),
     usual("--ssl-reqd", "Use TLS where the URL requires it"),
@@ -368,11 +463,19 @@ constexpr std::array table{
 
     derived<&settings::body_path>(),
     derived<&settings::held_body_bytes>(),
+    derived<&settings::temporary_bodies>(),
     derived<&settings::authorization>(),
+    derived<&settings::basic_if_asked>(),
+    derived<&settings::low_speed_bytes_per_s>(),
+    derived<&settings::low_speed_window_ms>(),
+    derived<&settings::number_trace>(),
+    derived<&settings::trace_file>(),
+    derived<&settings::trace_in_hex>(),
     derived<&settings::http_versions>(),
     derived<&settings::form>(),
     derived<&settings::digest>(),
     derived<&settings::drop_failed_bodies>(),
+    derived<&settings::drop_bodies>(),
     derived<&settings::keep_trace>(),
     derived<&settings::heads_before_body>(),
     derived<&settings::redirect_referer>(),

@@ -150,6 +150,15 @@ void check_client(const settings& made) {
   }
 }
 
+/// As curl: one of the two implies the other. A server that says nothing is slow, too.
+void set_speed_limit(const http_options& given, settings& into) {
+  if (!given.speed_limit && !given.speed_time_ms) return;
+  into.low_speed_bytes_per_s = given.speed_limit.value_or(1);
+  into.low_speed_window_ms = given.speed_time_ms.value_or(30'000);
+  if (into.low_speed_window_ms == 0) into.low_speed_bytes_per_s = 0;
+  if (into.low_speed_bytes_per_s > 0) into.idle_timeout_ms = std::min(into.idle_timeout_ms, into.low_speed_window_ms);
+}
+
 void set_cookies(const http_options& given, settings& into) {
   const auto files = cookie_files(given);
   if (files.size() > 1)
@@ -171,9 +180,7 @@ common_request request_of(const http_options& given) {
   common_request made;
   if (!given.method.empty() && !is_token(given.method))
     throw std::invalid_argument(fmt::format("-X: '{}' is not a request method", printable(given.method)));
-  if (given.head && !given.method.empty() && given.method != "HEAD")
-    throw std::invalid_argument(fmt::format("--head asks for HEAD and -X for {}; give one of them", given.method));
-  made.method = given.head ? "HEAD" : given.method;
+  made.method = given.head && given.method.empty() ? "HEAD" : given.method;
   for (const std::string& line : given.headers)
     line.starts_with('@') ? add_headers_of(line, made) : add_header(line, made);
   for (const auto& [option, name, value] :
@@ -224,16 +231,21 @@ settings settings_of(const http_options& given, const common_request& common) {
   settings made = given.settings;
   if (!given.bearer.empty() && !given.user.empty())
     throw std::invalid_argument("-u and --oauth2-bearer both say who asks; use one of them");
-  if (given.digest && given.user.find(':') == given.user.npos)
-    throw std::invalid_argument("--digest: -u user:password is missing, which it sends");
-  if (given.digest)
+  const bool waits_for_challenge = given.digest || given.any_auth;
+  if (waits_for_challenge && given.user.find(':') == given.user.npos && (given.digest || !given.user.empty()))
+    throw std::invalid_argument(
+        fmt::format("{}: -u user:password is missing, which it sends", given.digest ? "--digest" : "--anyauth"));
+  made.basic_if_asked = given.any_auth && !given.user.empty();
+  if (waits_for_challenge && !given.user.empty())
     made.digest = given.user;
   else
     made.authorization = authorization_of(given);
   if (!given.netrc_file.empty() || given.netrc || given.netrc_optional)
     made.netrc = read_netrc(given.netrc_file, given.netrc_optional);
+  set_speed_limit(given, made);
   set_cookies(given, made);
   made.without_headers = common.without;
+  made.drop_bodies = given.head && !given.method.empty() && given.method != "HEAD";
   check_client(made);
   return made;
 }

@@ -7,6 +7,7 @@
 #include <fanout/process/remote.hpp>
 
 #include "fetch/schedule/scheduled_input.hpp"
+#include "fetch/temporary_bodies.hpp"
 
 #include <unistd.h>
 
@@ -110,17 +111,24 @@ class held_source {
 class all_sinks {
  public:
   /// `scheduled` and `statistics` are told of each that has ended; null: nobody is.
-  /// `directory`: where the bodies of attempts are.
+  /// `directory`: where the bodies of attempts are; empty: in no directory. `temporary`: it is the job's own.
   all_sinks(const std::vector<sink*>& sinks, writer& to, counts& counted, scheduled_input* scheduled,
-            run_statistics* statistics, std::string directory)
+            run_statistics* statistics, std::string directory, bool temporary)
       : sinks_(sinks),
         to_(to),
         counts_(counted),
         scheduled_(scheduled),
         statistics_(statistics),
-        directory_(std::move(directory)) {
-    for (const sink* each : sinks_)
-      if (each->wants_bodies()) last_with_body_ = each;
+        directory_(std::move(directory)),
+        temporary_(temporary) {
+    int wanting = 0;
+    for (const sink* each : sinks_) {
+      if (!each->wants_bodies()) continue;
+      ++wanting;
+      last_with_body_ = each;
+      if (!each->body_path().empty()) stores_ = each;
+    }
+    shares_ = wanting > 1 && stores_ != nullptr && !directory_.empty();
   }
 
   void operator()(outcome<record>&& out, const request& asked) {
@@ -142,9 +150,23 @@ class all_sinks {
     counts_.add(result);
     if (statistics_ != nullptr) statistics_->ended(asked, result);
     finished all{asked.index, asked, result};
+    if (temporary_ && !result.file.empty()) all.temporary = directory_ + std::exchange(result.file, {});
+    const bool whole = !result.error || *result.error == failure_kind::status;
+    if (shares_ && whole && !result.skipped && !result.file.empty() && !result.body) return share(all);
     for (sink* each : sinks_) {
       all.last_with_body = each == last_with_body_;
       each->take(all, to_);
+    }
+  }
+
+  /// Of a body that is in a file: whoever did not put it there gets it in the record. One body at a time is in memory.
+  void share(finished& all) {
+    std::string body = detail::contents_of(directory_ + all.result.file);
+    for (sink* each : sinks_) {
+      all.last_with_body = each == last_with_body_;
+      if (each != stores_ && each->wants_bodies()) all.result.body = all.last_with_body ? std::move(body) : body;
+      each->take(all, to_);
+      all.result.body.reset();
     }
   }
 
@@ -154,6 +176,9 @@ class all_sinks {
   scheduled_input* const scheduled_;
   run_statistics* const statistics_;
   const std::string directory_;
+  const bool temporary_;
+  bool shares_ = false;  ///< bodies are in files, and a sink wants them in records
+  const sink* stores_ = nullptr;
   const sink* last_with_body_ = nullptr;
 };
 
@@ -168,17 +193,22 @@ constexpr std::uint64_t small_body = 64 * 1024;
 /// Where bodies go as they come; empty where they have to be in the records.
 std::string body_path_of(const settings& with, const options& how, const std::vector<sink*>& sinks) {
   std::string path;
-  int wanting = with.keep_body;
+  int wanting = 0;
+  int storing = 0;
+  bool alone = with.keep_body;  // what is in no directory, and what is cut, cannot be shared
   for (const sink* each : sinks) {
+    alone |= each->wants_messages();
     if (!each->wants_bodies()) continue;
     ++wanting;
-    path = each->body_path();
+    if (std::string own = each->body_path(); !own.empty()) {
+      path = std::move(own);
+      ++storing;
+    }
   }
+  alone |= !path.ends_with('/');
   // Who lent the workers may have them on other machines, or their standard output elsewhere.
   const bool elsewhere = how.backend || (path == "-" && how.workers.output != worker_output::inherit);
-  // The heads of all tries stand before the body of the last.
-  const bool kept_for_retries = with.heads_before_body && with.retries > 0;
-  if (wanting != 1 || elsewhere || kept_for_retries) return {};
+  if (storing != 1 || elsewhere || with.keep_body || (alone && wanting != 1)) return {};
   // A worker may be started in another directory.
   if (!path.empty() && path != "-" && !how.workers.directory.empty()) path = std::filesystem::absolute(path).string();
   return path;
@@ -190,6 +220,25 @@ const done_set* done_before(const std::vector<sink*>& sinks) {
   return nullptr;
 }
 
+/// Whether bodies are kept in files of the job's own until they can be written.
+bool needs_temporary_files(const settings& with, const options& how, const std::vector<sink*>& sinks) {
+  int wanting = 0;
+  bool takes = false;
+  for (const sink* each : sinks) {
+    if (!each->wants_bodies()) continue;
+    ++wanting;
+    takes = each->takes_temporary_files();
+  }
+  return wanting == 1 && takes && !with.keep_body && !how.backend;
+}
+
+void store_in(const std::string& directory, settings& with) {
+  with.body_path = directory;
+  with.held_body_bytes = small_body;
+  with.temporary_bodies = with.overwrite_bodies = true;
+  with.skip_existing = with.continue_parts = with.remote_time = with.heads_before_body = false;
+}
+
 settings with_what_sinks_want(settings with, const options& how, const std::vector<sink*>& sinks) {
   for (const sink* each : sinks) {
     with.keep_headers |= each->wants_headers();
@@ -199,7 +248,8 @@ settings with_what_sinks_want(settings with, const options& how, const std::vect
     with.heads_before_body |= each->heads_before_body();
   }
   with.body_path = body_path_of(with, how, sinks);
-  if (with.body_path.ends_with('/') && !how.shape.uses_workers()) with.held_body_bytes = small_body;
+  if (with.body_path.ends_with('/') && !how.shape.uses_workers())
+    with.held_body_bytes = with.remote_time ? 0 : small_body;
   if (with.body_path == "-" && with.retries > 0) with.held_body_bytes = retried_body;
   if (!with.body_path.empty()) return with;
   const auto decoded = [](const sink* each) { return each->wants_bodies() && !each->wants_coded_bodies(); };
@@ -223,6 +273,8 @@ std::shared_ptr<http::cookie_jar> jar_to_save(const settings& with, const option
 
 job_report job::run(request_input& source) const {
   fetch::settings with = with_what_sinks_want(settings, how, sinks);
+  std::optional<detail::temporary_directory> kept;
+  if (needs_temporary_files(settings, how, sinks)) store_in(kept.emplace().path(), with);
   with.use_cookies |= !save_cookies.empty();
   if (schedule && schedule->retry) with.retries = 0;  // the schedule sees to them
   const auto jar = jar_to_save(with, how, save_cookies);
@@ -250,8 +302,9 @@ job_report job::run(request_input& source) const {
       on_progress(now, done.counts);
     };
   const std::string bodies = with.body_path.ends_with('/') ? with.body_path : std::string();
-  done.cost = fanout::run(own, remote<exchange>.with(with), *held,
-                          all_sinks(sinks, to, done.counts, scheduled ? &*scheduled : nullptr, statistics, bodies));
+  done.cost = fanout::run(
+      own, remote<exchange>.with(with), *held,
+      all_sinks(sinks, to, done.counts, scheduled ? &*scheduled : nullptr, statistics, bodies, kept.has_value()));
   if (scheduled) {
     done.retries = scheduled->retried();
     done.cost.tasks -= done.retries;

@@ -73,6 +73,7 @@ template <auto Member, bool Value = true>
 constexpr http_option flag(option_group group, words with) {
   http_option row{group, with.names, {}, with.help, false, with.excludes};
   row.take = [](http_options& into, std::string_view) { member_of<Member>(into) = Value; };
+  row.undo = [](http_options& into) { member_of<Member>(into) = !Value; };
   return travelling<Member>(row);
 }
 
@@ -155,6 +156,7 @@ constexpr http_option count(option_group group, words with) {
 constexpr http_option usual(std::string_view names, std::string_view help) {
   http_option row{option_group::request, names, {}, help};
   row.take = [](http_options&, std::string_view) {};
+  row.undo = [](http_options&) {};
   row.usual = true;
   return row;
 }
@@ -172,6 +174,14 @@ constexpr http_option checked(http_option row, std::string (*refused)(const http
 constexpr http_option taking(http_option row, void (*take)(http_options&, std::string_view)) {
   row.take = take;
   return row;
+}
+
+/// A member of another type than its text.
+template <auto Member>
+constexpr http_option taken(option_group group, words with, void (*take)(http_options&, std::string_view)) {
+  http_option row{group, with.names, with.value, with.help, false, with.excludes};
+  row.take = take;
+  return travelling<Member>(row);
 }
 
 }  // namespace fanout::fetch::option_rows

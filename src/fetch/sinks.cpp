@@ -1,5 +1,7 @@
 #include <fanout/fetch/sinks.hpp>
 
+#include "fetch/temporary_bodies.hpp"
+
 #include <memory>
 
 namespace fanout::fetch {
@@ -34,12 +36,14 @@ body_output::body_output(std::string path, body_output_options with) : path_(std
 }
 
 void body_output::take(finished& each, writer& to) {
-  (is_whole(each.result) && each.result.body ? whole_ : broken_) = true;
+  (is_whole(each.result) && (each.result.body || !each.temporary.empty()) ? whole_ : broken_) = true;
   each.file = path_ == "-" ? std::string() : each.result.file;
-  if (!each.result.body && (!with_.with_heads || each.result.heads_written)) return;
+  if (!each.result.body && each.temporary.empty() && (!with_.with_heads || each.result.heads_written)) return;
   if (!to_) to_.emplace(output::create(path_));
-  if (with_.with_heads) to.append(*to_, [&](std::string& text) { text += each.result.heads; });
+  if (with_.with_heads && !each.result.heads_written)
+    to.append(*to_, [&](std::string& text) { text += each.result.heads; });
   if (each.result.body) to.write(*to_, body_of(each));
+  if (!each.temporary.empty()) to.add(0, [this, path = each.temporary] { detail::move_into(path, *to_); });
 }
 
 void body_output::close() {

@@ -5,6 +5,8 @@
 
 #include "fetch/body_digest.hpp"
 #include "fetch/body_file.hpp"
+#include "fetch/exchange_watch.hpp"
+#include "fetch/http_date.hpp"
 #include "fetch/kept_part.hpp"
 #include "fetch/response_record.hpp"
 
@@ -46,8 +48,13 @@ struct text_before {
   body_sink* to = nullptr;
 };
 
+/// The time of Last-Modified; 0 where there is none.
+std::int64_t modified_at(const http::response& head) {
+  return parse_http_date(head.headers["last-modified"]).value_or(0);
+}
+
 task<void> stream_body(const settings& how, http::response_stream& page, text_before heads, body_sink& into,
-                       record& result) {
+                       exchange_watch* watch, record& result) {
   const auto started = std::chrono::steady_clock::now();
   unless_finished guard(into);
   into.begin(page.head());
@@ -60,6 +67,7 @@ task<void> stream_body(const settings& how, http::response_stream& page, text_be
     auto reading = page.next_piece();
     const std::string_view piece = co_await std::move(reading);
     if (piece.empty()) break;
+    if (watch != nullptr) watch->on_body(piece);
     auto writing = into.write(piece);
     co_await std::move(writing);
     result.bytes += piece.size();
@@ -83,12 +91,11 @@ bool exists(const std::string& path) {
 /// One body on its way to a file or to standard output.
 class saved_body {
  public:
-  saved_body(const http::client& with, const settings& how, const request& what, const std::string* heads,
-             record& result)
+  saved_body(const http::client& with, const settings& how, const request& what, exchange_watch* watch, record& result)
       : with_(with),
         how_(how),
         what_(what),
-        heads_(how.heads_before_body ? heads : nullptr),
+        watch_(watch),
         result_(result),
         in_directory_(how_.body_path.ends_with('/')),
         path_(in_directory_ ? how_.body_path + what.file : how_.body_path),
@@ -113,7 +120,7 @@ class saved_body {
   const http::client& with_;
   const settings& how_;
   const request& what_;
-  const std::string* const heads_;
+  exchange_watch* const watch_;
   record& result_;
   const bool in_directory_;
   const std::string path_;
@@ -168,6 +175,7 @@ task<void> saved_body::fetch_rest(http::request message, kept_part there) {
   using enum kept_part::answer;
   const kept_part::answer answer = there.judge(page->head(), why);
   if (answer == whole) {
+    if (how_.remote_time) file_.set_time(modified_at(page->head()));
     file_.finish_as_it_is();
     result_.file = name_of(file_.where());
     result_.error.reset();
@@ -200,14 +208,16 @@ task<void> saved_body::fetch_rest(http::request message, kept_part there) {
 }
 
 task<void> saved_body::save(http::response_stream& page) {
-  if (how_.drop_failed_bodies && result_.status >= 400) co_return;
+  if (how_.drop_bodies || (how_.drop_failed_bodies && result_.status >= 400)) co_return;
   if (result_.error == failure_kind::opted_out) co_return;
   std::optional<digesting_sink> sum;
   if (wants_digest(how_, what_)) sum.emplace(&file_, result_.error ? std::string_view() : expected_digest(how_, what_));
   try {
     body_sink& into = sum ? static_cast<body_sink&>(*sum) : file_;
-    const std::string_view heads = heads_ ? std::string_view(*heads_) : std::string_view();
-    task<void> streaming = stream_body(how_, page, {heads, &file_}, into, result_);
+    const bool with_heads = how_.heads_before_body && watch_ != nullptr;
+    const std::string_view heads = with_heads ? std::string_view(watch_->heads()) : std::string_view();
+    if (how_.remote_time) file_.set_time(modified_at(page.head()));
+    task<void> streaming = stream_body(how_, page, {heads, &file_}, into, watch_, result_);
     co_await std::move(streaming);
     if (sum) result_.sha256 = sum->digest();
   } catch (const output_error& failed) {
@@ -220,10 +230,13 @@ task<void> saved_body::save(http::response_stream& page) {
     if (failed.kind() == failure_kind::cancelled) throw;
     result_.error = failed.kind();
     result_.message = failed.what();
+    result_.output_begun = path_ == "-" && file_.begun();
     if (sum) result_.sha256 = sum->digest();
     tell_where();
+    if (path_ == "-") result_.body = file_.take_held();  // what came of it is shown if there is no other try
     co_return;
   }
+  result_.output_begun = path_ == "-" && file_.begun();
   take_measurements(how_, page.head().measured, result_);
   result_.body = file_.take_held();
   if (result_.body) co_return;
@@ -234,7 +247,7 @@ task<void> saved_body::save(http::response_stream& page) {
 void saved_body::tell_where() {
   if (file_.where().empty()) return;
   result_.file = name_of(file_.where());
-  result_.message += fmt::format("; {} bytes are in {}", file_.size(), file_.where());
+  if (!how_.temporary_bodies) result_.message += fmt::format("; {} bytes are in {}", file_.size(), file_.where());
 }
 
 }  // namespace
@@ -245,19 +258,19 @@ std::chrono::nanoseconds time_for(std::uint64_t bytes, std::uint64_t bytes_per_s
 }
 
 task<void> stream_exchange(const http::client& with, const settings& how, http::request message, body_sink& into,
-                           record& result) {
+                           exchange_watch* watch, record& result) {
   task<http::response_stream> opening = with.open(std::move(message));
   http::response_stream page = co_await std::move(opening);
   take_head(how, page.head(), result);
   if (result.error == failure_kind::opted_out) co_return;
-  task<void> streaming = stream_body(how, page, {}, into, result);
+  task<void> streaming = stream_body(how, page, {}, into, watch, result);
   co_await std::move(streaming);
   take_measurements(how, page.head().measured, result);
 }
 
 task<void> save_exchange(const http::client& with, const settings& how, const request& what, http::request message,
-                         const std::string* heads, record& result) {
-  saved_body body(with, how, what, heads, result);
+                         exchange_watch* watch, record& result) {
+  saved_body body(with, how, what, watch, result);
   task<void> fetching = body.fetch(std::move(message));
   co_await std::move(fetching);
 }

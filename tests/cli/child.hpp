@@ -5,11 +5,13 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -116,9 +118,11 @@ class child {
   /// Its exit status, or minus the signal that ended it.
   int wait() {
     int status = 0;
-    ::waitpid(std::exchange(pid_, -1), &status, 0);
+    ::wait4(std::exchange(pid_, -1), &status, 0, &used_);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   }
+  /// The most memory it had, once it was waited for. At least what this process had when it was started.
+  std::uint64_t peak_bytes() const noexcept { return static_cast<std::uint64_t>(used_.ru_maxrss) * 1024; }
 
  private:
   static void connect(posix_spawn_file_actions_t& actions, int to, int end, const std::string& path, int mode) {
@@ -156,6 +160,7 @@ class child {
   pipe_ends input_, output_, errors_;
   std::string output_ahead_, errors_ahead_;
   pid_t pid_ = -1;
+  rusage used_{};
 };
 
 }  // namespace fanout::cli::testing

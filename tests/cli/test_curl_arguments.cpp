@@ -108,12 +108,63 @@ TEST(curl_arguments, what_is_not_supported_is_named) {
   EXPECT_THAT(refused_line({"a[1-100001]"}), HasSubstr("more than 100000 URLs"));
   EXPECT_THAT(refused_line({"--ftp-port", "x", "a"}), HasSubstr("--ftp-port: this option of curl is not supported"));
   EXPECT_THAT(refused_line({"a", "--next"}), HasSubstr("no URL"));
-  EXPECT_THAT(refused_line({"-sy", "a"}), HasSubstr("-y (in -sy)"));
+  EXPECT_THAT(refused_line({"-s0", "a"}), HasSubstr("-0 (in -s0)"));
+  EXPECT_THAT(refused_line({"--preproxy", "p", "a"}),
+              HasSubstr("--preproxy: this option of curl is not supported: one"));
+  EXPECT_THAT(refused_line({"-sa", "a"}), HasSubstr("-a (in -sa): this option of curl is not supported: appending"));
+  EXPECT_THAT(refused_line({"--ma", "5", "a"}), HasSubstr("--ma: this option")) << "of several";
+  EXPECT_THAT(refused_line({"--no-data", "a"}), HasSubstr("--no-data: this option"));
   EXPECT_THAT(refused_line({"-"}), HasSubstr("no URL"));
   EXPECT_THAT(refused_line({}), HasSubstr("no URL"));
   EXPECT_THAT(refused_line({"a", "-o"}), HasSubstr("-o: its value is missing"));
   EXPECT_THAT(refused_line({"a", "-m", "x"}), HasSubstr("-m: 'x' is not a duration"));
   EXPECT_THAT(refused_line({"a", ""}), HasSubstr("an argument is empty"));
+}
+
+TEST(curl_arguments, options_can_be_undone_and_shortened) {
+  EXPECT_FALSE(one({"-s", "--no-silent", "a"}).silent);
+  EXPECT_TRUE(one({"--no-silent", "--silent", "a"}).silent);
+  EXPECT_TRUE(one({"-k", "--no-insecure", "a"}).http.settings.verify_tls);
+  EXPECT_FALSE(one({"--compressed", "--no-compressed", "a"}).http.settings.decode_content);
+  EXPECT_EQ(one({"-L", "--no-location", "a"}).http.settings.max_redirects, 0);
+  EXPECT_EQ(one({"--connect-tim", "3", "a"}).http.settings.connect_timeout_ms, 3000);
+  EXPECT_THAT(refused_line({"--dat", "x", "a"}), HasSubstr("--dat: this option")) << "several begin so";
+}
+
+TEST(curl_arguments, headers_count_before_options_that_say_the_same) {
+  const auto made =
+      one({"-A",          "x",  "-H",   "user-agent: y",   "-e", "r",  "-H", "Referer;", "-b",      "a=1", "-H",
+           "Cookie: b=2", "-u", "me:x", "--oauth2-bearer", "t",  "-H", "",   "-H",       "nothing", "a"})
+          .http;
+  EXPECT_EQ(made.user_agent + made.referer + made.user, "");
+  EXPECT_THAT(made.cookies, SizeIs(0));
+  EXPECT_THAT(made.headers, ElementsAre("user-agent: y", "Referer;", "Cookie: b=2"));
+  EXPECT_THAT(one({"-b", "no/such/file", "a"}).http.cookies, ElementsAre(""));
+}
+
+TEST(curl_arguments, speeds_and_protocols) {
+  // A stream of events may be slower than what fanout fetch takes for a transfer that is stuck.
+  const auto limit = [](const std::vector<std::string>& arguments) {
+    const auto http = one(arguments).http;
+    return fanout::fetch::settings_of(http, fanout::fetch::request_of(http)).low_speed_bytes_per_s;
+  };
+  EXPECT_EQ(limit({"a"}), 0u);
+  EXPECT_EQ(limit({"-Y", "5", "a"}), 5u);
+  EXPECT_EQ(limit({"-y", "5", "a"}), 1u);
+  EXPECT_EQ(limit({"-Y", "5", "-y", "0", "a"}), 0u);
+  EXPECT_EQ(one({"a"}).http.settings.idle_timeout_ms, one({"-m", "0", "a"}).http.settings.timeout_ms) << "no limit";
+  EXPECT_EQ(one({"-Y", "5", "a"}).http.speed_limit, 5u);
+  EXPECT_FALSE(one({"-y", "5", "a"}).http.speed_limit);
+  EXPECT_EQ(one({"-y", "5", "a"}).http.speed_time_ms, 5000);
+  const auto protocols = [](const char* text) { return one({"--proto", text, "a"}).http.settings.protocols; };
+  EXPECT_EQ(protocols("=https"), fanout::fetch::settings::https_protocol);
+  EXPECT_EQ(protocols("-http"), fanout::fetch::settings::https_protocol);
+  EXPECT_EQ(protocols("-all,http"), fanout::fetch::settings::http_protocol);
+  EXPECT_EQ(protocols("=https,http"), fanout::fetch::settings::both_protocols);
+  EXPECT_EQ(protocols("+ftp"), fanout::fetch::settings::both_protocols);
+  EXPECT_EQ(protocols("=ftp"), 0);
+  EXPECT_TRUE(one({"--location-trusted", "a"}).http.settings.trust_redirects);
+  EXPECT_EQ(one({"--location-trusted", "a"}).http.settings.max_redirects, 50);
 }
 
 TEST(curl_arguments, the_help_has_every_option) {

@@ -34,7 +34,7 @@ class fetch_usage : public ::testing::Test {
 
 TEST_F(fetch_usage, unknown_options) {
   EXPECT_THAT(refused({"--bogus"}), AllOf(HasSubstr("'--bogus'"), HasSubstr("fetch --help says more")));
-  EXPECT_THAT(refused({"-Y"}), HasSubstr("'-Y'"));
+  EXPECT_THAT(refused({"-Q"}), HasSubstr("'-Q'"));
 }
 
 TEST_F(fetch_usage, shapes) {

@@ -4,6 +4,7 @@
 
 #include "cli/fetch_support.hpp"
 #include "http/certificates.hpp"
+#include "http/scripted_server.hpp"
 #include "support/nginx.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -212,10 +213,49 @@ TEST_F(fetch_request, headers_added_emptied_and_left_out) {
   EXPECT_THAT(refused({"-H", "A; b"}), HasSubstr("-H: 'A; b' is not a header"));
 }
 
+// As curl: the method that is given, and the header of its response alone.
+TEST_F(fetch_request, head_with_another_method) {
+  const ended result = fetch({"--head", "-X", "DELETE", origin_.url("/bytes/1000")});
+  EXPECT_EQ(result.status, 0) << result.errors;
+  EXPECT_THAT(result.output, AllOf(HasSubstr("HTTP/1.1 "), HasSubstr("\n\n")));
+  EXPECT_LT(result.output.size(), 500u);
+}
+
+TEST_F(fetch_request, dots_of_a_path_stay_where_they_are_asked_for) {
+  fanout_test::scripted_server server(
+      [](fanout_test::peer& client, int) { client.send(fanout_test::ok(client.read_request())); });
+  EXPECT_THAT(fetch({server.url("/a/../b/./c")}).output, HasSubstr("GET /b/c HTTP"));
+  EXPECT_THAT(fetch({"--path-as-is", server.url("/a/../b/./c")}).output, HasSubstr("GET /a/../b/./c HTTP"));
+}
+
+TEST_F(fetch_request, messages_and_traces_go_to_files) {
+  const temporary_directory directory;
+  const std::string messages = directory / "messages", trace = directory / "trace", url = origin_.url("/bytes/5");
+  const ended result = fetch({"-v", "--stderr", messages, "--trace-ascii", trace, url});
+  EXPECT_EQ(result.output + result.errors, "ABCDE");
+  EXPECT_THAT(read_file(messages), AllOf(HasSubstr("> GET /bytes/5 HTTP/1.1\n"), HasSubstr("\n< HTTP/1.1 200 OK\n")));
+  EXPECT_THAT(read_file(trace), AllOf(HasSubstr("\n=> Send header, "), HasSubstr("\n0000: GET /bytes/5 HTTP/1.1\n"),
+                                      HasSubstr("\n<= Recv data, 5 bytes (0x5)\n0000: ABCDE\n")));
+  fetch({"--trace", trace, url});
+  EXPECT_THAT(read_file(trace), AllOf(HasSubstr("\n0000: 41 42 43 44 45 "), Not(HasSubstr("\n0000: ABCDE"))));
+  EXPECT_EQ(fetch({"--stderr", "-", "http://127.0.0.1:1/"}).errors, "");
+  const std::string file = directory / "file";
+  EXPECT_THAT(refused({"--trace", trace, "-s", "processes:1", url, "-o", file}), HasSubstr("--trace: -s processes:1"));
+  EXPECT_NE(access(file.c_str(), F_OK), 0);
+  EXPECT_EQ(fetch({"--trace", directory / "no/such", url}).status, 3);
+  EXPECT_EQ(fetch({"--stderr", directory / "no/such", url}).status, 3);
+}
+
+TEST_F(fetch_request, a_body_goes_in_chunks_where_a_header_says_so) {
+  const auto sent = echoed({"-H", "transfer-encoding: Chunked", "-d", "a=1"});
+  EXPECT_EQ(header(sent, "Transfer-Encoding"), "chunked");
+  EXPECT_EQ(header(sent, "Content-Length"), "(none)");
+  EXPECT_EQ(text_of(sent, "body"), "a=1");
+}
+
 TEST_F(fetch_request, one_body_at_a_time) {
   EXPECT_THAT(refused({"-d", "x", "--json", "1"}), HasSubstr("use one of them"));
   EXPECT_THAT(refused({"--head", "-d", "x"}), HasSubstr("HEAD request has no body"));
-  EXPECT_THAT(refused({"--head", "-X", "GET"}), HasSubstr("--head asks for HEAD and -X for GET"));
   EXPECT_THAT(refused({"--data-file", "/no/such"}), HasSubstr("--data-file: cannot read /no/such: No such file"));
 }
 

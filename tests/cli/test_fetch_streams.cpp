@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -156,6 +157,120 @@ TEST_P(fetch_streams, several_pages_of_curl_follow_one_another) {
   EXPECT_GT(text.size(), 3'000'002u);
   EXPECT_TRUE(text.ends_with("\r\n\r\nAB"));
   EXPECT_THAT(text.substr(text.size() - 400), HasSubstr("HTTP/1.1 200 OK"));
+}
+
+// Whole, and one after the other, whatever comes of several at a time.
+TEST_P(fetch_streams, pages_that_share_an_output_are_whole) {
+  const std::string large = fanout::origin::content(0, 3'000'000), small = fanout::origin::content(0, 2);
+  const std::string urls = origin_.url("/bytes/3000000") + " " + origin_.url("/bytes/2");
+  const auto curl = [&](const std::string& options) {
+    child running("/bin/sh", {"-c", std::string("exec ") + tool + " curl -s " + GetParam() + " " + options + urls});
+    running.close_input();
+    std::string output = running.rest_of_output();
+    EXPECT_EQ(running.wait(), 0) << options;
+    return output;
+  };
+  const std::string several = curl("-Z ");
+  EXPECT_TRUE(several == large + small || several == small + large);
+  const auto before = origin_.statistics().connections_accepted;
+  EXPECT_TRUE(curl("-w '|%{size_download}|' ") == large + "|3000000|" + small + "|2|");
+  EXPECT_TRUE(curl("--retry 2 ") == large + small);
+  EXPECT_EQ(origin_.statistics().connections_accepted, before + 2)
+      << "pages that follow one another share a connection";
+}
+
+// Of all that shares an output, no more than a small part is in memory.
+TEST_P(fetch_streams, large_pages_that_share_an_output_are_not_held_in_memory) {
+  if (fanout::test::sanitized) GTEST_SKIP() << "a sanitizer keeps what was freed";
+  const auto peak = [&](const std::string& options, const std::string& path) {
+    const std::string url = " " + origin_.url(path);
+    child running("/bin/sh", {"-c", std::string("exec ") + tool + " curl -sS " + GetParam() + " " + options + url +
+                                        url + " > /dev/null"});
+    running.close_input();
+    EXPECT_EQ(running.rest_of_errors(), "") << options;
+    EXPECT_EQ(running.wait(), 0) << options;
+    return running.peak_bytes();
+  };
+  constexpr std::uint64_t body = 100'000'000;
+  for (const char* options : {"-Z", "-w x", "--retry 1", "-i --retry 1 -w x"}) {
+    const std::uint64_t small = peak(options, "/bytes/1");
+    const std::uint64_t large = peak(options, "/bytes/" + std::to_string(body));
+    EXPECT_LT(large, small + body / 2) << options;
+  }
+}
+
+// With the headers of both tries before the body of the last.
+TEST_P(fetch_streams, a_page_that_is_tried_again_has_the_heads_of_all_tries) {
+  for (const std::size_t size : {10, 3'000'000}) {
+    scripted_server server([&](peer& client, int number) {
+      client.read_request();
+      client.send(number == 0 ? "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"
+                              : "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" +
+                                    std::string(size, 'x'));
+    });
+    const std::vector<std::string> options{"--include", "--retry", "1", "--retry-delay", "1ms"};
+    const std::string body(size, 'x');
+    const auto run = [&](std::vector<std::string> more) {
+      more.insert(more.end(), options.begin(), options.end());
+      more.push_back(server.url());
+      return fetch(std::move(more));
+    };
+    const std::string output = run({}).output;
+    EXPECT_THAT(output.substr(0, 300), AllOf(HasSubstr(" 503"), HasSubstr("\r\n\r\nHTTP/"), HasSubstr(" 200")));
+    EXPECT_TRUE(output.ends_with("\r\n\r\n" + body));
+    EXPECT_EQ(output.find("busy"), output.npos);
+  }
+}
+
+// What came of it is shown as without --retry, but once.
+TEST_P(fetch_streams, a_small_body_that_breaks_each_time_is_shown_once) {
+  scripted_server server([&](peer& client, int) {
+    client.read_request();
+    client.send("HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nhalf");
+  });
+  const ended cut = fetch({"--retry", "1", "--retry-all-errors", "--retry-delay", "1ms", server.url()});
+  EXPECT_EQ(cut.status, 1);
+  EXPECT_EQ(cut.output, "half");
+  EXPECT_EQ(server.connections(), 2);
+}
+
+// Bodies in a directory and in the records, too.
+TEST_P(fetch_streams, bodies_that_two_want_are_whole_in_both) {
+  const std::string url = origin_.url("/bytes/300000"), small = origin_.url("/bytes/2");
+  for (const char* shape : {"sync", "async:2", "processes:1"}) {
+    for (const bool named : {false, true}) {
+      const std::string to = directory_ / (std::string(shape) + (named ? "-named/" : "/"));
+      std::vector<std::string> arguments{"-s", shape, "--with-bodies", url, small, "-o", to};
+      if (named) arguments.emplace_back("-O");
+      EXPECT_EQ(fetch(arguments).status, 0) << shape;
+      const auto all = records(read_file(to + "records.jsonl"));
+      EXPECT_TRUE(text_of(all.at(0), "body") == fanout::origin::content(0, 300'000)) << shape;
+      EXPECT_EQ(text_of(all.at(1), "body"), "AB");
+      EXPECT_TRUE(read_file(to + text_of(all.at(0), "file")) == fanout::origin::content(0, 300'000)) << shape;
+      EXPECT_EQ(read_file(to + text_of(all.at(1), "file")), "AB");
+    }
+  }
+}
+
+TEST_P(fetch_streams, files_get_the_time_of_the_server) {
+  scripted_server server([&](peer& client, int) {
+    while (!client.read_request().empty())
+      client.send("HTTP/1.1 200 OK\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 1\r\n\r\nx");
+  });
+  const auto time_of = [](const std::string& path) {
+    struct stat is{};
+    EXPECT_EQ(::stat(path.c_str(), &is), 0) << path;
+    return is.st_mtime;
+  };
+  EXPECT_EQ(fetch({server.url(), "-R", "-o", file_}).status, 0);
+  EXPECT_EQ(time_of(file_), 784111777);
+  EXPECT_EQ(fetch({server.url(), "-o", file_}).status, 0);
+  EXPECT_GT(time_of(file_), 784111777);
+  for (const char* shape : {"sync", "async:2", "processes:1"}) {
+    const std::string to = directory_ / (std::string("times-") + shape + "/");
+    EXPECT_EQ(fetch({"-s", shape, server.url(), server.url(), "-R", "-o", to}).status, 0);
+    EXPECT_EQ(time_of(to + "00000001"), 784111777) << shape;
+  }
 }
 
 // What was written to standard output cannot be taken back.

@@ -160,6 +160,12 @@ TEST_F(from_curl, exit_statuses_are_curl_s) {
         std::pair("curl -sL --max-redirs -1 localhost:8080/redirect/3", 0),
         std::pair("curl -s --fail-with-body localhost:8080/status/404", 22),
         std::pair("curl -s -x http://127.0.0.1:1 localhost:8080/", 7),
+        std::pair("curl -s --proto =https localhost:8080/bytes/9", 1),
+        std::pair("curl -s --proto -all,https localhost:8080/bytes/9", 1),
+        std::pair("curl -sL --proto-redir =https localhost:8080/redirect/1", 1),
+        std::pair("curl -s --proto =https --proto-redir =http localhost:8080/bytes/9", 1),
+        std::pair("curl -s --proto-default https --proto =http localhost:8080/bytes/9", 1),
+        std::pair("curl -s foo://localhost/", 1), std::pair("curl -s -Y 1000 -y 1 localhost:8080/never", 28),
         std::pair("curl -s --max-filesize 5 localhost:8080/bytes/100", 63),
         std::pair("curl -s --no-such-option localhost:8080/", 2)}) {
     EXPECT_EQ(run(std::string("fanout ") + line).status, status) << line;

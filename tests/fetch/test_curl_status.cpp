@@ -24,6 +24,8 @@ TEST(curl_status, as_the_manual_has_them) {
   EXPECT_EQ(status_of(failure_kind::tls, "the certificate has expired"), 60);
   EXPECT_EQ(status_of(failure_kind::refused_by_policy, "more than 3 redirects"), 47);
   EXPECT_EQ(status_of(failure_kind::opted_out, "noai"), 1);
+  EXPECT_EQ(status_of(failure_kind::refused_by_policy, "a redirects to b, and http is not allowed for redirects"), 1);
+  EXPECT_EQ(status_of(failure_kind::invalid_request, "'foo' is not supported, only http and https are"), 1);
   EXPECT_EQ(status_of(failure_kind::protocol), 56);
   EXPECT_EQ(status_of(failure_kind::too_large), 63);
 }

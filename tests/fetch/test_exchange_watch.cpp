@@ -1,6 +1,7 @@
 #include <fanout/http/response.hpp>
 
 #include "fetch/exchange_watch.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -61,6 +62,51 @@ TEST(exchange_watch, what_is_shown_at_once_is_not_kept) {
   ::testing::internal::CaptureStderr();
   watch.on_request({"GET / HTTP/1.1\r\n\r\n", "127.0.0.1:80", false});
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "* Connected to 127.0.0.1:80\n> GET / HTTP/1.1\n> \n");
+  EXPECT_EQ(watch.trace(), "");
+}
+
+TEST(exchange_watch, lines_of_several_have_numbers_and_times) {
+  settings how;
+  how.show_trace = how.number_trace = how.time_trace = true;
+  exchange_watch watch(how, 7);
+  ::testing::internal::CaptureStderr();
+  watch.on_request({"GET / HTTP/1.1\r\n\r\n", "127.0.0.1:80", false});
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              ::testing::MatchesRegex("\\[7\\] [0-9:.]+ \\* Connected to 127.0.0.1:80\n"
+                                      "\\[7\\] [0-9:.]+ > GET / HTTP/1.1\n\\[7\\] [0-9:.]+ > \n"));
+}
+
+TEST(exchange_watch, what_is_kept_of_a_request_is_bounded) {
+  record before;
+  before.trace = "* of the try before\n";
+  exchange_watch watch(all_kept(), 0, std::move(before));
+  for (int i = 0; i < 100; ++i) watch.on_response(answer(302, {{"Location", std::string(10'000, 'x')}}));
+  watch.end("", 5, 1);
+  EXPECT_TRUE(watch.trace().starts_with("* of the try before\n"));
+  EXPECT_LT(watch.trace().size(), 257u * 1024);
+  EXPECT_THAT(watch.trace(), ::testing::ContainsRegex("\n\\* [0-9]+ bytes more of this exchange are not shown\n"));
+}
+
+TEST(exchange_watch, all_bytes_go_to_the_file_of_the_trace) {
+  const fanout_test::temporary_directory directory;
+  settings how;
+  how.trace_file = directory / "trace";
+  EXPECT_TRUE(exchange_watch::wanted(how));
+  exchange_watch watch(how);
+  watch.on_request({"POST / HTTP/1.1\r\nA: b\r\n\r\n", "127.0.0.1:80", false});
+  watch.on_sent_body("a=1");
+  watch.on_response(answer(200));
+  watch.on_body("x\ny");
+  watch.on_body("");
+  const std::string text = fanout_test::read_file(directory / "trace");
+  EXPECT_TRUE(
+      text.starts_with("== Info: Connected to 127.0.0.1:80\n=> Send header, 25 bytes (0x19)\n0000: POST / HTTP/1.1\n"
+                       "0011: A: b\n0017: \n=> Send data, 3 bytes (0x3)\n0000: a=1\n"))
+      << text;
+  EXPECT_TRUE(
+      text.ends_with("<= Recv header, 18 bytes (0x12)\n0000: HTTP/1.1 200 Why\n<= Recv header, 2 bytes (0x2)\n"
+                     "0000: \n<= Recv data, 3 bytes (0x3)\n0000: x.y\n"))
+      << text;
   EXPECT_EQ(watch.trace(), "");
 }
 

@@ -83,6 +83,15 @@ settings nothing_by_default() {
   all.opt_outs = {"noai"};
   all.show_trace = all.heads_before_body = all.redirect_referer = true;
   all.digest = "x:y";
+  all.basic_if_asked = all.keep_post_301 = all.keep_post_302 = all.keep_post_303 = all.trust_redirects = true;
+  all.path_as_is = all.remote_time = all.number_trace = all.time_trace = all.trace_in_hex = true;
+  all.temporary_bodies = all.drop_bodies = true;
+  all.low_speed_bytes_per_s = 11;
+  all.low_speed_window_ms = 12;
+  all.protocols = settings::https_protocol;
+  all.redirect_protocols = settings::http_protocol;
+  all.default_scheme = "https";
+  all.trace_file = "z";
   all.limit_rate = 10;
   all.retries = 7;
   all.retry_delay_ms = 8;

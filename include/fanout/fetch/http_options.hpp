@@ -6,6 +6,8 @@
 #include <fanout/fetch/schedule_rules.hpp>
 #include <fanout/fetch/settings.hpp>
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,21 +24,24 @@ struct http_options {
   fetch::settings settings;  ///< what an option sets by itself; `settings_of` adds the rest
 
   std::string method;
-  std::vector<std::string> headers;  ///< 'Name: value', 'Name;' for one without a value, 'Name:' for none
-  bool head = false;
-  std::vector<data_piece> data;    ///< in the order given
-  bool data_in_query = false;      ///< `-G`: they go to the end of each URL
-  std::vector<std::string> query;  ///< pieces for the end of each URL: "name=text", encoded, or "+text"
-  std::string upload;              ///< file to PUT; "-" for standard input
-  std::string range;               ///< "0-99", as the Range header has it
-  std::string condition;           ///< a date or a file, after a - what is older than that
-  bool netrc = false;              ///< who asks is read from ~/.netrc
-  bool netrc_optional = false;     ///< the same, if it is there
-  std::string netrc_file;          ///< the same from this file
-  bool passthrough = true;         ///< what else an object of a list has comes back in its record
-  std::string user;                ///< "user:password"
-  bool digest = false;             ///< `user` is for Digest authentication
-  std::string bearer;              ///< the token
+  std::vector<std::string> headers;           ///< 'Name: value', 'Name;' for one without a value, 'Name:' for none
+  bool head = false;                          ///< HEAD, or another method whose bodies nobody wants
+  std::vector<data_piece> data;               ///< in the order given
+  bool data_in_query = false;                 ///< `-G`: they go to the end of each URL
+  std::vector<std::string> query;             ///< pieces for the end of each URL: "name=text", encoded, or "+text"
+  std::string upload;                         ///< file to PUT; "-" for standard input
+  std::string range;                          ///< "0-99", as the Range header has it
+  std::string condition;                      ///< a date or a file, after a - what is older than that
+  bool netrc = false;                         ///< who asks is read from ~/.netrc
+  bool netrc_optional = false;                ///< the same, if it is there
+  std::string netrc_file;                     ///< the same from this file
+  bool passthrough = true;                    ///< what else an object of a list has comes back in its record
+  std::string user;                           ///< "user:password"
+  bool digest = false;                        ///< `user` is for Digest authentication
+  bool any_auth = false;                      ///< for the one that a server asks for: Digest, or else Basic
+  std::optional<std::uint64_t> speed_limit;   ///< bytes per second
+  std::optional<std::int64_t> speed_time_ms;  ///< that a transfer may be slower
+  std::string bearer;                         ///< the token
   std::string user_agent;
   std::string referer;
   std::vector<std::string> cookies;  ///< 'name=value; ...', or a file
@@ -74,6 +79,8 @@ struct http_option {
   std::size_t (*load)(fetch::settings& into, std::string_view bytes) = nullptr;  ///< returns how many bytes it read
 
   bool usual = false;  ///< it says what is so anyway: accepted, and not explained
+  /// Of an option without a value: what --no-NAME of curl does. Null: there is no such option.
+  void (*undo)(http_options& into) = nullptr;
 
   /// The one it is called by in messages.
   std::string_view long_name() const {

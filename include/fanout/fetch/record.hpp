@@ -113,6 +113,7 @@ struct record {
   std::string remark = {};     ///< what was done with a part that was there; for a person
   std::string unwritten = {};  ///< why it could not be written; it is the error, too
   bool heads_written = false;  ///< before it (`settings::heads_before_body`)
+  bool output_begun = false;   ///< standard output has some of it. Stays where it is
   bool skipped = false;        ///< nothing was sent, as the file was there (`settings::skip_existing`)
   /// @}
 

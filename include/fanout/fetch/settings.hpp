@@ -40,6 +40,13 @@ struct netrc_entry {
 /// What all exchanges of one fetch have in common; sent once to each worker process. Each member has a row in the table
 /// of options (src/fetch/http_option_table.cpp).
 struct settings {
+  /// \name Bits of `protocols`
+  /// @{
+  static constexpr std::uint8_t http_protocol = 1;
+  static constexpr std::uint8_t https_protocol = 2;
+  static constexpr std::uint8_t both_protocols = http_protocol | https_protocol;
+  /// @}
+
   std::int64_t timeout_ms = 300'000;            ///< the whole exchange with its redirects
   std::int64_t connect_timeout_ms = 30'000;     ///< look-up, connection and TLS handshake
   std::uint64_t max_body_bytes = 1ULL << 30;    ///< of one response
@@ -47,14 +54,25 @@ struct settings {
   std::uint64_t max_header_count = 1024;        ///< fields of it
   std::uint32_t max_decoding_ratio = 256;       ///< decoded over coded bytes, beyond the client's floor; 0: any
   std::int64_t idle_timeout_ms = 60'000;        ///< between two moments at which bytes moved
-  bool redirect_referer = false;                ///< the page that redirects is the Referer of what follows
-  std::int32_t max_redirects = 10;              ///< 0: the redirect itself is the response
-  bool decode_content = true;                   ///< ask for compression and undo it
+  std::uint64_t low_speed_bytes_per_s = 50;     ///< a transfer that is slower over a whole window fails; 0: none does
+  std::int64_t low_speed_window_ms = 60'000;
+  bool redirect_referer = false;    ///< the page that redirects is the Referer of what follows
+  std::int32_t max_redirects = 10;  ///< 0: the redirect itself is the response
+  bool keep_post_301 = false;       ///< a POST stays one after 301, with its body
+  bool keep_post_302 = false;
+  bool keep_post_303 = false;
+  bool trust_redirects = false;                      ///< credentials go wherever redirects lead
+  std::uint8_t protocols = both_protocols;           ///< of URLs that are asked for: `http_protocol`, `https_protocol`
+  std::uint8_t redirect_protocols = both_protocols;  ///< of those that redirects lead to
+  std::string default_scheme = "http";               ///< of URLs without one
+  bool path_as_is = false;                           ///< dot segments stay in URLs that are asked for
+  bool decode_content = true;                        ///< ask for compression and undo it
   bool verify_tls = true;
   std::string ca_file;                       ///< PEM file of the issuers to trust instead of the system's
   std::string certificate_file;              ///< PEM chain of the client certificate
   std::string key_file;                      ///< its key; empty: it is in the same file
   std::string digest;                        ///< "user:password", for servers that ask for Digest authentication
+  bool basic_if_asked = false;               ///< `digest` is also for servers that ask for Basic authentication
   std::string authorization;                 ///< value of Authorization, for the origin of each URL
   bool use_cookies = false;                  ///< keep cookies and send them back; every process has a jar of its own
   std::string cookie_file;                   ///< which the jar begins with; empty: it begins empty
@@ -77,6 +95,7 @@ struct settings {
   std::vector<std::string> without_headers;  ///< which the client would send by itself
   bool keep_body = false;                    ///< otherwise bytes are counted and dropped
   bool drop_failed_bodies = false;           ///< those of a status of 400 and above, as curl's --fail
+  bool drop_bodies = false;                  ///< all of them
   bool digest_bodies = false;                ///< SHA-256 of each body
   bool verify_digests = false;               ///< a body whose SHA-256 is not that of its input is an error
   std::vector<std::string> opt_outs;         ///< rules of X-Robots-Tag that make a response an error, in lower case
@@ -89,7 +108,9 @@ struct settings {
   /// Bodies up to this size for a directory, or for standard output, are given in the record instead. A request is not
   /// tried again once more than that of its body went to standard output.
   std::uint64_t held_body_bytes = 0;
+  bool temporary_bodies = false;  ///< the directory is the job's own: failures do not name it
   bool overwrite_bodies = false;  ///< files of the directory that are there; otherwise they are an error
+  bool remote_time = false;       ///< files of bodies get the time of Last-Modified
   bool skip_existing = false;     ///< send nothing where the file is there
   bool continue_parts = false;    ///< go on at what FILE.part has, if it is of the same page still
   /// The headers of all responses (`keep_heads`) are written before the body, where `body_path` is a file or standard
@@ -97,6 +118,10 @@ struct settings {
   bool heads_before_body = false;
   bool keep_trace = false;             ///< the messages as a text for a person
   bool show_trace = false;             ///< that text goes to standard error as they come, and is not kept
+  bool number_trace = false;           ///< each of its lines begins with the request's number in the list
+  bool time_trace = false;             ///< and with the time of day
+  std::string trace_file;              ///< all that is sent and received goes there, bodies too; "-", "%": both outputs
+  bool trace_in_hex = false;           ///< in hexadecimal, too
   bool keep_heads = false;             ///< the headers of all responses as text, redirects included
   bool keep_messages = false;          ///< all requests and responses, and what came of a body that was cut
   bool keep_coding = false;            ///< with `decode_content`: ask for compression, and do not undo it

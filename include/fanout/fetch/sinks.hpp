@@ -25,6 +25,9 @@ struct finished {
   record& result;               ///< for the last sink that wants bodies, the body is there to be moved away
   bool last_with_body = false;  ///< that sink is this one
   std::string file = {};        ///< where the body is stored, once a sink did so
+  /// A temporary file that has the body, or what came of it, for a sink that `takes_temporary_files`: it is removed
+  /// once the writer has done all that it was handed. Empty: there is none, and the body is in the record.
+  std::string temporary = {};
 };
 
 /// Takes the records of a job, in the order in which they complete.
@@ -53,9 +56,11 @@ class sink {
   /// Which requests have their records already, from an earlier run: they are not sent. Null: none.
   virtual const done_set* done() const { return nullptr; }
   /// Where the bodies it wants can go as they come, without being held in memory: as `settings::body_path`. The job
-  /// sends them there if no other sink wants them and its workers run on this machine; then the record has `file`
-  /// instead of `body`. Empty: it needs them in records.
+  /// sends them there if its workers run on this machine; then the record has `file` instead of `body`. Other sinks
+  /// that want bodies get them in the record, read from that file one after the other. Empty: it needs them in records.
   virtual std::string body_path() const { return {}; }
+  /// Whether bodies that are larger than 64 KiB may come in `finished::temporary`, if no other sink wants them.
+  virtual bool takes_temporary_files() const { return false; }
   /// Whether it wants the heads of the responses there, too, before the body (`settings::heads_before_body`).
   virtual bool heads_before_body() const { return false; }
 
@@ -102,8 +107,8 @@ class readable_lines final : public sink {
 
 struct body_output_options {
   bool with_heads = false;  ///< after the headers of its responses (`settings::keep_heads`)
-  /// Written once the request has ended, and held in memory until then: where several requests at a time share the
-  /// output, or another sink's text stands before or between the bodies.
+  /// Written once the request has ended, and kept in a temporary file until then if it is large: where several requests
+  /// at a time share the output, or another sink's text stands before the body.
   bool held = false;
 };
 
@@ -115,7 +120,8 @@ class body_output final : public sink {
   explicit body_output(std::string path, body_output_options with = {});
   bool wants_bodies() const override { return true; }
   std::string body_path() const override { return with_.held ? std::string() : path_; }
-  bool heads_before_body() const override { return with_.with_heads; }
+  bool takes_temporary_files() const override { return with_.held; }
+  bool heads_before_body() const override { return with_.with_heads && !with_.held; }
   void take(finished& each, writer& to) override;
   void close() override;
 

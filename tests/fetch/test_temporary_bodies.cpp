@@ -1,0 +1,44 @@
+#include <fanout/fetch/output_error.hpp>
+
+#include "fetch/temporary_bodies.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace {
+
+using namespace fanout::fetch;
+
+TEST(temporary_bodies, a_directory_goes_with_what_is_in_it) {
+  std::string path;
+  {
+    const detail::temporary_directory made;
+    path = made.path();
+    EXPECT_TRUE(path.ends_with('/'));
+    EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms::owner_all);
+    std::ofstream(path + "file") << "x";
+    EXPECT_TRUE(std::filesystem::exists(path + "file"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(temporary_bodies, move_into_outputs) {
+  const fanout_test::temporary_directory directory;
+  const std::string body(200'001, 'x');
+  const std::string path = directory.write("body", body);
+  EXPECT_EQ(detail::contents_of(path), body);
+  output to = output::create(directory / "all");
+  to.write("before ");
+  detail::move_into(path, to);
+  to.close();
+  EXPECT_TRUE(fanout_test::read_file(directory / "all") == "before " + body);
+  EXPECT_NE(access(path.c_str(), F_OK), 0);
+  EXPECT_THROW(detail::contents_of(path), output_error);
+}
+
+}  // namespace
