@@ -54,7 +54,12 @@ void check_record_options(const fetch_options& given, bool pages) {
 void check_page_options(const fetch_options& given, bool pages) {
   if (pages && given.bulk.part)
     throw usage_error("--shard: one URL has no parts; give a list by -i FILE, or several URLs");
+  if (pages && given.no_clobber && given.http.settings.continue_parts)
+    throw usage_error("--no-clobber keeps the file that --continue goes on with; use one of them");
   if (pages) return;
+  for (const auto& [set, name] :
+       {std::pair(given.no_clobber, "--no-clobber"), std::pair(given.remove_on_error, "--remove-on-error")})
+    if (set) throw usage_error(fmt::format("{} is for the file of one URL, by -o FILE or -O", name));
   if (given.include) throw usage_error("--include is for one URL; --with-headers has the headers in the records");
   if (given.output_directory.empty()) return;
   if (!given.remote_name)

@@ -71,6 +71,8 @@ struct fetch_options {
   bool remote_name = false;         ///< the file has the name of the URL
   bool remote_header_name = false;  ///< the file has the name that the server gives
   bool create_directories = false;  ///< for the file
+  bool no_clobber = false;          ///< a file that is there stays, and the page's gets a number
+  bool remove_on_error = false;     ///< no part of a page stays
   std::string output_directory;     ///< of the file
   std::string header_file;          ///< where all headers go
   std::string archive;              ///< where all exchanges go, as HAR

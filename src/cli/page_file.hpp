@@ -22,17 +22,21 @@ class page_file {
   const std::string& path() const noexcept { return path_; }
   /// Whether the server may name it.
   bool named_by_server() const noexcept { return named_by_server_; }
-  /// Notes the response's Content-Disposition.
+  /// Notes the response's Content-Disposition, and where its body is.
   void look_at(const fetch::record& result);
-  /// Once the file is whole: gives it the server's name. Returns where it is, or an empty text where it stays as it
-  /// was. Throws `fetch::output_error`.
+  /// Once the file is whole: gives it the server's name, or one that no file has yet. Returns where it is, or an empty
+  /// text where that is known. Throws `fetch::output_error`.
   std::string rename() const;
+  /// Removes what was written of the body.
+  void remove() const;
 
  private:
   std::string path_;
   std::string directory_;
   std::string name_;
+  std::string written_;  ///< the file with the body, or with what came of it
   bool named_by_server_ = false;
+  bool named_late_ = false;  ///< when it is whole
 };
 
 }  // namespace fanout::cli

@@ -78,9 +78,7 @@ std::string query_of(const http_options& given) {
 }
 
 void add_data(const http_options& given, common_request& into) {
-  const bool json = is_json(given.data.front());
-  if (!std::all_of(given.data.begin(), given.data.end(), [&](const auto& each) { return is_json(each) == json; }))
-    throw std::invalid_argument("--json and -d or one of its relatives each give the body; use one of them");
+  const bool json = std::any_of(given.data.begin(), given.data.end(), is_json);
   into.body = joined_data(given.data);
   into.content_type = json ? "application/json" : "application/x-www-form-urlencoded";
   if (json && !has_header(into.headers, "accept")) into.headers.emplace_back("Accept", "application/json");

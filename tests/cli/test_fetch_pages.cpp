@@ -48,6 +48,27 @@ TEST_F(fetch_pages, a_file_named_by_the_url) {
   EXPECT_THAT(fetch({"-O", origin_.url("/")}).errors, HasSubstr("ends with no name for a file; use -o FILE"));
 }
 
+TEST_F(fetch_pages, a_file_that_is_there_is_kept_on_request) {
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(fetch({"--no-clobber", "-o", path("page"), origin_.url(i == 0 ? "/bytes/1" : "/bytes/2")}).status, 0);
+  EXPECT_EQ(read_file(path("page")) + read_file(path("page.1")), "AAB");
+  EXPECT_EQ(files(), 2u);
+  EXPECT_THAT(fetch({"--no-clobber", "--continue", "-o", path("page"), origin_.url("/")}).errors,
+              HasSubstr("use one of"));
+  EXPECT_THAT(fetch({"--no-clobber", origin_.url("/"), origin_.url("/")}).errors, HasSubstr("one URL"));
+}
+
+TEST_F(fetch_pages, nothing_stays_of_a_page_that_fails_on_request) {
+  const std::string cut = origin_.url("/truncate?bytes=10&length=20"), before = directory_.write("page", "before");
+  EXPECT_EQ(fetch({"--remove-on-error", "-o", before, cut}).status, 1);
+  EXPECT_EQ(files(), 1u);
+  EXPECT_EQ(read_file(before), "before");
+  EXPECT_EQ(fetch({"--remove-on-error", "-o", before, origin_.url("/bytes/2")}).status, 0);
+  EXPECT_EQ(read_file(before), "AB");
+  EXPECT_EQ(fetch({"-o", before, cut}).status, 1);
+  EXPECT_GT(files(), 1u) << "without the option, there is a part";
+}
+
 TEST_F(fetch_pages, files_of_a_list_are_named_by_their_urls) {
   const std::string list = directory_.write(
       "urls.txt", origin_.url("/bytes/10") + "\n" + origin_.url("/bytes/200000") + "\n" + origin_.url("/") + "\n");

@@ -221,6 +221,14 @@ TEST_F(fetch_request, head_with_another_method) {
   EXPECT_LT(result.output.size(), 500u);
 }
 
+// As curl: one body, with & before what -d adds to it.
+TEST_F(fetch_request, json_and_other_data_are_one_body) {
+  const auto sent = echoed({"--json", "[1", "-d", "x=1", "--json", ",2]"});
+  EXPECT_EQ(text_of(sent, "body"), "[1&x=1,2]");
+  EXPECT_EQ(header(sent, "Content-Type"), "application/json");
+  EXPECT_EQ(header(echoed({"-d", "x=1", "--json", "2"}), "Accept"), "application/json");
+}
+
 TEST_F(fetch_request, dots_of_a_path_stay_where_they_are_asked_for) {
   fanout_test::scripted_server server(
       [](fanout_test::peer& client, int) { client.send(fanout_test::ok(client.read_request())); });
@@ -254,7 +262,7 @@ TEST_F(fetch_request, a_body_goes_in_chunks_where_a_header_says_so) {
 }
 
 TEST_F(fetch_request, one_body_at_a_time) {
-  EXPECT_THAT(refused({"-d", "x", "--json", "1"}), HasSubstr("use one of them"));
+  EXPECT_THAT(refused({"-d", "x", "-F", "a=1"}), HasSubstr("use one of them"));
   EXPECT_THAT(refused({"--head", "-d", "x"}), HasSubstr("HEAD request has no body"));
   EXPECT_THAT(refused({"--data-file", "/no/such"}), HasSubstr("--data-file: cannot read /no/such: No such file"));
 }

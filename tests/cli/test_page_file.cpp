@@ -74,4 +74,23 @@ TEST(page_files, the_server_names_it) {
   }
 }
 
+// Of a name that is taken, as curl: the next one with a number.
+TEST(page_files, a_file_that_is_there_stays) {
+  const temporary_directory directory;
+  fetch_options given = of("http://a/b");
+  given.no_clobber = true;
+  given.destination = directory / "name";
+  for (const char* expected : {"name", "name.1", "name.2"}) {
+    const page_file file(given);
+    EXPECT_NE(file.path(), given.destination);
+    std::filesystem::rename(directory.write("page", expected), file.path());
+    EXPECT_EQ(file.rename(), expected == std::string("name") ? std::string() : directory / expected);
+    EXPECT_EQ(read_file(directory / expected), expected);
+  }
+  for (const char* other : {"/dev/null", "-"}) {
+    given.destination = other;
+    EXPECT_EQ(page_file(given).path(), other);
+  }
+}
+
 }  // namespace

@@ -104,7 +104,6 @@ TEST(http_options, what_is_refused_names_its_option) {
   EXPECT_THAT(refused({{"--cookie", "/no/such/jar"}}), HasSubstr("--cookie: cannot read /no/such/jar"));
   EXPECT_THAT(refused({{"--request", "GE T"}}), HasSubstr("-X: 'GE T'"));
   EXPECT_THAT(refused({{"--header", "a\x1b: b"}}), AllOf(HasSubstr("-H: 'a\\x1b: b'"), HasSubstr("'Name: value'")));
-  EXPECT_THAT(refused({{"--data", "x"}, {"--json", "{}"}}), HasSubstr("use one of them"));
   EXPECT_THAT(refused({{"--proxy", "ftp://a"}}), HasSubstr("ftp"));
 }
 
