@@ -110,27 +110,26 @@ void set_usr1(fetch_options& into, std::string_view text) {
   into.bulk.usr1_drains = text == "drain";
 }
 
-constexpr std::string_view input = "Input";
-constexpr std::string_view limits = "Limits and retries";
-constexpr std::string_view long_runs = "Long runs";
+constexpr std::string_view limits_group = "Limits and retries";
+constexpr std::string_view long_runs_group = "Long runs";
 
 constexpr std::array bulk_rows{
     output_option{
         "--url-column", "NAME|N",
         "Read lists as tables, CSV or (.tsv) tab-separated, with a header; URLs are in the column of this name "
         "or number. The other columns come back in the records",
-        set_bulk_text<&bulk_options::url_column>, input},
+        set_bulk_text<&bulk_options::url_column>, input_group},
     output_option{"--glob", "", "Write out sets {a,b} and ranges [1-9] in URL arguments, as curl does",
-                  set_bulk_flag<&bulk_options::globs>, input},
+                  set_bulk_flag<&bulk_options::globs>, input_group},
     output_option{
         "--dedupe", "",
         "Fetch each URL once: read the lists before the run, and pass over repeats (same method, URL and body)",
-        set_bulk_flag<&bulk_options::dedupe>, input},
+        set_bulk_flag<&bulk_options::dedupe>, input_group},
     output_option{
         "--since", "OUTPUT",
         "Ask for pages only if they have changed since this output of an earlier run (JSON Lines with headers, a "
         "directory, a web archive or a database); others are records of status 304",
-        set_bulk_text<&bulk_options::since>, input},
+        set_bulk_text<&bulk_options::since>, input_group},
     output_option{
         "--name", "TEMPLATE",
         "With -o DIR/: name the file of each body by {index}, {host}, {name} (of the URL, or with -J the server's), "
@@ -138,56 +137,56 @@ constexpr std::array bulk_rows{
         "{sha256:2}/{sha256}.{ext}",
         set_name_template},
     output_option{"--per-host", "N", "Keep at most N requests in flight to each host (name and port)", set_per_host,
-                  limits},
+                  limits_group},
     output_option{"--per-ip", "N",
                   "Keep at most N requests in flight to each address, which many hosts may share. Names are looked up "
                   "before their first request",
-                  set_per_ip, limits},
+                  set_per_ip, limits_group},
     output_option{"--robots", "",
                   "Read robots.txt of each host first, and fetch what it allows (RFC 9309), with its Crawl-delay. The "
                   "name in it is that of --user-agent, or fanout",
-                  set_bulk_flag<&bulk_options::robots>, limits},
+                  set_bulk_flag<&bulk_options::robots>, limits_group},
     output_option{"--host-delay", "DURATION", "Wait at least so long between the starts of two requests to one host",
-                  set_host_delay, limits},
+                  set_host_delay, limits_group},
     output_option{"--rate", "N[/s|/m|/h]", "Start at most so many requests per second, minute or hour",
-                  set_rate<&fetch::host_scheduler_options::rate>, limits},
+                  set_rate<&fetch::host_scheduler_options::rate>, limits_group},
     output_option{"--host-rate", "N[/s|/m|/h]", "The same for each host",
-                  set_rate<&fetch::host_scheduler_options::host_rate>, limits},
+                  set_rate<&fetch::host_scheduler_options::host_rate>, limits_group},
     output_option{"--retry-budget", "PERCENT|none",
                   "Of a list, retry at most this share of the requests, and twice that of one host's; 100 retries, and "
                   "10 of a host, are free (default: 10)",
-                  set_retry_budget, limits},
+                  set_retry_budget, limits_group},
     output_option{
         "--give-up-after", "DURATION|never",
         "When only hosts are left that wait for a retry or asked to be left alone (Retry-After), wait at most "
         "this long; then each URL left gets its record (default: 10m)",
-        set_give_up_after, limits},
+        set_give_up_after, limits_group},
     output_option{
         "--shard", "I/N",
         "Fetch only the URLs whose hosts are in part I of N, counted from 0, so that N machines share a list. "
         "All parts are given the same -o, and write NAME.shard-I; fanout job join makes one of them",
-        set_shard, input},
+        set_shard, input_group},
     output_option{"--restart", "",
                   "Start again from the first URL instead of continuing a run that was stopped or killed",
-                  set_bulk_flag<&bulk_options::restart>, long_runs},
+                  set_bulk_flag<&bulk_options::restart>, long_runs_group},
     output_option{"--retry-failed", "", "Continue an earlier run, and fetch the URLs again that failed in it",
-                  set_bulk_flag<&bulk_options::retry_failed>, long_runs},
+                  set_bulk_flag<&bulk_options::retry_failed>, long_runs_group},
     output_option{"--drain-time", "DURATION",
                   "After SIGTERM or the first Ctrl-C, let running requests finish for at most this long (default: 5s)",
-                  set_drain_time, long_runs},
+                  set_drain_time, long_runs_group},
     output_option{"--usr1", "state|drain",
                   "On SIGUSR1, print the state of the run (default), or stop as on SIGTERM: batch systems warn with it",
-                  set_usr1, long_runs},
+                  set_usr1, long_runs_group},
     output_option{
         "--progress", "none|plain[:DURATION]|bar",
         "How far the run is, on standard error: a bar (default on a terminal), or a line every 10s or DURATION "
         "(default elsewhere)",
-        set_progress, long_runs},
+        set_progress, long_runs_group},
     output_option{
         "--metrics", "ADDRESS",
         "Serve figures of the run for Prometheus at http://ADDRESS/metrics: 127.0.0.1:9400, or a port; port 0 "
         "is any that is free, and printed",
-        set_bulk_text<&bulk_options::metrics>, long_runs},
+        set_bulk_text<&bulk_options::metrics>, long_runs_group},
     output_option{"--rotate", "SIZE|COUNT",
                   "Start another file of records at this size (500MB) or number of records (100000): NAME-00000, "
                   "NAME-00001, ...",

@@ -68,7 +68,7 @@ class live_line {
 };
 
 /// Throws `fetch::output_error`.
-void write(const std::string& text) {
+void write_text(const std::string& text) {
   if (std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0) return;
   throw fetch::output_error(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
 }
@@ -136,16 +136,16 @@ int measure(const compare_arguments& with, const interrupt& stop) {
       complain(all.back());
       beside.complain(name);
     } else {
-      write((all.size() > 1 ? "\n" : "") + render_table(all.back(), columns()) + bars(all.back(), beside) +
-            (all.back().sweep ? '\n' + render_sweep(*all.back().sweep, columns()) : ""));
+      write_text((all.size() > 1 ? "\n" : "") + render_table(all.back(), columns()) + bars(all.back(), beside) +
+                 (all.back().sweep ? '\n' + render_sweep(*all.back().sweep, columns()) : ""));
     }
   }
   const boost::json::object merged = beside.merged(to_json(all));
   const std::string report = boost::json::serialize(merged);
   if (with.output.json)
-    write(report + '\n');
+    write_text(report + '\n');
   else
-    write(with.output.csv ? to_csv(report) : detail::render_claims(merged, columns()));
+    write_text(with.output.csv ? to_csv(report) : detail::render_claims(merged, columns()));
   page.finish(report);
   return std::ranges::all_of(all, &comparison::ok) && beside.ok() ? ok : some_failed;
 }

@@ -9,8 +9,8 @@
 namespace fanout::cli {
 namespace {
 
-constexpr std::uint32_t few = 5;  ///< the number of the programs that everybody writes first
-constexpr std::array<std::uint32_t, 3> in_flight{few, 64, 256};
+constexpr std::uint32_t classic_count = 5;  ///< the number of the programs that everybody writes first
+constexpr std::array<std::uint32_t, 3> in_flight{classic_count, 64, 256};
 
 bool waits(std::string_view workload) {
   return workload == "io" || workload == "urls";
@@ -24,9 +24,9 @@ std::vector<shape> waiting_shapes(std::uint64_t tasks) {
   const auto at_most = [tasks](std::uint32_t count) {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(count, std::max<std::uint64_t>(tasks, 1)));
   };
-  std::vector<shape> all{sync(), threads(at_most(few))};
+  std::vector<shape> all{sync(), threads(at_most(classic_count))};
   for (const std::uint32_t count : in_flight) add(all, async(at_most(count)));
-  add(all, processes(at_most(few)));
+  add(all, processes(at_most(classic_count)));
   add(all, hybrid(at_most(in_flight.back())));
   return all;
 }
@@ -50,21 +50,21 @@ std::vector<shape> parse_shapes(std::string_view list) {
 
 std::vector<shape> usual_shapes(std::string_view workload, std::uint64_t tasks, std::uint32_t cores) {
   if (waits(workload)) return waiting_shapes(tasks);
-  const std::uint32_t beyond = cores < few ? few : 2 * cores;
+  const std::uint32_t beyond = cores < classic_count ? classic_count : 2 * cores;
   std::vector<shape> all{sync(), threads(cores), threads(beyond)};
   if (workload == "command") {
     if (tasks > beyond) add(all, threads(4 * cores));
     return all;
   }
-  add(all, async(few));
+  add(all, async(classic_count));
   add(all, processes(cores));
   add(all, hybrid(beyond));
   return all;
 }
 
 std::uint64_t usual_tasks(std::string_view workload, std::uint32_t cores) {
-  if (waits(workload)) return few;
-  return (few + cores - 1) / cores * cores;
+  if (waits(workload)) return classic_count;
+  return (classic_count + cores - 1) / cores * cores;
 }
 
 }  // namespace fanout::cli

@@ -106,7 +106,7 @@ void keep_what_is_written(const fetch_options& given, bool one_page, fetch::sett
   in.keep_timings |= !given.write_out.empty() || !given.archive.empty();
 }
 
-int exit_status(const fetch_options& given, const fetch::job_report& done, const fetch_sinks& sinks) {
+int exit_status_of(const fetch_options& given, const fetch::job_report& done, const fetch_sinks& sinks) {
   if (given.as_curl) return sinks.curl_status();
   return done.counts.failed == 0 ? ok : some_failed;
 }
@@ -380,7 +380,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   if (const std::string path = file.rename(); !path.empty() && !given.quiet)
     tell(fmt::format("fanout fetch: saved as {}\n", path));
   if (!one_page && sizes.tell_changes()) return usage;
-  return exit_status(given, done, sinks);
+  return exit_status_of(given, done, sinks);
 }
 
 }  // namespace

@@ -11,7 +11,6 @@
 namespace fanout::cli {
 namespace {
 
-constexpr const char* input_group = "Input";
 constexpr const char* concurrency_group = "Concurrency";
 
 std::string output_group() {
@@ -25,7 +24,7 @@ void add_urls(CLI::App& command, fetch_options& into) {
   };
   command.add_option("URL", take, "URL to fetch")->expected(-1)->take_all();
   command.add_option("--url", take, "URL to fetch, as an option. May be repeated")
-      ->group(input_group)
+      ->group(std::string(input_group))
       ->expected(1)
       ->allow_extra_args(false)
       ->trigger_on_parse()
@@ -42,7 +41,7 @@ void add_config(CLI::App& command, fetch_options& into) {
       .add_option("-K,--config", take,
                   "Read options from this file, one per line: 'name = value', or as on the command line; # begins a "
                   "comment; - is standard input. May be repeated")
-      ->group(input_group)
+      ->group(std::string(input_group))
       ->expected(1)
       ->allow_extra_args(false)
       ->trigger_on_parse()
@@ -65,7 +64,7 @@ void add_lists(CLI::App& command, fetch_options& into) {
       ->expected(1)
       ->allow_extra_args(false)
       ->trigger_on_parse()
-      ->group(input_group)
+      ->group(std::string(input_group))
       ->type_name("LIST");
   command
       .add_option(

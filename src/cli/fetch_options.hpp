@@ -19,6 +19,9 @@
 /// The command line of `fanout fetch`.
 namespace fanout::cli {
 
+/// The heading in --help of the options of two sources.
+inline constexpr std::string_view input_group = "Input";
+
 /// How far a run is, on standard error.
 enum class progress_choice {
   by_terminal,  ///< a bar where standard error is a terminal, plain lines otherwise

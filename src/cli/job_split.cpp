@@ -26,7 +26,7 @@ std::string name_of(const std::string& pattern, std::uint32_t shard) {
   return name;
 }
 
-void write(const std::string& name, const std::string& text, std::ios::openmode mode) {
+void write_shard(const std::string& name, const std::string& text, std::ios::openmode mode) {
   errno = 0;
   std::ofstream file(name, std::ios::binary | mode);
   file << text;
@@ -54,12 +54,12 @@ split_counts split_list(std::istream& list, const std::string& pattern, std::uin
     throw std::invalid_argument("'" + pattern + "' has no {index} in it, so all shards would have one list");
   std::vector<std::string> waiting(shards);
   std::vector<std::uint64_t> lines(shards, 0);
-  for (std::uint32_t shard = 0; shard < shards; ++shard) write(name_of(pattern, shard), {}, std::ios::trunc);
+  for (std::uint32_t shard = 0; shard < shards; ++shard) write_shard(name_of(pattern, shard), {}, std::ios::trunc);
   std::size_t held = 0;
   const auto write_all = [&] {
     for (std::uint32_t shard = 0; shard < shards; ++shard) {
       if (waiting[shard].empty()) continue;
-      write(name_of(pattern, shard), waiting[shard], std::ios::app);
+      write_shard(name_of(pattern, shard), waiting[shard], std::ios::app);
       waiting[shard] = {};
     }
     held = 0;

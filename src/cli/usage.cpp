@@ -94,8 +94,8 @@ std::string nearest_command(const CLI::App& app, std::string_view given) {
 
 /// "; accepted: ..." where that is short enough to read.
 std::string accepted(const CLI::App& app) {
-  constexpr std::size_t few = 20;
-  return app.get_options().size() > few ? "" : "; accepted: " + options_of(app);
+  constexpr std::size_t few_options = 20;
+  return app.get_options().size() > few_options ? "" : "; accepted: " + options_of(app);
 }
 
 std::string unexpected(const CLI::App& used) {

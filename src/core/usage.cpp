@@ -10,13 +10,10 @@
 #include <utility>
 
 namespace fanout::detail {
-namespace {
 
-std::chrono::nanoseconds to_duration(const timeval& time) {
+std::chrono::nanoseconds to_duration(const timeval& time) noexcept {
   return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
 }
-
-}  // namespace
 
 std::chrono::nanoseconds thread_cpu() noexcept {
   timespec used{};

@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t most_extension = 8;
 
 /// Behind "://" and a user, without a port.
-std::string host_in(std::string_view url) {
+std::string host_for_name(std::string_view url) {
   if (const auto scheme = url.find("://"); scheme != url.npos) url.remove_prefix(scheme + 3);
   url = url.substr(0, url.find_first_of("/?#\\"));
   if (const auto user = url.rfind('@'); user != url.npos) url.remove_prefix(user + 1);
@@ -122,7 +122,7 @@ std::string name_template::name_of(const name_parts& of) const {
   for (const piece& each : pieces_) {
     std::string text = each.text;
     if (each.what == field::index) text = index;
-    if (each.what == field::host) text = one_part(host_in(of.url));
+    if (each.what == field::host) text = one_part(host_for_name(of.url));
     if (each.what == field::name) text = one_part(of.name.empty() ? index : std::string(of.name));
     if (each.what == field::extension) text = extension_of(of);
     if (each.what == field::sha256) text = of.sha256;

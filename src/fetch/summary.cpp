@@ -29,13 +29,15 @@ boost::json::object of_worker(const worker_report& each) {
   return all;
 }
 
-double milliseconds(std::chrono::microseconds of) {
+double in_milliseconds(std::chrono::microseconds of) {
   return std::chrono::duration<double, std::milli>(of).count();
 }
 
 boost::json::object of_host(const host_figures& each) {
-  return {
-      {"host", each.host}, {"requests", each.requests}, {"failed", each.failed}, {"mean_ms", milliseconds(each.mean)}};
+  return {{"host", each.host},
+          {"requests", each.requests},
+          {"failed", each.failed},
+          {"mean_ms", in_milliseconds(each.mean)}};
 }
 
 boost::json::object object_of(const report& cost, const counts& of);
@@ -54,12 +56,12 @@ std::string summary_json(const report& cost, const counts& of, const run_statist
   for (const auto& [status, count] : all.by_status)
     if (status != 0) statuses[std::to_string(status)] = count;
   made["statuses"] = std::move(statuses);
-  made["latency_ms"] = {{"p50", milliseconds(all.latency.percentile(0.5))},
-                        {"p90", milliseconds(all.latency.percentile(0.9))},
-                        {"p99", milliseconds(all.latency.percentile(0.99))},
-                        {"p999", milliseconds(all.latency.percentile(0.999))},
-                        {"max", milliseconds(all.latency.max())},
-                        {"mean", milliseconds(all.latency.mean())}};
+  made["latency_ms"] = {{"p50", in_milliseconds(all.latency.percentile(0.5))},
+                        {"p90", in_milliseconds(all.latency.percentile(0.9))},
+                        {"p99", in_milliseconds(all.latency.percentile(0.99))},
+                        {"p999", in_milliseconds(all.latency.percentile(0.999))},
+                        {"max", in_milliseconds(all.latency.max())},
+                        {"mean", in_milliseconds(all.latency.mean())}};
   made["connections_reused"] = all.reused;
   boost::json::array slowest;
   for (const host_figures& each : statistics.slowest_hosts(hosts)) slowest.push_back(of_host(each));

@@ -123,7 +123,7 @@ task<int> refusing() {
   co_return 0;
 }
 
-async_generator<int> failing(int& left, bool catches) {
+async_generator<int> failing_generator(int& left, bool catches) {
   const mark here(left);
   co_yield 1;
   bool refused = false;
@@ -157,13 +157,13 @@ task<std::vector<int>> until_it_throws(async_generator<int> values) {
 
 TEST_F(generating, what_it_awaits_fails_inside_it) {
   int left = 0;
-  EXPECT_THAT(run_to_end(until_it_throws(failing(left, true))), ElementsAre(1, 2));
+  EXPECT_THAT(run_to_end(until_it_throws(failing_generator(left, true))), ElementsAre(1, 2));
   EXPECT_EQ(left, 1);
 }
 
 TEST_F(generating, what_leaves_it_is_thrown_by_next_and_then_it_has_ended) {
   int left = 0;
-  EXPECT_THAT(run_to_end(until_it_throws(failing(left, false))), ElementsAre(1, -1, -2));
+  EXPECT_THAT(run_to_end(until_it_throws(failing_generator(left, false))), ElementsAre(1, -1, -2));
   EXPECT_EQ(left, 1);
 }
 
@@ -297,7 +297,7 @@ TEST_F(generating, one_cancelled_while_it_stood_still_goes_on_for_the_next_one_w
   EXPECT_EQ(run_to_end(take(values, 1)), 2);
 }
 
-async_generator<int> never(int& left) {
+async_generator<int> never_asked(int& left) {
   const mark here(left);
   task<void> rest = test::pause(1h);
   co_await std::move(rest);
@@ -308,7 +308,7 @@ TEST_F(generating, a_loop_may_be_destroyed_while_one_waits) {
   int left = 0;
   {
     asio::io_context loop;
-    asio::co_spawn(loop, all_of(never(left)), [](std::exception_ptr, std::vector<int>) {});
+    asio::co_spawn(loop, all_of(never_asked(left)), [](std::exception_ptr, std::vector<int>) {});
     loop.poll();
     EXPECT_EQ(left, 0);
   }

@@ -76,7 +76,7 @@ task<int> after_turns(census& seen, int turns, int value) {
   co_return value;
 }
 
-task<int> failing() {
+task<int> failing_child() {
   throw std::out_of_range("child");
   co_return 0;
 }
@@ -135,7 +135,7 @@ TEST_F(child_scopes, without_children_the_parent_goes_on_at_once) {
 TEST_F(child_scopes, a_failure_is_handed_over_and_cancels_nobody_by_itself) {
   const result got = run([](open_scope& scope, census& seen) {
     scope.on_start = [&seen](open_scope& self) {
-      self.begin(0, failing());
+      self.begin(0, failing_child());
       self.begin(1, after_turns(seen, 2, 11));
     };
   });

@@ -241,7 +241,7 @@ TEST_F(semaphores, a_pool_that_is_stopped_leaves_nobody_in_line) {
 }
 
 /// How many do it at once, and how many did at most.
-struct crowd {
+struct crowd_inside {
   std::atomic<int> now = 0;
   std::atomic<int> most = 0;
 
@@ -252,7 +252,7 @@ struct crowd {
   }
 };
 
-task<void> enter_often(semaphore& limit, crowd& inside, int times) {
+task<void> enter_often(semaphore& limit, crowd_inside& inside, int times) {
   for (int i = 0; i < times; ++i) {
     auto turn = limit.acquire();
     const auto permit = co_await std::move(turn);
@@ -266,7 +266,7 @@ task<void> enter_often(semaphore& limit, crowd& inside, int times) {
 TEST_F(semaphores, limit_coroutines_of_many_threads) {
   asio::thread_pool pool(3);
   semaphore limit(2);
-  crowd inside;
+  crowd_inside inside;
   std::vector<std::future<void>> all;
   for (int i = 0; i < 12; ++i)
     all.push_back(asio::co_spawn(asio::make_strand(pool), enter_often(limit, inside, 200), asio::use_future));

@@ -90,14 +90,14 @@ class noted {
  private:
   int& alive_;
 };
-task<void> endless(int& alive) {
+task<void> sleeping_for_ever(int& alive) {
   const noted here(alive);
   task<void> rest = sleep(std::chrono::hours::max());
   co_await std::move(rest);
 }
 task<int> leave_behind(int& alive) {
   const auto executor = co_await asio::this_coro::executor;
-  asio::co_spawn(executor, endless(alive), asio::detached);
+  asio::co_spawn(executor, sleeping_for_ever(alive), asio::detached);
   task<void> turn = yield();
   co_await std::move(turn);
   EXPECT_EQ(alive, 1);
@@ -146,16 +146,16 @@ TEST_F(sync_waits, a_stop_request_cancels_the_task) {
     std::this_thread::yield();
     stop.request_stop();
   });
-  EXPECT_THROW(sync_wait(endless(alive), stop.get_token()), boost::system::system_error);
+  EXPECT_THROW(sync_wait(sleeping_for_ever(alive), stop.get_token()), boost::system::system_error);
   EXPECT_EQ(alive, 0);
-  EXPECT_THROW(sync_wait(endless(alive), stop.get_token()), boost::system::system_error) << "before it began";
+  EXPECT_THROW(sync_wait(sleeping_for_ever(alive), stop.get_token()), boost::system::system_error) << "before it began";
   EXPECT_EQ(sync_wait(test::echo(3), std::stop_source().get_token()), 3);
 }
 
 task<bool> until_a_signal(int& alive) {
   signals ctrl_c(co_await asio::this_coro::executor, SIGUSR1);
   std::raise(SIGUSR1);
-  auto either = race_to_finish(endless(alive), ctrl_c.next());
+  auto either = race_to_finish(sleeping_for_ever(alive), ctrl_c.next());
   const auto first = co_await std::move(either);
   co_return first.index() == 1;
 }

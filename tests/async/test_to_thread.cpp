@@ -285,28 +285,28 @@ task<int> sum_on(thread_executor& threads, int calls) {
 // Calls within calls -------------------------------------------------------------------------------------------------
 
 /// A call that makes the next one on the same threads, and waits for it, `depth` times.
-int nested(thread_executor& threads, int depth) {
-  return depth == 0 ? 0 : 1 + sync_wait(to_thread(threads, nested, std::ref(threads), depth - 1));
+int nested_calls(thread_executor& threads, int depth) {
+  return depth == 0 ? 0 : 1 + sync_wait(to_thread(threads, nested_calls, std::ref(threads), depth - 1));
 }
 
 TEST_F(to_threads, calls_within_calls_end_at_any_depth) {
   for (const std::size_t most : {1u, 2u, 3u}) {
     thread_executor threads({.threads = most});
-    EXPECT_EQ(run_to_end(to_thread(threads, nested, std::ref(threads), 20)), 20);
+    EXPECT_EQ(run_to_end(to_thread(threads, nested_calls, std::ref(threads), 20)), 20);
     EXPECT_EQ(threads.statistics().waiting, 0U);
     EXPECT_EQ(threads.statistics().threads, 21U) << "one for each that waited, and one that did not";
-    EXPECT_EQ(run_to_end(to_thread(threads, nested, std::ref(threads), 20)), 20);
+    EXPECT_EQ(run_to_end(to_thread(threads, nested_calls, std::ref(threads), 20)), 20);
     EXPECT_EQ(threads.statistics().threads, 21U) << "they are used again";
   }
 }
 
 TEST(shared_threads, make_calls_within_calls_at_any_depth) {
-  EXPECT_EQ(sync_wait(to_thread([] { return nested(thread_executor::shared(), 50); })), 50);
+  EXPECT_EQ(sync_wait(to_thread([] { return nested_calls(thread_executor::shared(), 50); })), 50);
 }
 
 task<int> many_nested(thread_executor& threads, int calls, int depth) {
   std::vector<task<int>> all;
-  for (int i = 0; i < calls; ++i) all.push_back(to_thread(threads, nested, std::ref(threads), depth));
+  for (int i = 0; i < calls; ++i) all.push_back(to_thread(threads, nested_calls, std::ref(threads), depth));
   auto together = gather(std::move(all));
   const std::vector<int> got = co_await std::move(together);
   co_return std::accumulate(got.begin(), got.end(), 0);
@@ -386,7 +386,7 @@ TEST_F(to_threads, a_call_within_a_call_that_is_cancelled_or_refused_leaves_noth
   };
   EXPECT_EQ(run_to_end(to_thread(threads, impatient)), 1);
   EXPECT_EQ(threads.statistics().waiting, 0U);
-  EXPECT_EQ(run_to_end(to_thread(threads, nested, std::ref(threads), 3)), 3);
+  EXPECT_EQ(run_to_end(to_thread(threads, nested_calls, std::ref(threads), 3)), 3);
 }
 
 TEST_F(to_threads, what_outlives_the_call_it_was_made_in_keeps_no_place) {

@@ -138,21 +138,21 @@ TEST_F(fetch_input, a_closed_standard_input_is_no_list) {
   EXPECT_THAT(result.errors, HasSubstr("standard input"));
 }
 
-/// The other end of a terminal.
-struct terminal {
-  terminal() : master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
-    if (master < 0 || ::grantpt(master) != 0 || ::unlockpt(master) != 0) throw std::runtime_error("no terminal");
+/// The other end of a pseudo_terminal.
+struct pseudo_terminal {
+  pseudo_terminal() : master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+    if (master < 0 || ::grantpt(master) != 0 || ::unlockpt(master) != 0) throw std::runtime_error("no pseudo_terminal");
     name = ::ptsname(master);
   }
-  terminal(const terminal&) = delete;
-  terminal& operator=(const terminal&) = delete;
-  ~terminal() { ::close(master); }
+  pseudo_terminal(const pseudo_terminal&) = delete;
+  pseudo_terminal& operator=(const pseudo_terminal&) = delete;
+  ~pseudo_terminal() { ::close(master); }
   int master;
   std::string name;
 };
 
 TEST_F(fetch_input, nobody_is_made_to_type_a_list) {
-  const terminal typing;
+  const pseudo_terminal typing;
   const ended result = fetch({}, "", {.input = typing.name});
   EXPECT_EQ(result.status, 2);
   EXPECT_EQ(result.output, "");

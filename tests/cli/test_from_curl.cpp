@@ -26,7 +26,7 @@ struct line_pair {
 };
 
 /// The rows of the tables whose second column begins with `program`.
-std::vector<line_pair> rows_of(const std::string& program) {
+std::vector<line_pair> table_rows_of(const std::string& program) {
   static const std::regex row("\\| [^|`]*\\| `([^`]*)` \\| `([^`]*)` \\|");
   std::ifstream page(FANOUT_DOCS "/from-curl.md");
   std::vector<line_pair> all;
@@ -121,7 +121,7 @@ bool is_installed(const char* program) {
 
 TEST_F(from_curl, curl_s_lines_do_as_curl_does) {
   const bool beside = is_installed("curl");
-  const auto rows = rows_of("curl");
+  const auto rows = table_rows_of("curl");
   EXPECT_GE(rows.size(), 50u);
   for (const auto& [theirs, ours] : rows) {
     const line_result as_curl = run("fanout " + theirs);
@@ -138,7 +138,7 @@ TEST_F(from_curl, curl_s_lines_do_as_curl_does) {
 TEST_F(from_curl, our_lines_work) {
   std::size_t count = 0;
   for (const char* program : {"curl", "wget", "aria2c", "img2dataset"}) {
-    const auto rows = rows_of(program);
+    const auto rows = table_rows_of(program);
     EXPECT_FALSE(rows.empty()) << program;
     for (const auto& [theirs, ours] : rows) {
       ++count;

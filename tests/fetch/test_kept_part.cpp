@@ -17,7 +17,7 @@ using fanout_test::read_file;
 using fanout_test::temporary_directory;
 using ::testing::HasSubstr;
 
-response answer(int status, fanout::http::headers headers) {
+response partial_answer(int status, fanout::http::headers headers) {
   response made;
   made.status = status;
   made.headers = std::move(headers);
@@ -25,17 +25,21 @@ response answer(int status, fanout::http::headers headers) {
 }
 
 TEST(strong_validator, is_a_strong_tag_or_a_date_long_enough_ago) {
-  EXPECT_EQ(strong_validator(answer(200, {{"ETag", "\"a\""}})), "\"a\"");
-  EXPECT_EQ(strong_validator(answer(200, {{"ETag", "W/\"a\""}})), "");
-  EXPECT_EQ(strong_validator(answer(200, {})), "");
+  EXPECT_EQ(strong_validator(partial_answer(200, {{"ETag", "\"a\""}})), "\"a\"");
+  EXPECT_EQ(strong_validator(partial_answer(200, {{"ETag", "W/\"a\""}})), "");
+  EXPECT_EQ(strong_validator(partial_answer(200, {})), "");
   const std::string changed = "Sun, 06 Nov 1994 08:49:37 GMT";
-  EXPECT_EQ(strong_validator(answer(200, {{"Last-Modified", changed}})), "");  // how long ago?
-  EXPECT_EQ(strong_validator(answer(200, {{"Last-Modified", changed}, {"Date", "Sun, 06 Nov 1994 08:49:38 GMT"}})), "");
-  EXPECT_EQ(strong_validator(answer(200, {{"Last-Modified", changed}, {"Date", "Sun, 06 Nov 1994 08:50:37 GMT"}})),
-            changed);
-  EXPECT_EQ(strong_validator(answer(200, {{"Last-Modified", "yesterday"}, {"Date", "Sun, 06 Nov 1994 08:50:37 GMT"}})),
+  EXPECT_EQ(strong_validator(partial_answer(200, {{"Last-Modified", changed}})), "");  // how long ago?
+  EXPECT_EQ(
+      strong_validator(partial_answer(200, {{"Last-Modified", changed}, {"Date", "Sun, 06 Nov 1994 08:49:38 GMT"}})),
+      "");
+  EXPECT_EQ(
+      strong_validator(partial_answer(200, {{"Last-Modified", changed}, {"Date", "Sun, 06 Nov 1994 08:50:37 GMT"}})),
+      changed);
+  EXPECT_EQ(strong_validator(
+                partial_answer(200, {{"Last-Modified", "yesterday"}, {"Date", "Sun, 06 Nov 1994 08:50:37 GMT"}})),
             "");
-  EXPECT_EQ(strong_validator(answer(
+  EXPECT_EQ(strong_validator(partial_answer(
                 200, {{"ETag", "W/\"a\""}, {"Last-Modified", changed}, {"Date", "Sun, 06 Nov 1994 08:50:37 GMT"}})),
             "");
 }
@@ -45,7 +49,7 @@ class kept_parts : public ::testing::Test {
   std::optional<kept_part> found(const std::string& url = "http://h/") { return kept_part::find(part_, url, refused_); }
   kept_part ten_of_twenty() {
     directory_.write("file.part", std::string(10, 'x'));
-    kept_part::remember(part_, "http://h/", answer(200, {{"ETag", "\"a\""}, {"Content-Length", "20"}}));
+    kept_part::remember(part_, "http://h/", partial_answer(200, {{"ETag", "\"a\""}, {"Content-Length", "20"}}));
     return found().value();
   }
 
@@ -86,9 +90,9 @@ TEST_F(kept_parts, without_a_whole_record_are_refused) {
 }
 
 TEST_F(kept_parts, are_remembered_only_where_they_can_be_gone_on_with) {
-  for (const response& head :
-       {answer(200, {{"ETag", "W/\"a\""}}), answer(200, {{"ETag", "\"a\""}, {"Content-Encoding", "gzip"}}),
-        answer(404, {{"ETag", "\"a\""}}), answer(206, {{"ETag", "\"a\""}})}) {
+  for (const response& head : {partial_answer(200, {{"ETag", "W/\"a\""}}),
+                               partial_answer(200, {{"ETag", "\"a\""}, {"Content-Encoding", "gzip"}}),
+                               partial_answer(404, {{"ETag", "\"a\""}}), partial_answer(206, {{"ETag", "\"a\""}})}) {
     ten_of_twenty();
     kept_part::remember(part_, "http://h/", head);
     EXPECT_NE(access(record_.c_str(), F_OK), 0);
@@ -100,7 +104,7 @@ TEST_F(kept_parts, judge_the_answer) {
   using enum kept_part::answer;
   const auto judged = [&](int status, fanout::http::headers headers) {
     std::string why;
-    const auto verdict = there.judge(answer(status, std::move(headers)), why);
+    const auto verdict = there.judge(partial_answer(status, std::move(headers)), why);
     EXPECT_EQ(why.empty(), verdict == rest_follows || verdict == whole || verdict == no_answer);
     return verdict;
   };
@@ -121,8 +125,8 @@ TEST_F(kept_parts, judge_the_answer) {
   directory_.write("file.part", std::string(20, 'x'));
   const kept_part all = found().value();
   std::string why;
-  EXPECT_EQ(all.judge(answer(416, {{"Content-Range", "bytes */20"}}), why), whole);
-  EXPECT_EQ(all.judge(answer(416, {{"Content-Range", "bytes */20"}, {"ETag", "\"b\""}}), why), unusable);
+  EXPECT_EQ(all.judge(partial_answer(416, {{"Content-Range", "bytes */20"}}), why), whole);
+  EXPECT_EQ(all.judge(partial_answer(416, {{"Content-Range", "bytes */20"}, {"ETag", "\"b\""}}), why), unusable);
   for (const int status : {301, 404, 500, 503}) EXPECT_EQ(judged(status, {}), no_answer) << status;
 }
 

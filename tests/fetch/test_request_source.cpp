@@ -42,7 +42,7 @@ std::vector<std::string> urls(request_source source) {
 }
 
 template <class Call>
-std::string refusal(Call call) {
+std::string source_refusal(Call call) {
   try {
     call();
   } catch (const std::runtime_error& why) {
@@ -162,20 +162,20 @@ TEST_F(request_source_test, packed_lists) {
 }
 
 TEST_F(request_source_test, what_cannot_be_read_is_named) {
-  const auto opening = [](const std::string& path) { return refusal([&] { request_source({}, path); }); };
+  const auto opening = [](const std::string& path) { return source_refusal([&] { request_source({}, path); }); };
   EXPECT_THAT(opening("/no/such/list"), AllOf(HasSubstr("/no/such/list"), HasSubstr("No such file")));
   EXPECT_THAT(opening(directory_.path()), AllOf(HasSubstr(directory_.path()), HasSubstr("directory")));
   const std::string packed = gzip("http://a\n");
   const std::string path = list(packed.substr(0, packed.size() - 1));
   request_source source({}, path);
   EXPECT_EQ(source.next()->url, "http://a");  // what there is comes first
-  EXPECT_THAT(refusal([&] { source.next(); }), AllOf(HasSubstr(path), HasSubstr("gzip"), HasSubstr("middle")));
+  EXPECT_THAT(source_refusal([&] { source.next(); }), AllOf(HasSubstr(path), HasSubstr("gzip"), HasSubstr("middle")));
 }
 
 TEST_F(request_source_test, a_line_has_a_limit) {
   const std::string longest(request_source::max_line_bytes, 'x');
   EXPECT_EQ(urls({{}, list(longest + "\na\n")}).size(), 2u);
-  EXPECT_THAT(refusal([&] { urls({{}, list(longest + longest)}); }), HasSubstr("a line of more than 16 MiB"));
+  EXPECT_THAT(source_refusal([&] { urls({{}, list(longest + longest)}); }), HasSubstr("a line of more than 16 MiB"));
 }
 
 TEST_F(request_source_test, defaults_for_what_is_not_given) {

@@ -48,7 +48,7 @@ using fanout_test::scripted_server;
 using fanout_test::temporary_directory;
 using ::testing::HasSubstr;
 
-request get(std::string url) {
+request asking_for(std::string url) {
   request made;
   made.url = std::move(url);
   return made;
@@ -117,7 +117,7 @@ TEST_F(saved_bodies, are_whole_under_every_shape) {
   const fanout::origin::background origin;
   for (const char* shape : {"sync", "threads:2", "async:3", "processes:2", "2x1x2"}) {
     for (const char* path : {"/bytes/3000000", "/chunked/3000000?chunk=70000", "/close/3000000", "/bytes/0"}) {
-      const record got = fetched(into_file(), get(origin.url(path)), fanout::parse_shape(shape));
+      const record got = fetched(into_file(), asking_for(origin.url(path)), fanout::parse_shape(shape));
       const std::uint64_t size = std::string_view(path) == "/bytes/0" ? 0 : 3'000'000;
       EXPECT_EQ(got.status, 200) << shape << path << got.message;
       EXPECT_EQ(got.bytes, size) << shape << path;
@@ -132,27 +132,27 @@ TEST_F(saved_bodies, are_whole_under_every_shape) {
 TEST_F(saved_bodies, of_a_directory_have_the_names_of_their_requests) {
   const fanout::origin::background origin;
   settings with = into_directory();
-  record got = fetched(with, named(get(origin.url("/bytes/5")), "seven"));
+  record got = fetched(with, named(asking_for(origin.url("/bytes/5")), "seven"));
   EXPECT_EQ(got.file, "seven");
   EXPECT_EQ(read_file(directory_ / "seven"), "ABCDE");
   with.held_body_bytes = 5;
-  got = fetched(with, named(get(origin.url("/bytes/5")), "small"));
+  got = fetched(with, named(asking_for(origin.url("/bytes/5")), "small"));
   EXPECT_EQ(got.body, "ABCDE");  // for somebody else to store
   EXPECT_EQ(got.file, "");
   EXPECT_FALSE(exists(directory_ / "small"));
-  got = fetched(with, named(get(origin.url("/bytes/6")), "large"));
+  got = fetched(with, named(asking_for(origin.url("/bytes/6")), "large"));
   EXPECT_FALSE(got.body);
   EXPECT_EQ(read_file(directory_ / "large"), "ABCDEF");
 }
 
 TEST_F(saved_bodies, without_bodies_are_empty_files) {
   const fanout::origin::background origin;
-  request head = get(origin.url("/bytes/5"));
+  request head = asking_for(origin.url("/bytes/5"));
   head.method = "HEAD";
   EXPECT_EQ(fetched(into_file(), head).status, 200);
   EXPECT_EQ(read_file(file_), "");
   std::filesystem::remove(file_);
-  EXPECT_EQ(fetched(into_file(), get(origin.url("/status/204"))).status, 204);
+  EXPECT_EQ(fetched(into_file(), asking_for(origin.url("/status/204"))).status, 204);
   EXPECT_EQ(read_file(file_), "");
 }
 
@@ -165,7 +165,7 @@ TEST_F(saved_bodies, are_decoded_on_the_way) {
                                                packed));
     settings with = into_file();
     with.max_decoding_ratio = 0;
-    const record got = fetched(with, get(server.url()));
+    const record got = fetched(with, asking_for(server.url()));
     EXPECT_EQ(got.bytes, plain.size()) << coding << got.message;
     EXPECT_TRUE(read_file(file_) == plain) << coding;
   }
@@ -193,7 +193,7 @@ TEST_F(saved_bodies, that_are_cut_stay_as_parts) {
         settings with = in_directory ? into_directory() : into_file();
         with.overwrite_bodies = true;
         with.held_body_bytes = in_directory ? 1000 : 0;
-        const record got = fetched(with, named(get(server.url()), "file"));
+        const record got = fetched(with, named(asking_for(server.url()), "file"));
         ASSERT_EQ(got.error, failure_kind::protocol) << end;
         ASSERT_EQ(read_file(file_), "before") << end;
         const std::string left = file_or_nothing(part_);
@@ -207,7 +207,7 @@ TEST_F(saved_bodies, that_are_cut_stay_as_parts) {
           ASSERT_EQ(left.size(), end > head ? end - head : 0) << end;
         }
       }
-      const record whole = fetched(into_file(), get(server.url()));
+      const record whole = fetched(into_file(), asking_for(server.url()));
       EXPECT_FALSE(whole.error) << whole.message;
       EXPECT_EQ(read_file(file_), plain);  // begun anew, not behind what was there
     }
@@ -219,15 +219,15 @@ TEST_F(saved_bodies, keep_to_the_limits) {
   directory_.write("file", "before");
   settings with = into_file();
   with.max_body_bytes = 100'000;
-  EXPECT_EQ(fetched(with, get(origin.url("/bytes/100001"))).error, failure_kind::too_large);
+  EXPECT_EQ(fetched(with, asking_for(origin.url("/bytes/100001"))).error, failure_kind::too_large);
   EXPECT_FALSE(exists(part_));  // the header said so
-  const record got = fetched(with, get(origin.url("/chunked/1000000?chunk=1000")));
+  const record got = fetched(with, asking_for(origin.url("/chunked/1000000?chunk=1000")));
   EXPECT_EQ(got.error, failure_kind::too_large);
   EXPECT_LE(read_file(part_).size(), 100'000u);
   const std::string bomb = coded(std::string(80 << 20, 'x'), "gzip");
   scripted_server server(fanout_test::always("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: " +
                                              std::to_string(bomb.size()) + "\r\n\r\n" + bomb));
-  EXPECT_EQ(fetched(into_file(), get(server.url())).error, failure_kind::too_large);
+  EXPECT_EQ(fetched(into_file(), asking_for(server.url())).error, failure_kind::too_large);
   EXPECT_LE(read_file(part_).size(), (64u << 20) + 128 * 1024);
   EXPECT_EQ(read_file(file_), "before");
 }
@@ -248,7 +248,7 @@ TEST_F(saved_bodies, of_a_stopped_run_stay_as_parts) {
       while (!sent || file_or_nothing(part_) != "half") std::this_thread::yield();
       stop.request_stop();
     });
-    const auto out = outcome_of(into_file(), get(server.url()), how);
+    const auto out = outcome_of(into_file(), asking_for(server.url()), how);
     ASSERT_FALSE(out.ok());
     EXPECT_EQ(out.error().kind, failure_kind::cancelled);
     EXPECT_EQ(read_file(part_), "half");
@@ -261,7 +261,7 @@ TEST_F(saved_bodies, files_that_are_there_are_refused_skipped_or_replaced_as_ask
   const fanout::origin::background origin;
   directory_.write("file", "mine");
   settings with = into_directory();
-  const request what = named(get(origin.url("/bytes/5")), "file");
+  const request what = named(asking_for(origin.url("/bytes/5")), "file");
   for (const char* shape : {"sync", "processes:1"}) {
     const record refused = fetched(with, what, fanout::parse_shape(shape));
     EXPECT_THAT(refused.unwritten, HasSubstr(file_ + ": File exists"));
@@ -288,7 +288,7 @@ TEST_F(saved_bodies, that_appear_meanwhile_are_not_replaced) {
     directory_.write("file", "mine");
     client.send(ok("theirs"));
   });
-  const record got = fetched(into_directory(), named(get(server.url()), "file"));
+  const record got = fetched(into_directory(), named(asking_for(server.url()), "file"));
   EXPECT_THAT(got.unwritten, HasSubstr("File exists"));
   EXPECT_EQ(read_file(file_), "mine");
 }
@@ -298,12 +298,12 @@ TEST_F(saved_bodies, that_cannot_be_written_say_so) {
   settings with;
   with.body_path = "/dev/full";
   for (const char* shape : {"sync", "processes:1"}) {
-    const record got = fetched(with, get(origin.url("/bytes/5")), fanout::parse_shape(shape));
+    const record got = fetched(with, asking_for(origin.url("/bytes/5")), fanout::parse_shape(shape));
     EXPECT_THAT(got.unwritten, HasSubstr("cannot write to /dev/full: No space left"));
     EXPECT_EQ(got.error, failure_kind::task_failed);
   }
   with.body_path = directory_ / "none/file";
-  EXPECT_THAT(fetched(with, get(origin.url("/bytes/5"))).unwritten, HasSubstr("none/file: No such file"));
+  EXPECT_THAT(fetched(with, asking_for(origin.url("/bytes/5"))).unwritten, HasSubstr("none/file: No such file"));
 }
 
 // A reader that takes nothing holds up its own body, and no other exchange of the loop.
@@ -316,8 +316,8 @@ TEST_F(saved_bodies, wait_for_a_slow_reader_without_stopping_the_loop) {
   to_reader.body_path = fifo;
   const exchanger slow(to_reader);
   const exchanger quick(settings{});
-  const request large = get(origin.url("/bytes/3000000"));
-  const request small = get(origin.url("/bytes/5"));
+  const request large = asking_for(origin.url("/bytes/3000000"));
+  const request small = asking_for(origin.url("/bytes/5"));
   boost::asio::io_context loop(1);
   std::optional<record> read;
   boost::asio::co_spawn(loop, exchange(slow, large), [&](std::exception_ptr, record got) { read = std::move(got); });
@@ -381,7 +381,7 @@ TEST_F(saved_bodies, reach_a_sink_piece_by_piece) {
   });
   noted into;
   into.on_piece = [&] { ++taken; };
-  const record got = streamed(get(server.url()), into);
+  const record got = streamed(asking_for(server.url()), into);
   EXPECT_EQ(into.calls, "begin 200\npiece 0\npiece 1\npiece 2\nfinish\n");
   EXPECT_EQ(got.bytes, 21u);
 }
@@ -389,14 +389,14 @@ TEST_F(saved_bodies, reach_a_sink_piece_by_piece) {
 TEST_F(saved_bodies, that_a_sink_refuses_or_loses_are_cut) {
   const fanout::origin::background origin;
   noted lost;
-  EXPECT_EQ(streamed(get(origin.url("/truncate?bytes=3&length=9")), lost).error, failure_kind::protocol);
+  EXPECT_EQ(streamed(asking_for(origin.url("/truncate?bytes=3&length=9")), lost).error, failure_kind::protocol);
   EXPECT_EQ(lost.calls, "begin 200\nABC\ncut\n");
   noted full;
   full.fails_at = "ABCDE";
-  EXPECT_THROW(streamed(get(origin.url("/bytes/5")), full), std::runtime_error);
+  EXPECT_THROW(streamed(asking_for(origin.url("/bytes/5")), full), std::runtime_error);
   EXPECT_EQ(full.calls, "begin 200\nABCDE\ncut\n");
   noted none;
-  EXPECT_EQ(streamed(get("http://127.0.0.1:1/"), none).error, failure_kind::connect);
+  EXPECT_EQ(streamed(asking_for("http://127.0.0.1:1/"), none).error, failure_kind::connect);
   EXPECT_EQ(none.calls, "");
 }
 

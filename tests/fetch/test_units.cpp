@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
 template <class Parse>
-std::string refusal_of(Parse parse) {
+std::string unit_refusal(Parse parse) {
   try {
     parse();
   } catch (const std::invalid_argument& refused) {
@@ -39,12 +39,12 @@ TEST(units, durations) {
 }
 
 TEST(units, what_is_no_duration) {
-  EXPECT_EQ(refusal_of([] { parse_duration("4x"); }),
+  EXPECT_EQ(unit_refusal([] { parse_duration("4x"); }),
             "'4x' is not a duration; use a number of seconds, or one with ms, s, m or h, such as 400ms");
   for (const char* text :
        {"", "s", "-1s", "+1s", " 1s", "1 s", "1s ", "1e3s", "inf", "nan", "0x1s", "1d", "1S", "1ms1"})
-    EXPECT_THAT(refusal_of([&] { parse_duration(text); }), HasSubstr("is not a duration")) << text;
-  EXPECT_THAT(refusal_of([] { parse_duration("0.5ms"); }), HasSubstr("whole number of milliseconds"));
+    EXPECT_THAT(unit_refusal([&] { parse_duration(text); }), HasSubstr("is not a duration")) << text;
+  EXPECT_THAT(unit_refusal([] { parse_duration("0.5ms"); }), HasSubstr("whole number of milliseconds"));
 }
 
 TEST(units, sizes) {
@@ -65,21 +65,21 @@ TEST(units, sizes) {
 }
 
 TEST(units, what_is_no_size) {
-  EXPECT_THAT(refusal_of([] { parse_size("10MX"); }), HasSubstr("'10MX' is not a size; use a number of bytes"));
+  EXPECT_THAT(unit_refusal([] { parse_size("10MX"); }), HasSubstr("'10MX' is not a size; use a number of bytes"));
   for (const char* text : {"", "x", "-1", "+1", "1 k", "1e3", "KiB", "1KiBB", "1iB", "1bb"})
-    EXPECT_THAT(refusal_of([&] { parse_size(text); }), HasSubstr("is not a size")) << text;
-  EXPECT_THAT(refusal_of([] { parse_size("0.5"); }), HasSubstr("whole number of bytes"));
-  EXPECT_THAT(refusal_of([] { parse_size("9000TiB"); }), HasSubstr("too large"));
+    EXPECT_THAT(unit_refusal([&] { parse_size(text); }), HasSubstr("is not a size")) << text;
+  EXPECT_THAT(unit_refusal([] { parse_size("0.5"); }), HasSubstr("whole number of bytes"));
+  EXPECT_THAT(unit_refusal([] { parse_size("9000TiB"); }), HasSubstr("too large"));
 }
 
 TEST(units, counts) {
   EXPECT_EQ(parse_count("0", 0, 5), 0u);
   EXPECT_EQ(parse_count("5", 0, 5), 5u);
   EXPECT_EQ(parse_count("18446744073709551615", 0, UINT64_MAX), UINT64_MAX);
-  EXPECT_EQ(refusal_of([] { parse_count("6", 0, 5); }), "'6' is not a number from 0 to 5");
-  EXPECT_EQ(refusal_of([] { parse_count("0", 1, UINT64_MAX); }), "'0' is not a number from 1 up");
+  EXPECT_EQ(unit_refusal([] { parse_count("6", 0, 5); }), "'6' is not a number from 0 to 5");
+  EXPECT_EQ(unit_refusal([] { parse_count("0", 1, UINT64_MAX); }), "'0' is not a number from 1 up");
   for (const char* text : {"", "x", "-1", "+1", "1x", " 1", "18446744073709551616"})
-    EXPECT_THAT(refusal_of([&] { parse_count(text, 0, UINT64_MAX); }), HasSubstr("is not a number")) << text;
+    EXPECT_THAT(unit_refusal([&] { parse_count(text, 0, UINT64_MAX); }), HasSubstr("is not a number")) << text;
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ std::string unpacked(const std::string& packed, const std::vector<std::size_t>& 
   return text;
 }
 
-std::string refusal(const std::string& packed) {
+std::string unpacker_refusal(const std::string& packed) {
   try {
     unpacked(packed, {});
   } catch (const std::runtime_error& why) {
@@ -75,7 +75,7 @@ TEST(unpacker, cut_off_anywhere_is_noticed) {
   const std::string text = noise(300);
   for (const std::string& packed : {gzip(text), zstd(text)})
     for (std::size_t left = 4; left < packed.size(); ++left)
-      ASSERT_THAT(refusal(packed.substr(0, left)), HasSubstr("ends in the middle")) << left;
+      ASSERT_THAT(unpacker_refusal(packed.substr(0, left)), HasSubstr("ends in the middle")) << left;
 }
 
 TEST(unpacker, text_that_fills_whole_buffers_is_complete) {
@@ -98,9 +98,9 @@ TEST(unpacker, corrupt_bytes_are_named) {
   std::string gz = gzip(noise(300)), zst = zstd(noise(300));
   gz[gz.size() - 6] = static_cast<char>(~gz[gz.size() - 6]);  // in the checksum
   zst[4] = static_cast<char>(zst[4] | 0x08);                  // a reserved bit of the frame header
-  EXPECT_THAT(refusal(gz), HasSubstr("gzip: "));
-  EXPECT_THAT(refusal(zst), HasSubstr("zstd: "));
-  EXPECT_THAT(refusal(gzip("a") + "not gzip any more"), HasSubstr("gzip: "));
+  EXPECT_THAT(unpacker_refusal(gz), HasSubstr("gzip: "));
+  EXPECT_THAT(unpacker_refusal(zst), HasSubstr("zstd: "));
+  EXPECT_THAT(unpacker_refusal(gzip("a") + "not gzip any more"), HasSubstr("gzip: "));
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ using fanout::failure_kind;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-record answered() {
+record answered_record() {
   record made;
   made.status = 302;
   made.bytes = 10;
@@ -32,7 +32,7 @@ record answered() {
   return made;
 }
 
-std::string written(const char* format, const record& result = answered(), bool fail = false) {
+std::string written(const char* format, const record& result = answered_record(), bool fail = false) {
   request asked;
   asked.url = "http://a.test/";
   asked.headers = {{"Referer", "r"}};
@@ -88,7 +88,7 @@ TEST(write_out, failures) {
 
 TEST(write_out, where_it_goes) {
   request asked;
-  const auto made = write_out("a%{stderr}b%{stdout}c").of(0, asked, answered(), false);
+  const auto made = write_out("a%{stderr}b%{stdout}c").of(0, asked, answered_record(), false);
   EXPECT_EQ(made.output, "ac");
   EXPECT_EQ(made.errors, "b");
 }

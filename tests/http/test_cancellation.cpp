@@ -15,21 +15,22 @@ using fanout::http::request;
 using fanout::http::url;
 using fanout_test::by_version::client;
 
-enum class ending { answered, cancelled, failed };
+enum class exchange_end { answered, cancelled, failed };
 
 // Runs `steps` handlers of a loop with one exchange, then cancels it.
-ending cancel_after(asio::io_context& loop, const client& through, request what, int steps) {
-  std::optional<ending> result;
+exchange_end cancel_after(asio::io_context& loop, const client& through, request what, int steps) {
+  std::optional<exchange_end> result;
   asio::cancellation_signal stop;
   asio::co_spawn(loop, through.send(std::move(what)),
                  asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr thrown, const auto&) {
-                   result = ending::answered;
+                   result = exchange_end::answered;
                    try {
                      if (thrown) std::rethrow_exception(thrown);
                    } catch (const boost::system::system_error& cancelled) {
-                     result = cancelled.code() == asio::error::operation_aborted ? ending::cancelled : ending::failed;
+                     result = cancelled.code() == asio::error::operation_aborted ? exchange_end::cancelled
+                                                                                 : exchange_end::failed;
                    } catch (...) {
-                     result = ending::failed;
+                     result = exchange_end::failed;
                    }
                  }));
   loop.restart();
@@ -47,10 +48,10 @@ void cancel_everywhere(const std::function<void(asio::io_context&)>& prepare, co
     asio::io_context loop(1);
     prepare(loop);
     const auto result = cancel_after(loop, through, what, steps);
-    ASSERT_NE(result, ending::failed) << "after " << steps << " steps";
+    ASSERT_NE(result, exchange_end::failed) << "after " << steps << " steps";
     auto& state = fanout::http::loop_state::of(loop.get_executor());
     ASSERT_EQ(state.deadlines().size(), 0u);
-    if (result == ending::answered) {
+    if (result == exchange_end::answered) {
       ASSERT_EQ(state.pool().idle(), 1u);
       EXPECT_GE(cancelled, least_waits);
       return;

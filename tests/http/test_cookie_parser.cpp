@@ -12,10 +12,10 @@ using namespace fanout::http;
 using namespace std::chrono_literals;
 using namespace std::literals;
 
-constexpr std::chrono::sys_seconds now{1'700'000'000s};
+constexpr std::chrono::sys_seconds received_at{1'700'000'000s};
 
 std::optional<set_cookie> parsed(std::string_view header) {
-  return parse_set_cookie(header, now, 4096);
+  return parse_set_cookie(header, received_at, 4096);
 }
 
 TEST(cookie_parser, name_and_value_without_the_blanks_around_them) {
@@ -54,10 +54,10 @@ TEST(cookie_parser, a_tab_between_attributes_is_a_blank) {
 }
 
 TEST(cookie_parser, an_age_goes_before_a_date_and_neither_beyond_400_days) {
-  EXPECT_EQ(parsed("a=b; Max-Age=60; Expires=Thu, 01 Jan 2099 00:00:00 GMT")->expires, now + 60s);
-  EXPECT_EQ(parsed("a=b; Max-Age=99999999999999")->expires, now + longest_cookie_life);
-  EXPECT_EQ(parsed("a=b; Expires=Thu, 01 Jan 2099 00:00:00 GMT")->expires, now + longest_cookie_life);
-  EXPECT_LE(parsed("a=b; Max-Age=0")->expires, now);
+  EXPECT_EQ(parsed("a=b; Max-Age=60; Expires=Thu, 01 Jan 2099 00:00:00 GMT")->expires, received_at + 60s);
+  EXPECT_EQ(parsed("a=b; Max-Age=99999999999999")->expires, received_at + longest_cookie_life);
+  EXPECT_EQ(parsed("a=b; Expires=Thu, 01 Jan 2099 00:00:00 GMT")->expires, received_at + longest_cookie_life);
+  EXPECT_LE(parsed("a=b; Max-Age=0")->expires, received_at);
   EXPECT_EQ(parsed("a=b; Max-Age=soon")->expires, std::nullopt);
 }
 
@@ -66,8 +66,8 @@ TEST(cookie_parser, what_is_ignored) {
   EXPECT_FALSE(parsed(""));
   EXPECT_FALSE(parsed("a=b\x01"));
   EXPECT_FALSE(parsed("a=b\0"sv));
-  EXPECT_FALSE(parse_set_cookie("name=value", now, 8));
-  EXPECT_TRUE(parse_set_cookie("name=value", now, 9));
+  EXPECT_FALSE(parse_set_cookie("name=value", received_at, 8));
+  EXPECT_TRUE(parse_set_cookie("name=value", received_at, 9));
 }
 
 }  // namespace

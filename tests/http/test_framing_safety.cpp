@@ -14,7 +14,7 @@ using testing::AllOf;
 using testing::AnyOf;
 using testing::HasSubstr;
 
-struct refused {
+struct refused_head {
   const char* name;
   std::string bytes;
   const char* section;
@@ -28,9 +28,9 @@ std::string chunked(const std::string& body) {
   return header("Transfer-Encoding: chunked\r\n", body);
 }
 
-const std::vector<refused>& refusals() {
+const std::vector<refused_head>& refusals() {
   using namespace std::string_literals;
-  static const std::vector<refused> all{
+  static const std::vector<refused_head> all{
       {"another_protocol", "SSH-2.0-OpenSSH_9.2\r\n\r\n", "RFC 9112 section 4"},
       {"lower_case_version", "http/1.1 200 OK\r\n\r\n", "RFC 9112 section 4"},
       {"another_version", "HTTP/1.2 200 OK\r\n\r\n", "RFC 9112 section 2.3"},

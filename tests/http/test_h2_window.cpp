@@ -9,35 +9,35 @@ namespace {
 
 using fanout::http::h2_window;
 using namespace std::chrono_literals;
-using seconds = std::chrono::duration<double>;
+using real_seconds = std::chrono::duration<double>;
 
 /// A server at the other end of a path, and one stream of it. Only the arithmetic of both: what fits on the path
 /// travels, and what the window allows beyond waits in a buffer at its narrowest place, or for its reader.
 struct path {
   double bandwidth;      ///< bytes/s
-  seconds delay;         ///< of one round trip
+  real_seconds delay;    ///< of one round trip
   double reader = 1e12;  ///< bytes/s that are taken at the end
   h2_window window{};
   h2_window::time_point now{1h};
   int pings = 0;
 
   double rate() const { return std::min({bandwidth, reader, window.bytes() / delay.count()}); }
-  void pass(seconds time) {
+  void pass(real_seconds time) {
     now += std::chrono::duration_cast<std::chrono::nanoseconds>(time);
     window.received(static_cast<std::size_t>(rate() * time.count()), now);
   }
   /// For so long, in steps of the time an answer to a PING takes: behind what lies in the buffer, but not behind what
   /// was read and waits for the stream's reader.
-  void run(seconds time) {
+  void run(real_seconds time) {
     for (const auto end = now + std::chrono::duration_cast<std::chrono::nanoseconds>(time); now < end;) {
-      const seconds answer = std::max(delay, seconds(window.bytes() / bandwidth));
+      const real_seconds answer = std::max(delay, real_seconds(window.bytes() / bandwidth));
       if (window.begin_round(now)) {
         ++pings;
         window.asked(now);
         pass(answer);
         window.answered(now);
       }
-      pass(std::max(answer, seconds(1ms)));
+      pass(std::max(answer, real_seconds(1ms)));
     }
   }
 };

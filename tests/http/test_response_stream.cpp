@@ -17,7 +17,7 @@ using fanout::http::url;
 using fanout_test::by_version::client;
 using testing::HasSubstr;
 
-request get(const std::string& from) {
+request asking_for(const std::string& from) {
   request what;
   what.url = url(from);
   return what;
@@ -111,15 +111,15 @@ TEST_P(response_streams, bodies_however_they_are_delimited) {
       }
     });
     for (int i = 0; i < 2; ++i) {
-      const auto got = run_on(loop_, read_in_pieces(client(), get(server.url())));
+      const auto got = run_on(loop_, read_in_pieces(client(), asking_for(server.url())));
       EXPECT_EQ(got.status, 200);
       EXPECT_EQ(got.body, plain);
       EXPECT_EQ(got.body_bytes, plain.size());
       EXPECT_EQ(got.trailer, bytes.find("T: v") == bytes.npos ? "" : "v");
     }
     EXPECT_EQ(server.connections(), closes ? 2 : 1) << "a body read to its end leaves the connection";
-    EXPECT_EQ(run_on(loop_, read_into(client(), get(server.url()), 7)), plain);
-    EXPECT_EQ(run_on(loop_, read_views(client(), get(server.url()))), plain);
+    EXPECT_EQ(run_on(loop_, read_into(client(), asking_for(server.url()), 7)), plain);
+    EXPECT_EQ(run_on(loop_, read_views(client(), asking_for(server.url()))), plain);
   }
 }
 
@@ -130,7 +130,7 @@ TEST_P(response_streams, are_empty_without_a_body_and_follow_redirects) {
     client.read_request();
     client.send("HTTP/1.1 204 No Content\r\n\r\n");
   });
-  const auto got = run_on(loop_, read_in_pieces(client(), get(server.url())));
+  const auto got = run_on(loop_, read_in_pieces(client(), asking_for(server.url())));
   EXPECT_EQ(got.status, 204);
   EXPECT_EQ(got.body, "");
   EXPECT_EQ(got.address, server.url("/there"));
@@ -145,7 +145,7 @@ TEST_P(response_streams, decode_in_bounded_memory) {
     const std::string packed = coded(plain, coding);
     scripted_server server(always("HTTP/1.1 200 OK\r\nContent-Encoding: " + std::string(coding) +
                                   "\r\nContent-Length: " + std::to_string(packed.size()) + "\r\n\r\n" + packed));
-    const auto got = run_on(loop_, read_in_pieces(client(options), get(server.url())));
+    const auto got = run_on(loop_, read_in_pieces(client(options), asking_for(server.url())));
     EXPECT_TRUE(got.body == plain) << coding;
     EXPECT_LT(got.largest, (over_h2() ? 256u : 128u) * 1024) << coding;
   }
@@ -158,7 +158,7 @@ TEST_P(response_streams, of_nginx) {
   root.write("page.html", plain);
   for (const char* more : {"", "  gzip on;\n"}) {
     const nginx server(root.path(), std::string(over_h2() ? "http2 on;" : "") + more);
-    const auto got = run_on(loop_, read_in_pieces(client(), get(server.url("/page.html"))));
+    const auto got = run_on(loop_, read_in_pieces(client(), asking_for(server.url("/page.html"))));
     EXPECT_TRUE(got.body == plain);
     EXPECT_GT(got.pieces, over_h2() ? 1u : 10u);
   }
@@ -183,7 +183,7 @@ TEST_P(response_streams, that_nobody_reads_hold_up_the_sender) {
     stuck.notify_all();
     client.wait_until_closed();
   });
-  const auto received = run_on(loop_, open_and_wait(client(), get(server.url()), stuck));
+  const auto received = run_on(loop_, open_and_wait(client(), asking_for(server.url()), stuck));
   EXPECT_LT(received, 256u * 1024);
 }
 
@@ -198,7 +198,7 @@ TEST_P(response_streams, dropped_in_the_middle_close_the_connection) {
     closed.notify_all();
   });
   std::atomic<bool> at_once{true};
-  for (int i = 0; i < 3; ++i) run_on(loop_, open_and_wait(client(), get(server.url()), at_once));
+  for (int i = 0; i < 3; ++i) run_on(loop_, open_and_wait(client(), asking_for(server.url()), at_once));
   for (int seen = closed; seen < 3; seen = closed) closed.wait(seen);
   EXPECT_EQ(server.connections(), 3);
 }
@@ -215,7 +215,7 @@ TEST_P(response_streams, that_break_say_so_once_they_are_read_so_far) {
       client.read_request();
       client.send(sent);
     });
-    const auto failed = failure_of([&] { run_on(loop_, read_in_pieces(client(), get(server.url()))); });
+    const auto failed = failure_of([&] { run_on(loop_, read_in_pieces(client(), asking_for(server.url()))); });
     EXPECT_EQ(failed.kind, kind) << message;
     EXPECT_THAT(failed.message, HasSubstr(message));
   }
@@ -239,7 +239,7 @@ TEST_P(response_streams, give_what_came_before_they_broke) {
       client.send(sent);
     });
     std::string got;
-    const auto failed = failure_of([&] { run_on(loop_, read_onto(got, client(options), get(server.url()))); });
+    const auto failed = failure_of([&] { run_on(loop_, read_onto(got, client(options), asking_for(server.url()))); });
     EXPECT_EQ(failed.kind, kind) << bytes << failed.message;
     EXPECT_EQ(got, before) << bytes;
   }
@@ -253,7 +253,7 @@ TEST_P(response_streams, have_deadlines_while_they_are_read) {
   });
   client_options options;
   options.idle_timeout = 50ms;
-  const auto failed = failure_of([&] { run_on(loop_, read_in_pieces(client(options), get(server.url()))); });
+  const auto failed = failure_of([&] { run_on(loop_, read_in_pieces(client(options), asking_for(server.url()))); });
   EXPECT_EQ(failed.kind, failure_kind::timeout);
   EXPECT_THAT(failed.message, HasSubstr("idle timeout"));
 }

@@ -100,7 +100,7 @@ TEST(tls_session_resumption, with_the_origin) {
 }
 
 /// A session as a server would have sent it at `made`, for `lifetime` seconds.
-ssl_session session_of(int version, std::time_t made, long lifetime = 300) {
+ssl_session session_made(int version, std::time_t made, long lifetime = 300) {
   ssl_session session(SSL_SESSION_new());
   SSL_SESSION_set_protocol_version(session.get(), version);
   SSL_SESSION_set_time(session.get(), made);
@@ -110,49 +110,49 @@ ssl_session session_of(int version, std::time_t made, long lifetime = 300) {
   return session;
 }
 
-constexpr std::time_t now = 1'000'000;
+constexpr std::time_t at_first = 1'000'000;
 
 TEST(session_cache, hands_out_tickets_of_1_3_once_and_sessions_of_1_2_again) {
   tls_session_cache cache;
-  cache.put("a", session_of(TLS1_3_VERSION, now));
-  cache.put("a", session_of(TLS1_3_VERSION, now));
-  EXPECT_NE(cache.take("a", now), cache.take("a", now));
-  EXPECT_EQ(cache.take("a", now), nullptr);
-  cache.put("b", session_of(TLS1_2_VERSION, now));
-  EXPECT_NE(cache.take("b", now), nullptr);
-  EXPECT_NE(cache.take("b", now), nullptr);
-  EXPECT_EQ(cache.take("c", now), nullptr);
+  cache.put("a", session_made(TLS1_3_VERSION, at_first));
+  cache.put("a", session_made(TLS1_3_VERSION, at_first));
+  EXPECT_NE(cache.take("a", at_first), cache.take("a", at_first));
+  EXPECT_EQ(cache.take("a", at_first), nullptr);
+  cache.put("b", session_made(TLS1_2_VERSION, at_first));
+  EXPECT_NE(cache.take("b", at_first), nullptr);
+  EXPECT_NE(cache.take("b", at_first), nullptr);
+  EXPECT_EQ(cache.take("c", at_first), nullptr);
   EXPECT_EQ(cache.size(), 1u);
   cache.forget("b");
-  EXPECT_EQ(cache.take("b", now), nullptr);
+  EXPECT_EQ(cache.take("b", at_first), nullptr);
   EXPECT_EQ(cache.size(), 0u);
 }
 
 TEST(session_cache, drops_what_has_expired) {
   tls_session_cache cache;
-  cache.put("a", session_of(TLS1_2_VERSION, now, 300));
-  EXPECT_NE(cache.take("a", now + 299), nullptr);
-  EXPECT_EQ(cache.take("a", now + 300), nullptr);
+  cache.put("a", session_made(TLS1_2_VERSION, at_first, 300));
+  EXPECT_NE(cache.take("a", at_first + 299), nullptr);
+  EXPECT_EQ(cache.take("a", at_first + 300), nullptr);
   EXPECT_EQ(cache.size(), 0u);
-  cache.put("a", session_of(TLS1_2_VERSION, now, 300));
-  EXPECT_EQ(cache.take("a", now - 1), nullptr) << "the clock was set back";
+  cache.put("a", session_made(TLS1_2_VERSION, at_first, 300));
+  EXPECT_EQ(cache.take("a", at_first - 1), nullptr) << "the clock was set back";
 }
 
 TEST(session_cache, is_bounded_and_drops_the_keys_used_least) {
   tls_session_cache cache;
   for (std::size_t i = 0; i < 2 * tls_session_cache::most_per_key; ++i)
-    cache.put("many", session_of(TLS1_3_VERSION, now));
+    cache.put("many", session_made(TLS1_3_VERSION, at_first));
   EXPECT_EQ(cache.size(), tls_session_cache::most_per_key);
   for (std::size_t i = 0; i < tls_session_cache::most_sessions; ++i) {
-    cache.put(std::to_string(i), session_of(TLS1_2_VERSION, now));
-    EXPECT_NE(cache.take("0", now), nullptr);
+    cache.put(std::to_string(i), session_made(TLS1_2_VERSION, at_first));
+    EXPECT_NE(cache.take("0", at_first), nullptr);
   }
   EXPECT_EQ(cache.size(), tls_session_cache::most_sessions);
-  EXPECT_EQ(cache.take("many", now), nullptr);
-  EXPECT_NE(cache.take("1", now), nullptr);
-  cache.put("one more", session_of(TLS1_2_VERSION, now));
-  EXPECT_NE(cache.take("0", now), nullptr);
-  EXPECT_EQ(cache.take("2", now), nullptr);
+  EXPECT_EQ(cache.take("many", at_first), nullptr);
+  EXPECT_NE(cache.take("1", at_first), nullptr);
+  cache.put("one more", session_made(TLS1_2_VERSION, at_first));
+  EXPECT_NE(cache.take("0", at_first), nullptr);
+  EXPECT_EQ(cache.take("2", at_first), nullptr);
 }
 
 }  // namespace

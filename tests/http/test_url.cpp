@@ -6,20 +6,20 @@ using fanout::failure_kind;
 using fanout::http::url;
 using testing::HasSubstr;
 
-struct parsed {
+struct url_case {
   const char* text;
   const char* whole;
   const char* host;
   int port;
   const char* target;
 };
-void PrintTo(const parsed& of, std::ostream* out) {
+void PrintTo(const url_case& of, std::ostream* out) {
   *out << testing::PrintToString(std::string_view(of.text));
 }
 
-class urls : public testing::TestWithParam<parsed> {};
+class whole_urls : public testing::TestWithParam<url_case> {};
 
-TEST_P(urls, are_taken_apart_and_repaired) {
+TEST_P(whole_urls, are_taken_apart_and_repaired) {
   const auto& [text, whole, host, port, target] = GetParam();
   const url value(text);
   EXPECT_EQ(value.str(), whole);
@@ -31,127 +31,129 @@ TEST_P(urls, are_taken_apart_and_repaired) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    http, urls,
+    http, whole_urls,
     testing::Values(
-        parsed{"http://example.org/a?b=c", "http://example.org/a?b=c", "example.org", 80, "/a?b=c"},
-        parsed{"http://example.org", "http://example.org/", "example.org", 80, "/"},
-        parsed{"https://example.org?x", "https://example.org/?x", "example.org", 443, "/?x"},
-        parsed{"HTTP://Example.ORG/A", "http://example.org/A", "example.org", 80, "/A"},
-        parsed{"http://h:8080/", "http://h:8080/", "h", 8080, "/"}, parsed{"http://h:80/", "http://h/", "h", 80, "/"},
-        parsed{"https://h:443/", "https://h/", "h", 443, "/"}, parsed{"https://h:80/", "https://h:80/", "h", 80, "/"},
-        parsed{"http://h:/x", "http://h/x", "h", 80, "/x"}, parsed{"http://h:0080/x", "http://h/x", "h", 80, "/x"},
-        parsed{"http://h/#top", "http://h/", "h", 80, "/"}, parsed{"http://h/p?q#f?g", "http://h/p?q", "h", 80, "/p?q"},
-        parsed{"http://h/a b?c d", "http://h/a%20b?c%20d", "h", 80, "/a%20b?c%20d"},
-        parsed{"  http://h/a  ", "http://h/a", "h", 80, "/a"},
-        parsed{"http://h/\xC3\xBC", "http://h/%C3%BC", "h", 80, "/%C3%BC"},
-        parsed{"http://h/%41%zz%", "http://h/%41%zz%", "h", 80, "/%41%zz%"},
-        parsed{"http://h/{a}|\"<b>\"", "http://h/%7Ba%7D|%22%3Cb%3E%22", "h", 80, "/%7Ba%7D|%22%3Cb%3E%22"},
-        parsed{"http://h/a/../b/./c", "http://h/b/c", "h", 80, "/b/c"},
-        parsed{"http://h\\@evil/", "http://h/@evil/", "h", 80, "/@evil/"},
-        parsed{"http://h/a\\..\\b?c\\d", "http://h/b?c\\d", "h", 80, "/b?c\\d"},
-        parsed{"http://h/a/%2E%2e/b/%2e/.%2E", "http://h/", "h", 80, "/"},
-        parsed{"http://h/%2x/%2efoo", "http://h/%2x/%2efoo", "h", 80, "/%2x/%2efoo"},
-        parsed{"http://h/a/b/..", "http://h/a/", "h", 80, "/a/"}, parsed{"http://h/.", "http://h/", "h", 80, "/"},
-        parsed{"http://h/a/...", "http://h/a/...", "h", 80, "/a/..."},
-        parsed{"http://h/a/./?q=/../", "http://h/a/?q=/../", "h", 80, "/a/?q=/../"},
-        parsed{"http://h/../../x", "http://h/x", "h", 80, "/x"},
-        parsed{"http://h/.well-known/x", "http://h/.well-known/x", "h", 80, "/.well-known/x"},
-        parsed{"http://127.0.0.1:1/", "http://127.0.0.1:1/", "127.0.0.1", 1, "/"},
-        parsed{"http://[::1]:8080/x", "http://[::1]:8080/x", "::1", 8080, "/x"},
-        parsed{"http://[2001:DB8::1]", "http://[2001:db8::1]/", "2001:db8::1", 80, "/"},
-        parsed{"http://user:pass@h/x", "http://h/x", "h", 80, "/x"},
-        parsed{"http://a_b.example/", "http://a_b.example/", "a_b.example", 80, "/"},
-        parsed{"http://a%2Db.example/", "http://a-b.example/", "a-b.example", 80, "/"},
-        parsed{"http://h.example./", "http://h.example./", "h.example.", 80, "/"},
-        parsed{"http://[0:0:0:0:0:0:0:1]/", "http://[::1]/", "::1", 80, "/"},
-        parsed{"http://h:65535/x@y:1", "http://h:65535/x@y:1", "h", 65535, "/x@y:1"}));
+        url_case{"http://example.org/a?b=c", "http://example.org/a?b=c", "example.org", 80, "/a?b=c"},
+        url_case{"http://example.org", "http://example.org/", "example.org", 80, "/"},
+        url_case{"https://example.org?x", "https://example.org/?x", "example.org", 443, "/?x"},
+        url_case{"HTTP://Example.ORG/A", "http://example.org/A", "example.org", 80, "/A"},
+        url_case{"http://h:8080/", "http://h:8080/", "h", 8080, "/"},
+        url_case{"http://h:80/", "http://h/", "h", 80, "/"}, url_case{"https://h:443/", "https://h/", "h", 443, "/"},
+        url_case{"https://h:80/", "https://h:80/", "h", 80, "/"}, url_case{"http://h:/x", "http://h/x", "h", 80, "/x"},
+        url_case{"http://h:0080/x", "http://h/x", "h", 80, "/x"}, url_case{"http://h/#top", "http://h/", "h", 80, "/"},
+        url_case{"http://h/p?q#f?g", "http://h/p?q", "h", 80, "/p?q"},
+        url_case{"http://h/a b?c d", "http://h/a%20b?c%20d", "h", 80, "/a%20b?c%20d"},
+        url_case{"  http://h/a  ", "http://h/a", "h", 80, "/a"},
+        url_case{"http://h/\xC3\xBC", "http://h/%C3%BC", "h", 80, "/%C3%BC"},
+        url_case{"http://h/%41%zz%", "http://h/%41%zz%", "h", 80, "/%41%zz%"},
+        url_case{"http://h/{a}|\"<b>\"", "http://h/%7Ba%7D|%22%3Cb%3E%22", "h", 80, "/%7Ba%7D|%22%3Cb%3E%22"},
+        url_case{"http://h/a/../b/./c", "http://h/b/c", "h", 80, "/b/c"},
+        url_case{"http://h\\@evil/", "http://h/@evil/", "h", 80, "/@evil/"},
+        url_case{"http://h/a\\..\\b?c\\d", "http://h/b?c\\d", "h", 80, "/b?c\\d"},
+        url_case{"http://h/a/%2E%2e/b/%2e/.%2E", "http://h/", "h", 80, "/"},
+        url_case{"http://h/%2x/%2efoo", "http://h/%2x/%2efoo", "h", 80, "/%2x/%2efoo"},
+        url_case{"http://h/a/b/..", "http://h/a/", "h", 80, "/a/"}, url_case{"http://h/.", "http://h/", "h", 80, "/"},
+        url_case{"http://h/a/...", "http://h/a/...", "h", 80, "/a/..."},
+        url_case{"http://h/a/./?q=/../", "http://h/a/?q=/../", "h", 80, "/a/?q=/../"},
+        url_case{"http://h/../../x", "http://h/x", "h", 80, "/x"},
+        url_case{"http://h/.well-known/x", "http://h/.well-known/x", "h", 80, "/.well-known/x"},
+        url_case{"http://127.0.0.1:1/", "http://127.0.0.1:1/", "127.0.0.1", 1, "/"},
+        url_case{"http://[::1]:8080/x", "http://[::1]:8080/x", "::1", 8080, "/x"},
+        url_case{"http://[2001:DB8::1]", "http://[2001:db8::1]/", "2001:db8::1", 80, "/"},
+        url_case{"http://user:pass@h/x", "http://h/x", "h", 80, "/x"},
+        url_case{"http://a_b.example/", "http://a_b.example/", "a_b.example", 80, "/"},
+        url_case{"http://a%2Db.example/", "http://a-b.example/", "a-b.example", 80, "/"},
+        url_case{"http://h.example./", "http://h.example./", "h.example.", 80, "/"},
+        url_case{"http://[0:0:0:0:0:0:0:1]/", "http://[::1]/", "::1", 80, "/"},
+        url_case{"http://h:65535/x@y:1", "http://h:65535/x@y:1", "h", 65535, "/x@y:1"}));
 
 // The WHATWG URL standard, rule by rule: what is dropped, what is percent-encoded where, how many slashes there may be.
 INSTANTIATE_TEST_SUITE_P(
-    whatwg, urls,
+    whatwg, whole_urls,
     testing::Values(
         // Section 4.4, steps 1 to 3: outer controls and spaces, tabs and ends of line.
-        parsed{"\x01 http://h/a \x1f\n", "http://h/a", "h", 80, "/a"},
-        parsed{"ht\ttp:/\n/ex\tample.org:\r8\n0/a\tb?c\td", "http://example.org/ab?cd", "example.org", 80, "/ab?cd"},
-        parsed{"http://h/\r\nX: y", "http://h/X:%20y", "h", 80, "/X:%20y"},
-        parsed{"http://h/p#\n", "http://h/p", "h", 80, "/p"},
+        url_case{"\x01 http://h/a \x1f\n", "http://h/a", "h", 80, "/a"},
+        url_case{"ht\ttp:/\n/ex\tample.org:\r8\n0/a\tb?c\td", "http://example.org/ab?cd", "example.org", 80, "/ab?cd"},
+        url_case{"http://h/\r\nX: y", "http://h/X:%20y", "h", 80, "/X:%20y"},
+        url_case{"http://h/p#\n", "http://h/p", "h", 80, "/p"},
         // Special authority ignore slashes state.
-        parsed{"http:h/x", "http://h/x", "h", 80, "/x"}, parsed{"http:/h/x", "http://h/x", "h", 80, "/x"},
-        parsed{"http:///h/x", "http://h/x", "h", 80, "/x"}, parsed{"http:\\\\h\\x", "http://h/x", "h", 80, "/x"},
-        parsed{"https:////\\//h", "https://h/", "h", 443, "/"},
+        url_case{"http:h/x", "http://h/x", "h", 80, "/x"}, url_case{"http:/h/x", "http://h/x", "h", 80, "/x"},
+        url_case{"http:///h/x", "http://h/x", "h", 80, "/x"}, url_case{"http:\\\\h\\x", "http://h/x", "h", 80, "/x"},
+        url_case{"https:////\\//h", "https://h/", "h", 443, "/"},
         // Path percent-encode set; a '%' that encodes nothing stays.
-        parsed{"http://h/ \"#", "http://h/%20%22", "h", 80, "/%20%22"},
-        parsed{"http://h/<>^`{}", "http://h/%3C%3E%5E%60%7B%7D", "h", 80, "/%3C%3E%5E%60%7B%7D"},
-        parsed{"http://h/[]|~!$&'()*+,;=:@%", "http://h/[]|~!$&'()*+,;=:@%", "h", 80, "/[]|~!$&'()*+,;=:@%"},
-        parsed{"http://h/\x01\x7f\xff", "http://h/%01%7F%FF", "h", 80, "/%01%7F%FF"},
+        url_case{"http://h/ \"#", "http://h/%20%22", "h", 80, "/%20%22"},
+        url_case{"http://h/<>^`{}", "http://h/%3C%3E%5E%60%7B%7D", "h", 80, "/%3C%3E%5E%60%7B%7D"},
+        url_case{"http://h/[]|~!$&'()*+,;=:@%", "http://h/[]|~!$&'()*+,;=:@%", "h", 80, "/[]|~!$&'()*+,;=:@%"},
+        url_case{"http://h/\x01\x7f\xff", "http://h/%01%7F%FF", "h", 80, "/%01%7F%FF"},
         // Special-query percent-encode set.
-        parsed{"http://h/? \"'<>", "http://h/?%20%22%27%3C%3E", "h", 80, "/?%20%22%27%3C%3E"},
-        parsed{"http://h/?^`{}|\\[]%zz?/", "http://h/?^`{}|\\[]%zz?/", "h", 80, "/?^`{}|\\[]%zz?/"},
-        parsed{"http://h/?\x01\xC3\xBC", "http://h/?%01%C3%BC", "h", 80, "/?%01%C3%BC"},
-        parsed{"http://h?", "http://h/?", "h", 80, "/?"}, parsed{"http://h?a#b", "http://h/?a", "h", 80, "/?a"},
+        url_case{"http://h/? \"'<>", "http://h/?%20%22%27%3C%3E", "h", 80, "/?%20%22%27%3C%3E"},
+        url_case{"http://h/?^`{}|\\[]%zz?/", "http://h/?^`{}|\\[]%zz?/", "h", 80, "/?^`{}|\\[]%zz?/"},
+        url_case{"http://h/?\x01\xC3\xBC", "http://h/?%01%C3%BC", "h", 80, "/?%01%C3%BC"},
+        url_case{"http://h?", "http://h/?", "h", 80, "/?"}, url_case{"http://h?a#b", "http://h/?a", "h", 80, "/?a"},
         // Users: the last '@' counts, and an empty one is none.
-        parsed{"http://a@b@h/", "http://h/", "h", 80, "/"}, parsed{"http://@h/", "http://h/", "h", 80, "/"},
-        parsed{"http://h/@x", "http://h/@x", "h", 80, "/@x"},
+        url_case{"http://a@b@h/", "http://h/", "h", 80, "/"}, url_case{"http://@h/", "http://h/", "h", 80, "/"},
+        url_case{"http://h/@x", "http://h/@x", "h", 80, "/@x"},
         // Hosts: IPv6 serializer, in hexadecimal, the first of the longest runs of zeros shortened.
-        parsed{"http://[1:0:0:2:0:0:0:3]/", "http://[1:0:0:2::3]/", "1:0:0:2::3", 80, "/"},
-        parsed{"http://[0:0:1:1:1:1:0:0]/", "http://[::1:1:1:1:0:0]/", "::1:1:1:1:0:0", 80, "/"},
-        parsed{"http://[1:0:2:3:4:5:6:7]/", "http://[1:0:2:3:4:5:6:7]/", "1:0:2:3:4:5:6:7", 80, "/"},
-        parsed{"http://[::1.2.3.4]/", "http://[::102:304]/", "::102:304", 80, "/"},
-        parsed{"http://[::]/", "http://[::]/", "::", 80, "/"}, parsed{"http://[1::]/", "http://[1::]/", "1::", 80, "/"},
+        url_case{"http://[1:0:0:2:0:0:0:3]/", "http://[1:0:0:2::3]/", "1:0:0:2::3", 80, "/"},
+        url_case{"http://[0:0:1:1:1:1:0:0]/", "http://[::1:1:1:1:0:0]/", "::1:1:1:1:0:0", 80, "/"},
+        url_case{"http://[1:0:2:3:4:5:6:7]/", "http://[1:0:2:3:4:5:6:7]/", "1:0:2:3:4:5:6:7", 80, "/"},
+        url_case{"http://[::1.2.3.4]/", "http://[::102:304]/", "::102:304", 80, "/"},
+        url_case{"http://[::]/", "http://[::]/", "::", 80, "/"},
+        url_case{"http://[1::]/", "http://[1::]/", "1::", 80, "/"},
         // Hyphens anywhere, and labels of any length: CheckHyphens and VerifyDnsLength are false.
-        parsed{"http://r3---sn.-a-.h-/", "http://r3---sn.-a-.h-/", "r3---sn.-a-.h-", 80, "/"}));
+        url_case{"http://r3---sn.-a-.h-/", "http://r3---sn.-a-.h-/", "r3---sn.-a-.h-", 80, "/"}));
 
 // Symbols, which UTS 46 takes and IDNA 2008 alone does not.
 INSTANTIATE_TEST_SUITE_P(
-    symbols, urls,
-    testing::Values(parsed{"http://i\u2764.ws/", "http://xn--i-7iq.ws/", "xn--i-7iq.ws", 80, "/"},
-                    parsed{"http://xn--i-7iq.ws/", "http://xn--i-7iq.ws/", "xn--i-7iq.ws", 80, "/"},
-                    parsed{"http://\U0001f4a9.la/", "http://xn--ls8h.la/", "xn--ls8h.la", 80, "/"},
-                    parsed{"http://\u2603\u3002net/", "http://xn--n3h.net/", "xn--n3h.net", 80, "/"},
-                    parsed{"http://fa\u00df.\u2603.de/", "http://xn--fa-hia.xn--n3h.de/", "xn--fa-hia.xn--n3h.de", 80,
-                           "/"},
-                    parsed{"http://\u2764\ufe0f.x/", "http://xn--qei.x/", "xn--qei.x", 80, "/"},
+    symbols, whole_urls,
+    testing::Values(url_case{"http://i\u2764.ws/", "http://xn--i-7iq.ws/", "xn--i-7iq.ws", 80, "/"},
+                    url_case{"http://xn--i-7iq.ws/", "http://xn--i-7iq.ws/", "xn--i-7iq.ws", 80, "/"},
+                    url_case{"http://\U0001f4a9.la/", "http://xn--ls8h.la/", "xn--ls8h.la", 80, "/"},
+                    url_case{"http://\u2603\u3002net/", "http://xn--n3h.net/", "xn--n3h.net", 80, "/"},
+                    url_case{"http://fa\u00df.\u2603.de/", "http://xn--fa-hia.xn--n3h.de/", "xn--fa-hia.xn--n3h.de", 80,
+                             "/"},
+                    url_case{"http://\u2764\ufe0f.x/", "http://xn--qei.x/", "xn--qei.x", 80, "/"},
                     // CheckHyphens is false: what is between them is mapped all the same.
-                    parsed{"http://R3---S\u00dc.x/", "http://xn--r3---s-8ya.x/", "xn--r3---s-8ya.x", 80, "/"},
-                    parsed{"http://-\u2764-.x/", "http://xn-----ony.x/", "xn-----ony.x", 80, "/"},
-                    parsed{"http://-\uff11-/", "http://-1-/", "-1-", 80, "/"}));
+                    url_case{"http://R3---S\u00dc.x/", "http://xn--r3---s-8ya.x/", "xn--r3---s-8ya.x", 80, "/"},
+                    url_case{"http://-\u2764-.x/", "http://xn-----ony.x/", "xn-----ony.x", 80, "/"},
+                    url_case{"http://-\uff11-/", "http://-1-/", "-1-", 80, "/"}));
 
 // RFC 6874, and as curl takes it. The zone is part of the origin, of no name.
 INSTANTIATE_TEST_SUITE_P(
-    zones, urls,
-    testing::Values(parsed{"http://[fe80::1%25eth0]/x", "http://[fe80::1%25eth0]/x", "fe80::1", 80, "/x"},
-                    parsed{"http://[fe80::1%eth0]:81/x", "http://[fe80::1%25eth0]:81/x", "fe80::1", 81, "/x"},
-                    parsed{"http://[FE80:0::1%251]", "http://[fe80::1%251]/", "fe80::1", 80, "/"}));
+    zones, whole_urls,
+    testing::Values(url_case{"http://[fe80::1%25eth0]/x", "http://[fe80::1%25eth0]/x", "fe80::1", 80, "/x"},
+                    url_case{"http://[fe80::1%eth0]:81/x", "http://[fe80::1%25eth0]:81/x", "fe80::1", 81, "/x"},
+                    url_case{"http://[FE80:0::1%251]", "http://[fe80::1%251]/", "fe80::1", 80, "/"}));
 
 // The hosts that browsers show in two scripts, and addresses in all their spellings: what they mean is not to be missed
 // by a check of addresses.
 INSTANTIATE_TEST_SUITE_P(
-    odd_hosts, urls,
+    odd_hosts, whole_urls,
     testing::Values(
-        parsed{"http://B\xC3\xBC"
-               "cher.example/",
-               "http://xn--bcher-kva.example/", "xn--bcher-kva.example", 80, "/"},
-        parsed{"http://b%C3%BCcher.example/", "http://xn--bcher-kva.example/", "xn--bcher-kva.example", 80, "/"},
-        parsed{"http://fa\xC3\x9F.de/", "http://xn--fa-hia.de/", "xn--fa-hia.de", 80, "/"},
-        parsed{"http://a\xE3\x80\x82"
-               "b/",
-               "http://a.b/", "a.b", 80, "/"},  // an ideographic full stop
-        parsed{"http://\xEF\xBC\x91\xEF\xBC\x92\xEF\xBC\x97.1/", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
-        parsed{"http://0x7f.1/", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
-        parsed{"http://0x7F.0x0.1/", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
-        parsed{"http://2130706433/", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
-        parsed{"http://017700000001:81/", "http://127.0.0.1:81/", "127.0.0.1", 81, "/"},
-        parsed{"http://127.1", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
-        parsed{"http://127.0.0.1./", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
-        parsed{"http://0177.0.0.01/", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
-        parsed{"http://%30x7f.1/", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
-        parsed{"http://0/", "http://0.0.0.0/", "0.0.0.0", 80, "/"},
-        parsed{"http://0x/", "http://0.0.0.0/", "0.0.0.0", 80, "/"},
-        parsed{"http://169.254.43518/", "http://169.254.169.254/", "169.254.169.254", 80, "/"},
-        parsed{"http://192.168.1.256.example/", "http://192.168.1.256.example/", "192.168.1.256.example", 80, "/"},
-        parsed{"http://1.2.3.4a/", "http://1.2.3.4a/", "1.2.3.4a", 80, "/"},
-        parsed{"http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/", "::ffff:7f00:1", 80, "/"},
-        parsed{"http://[::FFFF:7f00:1]/", "http://[::ffff:7f00:1]/", "::ffff:7f00:1", 80, "/"}));
+        url_case{"http://B\xC3\xBC"
+                 "cher.example/",
+                 "http://xn--bcher-kva.example/", "xn--bcher-kva.example", 80, "/"},
+        url_case{"http://b%C3%BCcher.example/", "http://xn--bcher-kva.example/", "xn--bcher-kva.example", 80, "/"},
+        url_case{"http://fa\xC3\x9F.de/", "http://xn--fa-hia.de/", "xn--fa-hia.de", 80, "/"},
+        url_case{"http://a\xE3\x80\x82"
+                 "b/",
+                 "http://a.b/", "a.b", 80, "/"},  // an ideographic full stop
+        url_case{"http://\xEF\xBC\x91\xEF\xBC\x92\xEF\xBC\x97.1/", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
+        url_case{"http://0x7f.1/", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
+        url_case{"http://0x7F.0x0.1/", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
+        url_case{"http://2130706433/", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
+        url_case{"http://017700000001:81/", "http://127.0.0.1:81/", "127.0.0.1", 81, "/"},
+        url_case{"http://127.1", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
+        url_case{"http://127.0.0.1./", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
+        url_case{"http://0177.0.0.01/", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
+        url_case{"http://%30x7f.1/", "http://127.0.0.1/", "127.0.0.1", 80, "/"},
+        url_case{"http://0/", "http://0.0.0.0/", "0.0.0.0", 80, "/"},
+        url_case{"http://0x/", "http://0.0.0.0/", "0.0.0.0", 80, "/"},
+        url_case{"http://169.254.43518/", "http://169.254.169.254/", "169.254.169.254", 80, "/"},
+        url_case{"http://192.168.1.256.example/", "http://192.168.1.256.example/", "192.168.1.256.example", 80, "/"},
+        url_case{"http://1.2.3.4a/", "http://1.2.3.4a/", "1.2.3.4a", 80, "/"},
+        url_case{"http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/", "::ffff:7f00:1", 80, "/"},
+        url_case{"http://[::FFFF:7f00:1]/", "http://[::ffff:7f00:1]/", "::ffff:7f00:1", 80, "/"}));
 
 struct refused {
   std::string text;

@@ -1,10 +1,9 @@
 #include "support/nginx.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "support/server_program.hpp"
+
 #include <signal.h>
 #include <spawn.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,20 +24,6 @@ std::string program_to_test_against() {
   if (program.empty())
     throw std::runtime_error("no nginx to test against: set FANOUT_NGINX to its path (tools/server nginx prints one)");
   return program;
-}
-
-/// A port that nobody listens on at this moment. nginx cannot be given port 0.
-std::uint16_t free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  const bool bound = ::bind(socket, any, size) == 0 && ::getsockname(socket, any, &size) == 0;
-  ::close(socket);
-  if (!bound) throw std::runtime_error("no free port");
-  return ntohs(address.sin_port);
 }
 
 std::string configuration(const std::string& prefix, const std::string& root, const std::string& listen,

@@ -6,13 +6,13 @@ namespace fanout::detail {
 
 namespace {
 
-constexpr int patience = 100;
+constexpr int most_checks = 100;
 
 }  // namespace
 
 // Relaxed loads only look; the exchange orders. A thread that has slept takes it as `awaited`, since others may sleep.
 void adaptive_mutex::lock_contended() noexcept {
-  for (int i = 0; i < patience; ++i) {
+  for (int i = 0; i < most_checks; ++i) {
     if (state_.load(std::memory_order_relaxed) == free && try_lock()) return;
     pause();
   }

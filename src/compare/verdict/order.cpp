@@ -9,7 +9,7 @@ namespace fanout::detail {
 namespace {
 
 constexpr double plain_to_see = 1.5;  ///< so much slower that one run shows it
-constexpr double close = 0.05;        ///< ties as near as this stay ties
+constexpr double tie_width = 0.05;    ///< ties as near as this stay ties
 constexpr std::size_t few = 3;        ///< runs
 constexpr std::size_t one_to_spare = 5;
 
@@ -66,7 +66,7 @@ bool is_settled(const comparison& all, const comparison_row& quickest, const com
     case order::slower:
       return true;
     case order::tie:
-      return ratio <= 1 + close && spread_of(row) <= 2 * close && spread_of(quickest) <= 2 * close;
+      return ratio <= 1 + tie_width && spread_of(row) <= 2 * tie_width && spread_of(quickest) <= 2 * tie_width;
     case order::unclear:
       return false;
   }

@@ -8,7 +8,7 @@ namespace {
 
 constexpr double after_refusal = 0.9;
 constexpr double raise = 1.04;
-constexpr double slowest = 0.1;  ///< requests a second
+constexpr double slowest_rate = 0.1;  ///< requests a second
 constexpr std::chrono::seconds shortest_raise_wait{2};
 constexpr std::chrono::seconds longest_raise_wait{32};
 constexpr std::chrono::milliseconds made_up_for{10};  ///< by a timer that is late
@@ -62,11 +62,11 @@ void request_pacer::refused(clock::time_point begun, clock::time_point now, cloc
   if (begun < changed_) return;
   changed_ = now;
   raised_ = now;
-  const double took = std::max(recent(now), slowest);
+  const double took = std::max(recent(now), slowest_rate);
   ceiling_ = rate_ == 0 ? took : rate_;
   // At a rate of few in two seconds, none of which was taken by chance, that says little: half is enough.
   rate_ = rate_ == 0 ? after_refusal * took : std::max(after_refusal * std::min(took, rate_), rate_ / 2);
-  rate_ = std::max(rate_, slowest);
+  rate_ = std::max(rate_, slowest_rate);
   if (probed_) wait_ = std::min<clock::duration>(wait_ * 2, longest_raise_wait);
   probed_ = false;
   next_start_ = std::max(next_start_, now + pacing_interval(rate_));

@@ -1,4 +1,5 @@
 #include <fanout/fetch/robots.hpp>
+#include <fanout/http/detail/text.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -6,22 +7,6 @@
 
 namespace fanout::fetch {
 namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool same_name(std::string_view left, std::string_view right) {
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                    [](char a, char b) { return lower(a) == lower(b); });
-}
-
-std::string_view without_blanks(std::string_view text) {
-  constexpr std::string_view blank = " \t";
-  const auto first = text.find_first_not_of(blank);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(blank) - first + 1);
-}
 
 /// The product token that a User-agent line begins with, or "*".
 std::string_view token_of(std::string_view value) {
@@ -32,7 +17,7 @@ std::string_view token_of(std::string_view value) {
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
-  const char small = lower(c);
+  const char small = http::lower(c);
   return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
 }
 
@@ -51,7 +36,7 @@ std::string normalised(std::string_view text) {
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0) {
       const auto value = static_cast<unsigned char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
-      const char c = lower(static_cast<char>(value));
+      const char c = http::lower(static_cast<char>(value));
       const bool unreserved =
           (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
       if (unreserved)
@@ -108,7 +93,7 @@ void for_each_line(std::string_view text, Function&& function) {
     line = line.substr(0, line.find('#'));
     const auto colon = line.find(':');
     if (colon == line.npos) continue;
-    function(without_blanks(line.substr(0, colon)), without_blanks(line.substr(colon + 1)));
+    function(http::trimmed(line.substr(0, colon)), http::trimmed(line.substr(colon + 1)));
   }
 }
 
@@ -135,22 +120,22 @@ robots_rules::robots_rules(std::string_view text, std::string_view product) {
     text = text.substr(0, text.find_last_of("\r\n") + 1);
   }
   for_each_line(text, [&](std::string_view name, std::string_view value) {
-    if (same_name(name, "user-agent")) {
+    if (http::equal_ignoring_case(name, "user-agent")) {
       if (!in_agents) for_us = for_all = false;
       in_agents = true;
       const auto token = token_of(value);
       if (token == "*") for_all = everybodys.there = true;
-      if (!token.empty() && token != "*" && same_name(token, product)) for_us = ours.there = true;
-    } else if (same_name(name, "allow") || same_name(name, "disallow")) {
-      const bool allow = same_name(name, "allow");
+      if (!token.empty() && token != "*" && http::equal_ignoring_case(token, product)) for_us = ours.there = true;
+    } else if (http::equal_ignoring_case(name, "allow") || http::equal_ignoring_case(name, "disallow")) {
+      const bool allow = http::equal_ignoring_case(name, "allow");
       for_group([&](group_rules& group) {
         if (!value.empty()) group.rules.push_back({normalised(value), allow});
       });
-    } else if (same_name(name, "crawl-delay")) {
+    } else if (http::equal_ignoring_case(name, "crawl-delay")) {
       for_group([&](group_rules& group) {
         if (!group.delay) group.delay = delay_of(value);
       });
-    } else if (same_name(name, "sitemap")) {
+    } else if (http::equal_ignoring_case(name, "sitemap")) {
       if (!value.empty()) sitemaps_.emplace_back(value);
     }
   });

@@ -40,7 +40,7 @@ std::string whom(const connect_context& context) {
   return proxy ? fmt::format("the proxy {} for {}", proxy->name, context.peer()) : context.peer();
 }
 
-[[noreturn]] void refuse(const connect_context& context, const std::string& why) {
+[[noreturn]] void refuse_address(const connect_context& context, const std::string& why) {
   throw error(failure_kind::refused_by_policy,
               fmt::format("no connection to {}: {}, and only public addresses are allowed", context.peer(), why));
 }
@@ -136,7 +136,7 @@ task<std::unique_ptr<session>> dial(const connect_context& context, notifier& wa
       if (!race.lost()) context.timer.enter(phase::connecting, request_timer::wait_handle(wake));
       const bool no_more = !names || settled(*names, wanted);
       if (no_more && race.lost()) {
-        if (race.refused_only()) refuse(context, race.failures());
+        if (race.refused_only()) refuse_address(context, race.failures());
         if (names && race.failures().empty()) raise_no_address(*names, host, wanted);
         throw error(failure_kind::connect, fmt::format("no connection to {} ({})", whom(context), race.failures()));
       }
@@ -173,7 +173,7 @@ task<asio::ip::address> first_address(const connect_context& context, notifier& 
     if (reject_reason.empty()) co_return each;
     why += fmt::format("{}{} is {}", why.empty() ? "" : ", ", each.to_string(), reject_reason);
   }
-  refuse(context, why);
+  refuse_address(context, why);
 }
 
 task<std::unique_ptr<session>> dial_unix(const connect_context& context, notifier& wake, std::string path) {

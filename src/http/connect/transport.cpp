@@ -22,7 +22,7 @@ const char* variable(const char* name) {
   return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): as any program that reads its environment
 }
 
-[[noreturn]] void refuse(std::string_view entry, std::string_view why) {
+[[noreturn]] void refuse_entry(std::string_view entry, std::string_view why) {
   throw error(
       failure_kind::invalid_request,
       fmt::format("'{}' gives no addresses for a host: {}; write HOST:PORT:ADDRESS[,ADDRESS]", printable(entry), why));
@@ -37,12 +37,12 @@ std::string_view without_brackets(std::string_view text) {
 // As URLs have it: in lower case, in ASCII, without a dot at its end.
 std::string given_host(std::string_view entry, std::string_view written) {
   if (written == "*") return "*";
-  if (written.find_first_of("/?#@\\") != written.npos) refuse(entry, "the host is none");
+  if (written.find_first_of("/?#@\\") != written.npos) refuse_entry(entry, "the host is none");
   try {
     const url parsed(fmt::format("http://{}", written));
     return std::string(without_trailing_dot(parsed.host()));
   } catch (const error& wrong) {
-    refuse(entry, wrong.what());
+    refuse_entry(entry, wrong.what());
   }
 }
 
@@ -121,18 +121,18 @@ transport::transport(const client_options& options)
     if (entry.starts_with('+')) entry.remove_prefix(1);  // curl's mark of an entry that ages
     const std::size_t host_end = entry.find(':', entry.starts_with('[') ? entry.find(']') : 0);
     const std::size_t port_end = host_end == entry.npos ? entry.npos : entry.find(':', host_end + 1);
-    if (port_end == entry.npos) refuse(each, "a ':' is missing");
+    if (port_end == entry.npos) refuse_entry(each, "a ':' is missing");
     given one{given_host(each, entry.substr(0, host_end)), 0, {}};
     const std::string_view digits = entry.substr(host_end + 1, port_end - host_end - 1);
     const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), one.port);
     if (failed != std::errc{} || end != digits.data() + digits.size() || one.port == 0)
-      refuse(each, "the port is not a number from 1 to 65535");
+      refuse_entry(each, "the port is not a number from 1 to 65535");
     for (std::string_view rest = entry.substr(port_end + 1);;) {
       const std::size_t comma = rest.find(',');
       boost::system::error_code malformed;
       one.addresses.push_back(
           boost::asio::ip::make_address(std::string(without_brackets(rest.substr(0, comma))), malformed));
-      if (malformed) refuse(each, "what should be an address is none");
+      if (malformed) refuse_entry(each, "what should be an address is none");
       if (comma == rest.npos) break;
       rest.remove_prefix(comma + 1);
     }

@@ -13,10 +13,6 @@ using std::chrono::sys_seconds;
 
 constexpr std::size_t longest_attribute = 1024;
 
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
-
 /// Cuts what precedes the next `mark` off the front of `rest`.
 std::string_view cut(std::string_view& rest, char mark) noexcept {
   const std::size_t end = std::min(rest.find(mark), rest.size());

@@ -50,10 +50,6 @@ constexpr bool is_space(char c) noexcept {
   return c == ' ' || c == '\t';
 }
 
-constexpr bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
-
 }  // namespace
 
 response_parser::response_parser(const client_options& options, bool head_request, bool keep_body)

@@ -18,7 +18,7 @@
 namespace fanout::http {
 namespace {
 
-constexpr std::size_t file_piece = 64 * 1024;
+constexpr std::size_t form_piece = 64 * 1024;
 
 bool is_plain(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
@@ -73,14 +73,14 @@ std::string in_quotes(std::string_view text) {
   return out + '"';
 }
 
-[[noreturn]] void refuse_file(const std::string& path, const std::string& why) {
+[[noreturn]] void refuse_form_file(const std::string& path, const std::string& why) {
   throw error(failure_kind::invalid_request, fmt::format("the form's file '{}' cannot be read: {}", path, why));
 }
 
 std::uint64_t size_of(const std::string& path) {
   struct stat state{};
-  if (::stat(path.c_str(), &state) != 0) refuse_file(path, std::strerror(errno));
-  if (!S_ISREG(state.st_mode)) refuse_file(path, "it is not a regular file");
+  if (::stat(path.c_str(), &state) != 0) refuse_form_file(path, std::strerror(errno));
+  if (!S_ISREG(state.st_mode)) refuse_form_file(path, "it is not a regular file");
   return static_cast<std::uint64_t>(state.st_size);
 }
 
@@ -94,7 +94,7 @@ struct section {
 class file_reader {
  public:
   explicit file_reader(const std::string& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) refuse_file(path, std::strerror(errno));
+    if (descriptor_ < 0) refuse_form_file(path, std::strerror(errno));
   }
   file_reader(const file_reader&) = delete;
   file_reader& operator=(const file_reader&) = delete;
@@ -103,8 +103,8 @@ class file_reader {
   std::string read(std::size_t most, const std::string& path) {
     std::string piece(most, '\0');
     const auto count = ::read(descriptor_, piece.data(), piece.size());
-    if (count < 0) refuse_file(path, std::strerror(errno));
-    if (count == 0) refuse_file(path, "it became shorter while it was sent");
+    if (count < 0) refuse_form_file(path, std::strerror(errno));
+    if (count == 0) refuse_form_file(path, "it became shorter while it was sent");
     piece.resize(static_cast<std::size_t>(count));
     return piece;
   }
@@ -129,7 +129,7 @@ task<std::string> next_piece(std::shared_ptr<reading> at) {
     at->file = std::make_unique<file_reader>(each.file);
     at->left = each.size;
   }
-  const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(at->left, file_piece));
+  const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(at->left, form_piece));
   std::string piece = at->file->read(most, (*at->sections)[at->next - 1].file);
   at->left -= piece.size();
   co_return piece;

@@ -18,10 +18,6 @@
 namespace fanout::http {
 namespace {
 
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
-
 int hex_value(char c) noexcept {
   if (is_digit(c)) return c - '0';
   const char letter = lower(c);

@@ -19,7 +19,7 @@ enum : std::uint8_t {
   coded_query = 8,  // percent-encoded in a query ("special-query percent-encode set")
 };
 
-constexpr auto byte_classes = [] {
+constexpr auto url_byte_classes = [] {
   std::array<std::uint8_t, 256> classes{};
   const auto mark = [&](std::string_view which, std::uint8_t as) {
     for (const char c : which) classes[static_cast<unsigned char>(c)] |= as;
@@ -35,7 +35,7 @@ constexpr auto byte_classes = [] {
 }();
 
 bool is(char c, std::uint8_t what) noexcept {
-  return byte_classes[static_cast<unsigned char>(c)] & what;
+  return url_byte_classes[static_cast<unsigned char>(c)] & what;
 }
 
 bool is_hex(char c) noexcept {
@@ -67,7 +67,7 @@ std::string without_user(std::string_view text) {
   return std::string(text.substr(0, begin)).append("***").append(text.substr(at));
 }
 
-[[noreturn]] void refuse(std::string_view text, const std::string& why) {
+[[noreturn]] void refuse_url(std::string_view text, const std::string& why) {
   throw error(failure_kind::invalid_request,
               "the URL '" + printable(without_user(text)) + "' cannot be fetched: " + why);
 }
@@ -115,19 +115,19 @@ std::uint16_t checked_port(std::string_view whole, std::string_view digits) {
   unsigned port = 0;
   const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
   if (failed != std::errc{} || end != digits.data() + digits.size() || port == 0 || port > 65535)
-    refuse(whole, "the port '" + printable(digits) + "' is not a number from 1 to 65535");
+    refuse_url(whole, "the port '" + printable(digits) + "' is not a number from 1 to 65535");
   return static_cast<std::uint16_t>(port);
 }
 
 std::string checked_host(std::string_view whole, std::string_view host, bool bracketed) {
-  if (host.empty()) refuse(whole, "it names no host");
+  if (host.empty()) refuse_url(whole, "it names no host");
   if (bracketed) {
     std::string address = parse_ipv6(host);
-    if (address.empty()) refuse(whole, "'" + printable(host) + "' is not an IPv6 address");
+    if (address.empty()) refuse_url(whole, "'" + printable(host) + "' is not an IPv6 address");
     return address;
   }
   parsed_host parsed = parse_host(host);
-  if (!parsed.error.empty()) refuse(whole, parsed.error);
+  if (!parsed.error.empty()) refuse_url(whole, parsed.error);
   return std::move(parsed.text);
 }
 
@@ -141,7 +141,7 @@ std::string_view cut_zone(std::string_view whole, std::string_view& address) {
   const auto allowed = [](char c) { return is(lower(c), in_host) || c == '~'; };
   // The system's names of interfaces have at most 15 bytes (IFNAMSIZ).
   if (zone.empty() || zone.size() > 15 || !std::all_of(zone.begin(), zone.end(), allowed))
-    refuse(whole, "the zone '" + printable(zone) + "' of its IPv6 address is no name of a network interface");
+    refuse_url(whole, "the zone '" + printable(zone) + "' of its IPv6 address is no name of a network interface");
   return zone;
 }
 
@@ -268,14 +268,14 @@ bool url::parse_plain(std::string_view text) {
 void url::parse_general(std::string_view given, bool keeps_dots) {
   std::string storage;
   const std::string_view whole = cleaned(given, storage);
-  if (whole.empty()) refuse(whole, "it is empty");
-  if (whole.size() > 1024 * 1024) refuse(whole, "it is longer than 1 MiB");
+  if (whole.empty()) refuse_url(whole, "it is empty");
+  if (whole.size() > 1024 * 1024) refuse_url(whole, "it is longer than 1 MiB");
   const std::string_view scheme = scheme_of(whole);
   const bool secure = equal_ignoring_case(scheme, "https");
   if (!secure && !equal_ignoring_case(scheme, "http")) {
     if (scheme.empty() || !whole.substr(scheme.size()).starts_with("://"))
-      refuse(whole, "it has no scheme; write http:// or https:// before it");
-    refuse(whole, "the scheme '" + printable(scheme) + "' is not supported, only http and https are");
+      refuse_url(whole, "it has no scheme; write http:// or https:// before it");
+    refuse_url(whole, "the scheme '" + printable(scheme) + "' is not supported, only http and https are");
   }
   // However many slashes there are: browsers find the host behind them.
   std::string_view rest = whole.substr(scheme.size() + 1);
@@ -294,18 +294,18 @@ void url::parse_general(std::string_view given, bool keeps_dots) {
     if (authority.substr(0, at).find(':') == std::string_view::npos) userinfo += ':';
     authority.remove_prefix(at + 1);
     if (std::any_of(userinfo.begin(), userinfo.end(), is_control))
-      refuse(whole, "its user name or password contains a control character");
+      refuse_url(whole, "its user name or password contains a control character");
     if (userinfo == ":") userinfo.clear();
   }
   const bool bracketed = authority.starts_with('[');
   std::size_t host_end = bracketed ? authority.find(']') : authority.find(':');
-  if (bracketed && host_end == std::string_view::npos) refuse(whole, "the ']' after its IPv6 address is missing");
+  if (bracketed && host_end == std::string_view::npos) refuse_url(whole, "the ']' after its IPv6 address is missing");
   host_end = std::min(host_end, authority.size());
   std::string_view written = authority.substr(bracketed, host_end - bracketed);
   const std::string_view zone = bracketed ? cut_zone(whole, written) : std::string_view{};
   const std::string host = checked_host(whole, written, bracketed);
   std::string_view port = authority.substr(host_end + bracketed);
-  if (!port.empty() && port.front() != ':') refuse(whole, "there is '" + printable(port) + "' after its host");
+  if (!port.empty() && port.front() != ':') refuse_url(whole, "there is '" + printable(port) + "' after its host");
   if (!port.empty()) port.remove_prefix(1);
   const std::uint16_t default_port = secure ? 443 : 80;
 

@@ -18,7 +18,7 @@ namespace {
 namespace ip = boost::asio::ip;
 
 // Credentials stay out of messages.
-[[noreturn]] void refuse(std::string_view text, std::string_view why) {
+[[noreturn]] void refuse_proxy(std::string_view text, std::string_view why) {
   const std::size_t at = text.rfind('@');
   throw error(failure_kind::invalid_request, fmt::format("the proxy '{}' cannot be used: {}",
                                                          printable(at == text.npos ? text : text.substr(at + 1)), why));
@@ -74,7 +74,7 @@ proxy_server parse_proxy(std::string_view text) {
     const std::string_view scheme = text.substr(0, mark);
     const auto kind = kind_of(scheme);
     if (!kind)
-      refuse(text, fmt::format("the scheme '{}' is none of http, https, socks5 and socks5h", printable(scheme)));
+      refuse_proxy(text, fmt::format("the scheme '{}' is none of http, https, socks5 and socks5h", printable(scheme)));
     result.kind = *kind;
     rest.remove_prefix(mark + 3);
   }
@@ -84,12 +84,12 @@ proxy_server parse_proxy(std::string_view text) {
   try {
     parsed = url("http://" + std::string(rest));
   } catch (const error& wrong) {
-    refuse(text, wrong.what());
+    refuse_proxy(text, wrong.what());
   }
   const std::string_view after_user = rest.substr(rest.rfind('@') + 1);
   const bool port_given = after_user.find(':', after_user.starts_with('[') ? after_user.find(']') : 0) != rest.npos &&
                           !after_user.ends_with(':');
-  if (!parsed.zone().empty()) refuse(text, "an address with a zone is for servers alone");
+  if (!parsed.zone().empty()) refuse_proxy(text, "an address with a zone is for servers alone");
   result.host = parsed.host();
   result.port = port_given ? parsed.port() : result.kind == proxy_kind::https ? 443 : 1080;
   if (const std::string& both = parsed.userinfo(); !both.empty()) {
@@ -98,7 +98,7 @@ proxy_server parse_proxy(std::string_view text) {
     result.user = both.substr(0, colon);
     if (colon != both.npos) result.password = both.substr(colon + 1);
     if (result.user.size() > 255 || result.password.size() > 255)
-      refuse(text, "its user name or password is longer than 255 bytes");
+      refuse_proxy(text, "its user name or password is longer than 255 bytes");
     result.authorization = "Basic " + base64(result.user + ":" + result.password);
   }
   const bool v6 = result.host.find(':') != std::string::npos;

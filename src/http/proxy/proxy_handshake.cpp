@@ -12,7 +12,7 @@ namespace ip = boost::asio::ip;
 
 constexpr std::size_t most_header_bytes = 16 * 1024;
 // Interim responses before the answer to CONNECT.
-constexpr int most_interim = 8;
+constexpr int most_proxy_interim = 8;
 
 [[noreturn]] void fail(const proxy_server& proxy, std::string_view why) {
   throw error(failure_kind::connect, fmt::format("the proxy {} {}", proxy.name, why));
@@ -74,7 +74,8 @@ class http_connect_handshake final : public proxy_handshake {
       return;
     }
     if (status >= 100 && status < 200 && status != 101) {
-      if (++interim_ > most_interim) fail(proxy_, fmt::format("sent more than {} interim responses", most_interim));
+      if (++interim_ > most_proxy_interim)
+        fail(proxy_, fmt::format("sent more than {} interim responses", most_proxy_interim));
       header_.clear();
       return;
     }

@@ -16,7 +16,7 @@ namespace {
 using context_pointer = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 using store_pointer = std::unique_ptr<X509_STORE, decltype(&X509_STORE_free)>;
 
-[[noreturn]] void refuse(const std::string& what) {
+[[noreturn]] void refuse_tls(const std::string& what) {
   const std::string why = openssl_reason(ERR_peek_error());
   ERR_clear_error();
   throw error(failure_kind::tls, fmt::format("{}: {}", what, why));
@@ -34,7 +34,7 @@ store_pointer read_issuers(const std::string& ca_file) {
   // Whom the caller names is trusted, also when it is no root: as curl has it.
   X509_STORE_set_flags(made.get(), X509_V_FLAG_PARTIAL_CHAIN);
   if (X509_STORE_load_file(made.get(), ca_file.c_str()) != 1)
-    refuse(fmt::format("the issuers' file '{}' holds no certificates that can be read (PEM is expected)", ca_file));
+    refuse_tls(fmt::format("the issuers' file '{}' holds no certificates that can be read (PEM is expected)", ca_file));
   return made;
 }
 
@@ -58,17 +58,17 @@ void use_certificate(SSL_CTX* context, const tls_settings& settings) {
   SSL_CTX_set_default_passwd_cb(context, no_password);
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(context, settings.certificate_file.c_str()) != 1)
-    refuse(fmt::format("the client certificate '{}' cannot be read (PEM is expected)", settings.certificate_file));
+    refuse_tls(fmt::format("the client certificate '{}' cannot be read (PEM is expected)", settings.certificate_file));
   if (SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) == 1) return;
   const int reason = ERR_GET_REASON(ERR_peek_error());
   if (reason == X509_R_KEY_VALUES_MISMATCH)
-    refuse(fmt::format("the key '{}' does not belong to the client certificate '{}'", key_file,
-                       settings.certificate_file));
+    refuse_tls(fmt::format("the key '{}' does not belong to the client certificate '{}'", key_file,
+                           settings.certificate_file));
   if (reason == PEM_R_BAD_PASSWORD_READ || reason == ERR_R_INTERRUPTED_OR_CANCELLED)
-    refuse(fmt::format("the key '{}' is encrypted; decrypt it first (openssl pkey)", key_file));
+    refuse_tls(fmt::format("the key '{}' is encrypted; decrypt it first (openssl pkey)", key_file));
   if (settings.key_file.empty())
-    refuse(fmt::format("the client certificate '{}' comes without its key; name the key's file (--key)", key_file));
-  refuse(fmt::format("the key '{}' of the client certificate cannot be read (PEM is expected)", key_file));
+    refuse_tls(fmt::format("the client certificate '{}' comes without its key; name the key's file (--key)", key_file));
+  refuse_tls(fmt::format("the key '{}' of the client certificate cannot be read (PEM is expected)", key_file));
 }
 
 }  // namespace

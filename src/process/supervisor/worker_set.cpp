@@ -1,5 +1,7 @@
 #include "process/supervisor/worker_set.hpp"
 
+#include <fanout/core/detail/usage.hpp>
+
 #include "process/worker/worker_settings.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -13,13 +15,6 @@
 #include <utility>
 
 namespace fanout::detail {
-namespace {
-
-std::chrono::nanoseconds to_duration(const timeval& time) {
-  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
-}
-
-}  // namespace
 
 worker_set::worker_set(asio::io_context& loop, run_control& control, const fanout::shape& shape, bool needs_loops,
                        report& cost, restart_rules& restarts, worker_events& events)

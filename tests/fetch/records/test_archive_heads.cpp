@@ -10,14 +10,14 @@ namespace {
 
 using namespace fanout::fetch;
 
-std::string record(const std::string& type, const std::string& block) {
+std::string record_of(const std::string& type, const std::string& block) {
   return "WARC/1.1\r\nWARC-Type: " + type + "\r\ncontent-length: " + std::to_string(block.size()) + "\r\n\r\n" + block +
          "\r\n\r\n";
 }
 
 TEST(archive_heads, records_in_pieces_of_any_size) {
   const std::string large = "HTTP/1.1 200 OK\r\n\r\n" + std::string(600'000, 'x') + "WARC/1.1\r\n";
-  const std::string all = record("warcinfo", "a: b\r\n") + record("response", large) + record("metadata", "");
+  const std::string all = record_of("warcinfo", "a: b\r\n") + record_of("response", large) + record_of("metadata", "");
   for (const std::size_t piece : {std::size_t{1}, std::size_t{1000}, all.size()}) {
     std::vector<std::string> types;
     std::size_t block = 0;

@@ -25,7 +25,7 @@ std::string refusal(std::string_view text) {
   return "none";
 }
 
-constexpr std::string_view pages = R"(<?xml version="1.0" encoding="UTF-8"?>
+constexpr std::string_view urlset = R"(<?xml version="1.0" encoding="UTF-8"?>
 <urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"
         xmlns:image="http://www.google.com/schemas/sitemap-image/1.1">
   <url>
@@ -41,7 +41,7 @@ constexpr std::string_view pages = R"(<?xml version="1.0" encoding="UTF-8"?>
 
 TEST(sitemap_reader, pages_however_they_come) {
   for (const std::size_t piece : {1u, 7u, 100'000u}) {
-    const auto found = read(pages, piece);
+    const auto found = read(urlset, piece);
     ASSERT_EQ(found.size(), 2u);
     EXPECT_EQ(found[0].location, "http://x/a?b=1&c=2");
     EXPECT_EQ(found[0].last_modified, "2026-11-30");

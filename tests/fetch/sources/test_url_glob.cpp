@@ -17,7 +17,7 @@ std::string urls_of(const std::string& pattern) {
   return all;
 }
 
-std::string refusal_of(const std::string& pattern) {
+std::string glob_refusal(const std::string& pattern) {
   try {
     const url_glob urls(pattern);
   } catch (const std::invalid_argument& error) {
@@ -61,24 +61,24 @@ TEST(url_glob, makes_nothing_before_it_is_asked_for) {
 }
 
 TEST(url_glob, says_where_and_why_it_is_none) {
-  EXPECT_EQ(refusal_of("ab{c,d"), "at character 3, this '{' is not closed");
-  EXPECT_EQ(refusal_of("ab[1-2"), "at character 3, this '[' is not closed");
-  EXPECT_EQ(refusal_of("a}"), "at character 2, there is no '{' before this '}'");
-  EXPECT_EQ(refusal_of("a]"), "at character 2, there is no '[' before this ']'");
-  EXPECT_EQ(refusal_of("{}"), "at character 1, the set is empty");
-  EXPECT_EQ(refusal_of("{a,{b}}"), "at character 4, a set has neither sets nor ranges in it");
-  EXPECT_EQ(refusal_of("[5-1]"), "at character 1, the range '5-1' ends before it begins");
-  EXPECT_EQ(refusal_of("[1-3:0]"), "at character 1, the step '0' is no number above 0");
-  EXPECT_EQ(refusal_of("[1-3:9]"), "at character 1, the step 9 is larger than the range");
-  EXPECT_EQ(refusal_of("[1-3:]"), "at character 1, the step '' is no number above 0");
-  EXPECT_EQ(refusal_of("[a-5]"), "at character 1, 'a-5' is no range of numbers or of letters");
-  EXPECT_EQ(refusal_of("[A-z]"), "at character 1, a range of letters is of one case");
-  EXPECT_EQ(refusal_of("[abc]"), "at character 1, 'abc' is no range");
-  EXPECT_EQ(refusal_of("[-5-9]"), "at character 1, '-5-9' is no range of numbers or of letters");
-  EXPECT_EQ(refusal_of("[0-99999999999999999999]"),
+  EXPECT_EQ(glob_refusal("ab{c,d"), "at character 3, this '{' is not closed");
+  EXPECT_EQ(glob_refusal("ab[1-2"), "at character 3, this '[' is not closed");
+  EXPECT_EQ(glob_refusal("a}"), "at character 2, there is no '{' before this '}'");
+  EXPECT_EQ(glob_refusal("a]"), "at character 2, there is no '[' before this ']'");
+  EXPECT_EQ(glob_refusal("{}"), "at character 1, the set is empty");
+  EXPECT_EQ(glob_refusal("{a,{b}}"), "at character 4, a set has neither sets nor ranges in it");
+  EXPECT_EQ(glob_refusal("[5-1]"), "at character 1, the range '5-1' ends before it begins");
+  EXPECT_EQ(glob_refusal("[1-3:0]"), "at character 1, the step '0' is no number above 0");
+  EXPECT_EQ(glob_refusal("[1-3:9]"), "at character 1, the step 9 is larger than the range");
+  EXPECT_EQ(glob_refusal("[1-3:]"), "at character 1, the step '' is no number above 0");
+  EXPECT_EQ(glob_refusal("[a-5]"), "at character 1, 'a-5' is no range of numbers or of letters");
+  EXPECT_EQ(glob_refusal("[A-z]"), "at character 1, a range of letters is of one case");
+  EXPECT_EQ(glob_refusal("[abc]"), "at character 1, 'abc' is no range");
+  EXPECT_EQ(glob_refusal("[-5-9]"), "at character 1, '-5-9' is no range of numbers or of letters");
+  EXPECT_EQ(glob_refusal("[0-99999999999999999999]"),
             "at character 1, '0-99999999999999999999' is no range of numbers or of letters");
-  EXPECT_EQ(refusal_of("[0-4294967295][0-4294967295]"), "at character 15, there are more URLs than can be counted");
-  EXPECT_EQ(refusal_of("[0-18446744073709551615]"), "at character 1, there are more URLs than can be counted");
+  EXPECT_EQ(glob_refusal("[0-4294967295][0-4294967295]"), "at character 15, there are more URLs than can be counted");
+  EXPECT_EQ(glob_refusal("[0-18446744073709551615]"), "at character 1, there are more URLs than can be counted");
 }
 
 TEST(url_glob, a_cut_pattern_is_refused_or_means_what_it_says) {

@@ -3,6 +3,7 @@
 #include <fanout/core/report.hpp>
 
 #include <sys/resource.h>
+#include <sys/time.h>
 
 #include <chrono>
 #include <cstdint>
@@ -10,6 +11,8 @@
 /// \file
 /// What this process has used, from the kernel.
 namespace fanout::detail {
+
+std::chrono::nanoseconds to_duration(const timeval& time) noexcept;
 
 /// CPU time of the calling thread. One system call.
 std::chrono::nanoseconds thread_cpu() noexcept;
