@@ -13,15 +13,15 @@
 namespace fanout::detail {
 namespace {
 
-std::chrono::nanoseconds read_clock(clockid_t clock) {
+std::chrono::nanoseconds read_clock(clockid_t which) {
   timespec used{};
-  clock_gettime(clock, &used);
+  clock_gettime(which, &used);
   return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
-/// How long threads were ready to run and had no core: those of this process, or the calling one, as `clock` counts.
+/// How long threads were ready to run and had no core: those of this process, or the calling one, as `which` counts.
 /// Zero where the kernel keeps no such figure (schedstat of proc(5): running, ready, number of slices).
-std::chrono::nanoseconds time_without_core(clockid_t clock) {
+std::chrono::nanoseconds time_without_core(clockid_t which) {
   const auto ready_time = [](const std::string& path) {
     std::ifstream file(path);
     std::int64_t running = 0;
@@ -29,7 +29,7 @@ std::chrono::nanoseconds time_without_core(clockid_t clock) {
     file >> running >> ready;
     return std::chrono::nanoseconds(file ? ready : 0);
   };
-  if (clock == CLOCK_THREAD_CPUTIME_ID) return ready_time("/proc/thread-self/schedstat");
+  if (which == CLOCK_THREAD_CPUTIME_ID) return ready_time("/proc/thread-self/schedstat");
   std::chrono::nanoseconds sum{0};
   std::error_code failed;
   for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", failed))

@@ -20,20 +20,20 @@ bool would_block() noexcept {
 }
 
 // The descriptor is asked of the socket each time: a closed socket answers -1, never a number since given to another.
-int descriptor(BIO* bio) {
+int descriptor_of(BIO* bio) {
   return static_cast<transport*>(BIO_get_data(bio))->socket().native_handle();
 }
 
 int bio_write(BIO* bio, const char* data, int size) {
   BIO_clear_retry_flags(bio);
-  const auto sent = ::send(descriptor(bio), data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  const auto sent = ::send(descriptor_of(bio), data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
   if (sent < 0 && would_block()) BIO_set_retry_write(bio);
   return static_cast<int>(sent);
 }
 
 int bio_read(BIO* bio, char* data, int size) {
   BIO_clear_retry_flags(bio);
-  const auto received = ::recv(descriptor(bio), data, static_cast<std::size_t>(size), 0);
+  const auto received = ::recv(descriptor_of(bio), data, static_cast<std::size_t>(size), 0);
   if (received < 0 && would_block()) BIO_set_retry_read(bio);
   return static_cast<int>(received);
 }

@@ -11,7 +11,7 @@ namespace fanout::detail {
 namespace {
 
 constexpr double computes_most_of_the_time = 0.5;
-constexpr double alike = 1.25;  ///< the longest over the shortest of tasks that differ by chance only
+constexpr double even = 1.25;  ///< the longest over the shortest of tasks that differ by chance only
 
 /// "0.300 s of CPU time each", of uneven tasks their range and sum, of tasks that nobody saw apart their average.
 std::string say_cpu(const lower_bound& bound, std::uint64_t tasks, const std::vector<std::chrono::nanoseconds>& each) {
@@ -19,7 +19,7 @@ std::string say_cpu(const lower_bound& bound, std::uint64_t tasks, const std::ve
   if (tasks == 1) return fmt::format("{:.3f} s of CPU time", average);
   const auto [least, most] = std::ranges::minmax(each);
   if (least.count() < 0) return fmt::format("{:.3f} s of CPU time each on average", average);
-  if (seconds(most) <= seconds(least) * alike) return fmt::format("{:.3f} s of CPU time each", average);
+  if (seconds(most) <= seconds(least) * even) return fmt::format("{:.3f} s of CPU time each", average);
   return fmt::format("{:.3f} to {:.3f} s of CPU time each, {:.3f} s in total", seconds(least), seconds(most),
                      average * static_cast<double>(tasks));
 }
