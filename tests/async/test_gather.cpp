@@ -41,7 +41,7 @@ struct life {
   int cancelled = 0;
 };
 
-task<int> child(life& seen, std::chrono::milliseconds duration, int value) {
+task<int> living_child(life& seen, std::chrono::milliseconds duration, int value) {
   ++seen.started;
   try {
     task<void> rest = test::pause(duration);
@@ -88,7 +88,7 @@ TEST_F(gathering, of_different_types_gives_a_tuple) {
 
 task<std::vector<int>> in_reverse(life& seen, int count) {
   std::vector<task<int>> children;
-  for (int i = 0; i < count; ++i) children.push_back(child(seen, std::chrono::milliseconds(2 * (count - i)), i));
+  for (int i = 0; i < count; ++i) children.push_back(living_child(seen, std::chrono::milliseconds(2 * (count - i)), i));
   auto pending = gather(std::move(children));
   co_return co_await std::move(pending);
 }
@@ -113,9 +113,9 @@ TEST_F(gathering, children_overlap) {
 
 task<void> with_one_that_fails(life& others, life& culprit, bool at_once) {
   std::vector<task<int>> children;
-  children.push_back(child(others, 1h, 1));
-  children.push_back(at_once ? failing_at_once(culprit) : child(culprit, 5ms, -1));
-  children.push_back(child(others, 1h, 2));
+  children.push_back(living_child(others, 1h, 1));
+  children.push_back(at_once ? failing_at_once(culprit) : living_child(culprit, 5ms, -1));
+  children.push_back(living_child(others, 1h, 2));
   auto pending = gather(std::move(children));
   co_await std::move(pending);
 }
@@ -169,7 +169,7 @@ TEST_F(gathering, a_sibling_that_ignores_its_cancellation_is_awaited) {
 
 task<void> of_two_that_fail() {
   life seen;
-  auto pending = gather(child(seen, 20ms, -1), failing_at_once(seen));
+  auto pending = gather(living_child(seen, 20ms, -1), failing_at_once(seen));
   co_await std::move(pending);
 }
 
@@ -178,14 +178,15 @@ task<int> with_a_state_of_its_own(life& seen) {
   task<void> turn = test::yield();
   co_await std::move(turn);
   co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-  task<int> rest = child(seen, 1h, 1);
+  task<int> rest = living_child(seen, 1h, 1);
   co_return co_await std::move(rest);
 }
 
 TEST_F(gathering, a_child_that_resets_its_cancellation_state_still_hears_of_it) {
   life seen;
   life culprit;
-  EXPECT_THROW(run_to_end(gather(with_a_state_of_its_own(seen), child(culprit, 5ms, -1))), std::invalid_argument);
+  EXPECT_THROW(run_to_end(gather(with_a_state_of_its_own(seen), living_child(culprit, 5ms, -1))),
+               std::invalid_argument);
   EXPECT_EQ(seen.started, 1);
   EXPECT_EQ(seen.cancelled, 1);
 }
@@ -216,7 +217,7 @@ TEST_F(gathering, cancelling_the_parent_cancels_the_children) {
 
 task<int> nested(life& seen, int depth) {
   if (depth == 0) {
-    auto leaf = child(seen, 1ms, 1);
+    auto leaf = living_child(seen, 1ms, 1);
     co_return co_await std::move(leaf);
   }
   auto both = gather(nested(seen, depth - 1), nested(seen, depth - 1));
@@ -251,7 +252,7 @@ TEST_F(gathering, works_on_each_thread_of_a_pool) {
 }
 
 task<void> destroyed_in_mid_air(life& seen) {
-  auto pending = gather(child(seen, 1h, 1), child(seen, 1h, 2));
+  auto pending = gather(living_child(seen, 1h, 1), living_child(seen, 1h, 2));
   co_await std::move(pending);
 }
 

@@ -61,7 +61,7 @@ TEST_F(settling, of_different_types_gives_a_tuple) {
 }
 
 /// Counts how many are under way together.
-task<int> crowd(int& now, int& most, int steps) {
+task<int> crowded(int& now, int& most, int steps) {
   most = std::max(most, ++now);
   for (int i = 0; i < steps; ++i) {
     task<void> turn = yield();
@@ -75,7 +75,7 @@ TEST_F(settling, a_limit_is_reached_and_kept) {
     int now = 0;
     int most = 0;
     std::vector<task<int>> work;
-    for (int i = 0; i < 20; ++i) work.push_back(crowd(now, most, i % 4));
+    for (int i = 0; i < 20; ++i) work.push_back(crowded(now, most, i % 4));
     EXPECT_EQ(run_to_end(gather(std::move(work), concurrency_limit(limit))).size(), 20U);
     EXPECT_EQ(now, 0);
     EXPECT_EQ(most, static_cast<int>(std::min<std::size_t>(limit, 15))) << "five of the 20 never suspend";
