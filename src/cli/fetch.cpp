@@ -367,7 +367,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   if (const auto renamed = sinks.renamed(); renamed > 0 && !given.quiet)
     tell(fmt::format("fanout fetch: {} {} a number at the end, as the name was taken; the records have the names\n",
                      renamed, renamed == 1 ? "file has" : "files have"));
-  if (given.remove_on_error && (cost.stopped || exit_status(given, done, sinks) != ok)) file.remove();
+  if (given.remove_on_error && (cost.stopped || exit_status_of(given, done, sinks) != ok)) file.remove();
   const std::string& destination = one_page ? file.path() : sinks.record_path();
   if (cost.stopped && sinks.can_go_on())
     tell(fmt::format("fanout fetch: {} records are whole; run the same command again to go on\n",

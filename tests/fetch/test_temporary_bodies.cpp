@@ -17,7 +17,7 @@ using namespace fanout::fetch;
 TEST(temporary_bodies, a_directory_goes_with_what_is_in_it) {
   std::string path;
   {
-    const detail::temporary_directory made;
+    const fanout::fetch::detail::temporary_directory made;
     path = made.path();
     EXPECT_TRUE(path.ends_with('/'));
     EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms::owner_all);
@@ -31,14 +31,14 @@ TEST(temporary_bodies, move_into_outputs) {
   const fanout_test::temporary_directory directory;
   const std::string body(200'001, 'x');
   const std::string path = directory.write("body", body);
-  EXPECT_EQ(detail::contents_of(path), body);
+  EXPECT_EQ(fanout::fetch::detail::contents_of(path), body);
   output to = output::create(directory / "all");
   to.write("before ");
-  detail::move_into(path, to);
+  fanout::fetch::detail::move_into(path, to);
   to.close();
   EXPECT_TRUE(fanout_test::read_file(directory / "all") == "before " + body);
   EXPECT_NE(access(path.c_str(), F_OK), 0);
-  EXPECT_THROW(detail::contents_of(path), output_error);
+  EXPECT_THROW(fanout::fetch::detail::contents_of(path), output_error);
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ peer::~peer() {
   if (translation_) {
     translation_->answer_ends();
     send_frames();
+    if (!resets_) close_gently();
   }
   SSL_free(own_tls_);
 }
@@ -170,7 +171,17 @@ void peer::send_until_full(std::string_view bytes) {
   }
 }
 
+// The system resets a connection that is closed before all that came was read, and a client then loses what it has not
+// read of an answer, because it said something about flow control meanwhile.
+void peer::close_gently() {
+  ::shutdown(descriptor_, SHUT_WR);
+  char ignored[4096];
+  while (::recv(descriptor_, ignored, sizeof ignored, 0) > 0) {
+  }
+}
+
 void peer::reset() {
+  resets_ = true;
   const linger now{1, 0};
   ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }

@@ -57,6 +57,7 @@ class peer {
   bool read_more();
   bool find_out_version();
   bool send_frames();
+  void close_gently();
   int descriptor_;
   SSL* tls_;
   SSL* own_tls_ = nullptr;
@@ -64,6 +65,7 @@ class peer {
   std::unique_ptr<h2_translation> translation_;
   bool version_known_ = false;
   bool http_2_;
+  bool resets_ = false;
 };
 
 /// Plays `script(peer, n)` for the n-th connection, counted from 0, each on a thread of its own. The connection is

@@ -25,7 +25,7 @@ std::string text() {
   return made;
 }
 
-std::string decoded(fanout::http::decoder& with, std::string_view coded, std::size_t piece, std::size_t room) {
+std::string decoded_by(fanout::http::decoder& with, std::string_view coded, std::size_t piece, std::size_t room) {
   std::string result, buffer(room, '\0');
   while (!coded.empty()) {
     auto part = coded.substr(0, piece);
@@ -47,7 +47,7 @@ TEST(decoder, undoes_each_coding_in_pieces_of_any_size) {
     for (const std::size_t piece : {1, 2, 7, 4096, 1'000'000})
       for (const std::size_t room : {1, 13, 16384, 1'000'000}) {
         const auto each = make_decoder(coding);
-        EXPECT_EQ(decoded(*each, coded(plain, coding), piece, room), plain) << coding << piece << ' ' << room;
+        EXPECT_EQ(decoded_by(*each, coded(plain, coding), piece, room), plain) << coding << piece << ' ' << room;
         EXPECT_TRUE(each->whole());
       }
 }
@@ -55,24 +55,24 @@ TEST(decoder, undoes_each_coding_in_pieces_of_any_size) {
 TEST(decoder, deflate_is_both_kinds) {
   for (const std::size_t piece : {1, 1000}) {
     const auto raw = make_decoder("deflate");
-    EXPECT_EQ(decoded(*raw, deflated("hello", raw_bits), piece, 100), "hello");
+    EXPECT_EQ(decoded_by(*raw, deflated("hello", raw_bits), piece, 100), "hello");
     EXPECT_TRUE(raw->whole());
   }
 }
 
 TEST(decoder, several_members_and_frames_are_one_body) {
   const auto gzip = make_decoder("x-gzip");
-  EXPECT_EQ(decoded(*gzip, coded("a", "gzip") + coded("", "gzip") + coded("b", "gzip"), 3, 5), "ab");
+  EXPECT_EQ(decoded_by(*gzip, coded("a", "gzip") + coded("", "gzip") + coded("b", "gzip"), 3, 5), "ab");
   EXPECT_TRUE(gzip->whole());
   const auto zstd = make_decoder("ZSTD");
-  EXPECT_EQ(decoded(*zstd, coded("a", "zstd") + coded("b", "zstd"), 3, 5), "ab");
+  EXPECT_EQ(decoded_by(*zstd, coded("a", "zstd") + coded("b", "zstd"), 3, 5), "ab");
   EXPECT_TRUE(zstd->whole());
 }
 
 TEST(decoder, what_follows_the_end_is_refused) {
   for (const auto coding : codings)
     for (const std::size_t piece : {1, 1000})
-      EXPECT_THROW(decoded(*make_decoder(coding), coded("hello", coding) + std::string(20, '\0'), piece, 100),
+      EXPECT_THROW(decoded_by(*make_decoder(coding), coded("hello", coding) + std::string(20, '\0'), piece, 100),
                    coding_error)
           << coding;
 }
@@ -82,26 +82,26 @@ TEST(decoder, cut_off_at_any_byte_it_is_not_whole) {
     const std::string whole = coded("hello, hello, hello", coding);
     for (std::size_t cut = 0; cut < whole.size(); ++cut) {
       const auto each = make_decoder(coding);
-      decoded(*each, std::string_view(whole).substr(0, cut), 1000, 1000);
+      decoded_by(*each, std::string_view(whole).substr(0, cut), 1000, 1000);
       EXPECT_FALSE(each->whole()) << coding << " cut at " << cut;
     }
   }
 }
 
 TEST(decoder, zstd_from_before_the_standard_is_refused) {
-  EXPECT_THROW(decoded(*make_decoder("zstd"), "\x26\xb5\x2f\xfd", 1, 5), coding_error);
-  EXPECT_THROW(decoded(*make_decoder("zstd"), coded("a", "zstd") + "\x26\xb5\x2f\xfd", 1, 5), coding_error);
+  EXPECT_THROW(decoded_by(*make_decoder("zstd"), "\x26\xb5\x2f\xfd", 1, 5), coding_error);
+  EXPECT_THROW(decoded_by(*make_decoder("zstd"), coded("a", "zstd") + "\x26\xb5\x2f\xfd", 1, 5), coding_error);
 }
 
 TEST(decoder, zstd_keeps_no_more_than_a_sender_may_ask_for) {
-  EXPECT_THROW(decoded(*make_decoder("zstd"), zstded(text(), 24), 100'000, 1000), coding_error);
-  EXPECT_EQ(decoded(*make_decoder("zstd"), zstded(text(), 23), 100'000, 1000), text());
+  EXPECT_THROW(decoded_by(*make_decoder("zstd"), zstded(text(), 24), 100'000, 1000), coding_error);
+  EXPECT_EQ(decoded_by(*make_decoder("zstd"), zstded(text(), 23), 100'000, 1000), text());
 }
 
 TEST(decoder, stacks_are_undone_from_the_last) {
   const auto stack = make_decoder_stack("gzip ,, Br,identity,\tzstd", 3);
   const std::string plain = text();
-  EXPECT_EQ(decoded(*stack, coded(coded(coded(plain, "gzip"), "br"), "zstd"), 777, 1000), plain);
+  EXPECT_EQ(decoded_by(*stack, coded(coded(coded(plain, "gzip"), "br"), "zstd"), 777, 1000), plain);
   EXPECT_TRUE(stack->whole());
   EXPECT_EQ(make_decoder_stack("identity", 3), nullptr);
   EXPECT_EQ(make_decoder_stack("", 3), nullptr);

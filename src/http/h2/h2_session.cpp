@@ -173,8 +173,9 @@ bool h2_session::write() {
     } else if (result.state == io_state::want_write || result.state == io_state::want_read) {
       blocked_ = true;
     } else {
-      // What the peer said before it closed is still there to be read.
-      if (owner_.wire.socket.take_ready(readable)) read();
+      // What the peer said before it closed is still there to be read, also where the poller has not seen it yet.
+      while (read() && !blocked_ && owner_.wire.socket.take_ready(readable)) {
+      }
       end(false, result.error != 0 ? boost::system::system_category().message(result.error) : std::string{});
       return false;
     }

@@ -58,7 +58,7 @@ TEST_F(record_sinks, what_is_done_is_not_fetched_again) {
   for (const auto& [index, times] : all) EXPECT_EQ(times.size(), 1u) << index;
 }
 
-std::vector<warc_record> archive(const std::string& path) {
+std::vector<warc_record> archive_in(const std::string& path) {
   std::vector<warc_record> all;
   for (const std::string& each : fanout_test::gzip_parts(read_file(path)))
     all.push_back(fanout_test::read_warc_record(each));
@@ -77,7 +77,7 @@ TEST_F(record_sinks, an_archive_says_what_came_over_http_2) {
   const std::string url = origin_.url("/bytes/5");
   warc_output sink(path, {});
   run(sink, {url}, true, fanout::http::http_versions::http_2_prior_knowledge);
-  const auto all = archive(path);
+  const auto all = archive_in(path);
   for (const char* const type : {"response", "request"}) {
     const auto* const one = of_type(all, type, url);
     ASSERT_TRUE(one) << type;
@@ -113,7 +113,7 @@ TEST_F(record_sinks, an_archive_of_all_kinds_of_pages) {
   warc_output sink(path, {});
   const auto done = run(sink, urls);
   EXPECT_EQ(done.cost.tasks, 5u);
-  const auto all = archive(path);
+  const auto all = archive_in(path);
   EXPECT_EQ(all.front().at("WARC-Type"), "warcinfo");
   for (const warc_record& each : all) {
     // Read by another reader, digests computed anew: that of the block is the encoder's own test.
