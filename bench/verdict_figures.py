@@ -219,7 +219,11 @@ def read_done(path, programs, again):
     """What an earlier run with the same programs found."""
     if again or not path.exists():
         return {}
-    lines = map(json.loads, path.read_text().splitlines())
+    text = path.read_text()
+    if not text.endswith("\n"):  # a run that was killed in the middle of a line
+        text = text[:text.rfind("\n") + 1]
+        path.write_text(text)
+    lines = map(json.loads, text.splitlines())
     return {(each["around"], each["work"], each["run"], each["turn"]): each["found"] for each in lines
             if each["programs"] == programs}
 
