@@ -19,9 +19,8 @@
 ///    tasks in flight waits for it on its event loop instead of stopping to read. If it has
 ///    `bool next_into(std::optional<T>& place)`, which puts the next value into an empty `place` and returns false at
 ///    the end, a run calls that instead of `next()`: for values that are large to move;
-///  - a coroutine that yields and may await in between, `async_generator<T>`, given as an rvalue. It runs on a loop and
-///  a
-///    thread of its own, a few values ahead of the run, and is cancelled, awaited and destroyed when the run ends.
+///  - a coroutine that yields and may await in between, `async_generator<T>`, given as an rvalue. It runs on a loop
+///    and a thread of its own, a few values ahead of the run, and is cancelled, awaited and destroyed when that ends.
 ///
 /// `run` calls a source from one thread at a time, and never again once it has ended or thrown.
 namespace fanout {
