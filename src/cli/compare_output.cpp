@@ -1,6 +1,7 @@
 #include "cli/compare_output.hpp"
 
 #include <fanout/async/program.hpp>
+#include <fanout/base/detail/file_text.hpp>
 #include <fanout/compare/present.hpp>
 #include <fanout/fetch/output.hpp>
 
@@ -22,7 +23,6 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -55,12 +55,9 @@ int open_unnamed(const std::string& path) {
 }
 
 std::string content_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  if (file && file.peek() != std::ifstream::traits_type::eof()) content << file.rdbuf();
-  if (!file || !content)
-    throw std::invalid_argument(fmt::format("--against: cannot read {}: {}", path, std::strerror(errno)));
-  return std::move(content).str();
+  auto content = fanout::detail::file_text(path);
+  if (!content) throw std::invalid_argument(fmt::format("--against: cannot read {}: {}", path, std::strerror(errno)));
+  return *std::move(content);
 }
 
 /// What started this process, as a shell takes it.

@@ -1,12 +1,12 @@
 #include "cli/config_file.hpp"
 
+#include <fanout/base/detail/file_text.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 
 namespace fanout::cli {
@@ -65,12 +65,10 @@ std::vector<std::string> parse_config(std::string_view text) {
 }
 
 std::vector<std::string> config_arguments(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path == "-" ? "/dev/stdin" : path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file || file.bad()) throw std::invalid_argument(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+  const auto text = fanout::detail::file_text(path == "-" ? "/dev/stdin" : path);
+  if (!text) throw std::invalid_argument(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
   try {
-    return parse_config(text);
+    return parse_config(*text);
   } catch (const std::invalid_argument& refused) {
     throw std::invalid_argument(fmt::format("{}: {}", path, refused.what()));
   }

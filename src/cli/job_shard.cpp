@@ -1,5 +1,6 @@
 #include "cli/job_shard.hpp"
 
+#include <fanout/base/detail/file_text.hpp>
 #include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/fetch/units.hpp>
 
@@ -21,8 +22,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
@@ -174,12 +173,12 @@ bool commit(const shard_task& task, const shard_files& files, std::uint32_t atte
 
 boost::json::object manifest_of(const std::string& directory, std::uint32_t index, std::uint32_t shards) {
   const std::string name = shard_files(directory, index).committed();
-  std::ifstream file(name);
-  if (!file) throw std::runtime_error(fmt::format("shard {} is not there yet: '{}' is missing", index, name));
-  std::ostringstream text;
-  text << file.rdbuf();
+  const auto text = fanout::detail::file_text(name);
+  if (!text && errno == ENOENT)
+    throw std::runtime_error(fmt::format("shard {} is not there yet: '{}' is missing", index, name));
+  if (!text) throw std::runtime_error(fmt::format("cannot read {}: {}", name, std::strerror(errno)));
   boost::system::error_code failed;
-  const boost::json::value value = boost::json::parse(text.str(), failed);
+  const boost::json::value value = boost::json::parse(*text, failed);
   const auto* manifest = failed ? nullptr : value.if_object();
   if (!manifest || !manifest->contains("file") || !manifest->at("file").is_string() || !manifest->contains("bytes") ||
       !manifest->at("bytes").is_number() || !manifest->contains("shards") || !manifest->at("shards").is_number())

@@ -32,13 +32,8 @@ void occupy_standard_descriptors() {
       static_cast<void>(::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY));
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   using namespace fanout;
-  occupy_standard_descriptors();
-  init(argc, argv);
-  raise_descriptor_limit();
   if (argc > 1 && std::string_view(argv[1]) == "curl") return cli::run_curl({argv + 2, argv + argc});
   CLI::App app("Run the same work under every execution model", "fanout");
   cli::use_help_text(app);
@@ -62,10 +57,19 @@ int main(int argc, char** argv) {
     cli::tell(cli::explain_missing_command(app));
     return cli::usage;
   }
+  return chosen();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  occupy_standard_descriptors();
+  fanout::init(argc, argv);
+  raise_descriptor_limit();
   try {
-    return chosen();
+    return run(argc, argv);
   } catch (const std::exception& failed) {
-    cli::tell(fmt::format("fanout: {}\n", failed.what()));
-    return cli::usage;
+    fanout::cli::tell(fmt::format("fanout: {}\n", failed.what()));
+    return fanout::cli::usage;
   }
 }

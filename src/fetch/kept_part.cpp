@@ -1,5 +1,6 @@
 #include "fetch/kept_part.hpp"
 
+#include <fanout/base/detail/file_text.hpp>
 #include <fanout/fetch/output.hpp>
 
 #include "fetch/http_date.hpp"
@@ -14,8 +15,6 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <fstream>
-#include <iterator>
 
 namespace fanout::fetch::detail {
 namespace {
@@ -81,8 +80,7 @@ std::string strong_validator(const http::response& head) {
 std::optional<kept_part> kept_part::find(const std::string& part, const std::string& url, std::string& refused) {
   struct stat there{};
   if (stat(part.c_str(), &there) != 0 || !S_ISREG(there.st_mode) || there.st_size == 0) return std::nullopt;
-  std::ifstream in(record_of(part), std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const std::string text = fanout::detail::file_text(record_of(part)).value_or("");
   boost::system::error_code malformed;
   const auto record = boost::json::parse(text, malformed);
   const auto* const all = malformed ? nullptr : record.if_object();

@@ -1,5 +1,7 @@
 #include "fetch/netrc.hpp"
 
+#include <fanout/base/detail/file_text.hpp>
+
 #include <boost/beast/core/string.hpp>
 #include <fmt/format.h>
 
@@ -8,8 +10,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <stdexcept>
 
@@ -125,17 +125,11 @@ std::vector<netrc_entry> parse_netrc(std::string_view text) {
 std::vector<netrc_entry> read_netrc(const std::string& path, bool optional) {
   const std::string name = path.empty() ? netrc_path() : path;
   const std::string_view option = path.empty() ? "--netrc" : "--netrc-file";
-  errno = 0;
-  std::ifstream file(name, std::ios::binary);
-  if (!file) {
-    if (optional && errno == ENOENT) return {};
-    throw std::invalid_argument(fmt::format("{}: cannot read {}: {}", option, name, std::strerror(errno)));
-  }
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad())
-    throw std::invalid_argument(fmt::format("{}: cannot read {}: {}", option, name, std::strerror(errno)));
+  const auto text = fanout::detail::file_text(name);
+  if (!text && optional && errno == ENOENT) return {};
+  if (!text) throw std::invalid_argument(fmt::format("{}: cannot read {}: {}", option, name, std::strerror(errno)));
   try {
-    return parse_netrc(text);
+    return parse_netrc(*text);
   } catch (const std::invalid_argument& refused) {
     throw std::invalid_argument(fmt::format("{}: {}: {}", option, name, refused.what()));
   }

@@ -1,5 +1,6 @@
 #include "origin/certificate.hpp"
 
+#include <fanout/base/detail/file_text.hpp>
 #include <fanout/base/failure.hpp>
 
 #include <fmt/format.h>
@@ -9,8 +10,6 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
-#include <fstream>
-#include <sstream>
 #include <string_view>
 
 namespace fanout::origin {
@@ -122,10 +121,7 @@ identity make_self_signed_identity() {
 identity load_identity(const std::string& certificate_file, const std::string& key_file) {
   ERR_clear_error();
   identity result{make_context(), {}};
-  std::ifstream input(certificate_file, std::ios::binary);
-  std::ostringstream text;
-  text << input.rdbuf();
-  result.certificate_pem = text.str();
+  result.certificate_pem = fanout::detail::file_text(certificate_file).value_or("");
   check(SSL_CTX_use_certificate_chain_file(result.context.get(), certificate_file.c_str()) == 1,
         fmt::format("'{}' cannot be used as a PEM certificate chain", certificate_file));
   check(SSL_CTX_use_PrivateKey_file(result.context.get(), key_file.c_str(), SSL_FILETYPE_PEM) == 1,

@@ -1,12 +1,15 @@
 #include "cli/config_file.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <stdexcept>
+#include <utility>
 
 namespace {
 
+using fanout::cli::config_arguments;
 using fanout::cli::parse_config;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -26,6 +29,19 @@ TEST(config_file, a_quote_that_is_not_closed) {
     FAIL();
   } catch (const std::invalid_argument& refused) {
     EXPECT_THAT(refused.what(), HasSubstr("line 2: a quote is not closed"));
+  }
+}
+
+TEST(config_file, one_that_cannot_be_read) {
+  const fanout_test::temporary_directory directory;
+  for (const auto& [path, why] :
+       {std::pair(directory / "nothing", "No such file"), std::pair(directory / ".", "Is a directory")}) {
+    try {
+      config_arguments(path);
+      FAIL() << path;
+    } catch (const std::invalid_argument& refused) {
+      EXPECT_THAT(refused.what(), HasSubstr(why)) << path;
+    }
   }
 }
 

@@ -74,6 +74,7 @@ TEST(netrc, files) {
     return "nothing was refused";
   };
   EXPECT_THAT(refusal("/no/such"), HasSubstr("--netrc-file: cannot read /no/such: No such file"));
+  EXPECT_THAT(refusal("/"), HasSubstr("--netrc-file: cannot read /: Is a directory"));
   EXPECT_THAT(refusal(directory.write("y", "bad")), AllOf(HasSubstr("--netrc-file: "), HasSubstr("line 1")));
 }
 

@@ -103,7 +103,11 @@ TEST(tls_session_resumption, with_the_origin) {
 ssl_session session_made(int version, std::time_t made, long lifetime = 300) {
   ssl_session session(SSL_SESSION_new());
   SSL_SESSION_set_protocol_version(session.get(), version);
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+  SSL_SESSION_set_time_ex(session.get(), made);
+#else
   SSL_SESSION_set_time(session.get(), made);
+#endif
   SSL_SESSION_set_timeout(session.get(), lifetime);
   constexpr unsigned char id[] = "id";
   SSL_SESSION_set1_id(session.get(), id, sizeof id);

@@ -1,5 +1,6 @@
 #include "compare/measuring/load.hpp"
 
+#include <fanout/base/detail/file_text.hpp>
 #include <fanout/core/shape.hpp>
 
 #include <poll.h>
@@ -11,8 +12,6 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <string>
 
@@ -30,8 +29,7 @@ bool may_run_on(std::uint32_t core) {
 }
 
 std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  return fanout::detail::file_text(path).value_or("");
 }
 
 std::chrono::nanoseconds busy_now() {

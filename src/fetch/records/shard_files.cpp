@@ -1,3 +1,4 @@
+#include <fanout/base/detail/file_text.hpp>
 #include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/fetch/output.hpp>
 #include <fanout/fetch/record_format.hpp>
@@ -13,8 +14,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 namespace fanout::fetch {
@@ -52,15 +51,13 @@ std::string shard_path(std::string_view path, std::uint32_t index) {
 
 std::optional<shard_manifest> read_shard_manifest(const std::string& path) {
   const std::string name = manifest_name(path);
-  std::ifstream file(name, std::ios::binary);
-  if (!file) {
+  const auto text = fanout::detail::file_text(name);
+  if (!text) {
     if (errno == ENOENT) return std::nullopt;
     throw journal_error(fmt::format("cannot read {}: {}", name, std::strerror(errno)));
   }
-  std::ostringstream text;
-  text << file.rdbuf();
   boost::system::error_code failed;
-  const boost::json::value value = boost::json::parse(text.str(), failed);
+  const boost::json::value value = boost::json::parse(*text, failed);
   const auto* const object = failed ? nullptr : value.if_object();
   const auto* const shards = object ? object->if_contains("shards") : nullptr;
   const auto* const job = object ? object->if_contains("job") : nullptr;

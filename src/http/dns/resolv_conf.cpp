@@ -1,10 +1,10 @@
 #include "http/dns/resolv_conf.hpp"
 
+#include <fanout/base/detail/file_text.hpp>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
 namespace fanout::http {
 namespace {
@@ -55,8 +55,7 @@ std::optional<resolver_patience> patience_of(std::string_view resolv_conf, std::
 }
 
 std::optional<resolver_patience> read_patience(const std::string& path) {
-  std::ifstream file(path);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::string text = fanout::detail::file_text(path).value_or("");
   const char* const environment = std::getenv("RES_OPTIONS");  // NOLINT(concurrency-mt-unsafe): as c-ares does
   return patience_of(text, environment ? environment : "");
 }

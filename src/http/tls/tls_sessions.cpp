@@ -11,7 +11,11 @@ bool is_single_use(const SSL_SESSION* session) noexcept {
 }
 
 bool has_expired(const SSL_SESSION* session, std::time_t now) noexcept {
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+  const time_t made = SSL_SESSION_get_time_ex(session);
+#else
   const long made = SSL_SESSION_get_time(session);
+#endif
   long lifetime = SSL_SESSION_get_timeout(session);
   if (const auto hint = SSL_SESSION_get_ticket_lifetime_hint(session); hint != 0)
     lifetime = std::min(lifetime, static_cast<long>(hint));
