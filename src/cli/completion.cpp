@@ -36,7 +36,10 @@ bool takes_list(const option_text& option) {
 
 std::string names_of(const std::vector<command_text>& commands) {
   std::string names;
-  for (const command_text& each : commands) names += (names.empty() ? "" : " ") + last_word(each.name);
+  for (const command_text& each : commands) {
+    if (!names.empty()) names += ' ';
+    names += last_word(each.name);
+  }
   return names;
 }
 

@@ -5,7 +5,7 @@
 set -euo pipefail
 source=$3
 # Of the lines most say by way of what the compiler came there. After it Clang goes on with what is no longer as it should be.
-if "$1" --version | grep -q clang; then
+if [[ $("$1" --version) == *clang* ]]; then
   most_errors=9 most_lines=120
 else
   most_errors=1 most_lines=22
