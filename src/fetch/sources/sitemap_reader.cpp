@@ -47,11 +47,18 @@ class sitemap_reader::implementation {
     const auto status = XML_Parse(parser_.get(), bytes.data(), static_cast<int>(bytes.size()), last);
     if (!problem_.empty()) throw sitemap_error(problem_);
     if (status == XML_STATUS_ERROR)
-      throw sitemap_error(fmt::format("line {}: {}", XML_GetCurrentLineNumber(parser_.get()),
-                                      XML_ErrorString(XML_GetErrorCode(parser_.get()))));
+      throw sitemap_error(fmt::format("line {}: {}", line(), XML_ErrorString(XML_GetErrorCode(parser_.get()))));
   }
 
  private:
+  std::uint64_t line() const noexcept {
+#if XML_MAJOR_VERSION > 2 || XML_MINOR_VERSION >= 9
+    return XML_GetCurrentLineNumber64(parser_.get());
+#else
+    return XML_GetCurrentLineNumber(parser_.get());
+#endif
+  }
+
   static implementation& of(void* data) { return *static_cast<implementation*>(data); }
 
   static void begin_element(void* data, const XML_Char* name, const XML_Char**) {
