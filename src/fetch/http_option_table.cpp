@@ -503,8 +503,9 @@ consteval std::size_t member_count() {
   else
     return sizeof...(Members);
 }
-static_assert(std::count_if(table.begin(), table.end(), [](const http_option& row) { return row.save != nullptr; }) ==
-                  member_count<>(),
+constexpr auto travelling =
+    std::count_if(table.begin(), table.end(), [](const http_option& row) { return row.save != nullptr; });
+static_assert(static_cast<std::size_t>(travelling) == member_count<>(),
               "each member of the settings travels by exactly one row");
 
 }  // namespace

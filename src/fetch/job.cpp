@@ -161,10 +161,10 @@ class all_sinks {
 
   /// Of a body that is in a file: whoever did not put it there gets it in the record. One body at a time is in memory.
   void share(finished& all) {
-    std::string body = detail::contents_of(directory_ + all.result.file);
+    const std::string body = detail::contents_of(directory_ + all.result.file);
     for (sink* each : sinks_) {
       all.last_with_body = each == last_with_body_;
-      if (each != stores_ && each->wants_bodies()) all.result.body = all.last_with_body ? std::move(body) : body;
+      if (each != stores_ && each->wants_bodies()) all.result.body = body;
       each->take(all, to_);
       all.result.body.reset();
     }
