@@ -299,6 +299,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
   if (!given.bulk.since.empty()) known.emplace(given.bulk.since);
   std::optional<metrics_listener> metrics;  // before any file is made, too
   if (!given.bulk.metrics.empty() && !one_page) metrics.emplace(given.bulk.metrics);
+  if (!given.as_curl) begin_trace(job.settings.trace_file);  // several jobs of a line of curl have one in common
   const list_sizes sizes(lists);
   page_file file(one_page ? given : fetch_options{});
   const fetch_sinks sinks(given, one_page, file, identified(given, one_page, lists, job.settings, common), with,
@@ -388,10 +389,7 @@ int run_job(const fetch_options& given, const shared_outputs& with) {
 int run_fetch(const fetch_options& given, const shared_outputs& with) {
   const std::string_view who = given.as_curl ? "fanout curl" : "fanout fetch";
   try {
-    if (!given.as_curl) {  // several jobs of a line of curl have them in common
-      if (!given.error_file.empty()) redirect_messages(given.error_file);
-      begin_trace(given.http.settings.trace_file);
-    }
+    if (!given.as_curl && !given.error_file.empty()) redirect_messages(given.error_file);
     return run_job(given, with);
   } catch (const fetch::cookie_file_error& why) {
     tell(fmt::format("{}: --cookie-jar: {}\n", who, why.what()));

@@ -377,6 +377,9 @@ task<record> exchange_watched(const exchanger& with, const request& what) {
     result.sent_heads = watch.sent_heads();
     result.heads = watch.heads();
     if (how.keep_messages) take_messages(how, watch, result);
+    if (watch.trace_error() != 0 && result.unwritten.empty())
+      result.unwritten =
+          fmt::format("--trace: cannot write to {}: {}", how.trace_file, std::strerror(watch.trace_error()));
     result.elapsed_ns = since_start.count();
     const tried last{what.method,
                      result.error,

@@ -103,13 +103,18 @@ void exchange_watch::say(std::string_view text) {
 
 void exchange_watch::say_info(const std::string& text) {
   if (trace_wanted_) say(fmt::format("* {}\n", text));
-  if (trace_file_) write_all(trace_file_.value(), with_marks(fmt::format("== Info: {}\n", text), true));
+  if (trace_file_) write_trace(with_marks(fmt::format("== Info: {}\n", text), true));
 }
 
 void exchange_watch::dump(std::string_view title, std::string_view bytes) {
   std::string text;
   append_dump(text, title, bytes, in_hex_);
-  write_all(trace_file_.value(), with_marks(text, numbered_));
+  write_trace(with_marks(text, numbered_));
+}
+
+void exchange_watch::write_trace(const std::string& text) {
+  const int failed = write_all(trace_file_.value(), text);
+  if (trace_error_ == 0) trace_error_ = failed;
 }
 
 void exchange_watch::on_lookup(std::string_view host) {

@@ -59,6 +59,8 @@ class exchange_watch final : public http::exchange_observer {
   /// The exchange ended on a connection that was kept open, and no response came on it: its server had closed it, most
   /// likely, before it saw the request.
   bool lost_on_kept_connection() const noexcept { return reused_ && !answered_; }
+  /// Why `settings::trace_file` lacks something, as `errno` says it; 0: it lacks nothing.
+  int trace_error() const noexcept { return trace_error_; }
   /// Seconds, from the last response's Retry-After (RFC 9110 section 10.2.3).
   std::optional<std::chrono::milliseconds> retry_after() const;
 
@@ -68,6 +70,7 @@ class exchange_watch final : public http::exchange_observer {
   void say(std::string_view text);
   void say_info(const std::string& text);
   void dump(std::string_view title, std::string_view bytes);
+  void write_trace(const std::string& text);
   std::string with_marks(std::string_view text, bool each_line) const;
 
   const bool numbered_;
@@ -75,6 +78,7 @@ class exchange_watch final : public http::exchange_observer {
   const bool in_hex_;
   const std::uint64_t number_;
   fanout::detail::owned_descriptor trace_file_;  ///< empty: none is written
+  int trace_error_ = 0;                          ///< of the first part that could not be written to it
   const bool trace_wanted_;
   const bool trace_shown_;  ///< on standard error, at once
   const bool heads_wanted_;

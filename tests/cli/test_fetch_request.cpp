@@ -248,8 +248,13 @@ TEST_F(fetch_request, messages_and_traces_go_to_files) {
   EXPECT_THAT(read_file(trace), AllOf(HasSubstr("\n0000: 41 42 43 44 45 "), Not(HasSubstr("\n0000: ABCDE"))));
   EXPECT_EQ(fetch({"--stderr", "-", "http://127.0.0.1:1/"}).errors, "");
   const std::string file = directory / "file";
+  const std::string before = read_file(trace);
   EXPECT_THAT(refused({"--trace", trace, "-s", "processes:1", url, "-o", file}), HasSubstr("--trace: -s processes:1"));
   EXPECT_NE(access(file.c_str(), F_OK), 0);
+  EXPECT_EQ(read_file(trace), before) << "a command that is refused empties nothing";
+  const ended full = fetch({"--trace", "/dev/full", url});
+  EXPECT_EQ(full.status, 3);
+  EXPECT_THAT(full.errors, HasSubstr("--trace: cannot write to /dev/full: No space left"));
   EXPECT_EQ(fetch({"--trace", directory / "no/such", url}).status, 3);
   EXPECT_EQ(fetch({"--stderr", directory / "no/such", url}).status, 3);
 }
