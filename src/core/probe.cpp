@@ -181,11 +181,13 @@ void probe::look_at_loops() {
   const std::lock_guard lock(mutex_);
   if (!measuring() || loops_->wall() < next_look_.load(std::memory_order_relaxed)) return;
   next_look_.store(loops_->wall() + probe_period / 4, std::memory_order_relaxed);
-  const loops_seen loops = see_loops();
+  const loops_seen all = see_loops();
+  const loops_seen loops = all.since(looked_from_);
   // Nothing is left to go on elsewhere; and a loop that has ended took along how long it was without a core.
   const bool over = !lanes_.control().pulling();
   const loops_judged judged = judge(loops);
-  if (judged == loops_judged::unclear && !over) return;
+  if (judged == loops_judged::clouded) looked_from_ = all;
+  if ((judged == loops_judged::unclear || judged == loops_judged::clouded) && !over) return;
   measuring_.store(false, std::memory_order_release);
   if (judged != loops_judged::by_turns || over) return;
   leave_for_processes(fmt::format("{}; on {} loops tasks held them for {:.0f} % of the time and computed for {:.0f} %",

@@ -107,7 +107,7 @@ class probe {
   void decide_loops();
   void measure_loops(std::uint32_t loops);
   void look_at_loops();
-  loops_seen see_loops() const;
+  loops_seen see_loops() const;  ///< since measuring began; look_at_loops() takes it from looked_from_ on
   std::chrono::nanoseconds held_so_far() const;
   void decide_threads();
   void go_on_alone(std::uint32_t lane_number);
@@ -128,6 +128,7 @@ class probe {
   // Coroutines on several loops.
   std::atomic<bool> measuring_{false};
   std::optional<meter> loops_;
+  loops_seen looked_from_;  ///< what had been seen before the present look
   std::uint32_t loop_count_ = 1;
   std::atomic<std::chrono::nanoseconds> next_look_{probe_period};  ///< of the time since then
   std::atomic<std::uint64_t> tasks_{0};

@@ -23,6 +23,7 @@ struct loops_seen {
   std::chrono::nanoseconds computed{0};
   std::chrono::nanoseconds held{0};  ///< of all loops: the time in which a task let none of the others go on
 
+  loops_seen since(const loops_seen& earlier) const;
   double computing() const;  ///< share of what they had
   double holding() const;    ///< share of the time
 };
@@ -31,6 +32,7 @@ enum class loops_judged {
   unclear,   ///< so far: look again
   apart,     ///< they do not hold each other up
   by_turns,  ///< tasks hold loops without computing: they wait for something that one of them has, a lock
+  clouded,   ///< they seem apart, but others had the cores for long: look anew
 };
 
 loops_judged judge(const loops_seen& loops);

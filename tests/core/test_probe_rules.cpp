@@ -8,7 +8,8 @@
 namespace fanout::detail {
 
 void PrintTo(loops_judged judged, std::ostream* out) {
-  *out << (judged == loops_judged::unclear ? "unclear" : judged == loops_judged::apart ? "apart" : "by turns");
+  static constexpr const char* names[] = {"unclear", "apart", "by turns", "clouded"};
+  *out << names[static_cast<std::size_t>(judged)];
 }
 
 namespace {
@@ -59,9 +60,30 @@ TEST(loops, are_judged_by_the_time_they_had_a_core_for) {
   loops_seen seen = two_loops(1000ms, 1, 0.48);
   seen.had = 1000ms;  // others had the rest
   EXPECT_DOUBLE_EQ(seen.computing(), 0.96);
-  EXPECT_EQ(judge(seen), loops_judged::apart);
+  EXPECT_EQ(judge(seen), loops_judged::clouded);
   seen.had = 299ms;  // less than three quarters of a period each says nothing
   EXPECT_EQ(judge(seen), loops_judged::unclear);
+}
+
+// One that is woken for a lock, and finds it taken when it gets a core, has waited for a core the whole time.
+TEST(loops, that_seem_apart_while_others_have_the_cores_are_looked_at_anew) {
+  loops_seen seen = two_loops(1000ms, 1, 0.7);
+  seen.had = 1790ms;
+  EXPECT_EQ(judge(seen), loops_judged::clouded);
+  seen.had = 1810ms;
+  EXPECT_EQ(judge(seen), loops_judged::apart);
+  seen = two_loops(1000ms, 0.5, 0.2);  // they are free to take turns, whoever has the cores
+  seen.had = 1000ms;
+  EXPECT_EQ(judge(seen), loops_judged::apart);
+
+  const loops_seen before = two_loops(1000ms, 1, 0.9, 20);
+  loops_seen all = two_loops(2000ms, 1, 0.7, 50);
+  const loops_seen anew = all.since(before);
+  EXPECT_EQ(anew.wall, 1000ms);
+  EXPECT_EQ(anew.tasks, 30U);
+  EXPECT_DOUBLE_EQ(anew.computing(), 0.5);
+  EXPECT_DOUBLE_EQ(anew.holding(), 1);
+  EXPECT_EQ(judge(anew), loops_judged::by_turns);
 }
 
 TEST(loops, that_did_nothing_yet_have_shares_of_nothing) {
