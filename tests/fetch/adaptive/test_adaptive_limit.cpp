@@ -2,6 +2,7 @@
 #include <fanout/fetch/request_pacer.hpp>
 
 #include "fetch/adaptive/simulated_server.hpp"
+#include "support/sanitized.hpp"
 
 #include <gtest/gtest.h>
 
@@ -200,7 +201,7 @@ TEST_P(adaptive_limit_with, a_server_that_becomes_slow_for_good_keeps_its_throug
   EXPECT_GE(throughput(run, 35, 60), 100 / 0.2 * 0.85);
 }
 
-INSTANTIATE_TEST_SUITE_P(seeds, adaptive_limit_with, testing::Range<std::uint64_t>(1, 9));
+INSTANTIATE_TEST_SUITE_P(seeds, adaptive_limit_with, testing::Range<std::uint64_t>(1, fanout::test::sanitized ? 2 : 9));
 
 TEST(adaptive_limit, learns_nothing_while_there_is_little_to_do) {
   adaptive_limit limit;

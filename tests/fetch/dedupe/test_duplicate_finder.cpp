@@ -1,6 +1,7 @@
 #include <fanout/fetch/duplicate_finder.hpp>
 #include <fanout/fetch/output.hpp>
 
+#include "support/sanitized.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <gtest/gtest.h>
@@ -37,7 +38,7 @@ TEST(duplicate_finder, finds_those_and_no_others_beyond_its_buffers) {
     duplicate_finder finder(directory.path());
     std::unordered_set<std::uint64_t> seen;
     std::vector<bool> repeat;
-    for (int i = 0; i < 600'000; ++i) {
+    for (int i = 0; i < (fanout::test::sanitized ? 400'000 : 600'000); ++i) {
       const std::uint64_t key = random() % different;
       repeat.push_back(!seen.insert(key).second);
       finder.add("http://example.org/" + std::to_string(key));
