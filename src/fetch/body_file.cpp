@@ -5,8 +5,10 @@
 
 #include "fetch/kept_part.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <array>
 #include <cerrno>
@@ -22,17 +24,49 @@ namespace {
 constexpr std::chrono::milliseconds long_write{10};
 constexpr int writes_after_a_long_one = 32;
 
-/// On a thread. A reader that has gone is an error of the write, not a signal that ends the process.
+constexpr int reading_ahead =
+    1024 * 1024;  ///< bytes that a pipe may have before its writer waits: what all may ask for
+
+/// While it exists, a reader that has gone is an error of the write, not a signal that ends the process.
+class broken_pipes_are_errors {
+ public:
+  broken_pipes_are_errors() {
+    sigemptyset(&signal_);
+    sigaddset(&signal_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &signal_, &before_);
+  }
+  broken_pipes_are_errors(const broken_pipes_are_errors&) = delete;
+  broken_pipes_are_errors& operator=(const broken_pipes_are_errors&) = delete;
+  ~broken_pipes_are_errors() {
+    if (constexpr timespec at_once{}; seen_ && sigismember(&before_, SIGPIPE) == 0)
+      sigtimedwait(&signal_, nullptr, &at_once);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  /// What a write failed with, or 0.
+  int see(int failed) noexcept {
+    seen_ = seen_ || failed == EPIPE;
+    return failed;
+  }
+
+ private:
+  sigset_t signal_{};
+  sigset_t before_{};
+  bool seen_ = false;
+};
+
+/// On a thread.
 int write_waiting(int descriptor, std::string_view bytes) {
-  sigset_t broken, before;
-  sigemptyset(&broken);
-  sigaddset(&broken, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &broken, &before);
-  const int failed = write_all(descriptor, bytes);
-  if (constexpr timespec at_once{}; failed == EPIPE && sigismember(&before, SIGPIPE) == 0)
-    sigtimedwait(&broken, nullptr, &at_once);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return failed;
+  broken_pipes_are_errors here;
+  return here.see(write_all(descriptor, bytes));
+}
+
+/// As many bytes as go without waiting; the rest is for a thread, as is what there is to say of an error.
+std::size_t write_without_waiting(int descriptor, std::string_view bytes) {
+  broken_pipes_are_errors here;
+  const iovec part{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
+  const auto written = pwritev2(descriptor, &part, 1, -1, RWF_NOWAIT);
+  here.see(written < 0 ? errno : 0);
+  return written < 0 ? 0 : static_cast<std::size_t>(written);
 }
 
 std::uint64_t size_of(int descriptor) noexcept {
@@ -52,6 +86,8 @@ void body_file::open() {
   to_.emplace(part_file::open(path_, how_));
   where_ = to_->name();
   size_ = how_.goes_on && to_->is_file() ? size_of(to_->descriptor()) : 0;
+  // Where it is a pipe, its reader and this program then need not take turns for every 64 KiB.
+  if (!to_->is_file()) fcntl(to_->descriptor(), F_SETPIPE_SZ, reading_ahead);
 }
 
 task<void> body_file::write(std::string_view piece) {
@@ -70,17 +106,21 @@ task<void> body_file::write(std::string_view piece) {
 }
 
 task<void> body_file::write_out(std::string_view bytes) {
-  int failed = 0;
-  const auto before = std::chrono::steady_clock::now();
-  if (!to_->is_file() || on_thread_ > 0) {
-    task<int> writing = to_thread(write_waiting, to_->descriptor(), bytes);
-    failed = co_await std::move(writing);
-    --on_thread_;
-  } else {
-    failed = write_all(to_->descriptor(), bytes);
+  std::string_view rest = bytes;
+  if (!to_->is_file()) rest.remove_prefix(write_without_waiting(to_->descriptor(), rest));
+  if (!rest.empty()) {
+    int failed = 0;
+    const auto before = std::chrono::steady_clock::now();
+    if (!to_->is_file() || on_thread_ > 0) {
+      task<int> writing = to_thread(write_waiting, to_->descriptor(), rest);
+      failed = co_await std::move(writing);
+      --on_thread_;
+    } else {
+      failed = write_all(to_->descriptor(), rest);
+    }
+    if (std::chrono::steady_clock::now() - before > long_write) on_thread_ = writes_after_a_long_one;
+    if (failed != 0) to_->fail(failed);
   }
-  if (std::chrono::steady_clock::now() - before > long_write) on_thread_ = writes_after_a_long_one;
-  if (failed != 0) to_->fail(failed);
   size_ += bytes.size();
 }
 
