@@ -92,6 +92,7 @@ class any_stream {
 
   response take() { return over_h2_ ? h2_->take() : h1_.take(); }
   response take_head() { return over_h2_ ? h2_->take_head() : h1_.take_head(); }
+  bool kept_whole() const noexcept { return over_h2_ ? h2_->kept_whole() : h1_.kept_whole(); }
   std::string& body() noexcept { return over_h2_ ? h2_->body() : h1_.body(); }
   bool exhausted() const noexcept { return over_h2_ ? h2_->exhausted() : h1_.exhausted(); }
   void finish(response& head) const {

@@ -47,7 +47,7 @@ namespace {
 template <bool streams>
 bool finish_hop(exchange& ex, redirect_chain& hops, const request& what) {
   response& answer = ex.answer();
-  answer = streams ? ex.take_head() : ex.take_response();
+  answer = streams && !ex.kept_whole() ? ex.take_head() : ex.take_response();
   if (what.observer) what.observer->on_response(answer);
   const bool again = hops.authenticate(answer);
   if (!again && !hops.follow(answer)) return true;

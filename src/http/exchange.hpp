@@ -91,6 +91,8 @@ class exchange {
   /// To be called after `begin`: `advance` says `header` when all but the body is there.
   void stream_body() noexcept { streaming_ = true; }
   response take_head();
+  /// It is a redirect whose body is kept: all of it is there, for `take_response`.
+  bool kept_whole() const noexcept { return stream_.kept_whole(); }
   /// The request lies here from now on; it is no longer sent.
   void moved(const request& what) noexcept;
   /// As `advance`; `some`: there is more in `body()`, or the response is complete.

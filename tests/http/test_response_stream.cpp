@@ -1,4 +1,6 @@
 // Responses whose bodies are read bit by bit.
+#include <fanout/http/exchange_observer.hpp>
+
 #include "http/coded.hpp"
 #include "http/support.hpp"
 #include "support/nginx.hpp"
@@ -11,7 +13,9 @@ namespace {
 using namespace fanout_test;
 using fanout::failure_kind;
 using fanout::http::client_options;
+using fanout::http::exchange_observer;
 using fanout::http::request;
+using fanout::http::response;
 using fanout::http::response_stream;
 using fanout::http::url;
 using fanout_test::by_version::client;
@@ -134,6 +138,31 @@ TEST_P(response_streams, are_empty_without_a_body_and_follow_redirects) {
   EXPECT_EQ(got.status, 204);
   EXPECT_EQ(got.body, "");
   EXPECT_EQ(got.address, server.url("/there"));
+}
+
+class seen_bodies final : public exchange_observer {
+ public:
+  void on_request(const fanout::http::sent_request&) override {}
+  void on_response(const response& head) override { bodies.push_back(head.body_cut ? "cut" : head.body); }
+  std::vector<std::string> bodies;
+};
+
+TEST_P(response_streams, show_an_observer_the_bodies_of_redirects_that_are_kept) {
+  scripted_server server([&](peer& client, int) {
+    client.read_request();
+    client.send("HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 4\r\n\r\nover");
+    client.read_request();
+    client.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage");
+  });
+  client_options options;
+  options.keep_redirect_bodies = true;
+  seen_bodies seen;
+  request what = asking_for(server.url());
+  what.observer = &seen;
+  const auto got = run_on(loop_, read_in_pieces(client(options), what));
+  EXPECT_EQ(got.body, "page");
+  EXPECT_EQ(seen.bodies, (std::vector<std::string>{"over", ""}));
+  EXPECT_EQ(server.connections(), 1) << "the connection is used again";
 }
 
 TEST_P(response_streams, decode_in_bounded_memory) {

@@ -177,7 +177,7 @@ step h1_stream::read_some() {
       return step::complete;
     }
     leftover_.assign(bytes.substr(made.used));
-    if (streaming_ && parser_->header_done()) return header_told_ ? step::some : step::header;
+    if (streaming_ && parser_->header_done() && !parser_->kept_whole()) return header_told_ ? step::some : step::header;
     if (leftover_.size() > options_->max_header_bytes)  // a chunk's extension may be one endless line
       throw error(failure_kind::too_large,
                   fmt::format("{} sent a line of more than {} bytes", peer(), options_->max_header_bytes));

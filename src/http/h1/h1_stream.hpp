@@ -72,6 +72,7 @@ class h1_stream {
 
   response take() { return parser_->take(); }
   response take_head();
+  bool kept_whole() const noexcept { return parser_->kept_whole(); }
   std::string& body() noexcept { return parser_->body(); }
   bool exhausted() const noexcept { return parser_->exhausted(); }
   void finish(response& head) const;

@@ -57,6 +57,9 @@ class response_parser {
   /// Whether the connection may carry another exchange. Valid once complete.
   bool keep_alive() const noexcept;
 
+  /// The body of a redirect that the options say to keep: also of a streamed response it is read as a whole, before
+  /// the head is told.
+  bool kept_whole() const noexcept { return unwanted_ && options_.keep_redirect_bodies; }
   /// "12 of 100 bytes of the body", "the header": how far a cut-off message came.
   std::string how_far() const;
   /// A failure for what `put` reported.

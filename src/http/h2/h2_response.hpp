@@ -53,6 +53,7 @@ class h2_response {
   void keep_at_most(std::size_t bytes) noexcept { body_.keep_at_most(bytes); }
   response take_head();
   const headers& trailers() const noexcept { return result_.trailers; }
+  bool kept_whole() const noexcept { return unwanted_ && options_.keep_redirect_bodies; }
   std::string& body() noexcept { return body_.text(); }
   const std::string& body() const noexcept { return body_.text(); }
   bool decode_more();

@@ -64,7 +64,8 @@ step h2_stream::advance() {
   if (failed_) std::rethrow_exception(std::exchange(failed_, nullptr));
   if (response_->complete()) return step::complete;
   // What came before it broke or was lost is read first.
-  if (streaming_ && !header_told_ && response_->header_done()) return step::header;
+  const bool head_first = streaming_ && !header_told_ && !response_->kept_whole();
+  if (head_first && response_->header_done()) return step::header;
   if (response_->failed()) response_->raise(peer());
   if (lost_) return step::lost;
   if (std::exchange(pulling_, false)) on_->resume_body(*this);

@@ -76,6 +76,7 @@ class h2_stream final : private h2_events {
 
   response take() { return response_->take(); }
   response take_head();
+  bool kept_whole() const noexcept { return response_->kept_whole(); }
   std::string& body() noexcept { return piece_; }
   bool exhausted() const noexcept { return response_->exhausted() && response_->body().empty(); }
   void finish(response& head) const;

@@ -66,6 +66,7 @@ concept http_stream = requires(Stream stream, const Stream seen, const std::stri
   stream.send_body();
   { stream.take() } -> std::same_as<response>;       // the whole response
   { stream.take_head() } -> std::same_as<response>;  // all but the body, of a streamed one
+  { seen.kept_whole() } -> std::same_as<bool>;       // a streamed one that is a redirect, and there with its body
   { stream.body() } -> std::same_as<std::string&>;   // of a streamed one, what lies there untaken
   { seen.exhausted() } -> std::same_as<bool>;        // and nothing more comes
   stream.finish(std::declval<response&>());          // adds what is known at the end of a streamed body
