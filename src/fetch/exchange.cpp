@@ -178,7 +178,6 @@ void take_response(const settings& how, const request& what, http::response&& re
   detail::take_measurements(how, response.measured, result);
   result.bytes = response.body_bytes;
   if (result.error == failure_kind::opted_out) return;
-  result.body_coded = how.keep_coding || !how.decode_content || response.status == 206;
   if (how.keep_body && !how.drop_bodies && !(how.drop_failed_bodies && response.status >= 400))
     result.body = std::move(response.body);
   if (!detail::wants_digest(how, what) || !result.body) return;
@@ -204,6 +203,8 @@ void take_messages(const settings& how, exchange_watch& watch, record& result) {
   const bool refused = result.error == failure_kind::opted_out || result.error == failure_kind::digest_mismatch;
   if (refused && result.status != 0 && !result.messages.empty() && !result.body)
     result.messages.back().cut = true;  // nobody may have the body
+  else if (!result.messages.empty() && (watch.body_cut() || result.status == 401))
+    result.messages.back().cut = watch.cut() || watch.body_cut();  // the last one is not given up for another
   if (!watch.cut() || result.body || !result.error) return;
   message_pair& last = result.messages.back();
   result.status = last.status;

@@ -68,7 +68,7 @@ exchange_watch::exchange_watch(const settings& how, std::uint64_t number, record
       trace_shown_(how.show_trace),
       heads_wanted_(how.keep_heads),
       messages_wanted_(how.keep_messages),
-      streamed_(how.limit_rate > 0),
+      streamed_(how.limit_rate > 0 || !how.body_path.empty()),
       trace_(std::move(before.trace)),
       sent_heads_(std::move(before.sent_heads)),
       heads_(std::move(before.heads)) {}
@@ -198,7 +198,7 @@ void exchange_watch::take_message(const http::response& head, const std::string&
   // The request may go on elsewhere, or with a password; if it does not, the body is that of the record.
   const bool may_go_on = (head.status >= 300 && head.status < 400) || head.status == 401;
   if (may_go_on) last.body = head.body;
-  last.cut = head.body_cut || (may_go_on && streamed_ && head.headers.get("content-length") != "0");
+  last.cut = head.body_cut || (head.status == 401 && streamed_ && head.headers.get("content-length") != "0");
 }
 
 /// Each line of a header; what came from a server is made fit for a terminal.

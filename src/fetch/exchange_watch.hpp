@@ -43,6 +43,8 @@ class exchange_watch final : public http::exchange_observer {
   /// A piece of the response's body, its codings undone.
   void on_body(std::string_view piece);
   void on_cut(const http::response& so_far) override;
+  /// The rest of a body that is read piece by piece will not come.
+  void on_body_cut() noexcept { body_cut_ = true; }
 
   /// What happens between two tries.
   void remark(std::string_view text);
@@ -55,6 +57,8 @@ class exchange_watch final : public http::exchange_observer {
   std::vector<message_pair> take_messages() noexcept { return std::exchange(messages_, {}); }
   /// The body of the last response was cut; its message has what came of it.
   bool cut() const noexcept { return cut_; }
+  /// The same of a body that was read piece by piece: what came of it is where it went.
+  bool body_cut() const noexcept { return body_cut_; }
 
   /// The exchange ended on a connection that was kept open, and no response came on it: its server had closed it, most
   /// likely, before it saw the request.
@@ -83,7 +87,7 @@ class exchange_watch final : public http::exchange_observer {
   const bool trace_shown_;  ///< on standard error, at once
   const bool heads_wanted_;
   const bool messages_wanted_;
-  const bool streamed_;  ///< bodies of redirects are not seen
+  const bool streamed_;  ///< the body of a 401 that is answered by a password is not seen
   std::string trace_;
   std::uint64_t left_out_ = 0;  ///< bytes of it
   std::string sent_heads_;
@@ -91,6 +95,7 @@ class exchange_watch final : public http::exchange_observer {
   std::string retry_after_;
   std::vector<message_pair> messages_;
   bool cut_ = false;
+  bool body_cut_ = false;
   bool reused_ = false;
   bool answered_ = false;
 };

@@ -220,16 +220,16 @@ const done_set* done_before(const std::vector<sink*>& sinks) {
   return nullptr;
 }
 
-/// Whether bodies are kept in files of the job's own until they can be written.
-bool needs_temporary_files(const settings& with, const options& how, const std::vector<sink*>& sinks) {
-  int wanting = 0;
-  bool takes = false;
+/// Which sink gets bodies in files of the job's own, until they can be written; null: none.
+const sink* temporary_files_for(const settings& with, const options& how, const std::vector<sink*>& sinks) {
+  const sink* wanting = nullptr;
   for (const sink* each : sinks) {
     if (!each->wants_bodies()) continue;
-    ++wanting;
-    takes = each->takes_temporary_files();
+    if (wanting != nullptr) return nullptr;
+    wanting = each;
   }
-  return wanting == 1 && takes && !with.keep_body && !how.backend;
+  const bool takes = wanting != nullptr && wanting->takes_temporary_files();
+  return takes && !with.keep_body && !how.backend ? wanting : nullptr;
 }
 
 void store_in(const std::string& directory, settings& with) {
@@ -274,7 +274,8 @@ std::shared_ptr<http::cookie_jar> jar_to_save(const settings& with, const option
 job_report job::run(request_input& source) const {
   fetch::settings with = with_what_sinks_want(settings, how, sinks);
   std::optional<detail::temporary_directory> kept;
-  if (needs_temporary_files(settings, how, sinks)) store_in(kept.emplace().path(), with);
+  if (const sink* const into = temporary_files_for(settings, how, sinks))
+    store_in(kept.emplace(into->temporary_directory()).path(), with);
   with.use_cookies |= !save_cookies.empty();
   if (schedule && schedule->retry) with.retries = 0;  // the schedule sees to them
   const auto jar = jar_to_save(with, how, save_cookies);

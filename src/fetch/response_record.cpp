@@ -40,6 +40,7 @@ void take_head(const settings& how, const http::response& response, record& resu
   result.tls_version = static_cast<std::uint8_t>(response.measured.tls_version);
   result.reused = response.measured.connection_reused;
   result.attempts += response.measured.attempts;
+  result.body_coded = how.keep_coding || !how.decode_content || response.status == 206;
   if (response.measured.redirects > 0) result.final_url = response.url.str();
   if (how.keep_headers)
     for (const auto& [name, value] : response.headers) result.headers.emplace_back(name, value);

@@ -228,6 +228,7 @@ task<void> saved_body::save(http::response_stream& page) {
     co_return;
   } catch (const error& failed) {
     if (failed.kind() == failure_kind::cancelled) throw;
+    if (watch_ != nullptr) watch_->on_body_cut();
     result_.error = failed.kind();
     result_.message = failed.what();
     result_.output_begun = path_ == "-" && file_.begun();

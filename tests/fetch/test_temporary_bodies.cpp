@@ -27,6 +27,22 @@ TEST(temporary_bodies, a_directory_goes_with_what_is_in_it) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+TEST(temporary_bodies, what_an_earlier_run_left_is_removed_and_nothing_else) {
+  const fanout_test::temporary_directory directory;
+  const std::string path = directory / "pages.warc.bodies";
+  std::filesystem::create_directory(path);
+  for (const char* const name : {"/00000001", "/00000002.part"}) std::ofstream(path + name) << "x";
+  {
+    const fanout::fetch::detail::temporary_directory made(path);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+  std::filesystem::create_directory(path);
+  for (const char* const name : {"/00000001", "/mine.txt"}) std::ofstream(path + name) << "x";
+  EXPECT_THROW(fanout::fetch::detail::temporary_directory(std::string(path)), output_error);
+  EXPECT_TRUE(std::filesystem::exists(path + "/mine.txt"));
+  EXPECT_THROW(fanout::fetch::detail::temporary_directory(directory / "nowhere/bodies"), output_error);
+}
+
 TEST(temporary_bodies, move_into_outputs) {
   const fanout_test::temporary_directory directory;
   const std::string body(200'001, 'x');

@@ -3,6 +3,7 @@
 #include <fanout/fetch/done_set.hpp>
 #include <fanout/fetch/journal.hpp>
 #include <fanout/fetch/record_format.hpp>
+#include <fanout/fetch/warc_encoder.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -91,6 +92,9 @@ class record_file {
     return add_by(
         of, [](const void* call, std::string& text) { (*static_cast<const callable*>(call))(text); }, &encode);
   }
+  /// Writes the records of one exchange in an archive as they are made, however large they are, behind all that was
+  /// added: `encode` gets a text to append to, and what to call to have it taken away. It waits for the disk.
+  void write(mark of, const std::function<void(std::string& text, const warc_encoder::drain& taken)>& encode);
   /// Writes what waits. It may wait for the disk.
   void flush();
 

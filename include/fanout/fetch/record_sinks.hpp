@@ -45,6 +45,9 @@ class record_lines final : public sink {
 /// records `retry_failed` may take out. A run that goes on reads the last GiB of its files for them, before the first
 /// page is stored.
 ///
+/// A body of more than 64 KiB waits in a file in PATH.bodies, and goes from there into the archive piece by piece,
+/// unless another sink of the job wants bodies, too. The directory is removed in the end, or by the run that goes on.
+///
 /// A 304 is a `revisit`, too. It refers to the record of the page in an earlier archive where `since` knows it.
 class warc_output final : public sink {
  public:
@@ -55,6 +58,8 @@ class warc_output final : public sink {
   bool wants_bodies() const override { return true; }
   bool wants_coded_bodies() const override { return true; }
   bool wants_messages() const override { return true; }
+  bool takes_temporary_files() const override { return true; }
+  std::string temporary_directory() const override { return path_ + ".bodies"; }
   const done_set* done() const override { return &file_.done(); }
   bool resumed() const noexcept { return file_.resumed(); }
   void take(finished& each, writer& to) override;
@@ -63,6 +68,7 @@ class warc_output final : public sink {
 
  private:
   class encoding;
+  const std::string path_;
   record_file file_;
   std::unique_ptr<encoding> encoding_;  ///< used on the writer's thread
 };

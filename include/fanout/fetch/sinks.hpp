@@ -61,6 +61,9 @@ class sink {
   virtual std::string body_path() const { return {}; }
   /// Whether bodies that are larger than 64 KiB may come in `finished::temporary`, if no other sink wants them.
   virtual bool takes_temporary_files() const { return false; }
+  /// The directory for those files, which only this job writes to; bodies that an earlier run left there are removed.
+  /// Empty: one in $TMPDIR, or /tmp.
+  virtual std::string temporary_directory() const { return {}; }
   /// Whether it wants the heads of the responses there, too, before the body (`settings::heads_before_body`).
   virtual bool heads_before_body() const { return false; }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ struct warc_exchange {
   std::string_view status_line = "HTTP/1.1 200 OK";  ///< as received, without its end
   const warc_fields* headers = nullptr;              ///< of the response, as received
   std::string_view payload = {};                     ///< the body, its transfer coding undone
+  std::string_view payload_file = {};                ///< instead of `payload`: the path of a file that has it
   std::string_view payload_digest = {};              ///< of it, where it is known; empty: it is computed
   bool has_payload = true;       ///< false for HEAD, 1xx, 204 and 304: a Content-Length says what is not there
   bool content_decoded = false;  ///< `payload` has its Content-Encoding undone, too
@@ -77,6 +79,9 @@ class warc_encoder {
     std::string payload_digest;  ///< empty without a payload
   };
 
+  /// Takes what was appended so far away, to where it is to be, and leaves nothing.
+  using drain = std::function<void(std::string& text)>;
+
   explicit warc_encoder(options how);
   warc_encoder(const warc_encoder&) = delete;
   warc_encoder& operator=(const warc_encoder&) = delete;
@@ -85,6 +90,9 @@ class warc_encoder {
   /// What a file begins with.
   void append_info(std::string& into, const warc_fields& fields, std::chrono::system_clock::time_point date);
   appended append(std::string& into, const warc_exchange& exchange);
+  /// The same, and `taken` is called whenever there are 64 KiB and more: however large `payload_file` is, no more of it
+  /// is in memory. Throws `output_error` where that cannot be read, and what `taken` throws.
+  appended append(std::string& into, const warc_exchange& exchange, const drain& taken);
   /// A response whose payload is that of an earlier one; its status is 304, or the payload digests are equal.
   appended append_revisit(std::string& into, const warc_exchange& exchange, const warc_original& original);
 
@@ -94,6 +102,7 @@ class warc_encoder {
 
   /// The digest by which `append` would call this payload.
   static std::string payload_digest(std::string_view payload);
+  static std::string payload_digest_of_file(std::string_view path);
 
  private:
   class implementation;

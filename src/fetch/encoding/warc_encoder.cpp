@@ -1,14 +1,18 @@
+#include <fanout/fetch/output_error.hpp>
 #include <fanout/fetch/warc_encoder.hpp>
 
 #include "fetch/encoding/gzip_members.hpp"
+#include "fetch/encoding/gzip_stream.hpp"
 #include "fetch/encoding/sha1_digest.hpp"
 #include "fetch/hash/siphash.hpp"
+#include "fetch/temporary_bodies.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <optional>
 
@@ -80,7 +84,7 @@ void append_request_head(std::string& into, std::string_view head) {
 }
 
 /// The head that is true of the payload as it is stored.
-void append_head(std::string& into, const warc_exchange& exchange) {
+void append_head(std::string& into, const warc_exchange& exchange, std::uint64_t payload_size) {
   append_status_line(into, exchange.status_line);
   bool length_said = false;
   bool transfer_coded = false;
@@ -100,8 +104,7 @@ void append_head(std::string& into, const warc_exchange& exchange) {
       length_said = length_said || (length && !rename);
     }
   }
-  if (exchange.has_payload && !length_said)
-    append_line(into, "Content-Length", std::to_string(exchange.payload.size()));
+  if (exchange.has_payload && !length_said) append_line(into, "Content-Length", std::to_string(payload_size));
   into += "\r\n";
 }
 
@@ -132,25 +135,33 @@ class warc_encoder::implementation {
     append_record(into, {});
   }
 
-  appended append(std::string& into, const warc_exchange& exchange, const warc_original* original) {
+  appended append(std::string& into, const warc_exchange& exchange, const warc_original* original, const drain* taken) {
     appended made{new_id(), date_text(exchange.date), {}};
     const bool with_payload = exchange.has_payload && original == nullptr;
+    const bool in_file = !exchange.payload_file.empty();
+    const std::uint64_t size =
+        in_file ? detail::size_of_body(std::string(exchange.payload_file)) : exchange.payload.size();
     block_.clear();
-    append_head(block_, exchange);
+    append_head(block_, exchange, size);
     begin(original == nullptr ? "response" : "revisit", made.record_id, made.date);
     append_where(exchange);
     append_line(record_, "Content-Type", "application/http;msgtype=response");
     if (exchange.has_payload) {
       std::string_view known = exchange.payload_digest;
       if (known.empty() && original != nullptr) known = original->payload_digest;
-      made.payload_digest = known.empty() ? sha1_digest(exchange.payload) : std::string(known);
+      made.payload_digest = !known.empty() ? std::string(known)
+                            : in_file      ? payload_digest_of_file(exchange.payload_file)
+                                           : sha1_digest(exchange.payload);
       append_line(record_, "WARC-Payload-Digest", made.payload_digest);
     } else if (original != nullptr && !original->payload_digest.empty()) {
       append_line(record_, "WARC-Payload-Digest", original->payload_digest);
     }
     if (original != nullptr) append_original(*original, exchange.has_payload);
     if (exchange.truncated != warc_truncated::no) append_line(record_, "WARC-Truncated", reason_of(exchange.truncated));
-    append_record(into, with_payload ? exchange.payload : std::string_view());
+    if (with_payload && in_file)
+      append_record_of_file(into, std::string(exchange.payload_file), size, taken);
+    else
+      append_record(into, with_payload ? exchange.payload : std::string_view());
     if (!exchange.request_head.empty()) append_request(into, exchange, made);
     if (exchange.metadata != nullptr) append_fields(into, exchange.url, *exchange.metadata, made.date, made.record_id);
     return made;
@@ -213,6 +224,37 @@ class warc_encoder::implementation {
       into += record_;
   }
 
+  /// The same with a file's bytes behind `block_`.
+  void append_record_of_file(std::string& into, const std::string& path, std::uint64_t size, const drain* taken) {
+    sha1_sum sum;
+    sum.add(block_);
+    std::uint64_t seen = 0;
+    detail::read_body(path, [&](std::string_view piece) {
+      sum.add(piece);
+      seen += piece.size();
+    });
+    if (seen != size) throw output_error(fmt::format("the body in {} has changed", path));
+    append_line(record_, "WARC-Block-Digest", sum.text());
+    append_line(record_, "Content-Length", std::to_string(block_.size() + size));
+    record_ += "\r\n";
+    record_ += block_;
+    std::optional<gzip_stream> packed;
+    if (gzip_) packed.emplace();
+    const auto put = [&](std::string_view bytes) {
+      if (packed)
+        packed->append(into, bytes);
+      else
+        into += bytes;
+      if (taken != nullptr && *taken && into.size() >= drained_at) (*taken)(into);
+    };
+    put(record_);
+    detail::read_body(path, put);
+    put("\r\n\r\n");
+    if (packed) packed->end(into);
+  }
+
+  static constexpr std::size_t drained_at = 64 * 1024;
+
   hash_128 key_;
   std::uint64_t counter_ = 0;
   std::optional<gzip_members> gzip_;
@@ -228,11 +270,14 @@ void warc_encoder::append_info(std::string& into, const warc_fields& fields,
   implementation_->append_info(into, fields, date);
 }
 warc_encoder::appended warc_encoder::append(std::string& into, const warc_exchange& exchange) {
-  return implementation_->append(into, exchange, nullptr);
+  return implementation_->append(into, exchange, nullptr, nullptr);
+}
+warc_encoder::appended warc_encoder::append(std::string& into, const warc_exchange& exchange, const drain& taken) {
+  return implementation_->append(into, exchange, nullptr, &taken);
 }
 warc_encoder::appended warc_encoder::append_revisit(std::string& into, const warc_exchange& exchange,
                                                     const warc_original& original) {
-  return implementation_->append(into, exchange, &original);
+  return implementation_->append(into, exchange, &original, nullptr);
 }
 void warc_encoder::append_metadata(std::string& into, std::string_view url, const warc_fields& fields,
                                    std::chrono::system_clock::time_point date) {
@@ -240,6 +285,11 @@ void warc_encoder::append_metadata(std::string& into, std::string_view url, cons
 }
 std::string warc_encoder::payload_digest(std::string_view payload) {
   return sha1_digest(payload);
+}
+std::string warc_encoder::payload_digest_of_file(std::string_view path) {
+  sha1_sum sum;
+  detail::read_body(std::string(path), [&sum](std::string_view piece) { sum.add(piece); });
+  return sum.text();
 }
 
 }  // namespace fanout::fetch

@@ -21,6 +21,7 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -89,12 +90,34 @@ class record_file::implementation {
     try {
       if (!taken_marks_.empty()) write();
     } catch (...) {
-      const std::lock_guard lock(mutex_);
-      failure_ = std::current_exception();
-      throw;
+      fail();
     }
     taken_text_.clear();
     taken_marks_.clear();
+  }
+
+  void write_one(mark of, const std::function<void(std::string&, const warc_encoder::drain&)>& encode) {
+    flush();
+    const std::lock_guard writes(writing_);
+    {
+      const std::lock_guard lock(mutex_);
+      if (failure_) std::rethrow_exception(failure_);
+    }
+    const std::uint64_t before = length_;
+    try {
+      packed_.clear();
+      if (length_ == 0) begin_archive();
+      encode(packed_, [this](std::string& text) { put(text); });
+      put(packed_);
+    } catch (...) {  // half a record is none; what is there of it is cut off at the end
+      length_ = before;
+      fail();
+    }
+    try {
+      wrote({&of, 1});
+    } catch (...) {
+      fail();
+    }
   }
 
   void close() {
@@ -273,6 +296,13 @@ class record_file::implementation {
             .interval = how_.interval};
   }
 
+  /// In a handler: what it has caught is what all calls throw from now on.
+  [[noreturn]] void fail() {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
+    throw;
+  }
+
   // Writing -----------------------------------------------------------------------------------------------------------
 
   void write() {
@@ -284,14 +314,23 @@ class record_file::implementation {
       zstd_.append(packed_, taken_text_);
     else
       packed_ += taken_text_;
-    if (const int failed = write_all(descriptor_, packed_))
+    put(packed_);
+    wrote(taken_marks_);
+  }
+
+  void put(std::string& text) {
+    if (const int failed = write_all(descriptor_, text))
       throw output_error(
           fmt::format("cannot write to {}: {}; {} records are whole: run the same command again to go on",
                       file_->name(), std::strerror(failed), done_.size() + written_));
-    length_ += packed_.size();
-    written_ += taken_marks_.size();
-    part_records_ += taken_marks_.size();
-    for (const mark& each : taken_marks_) journal_->add(each.index, {length_, part_, each.failed});
+    length_ += text.size();
+    text.clear();
+  }
+
+  void wrote(std::span<const mark> marks) {
+    written_ += marks.size();
+    part_records_ += marks.size();
+    for (const mark& each : marks) journal_->add(each.index, {length_, part_, each.failed});
     if ((how_.rotate_bytes > 0 && length_ >= how_.rotate_bytes) ||
         (how_.rotate_records > 0 && part_records_ >= how_.rotate_records))
       rotate();
@@ -421,6 +460,9 @@ const std::vector<record_file::earlier_file>& record_file::earlier() const noexc
 }
 bool record_file::add_by(mark of, void (*encode)(const void* call, std::string& text), const void* call) {
   return implementation_->add(of, encode, call);
+}
+void record_file::write(mark of, const std::function<void(std::string&, const warc_encoder::drain&)>& encode) {
+  implementation_->write_one(of, encode);
 }
 void record_file::flush() {
   implementation_->flush();

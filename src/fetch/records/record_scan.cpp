@@ -62,8 +62,12 @@ struct decompressor_freed {
   void operator()(libdeflate_decompressor* each) const noexcept { libdeflate_free_decompressor(each); }
 };
 
-/// Size of the gzip member at the front, and what it holds in `text`; 0 if it is not whole.
-std::size_t take_large_member(std::string_view packed, std::string& text) {
+/// What is not asked for more of than its first part: every record that says which exchange it is of is smaller.
+constexpr std::size_t first_part = 1U << 20;
+constexpr std::size_t whole = std::numeric_limits<std::size_t>::max();
+
+/// Size of the gzip member at the front, and what it holds in `text`, up to `most` bytes; 0 if it is not whole.
+std::size_t take_large_member(std::string_view packed, std::string& text, std::size_t most) {
   z_stream stream{};
   if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) throw std::bad_alloc();
   const std::unique_ptr<z_stream, int (*)(z_stream*)> ends(&stream, inflateEnd);
@@ -79,14 +83,14 @@ std::size_t take_large_member(std::string_view packed, std::string& text) {
     const int result = inflate(&stream, Z_NO_FLUSH);
     used += piece - stream.avail_in;
     const std::size_t made = room.size() - stream.avail_out;
-    text.append(room.data(), made);
+    text.append(room.data(), std::min(made, most - text.size()));
     if (result == Z_STREAM_END) return used;
     if (result != Z_OK || (made == 0 && used == packed.size())) return 0;
   }
 }
 
 /// The same, much faster where what it holds is not large.
-std::size_t take_member(std::string_view packed, std::string& text) {
+std::size_t take_member(std::string_view packed, std::string& text, std::size_t most = whole) {
   thread_local const std::unique_ptr<libdeflate_decompressor, decompressor_freed> unpacks(
       libdeflate_alloc_decompressor());
   thread_local std::vector<char> room(1U << 20);
@@ -95,7 +99,7 @@ std::size_t take_member(std::string_view packed, std::string& text) {
   std::size_t made = 0;
   const auto result = libdeflate_gzip_decompress_ex(unpacks.get(), packed.data(), packed.size(), room.data(),
                                                     room.size(), &taken, &made);
-  if (result == LIBDEFLATE_INSUFFICIENT_SPACE) return take_large_member(packed, text);
+  if (result == LIBDEFLATE_INSUFFICIENT_SPACE) return take_large_member(packed, text, most);
   if (result != LIBDEFLATE_SUCCESS) return 0;
   text.assign(room.data(), made);
   return taken;
@@ -222,7 +226,7 @@ class unit_reader {
         size = warc_record_size(rest);
         text = rest.substr(0, size);
       } else if (!rest.empty()) {
-        size = take_member(rest, text_);
+        size = take_member(rest, text_, whole_text_ ? whole : first_part);
         text = text_;
       }
       if (size == 0) return false;

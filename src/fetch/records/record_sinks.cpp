@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -45,7 +47,8 @@ struct kept_exchange {
   std::string request_body;
   std::string error;
   std::vector<message_pair> messages;
-  std::string body;  ///< of the last response
+  std::string body;       ///< of the last response
+  std::string body_file;  ///< that has it instead
   std::int64_t elapsed_ns = 0;
   warc_truncated cut = warc_truncated::no;
   bool has_response = false;
@@ -133,7 +136,8 @@ class warc_output::encoding {
         since_(since),
         encoder_({.gzip = format == record_format::warc_gzip}) {}
 
-  void append(std::string& into, const kept_exchange& of) {
+  /// `taken` as of `warc_encoder`.
+  void append(std::string& into, const kept_exchange& of, const warc_encoder::drain& taken) {
     const std::string& url = of.messages.empty() ? of.asked_url : of.messages.back().url;
     warc_fields fields{{"fanoutIndex", std::to_string(of.mark.index)},
                        {"fetchTimeMs", std::to_string(of.elapsed_ns / 1'000'000)}};
@@ -144,15 +148,15 @@ class warc_output::encoding {
       const message_pair& each = of.messages[i];
       if (each.head.empty()) continue;
       const bool last = of.has_response && i + 1 == of.messages.size();
-      append_message(into, of, each, last ? &fields : nullptr);
+      append_message(into, of, each, last ? &fields : nullptr, taken);
     }
     if (!of.has_response) encoder_.append_metadata(into, url, fields, std::chrono::system_clock::now());
   }
 
  private:
   /// `metadata`: of the last response; null: of a redirect, whose body was never decoded.
-  void append_message(std::string& into, const kept_exchange& of, const message_pair& each,
-                      const warc_fields* metadata) {
+  void append_message(std::string& into, const kept_exchange& of, const message_pair& each, const warc_fields* metadata,
+                      const warc_encoder::drain& taken) {
     const bool last = metadata != nullptr;
     const parsed_head head = parse_head(each.head);
     const std::string address = without_port(each.remote_address);
@@ -167,20 +171,24 @@ class warc_output::encoding {
     exchange.status_line = head.status_line;
     exchange.headers = &head.headers;
     exchange.payload = last ? of.body : each.body;
+    if (last) exchange.payload_file = of.body_file;
     exchange.has_payload = !bodiless;
     exchange.content_decoded = last && head.coded && !bodiless && !of.body_coded;
     exchange.metadata = metadata;
     if (!bodiless && last) exchange.truncated = of.cut;
     if (!bodiless && !last && each.cut) exchange.truncated = warc_truncated::unspecified;
     if (each.status == 304) return append_not_modified(into, of, each, exchange);
-    const bool may_repeat = last && !bodiless && !exchange.payload.empty() && exchange.truncated == warc_truncated::no;
-    if (!may_repeat) return void(encoder_.append(into, exchange));
-    const std::string digest = warc_encoder::payload_digest(exchange.payload);
+    const bool in_file = !exchange.payload_file.empty();
+    const bool has_bytes = in_file || !exchange.payload.empty();
+    const bool may_repeat = last && !bodiless && has_bytes && exchange.truncated == warc_truncated::no;
+    if (!may_repeat) return void(encoder_.append(into, exchange, taken));
+    const std::string digest = in_file ? warc_encoder::payload_digest_of_file(exchange.payload_file)
+                                       : warc_encoder::payload_digest(exchange.payload);
     exchange.payload_digest = digest;
     read_earlier();
     if (const auto original = stored_.find(digest))
       return void(encoder_.append_revisit(into, exchange, {original->record_id, original->url, original->date}));
-    const auto made = encoder_.append(into, exchange);
+    const auto made = encoder_.append(into, exchange, taken);
     if (!of.mark.failed) stored_.add(digest, {made.record_id, each.url, made.date});
   }
 
@@ -222,7 +230,8 @@ class warc_output::encoding {
 };
 
 warc_output::warc_output(const std::string& path, record_file_options how, const validators* since)
-    : file_(path, record_format_of(path), std::move(how)),
+    : path_(path),
+      file_(path, record_format_of(path), std::move(how)),
       encoding_(std::make_unique<encoding>(file_.format(), file_.earlier(), since)) {}
 warc_output::~warc_output() = default;
 
@@ -247,11 +256,17 @@ void warc_output::take(finished& each, writer& to) {
     kept->messages = result.messages;
     if (result.body) kept->body = *result.body;
   }
-  std::uint64_t size = kept->body.size();
+  kept->body_file = each.temporary;
+  std::uint64_t size = kept->body.size() + (kept->body_file.empty() ? 0 : result.bytes);
   for (const message_pair& message : kept->messages)
     size += message.head.size() + message.request_head.size() + message.body.size();
   to.add(size, [this, kept = std::move(kept)] {
-    if (file_.add(kept->mark, [&](std::string& text) { encoding_->append(text, *kept); })) file_.flush();
+    if (kept->body_file.empty()) {
+      if (file_.add(kept->mark, [&](std::string& text) { encoding_->append(text, *kept, {}); })) file_.flush();
+      return;
+    }
+    file_.write(kept->mark, [&](std::string& text, const auto& taken) { encoding_->append(text, *kept, taken); });
+    ::unlink(kept->body_file.c_str());
   });
 }
 

@@ -10,4 +10,11 @@ TEST(sha1_digest, is_that_of_fips_180_in_base_32) {
   EXPECT_EQ(fanout::fetch::sha1_digest("a", "bc"), fanout::fetch::sha1_digest("abc"));
 }
 
+TEST(sha1_sum, is_the_same_of_pieces) {
+  fanout::fetch::sha1_sum sum;
+  for (const char* const piece : {"", "a", "", "bc"}) sum.add(piece);
+  EXPECT_EQ(sum.text(), fanout::fetch::sha1_digest("abc"));
+  EXPECT_EQ(fanout::fetch::sha1_sum().text(), fanout::fetch::sha1_digest(""));
+}
+
 }  // namespace

@@ -1,9 +1,12 @@
+#include <fanout/fetch/output_error.hpp>
 #include <fanout/fetch/warc_encoder.hpp>
 
 #include "fetch/encoding/warc_reader.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <set>
 #include <string>
@@ -141,6 +144,53 @@ TEST(warc_encoder, what_has_no_payload_keeps_its_head) {
     EXPECT_EQ(record.block, std::string(line) + "\r\nContent-Length: 1000\r\n\r\n");
     EXPECT_EQ(record.at("WARC-Payload-Digest"), "");
   }
+}
+
+TEST(warc_encoder, a_payload_in_a_file_is_encoded_as_one_in_memory) {
+  const fanout_test::temporary_directory directory;
+  std::string payload;
+  for (int i = 0; payload.size() < 700'000; ++i) payload += std::to_string(i);
+  directory.write("body", payload);
+  const std::string path = directory / "body";
+  EXPECT_EQ(warc_encoder::payload_digest_of_file(path), warc_encoder::payload_digest(payload));
+  for (const bool gzip : {true, false}) {
+    warc_exchange exchange{.url = "http://a/", .date = some_date, .request_head = "GET / HTTP/1.1\r\n\r\n"};
+    const auto encoded = [&](std::size_t& largest) {
+      warc_encoder encoder({.gzip = gzip});
+      std::string whole;
+      std::string text;
+      encoder.append(text, exchange, [&](std::string& part) {
+        largest = std::max(largest, part.size());
+        whole += part;
+        part.clear();
+      });
+      return whole + text;
+    };
+    std::size_t in_memory = 0;
+    std::size_t from_file = 0;
+    exchange.payload = payload;
+    const std::string expected = encoded(in_memory);
+    EXPECT_EQ(in_memory, 0u);
+    exchange.payload = {};
+    exchange.payload_file = path;
+    const std::string made = encoded(from_file);
+    EXPECT_GT(from_file, 0u);
+    EXPECT_LT(from_file, 256u * 1024);
+    if (gzip) {
+      const auto ours = records_of(made);
+      ASSERT_EQ(ours.size(), 2u);
+      EXPECT_EQ(ours[0].payload(), payload);
+      EXPECT_EQ(ours[0].http_head(), records_of(expected)[0].http_head());
+      EXPECT_EQ(ours[0].at("WARC-Payload-Digest"), records_of(expected)[0].at("WARC-Payload-Digest"));
+    } else {
+      EXPECT_EQ(made.size(), expected.size());
+      EXPECT_EQ(made.substr(made.find("WARC-Payload-Digest"), 700'000),
+                expected.substr(expected.find("WARC-Payload-Digest"), 700'000));
+    }
+  }
+  warc_encoder encoder({});
+  std::string text;
+  EXPECT_THROW(encoder.append(text, {.url = "http://a/", .date = some_date, .payload_file = "/nowhere"}), output_error);
 }
 
 TEST(warc_encoder, says_what_is_missing) {

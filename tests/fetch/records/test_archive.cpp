@@ -2,6 +2,7 @@
 
 #include <fanout/core/shape.hpp>
 #include <fanout/fetch/job.hpp>
+#include <fanout/fetch/output_error.hpp>
 #include <fanout/fetch/record_sinks.hpp>
 #include <fanout/http/client_options.hpp>
 #include <fanout/origin/background.hpp>
@@ -18,7 +19,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 namespace {
@@ -155,6 +158,88 @@ TEST_F(archive, a_body_that_was_cut_has_what_came_and_says_why) {
   EXPECT_GT(responses[2].payload().size(), 0u);
   EXPECT_EQ(responses[3].at("WARC-Truncated"), "disconnect");
   for (const auto& each : of_type(all, "metadata")) EXPECT_THAT(each.block, HasSubstr("fanoutError: "));
+}
+
+// Each waits in a file, and goes into the archive from there.
+TEST_F(archive, large_bodies) {
+  for (const std::uint8_t version : {10, 20}) {
+    SCOPED_TRACE(version);
+    settings how;
+    if (version == 20)
+      how.http_versions = static_cast<std::uint8_t>(fanout::http::http_versions::http_2_prior_knowledge);
+    how.idle_timeout_ms = 10'000;
+    const auto all = of({origin_.url("/bytes/3000000"), origin_.url("/bytes/64000"), origin_.url("/bytes/65537"),
+                         origin_.url("/bytes/3000000?again"), origin_.url("/truncate?bytes=500000&length=600000")},
+                        how, 3);
+    const auto responses = of_type(all, "response");
+    ASSERT_EQ(responses.size(), 4u);
+    std::set<std::string> payloads;
+    for (const auto& each : responses) payloads.insert(each.payload());
+    for (const std::uint64_t size : {3'000'000, 64'000, 65'537, 500'000})
+      EXPECT_TRUE(payloads.contains(fanout::origin::content(0, size))) << size;
+    const auto cut = std::find_if(responses.begin(), responses.end(),
+                                  [](const auto& each) { return !each.at("WARC-Truncated").empty(); });
+    ASSERT_NE(cut, responses.end());
+    EXPECT_EQ(cut->at("WARC-Truncated"), "disconnect");
+    EXPECT_EQ(cut->payload().size(), 500'000u);
+    const auto repeats = of_type(all, "revisit");
+    ASSERT_EQ(repeats.size(), 1u);
+    EXPECT_EQ(repeats[0].at("WARC-Payload-Digest"), fanout_test::sha1_of(fanout::origin::content(0, 3'000'000)));
+    EXPECT_EQ(of_type(all, "metadata").size(), 5u);
+    EXPECT_FALSE(std::filesystem::exists(directory_ / "pages.warc.gz.bodies"));
+    std::filesystem::remove_all(directory_ / "pages.warc.gz");
+  }
+}
+
+TEST_F(archive, a_large_body_under_each_shape_and_in_a_plain_file) {
+  for (const char* const name : {"pages.warc", "pages.warc.gz"}) {
+    for (const fanout::shape& shape : {fanout::sync(), fanout::threads(2), fanout::hybrid(2)}) {
+      const std::string path = directory_ / name;
+      warc_output sink(path, {});
+      job pages;
+      pages.how.shape = shape;
+      pages.sinks = {&sink};
+      pages.run(std::vector{origin_.url("/bytes/200000"), origin_.url("/bytes/7")});
+      const auto marks = fanout_test::records_in(path, record_format_of(path));
+      EXPECT_EQ(marks.size(), 2u);
+      if (path.ends_with(".gz")) {
+        const auto responses = of_type(read_archive(read_file(path)), "response");
+        ASSERT_EQ(responses.size(), 2u);
+        const bool large_first = responses[0].payload().size() > responses[1].payload().size();
+        EXPECT_EQ(responses[large_first ? 0 : 1].payload(), fanout::origin::content(0, 200'000));
+      } else {
+        EXPECT_THAT(read_file(path), HasSubstr("\r\n\r\n" + fanout::origin::content(0, 200'000) + "\r\n\r\n"));
+      }
+      std::filesystem::remove_all(path);
+    }
+  }
+}
+
+TEST_F(archive, what_a_run_that_was_killed_left_of_bodies_is_removed) {
+  const auto left = std::filesystem::path(directory_ / "pages.warc.gz.bodies");
+  std::filesystem::create_directory(left);
+  std::ofstream(left / "00000000") << "of an earlier run";
+  const auto all = of({origin_.url("/bytes/100000")});
+  EXPECT_EQ(of_type(all, "response").at(0).payload(), fanout::origin::content(0, 100'000));
+  EXPECT_FALSE(std::filesystem::exists(left));
+}
+
+TEST_F(archive, a_redirect_to_a_large_body_has_its_own) {
+  const auto responses = of_type(of({origin_.url("/redirect/1")}), "response");
+  ASSERT_EQ(responses.size(), 2u);
+  EXPECT_EQ(responses[0].payload(), "1 redirects to go\n");
+  scripted_server server([](peer& client, int) {
+    if (client.read_request().empty()) return;
+    client.send("HTTP/1.1 302 Found\r\nLocation: /b\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nsee\r\n0\r\n\r\n");
+    if (client.read_request().empty()) return;
+    client.send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + std::string(300'000, 'b'));
+  });
+  std::filesystem::remove_all(directory_ / "pages.warc.gz");
+  const auto all = of_type(of({server.url("/a")}), "response");
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].payload(), "see");
+  EXPECT_EQ(all[0].at("WARC-Truncated"), "");
+  EXPECT_EQ(all[1].payload(), std::string(300'000, 'b'));
 }
 
 TEST_F(archive, a_cut_body_that_is_read_slowly) {
