@@ -249,9 +249,10 @@ constexpr std::array table{
     flag<&http_options::any_auth>(
         authentication,
         {"--anyauth", "", "Send -u only after a server has asked for it, by Digest or else Basic authentication"}),
-    flag<&http_options::netrc>(authentication,
-                               {"-n,--netrc", "", "Read user names and passwords from ~/.netrc or $NETRC"}),
-    flag<&http_options::netrc_optional>(authentication, {"--netrc-optional", "", "As -n, but the file need not exist"}),
+    flag<&http_options::netrc>(
+        authentication, {"-n,--netrc", "", "Read user names and passwords from ~/.netrc or $NETRC, if it is there"}),
+    flag<&http_options::netrc_optional>(authentication,
+                                        {"--netrc-optional", "", "The same; with --netrc-file, FILE need not exist"}),
     file<&http_options::netrc_file>(authentication, {"--netrc-file", "FILE", "As -n, but read this file"}),
     text<&http_options::bearer>(authentication,
                                 {"--oauth2-bearer", "TOKEN", "Send this bearer token, to the URL's own host only"}),

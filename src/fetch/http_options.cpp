@@ -239,7 +239,7 @@ settings settings_of(const http_options& given, const common_request& common) {
   else
     made.authorization = authorization_of(given);
   if (!given.netrc_file.empty() || given.netrc || given.netrc_optional)
-    made.netrc = read_netrc(given.netrc_file, given.netrc_optional);
+    made.netrc = read_netrc(given.netrc_file, given.netrc_optional || given.netrc_file.empty());
   set_speed_limit(given, made);
   set_cookies(given, made);
   made.without_headers = common.without;

@@ -163,6 +163,12 @@ TEST_F(fetch_request, users_from_a_file) {
       header(echoed({"--netrc-file", directory_.write("other", "machine a.test login b password c")}), "Authorization"),
       "(none)");
   EXPECT_THAT(refused({"--netrc-file", directory_.write("bad", "x")}), HasSubstr("line 1"));
+  const std::string nowhere = directory_ / "nowhere";
+  EXPECT_THAT(refused({"--netrc-file", nowhere}), HasSubstr("cannot read"));
+  EXPECT_EQ(header(echoed({"--netrc-file", nowhere, "--netrc-optional"}), "Authorization"), "(none)");
+  ASSERT_EQ(::setenv("NETRC", nowhere.c_str(), 1), 0);
+  EXPECT_EQ(header(echoed({"-n"}), "Authorization"), "(none)") << "as curl";
+  ::unsetenv("NETRC");
 }
 
 TEST_F(fetch_request, other_ways_to_connect) {

@@ -32,8 +32,8 @@ struct http_options {
   std::string upload;                         ///< file to PUT; "-" for standard input
   std::string range;                          ///< "0-99", as the Range header has it
   std::string condition;                      ///< a date or a file, after a - what is older than that
-  bool netrc = false;                         ///< who asks is read from ~/.netrc
-  bool netrc_optional = false;                ///< the same, if it is there
+  bool netrc = false;                         ///< who asks is read from ~/.netrc, if it is there
+  bool netrc_optional = false;                ///< the same; `netrc_file` need not be there
   std::string netrc_file;                     ///< the same from this file
   bool passthrough = true;                    ///< what else an object of a list has comes back in its record
   std::string user;                           ///< "user:password"
