@@ -1,4 +1,4 @@
-#include "http/body/content_coding.hpp"
+#include "http/message/content_coding.hpp"
 
 #include "check.hpp"
 

@@ -1,7 +1,7 @@
 #include "check.hpp"
 #include "http/h2/h2_framing.hpp"
-#include "http/h2/h2_memory.hpp"
 #include "http/h2/h2_response.hpp"
+#include "http/loop/h2_memory.hpp"
 
 #include <array>
 #include <chrono>

@@ -1,6 +1,6 @@
 #include "cli/completion.hpp"
 
-#include "cli/shell_quoted.hpp"
+#include "cli/text/shell_quoted.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,12 +1,12 @@
 // fanout help, manual and completion: the texts of command_text, and what is made of them.
 
-#include "cli/command.hpp"
-#include "cli/command_text.hpp"
 #include "cli/completion.hpp"
-#include "cli/curl_arguments.hpp"
+#include "cli/fetch/curl_arguments.hpp"
 #include "cli/man_page.hpp"
-#include "cli/messages.hpp"
-#include "cli/usage.hpp"
+#include "cli/text/command.hpp"
+#include "cli/text/command_text.hpp"
+#include "cli/text/messages.hpp"
+#include "cli/text/usage.hpp"
 
 #include <cstdio>
 #include <memory>

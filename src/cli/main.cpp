@@ -1,9 +1,9 @@
 #include <fanout/process/init.hpp>
 
-#include "cli/command.hpp"
-#include "cli/command_text.hpp"
-#include "cli/messages.hpp"
-#include "cli/usage.hpp"
+#include "cli/text/command.hpp"
+#include "cli/text/command_text.hpp"
+#include "cli/text/messages.hpp"
+#include "cli/text/usage.hpp"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cli/command_text.hpp"
+#include "cli/text/command_text.hpp"
 
 #include <string>
 

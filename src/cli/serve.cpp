@@ -3,8 +3,8 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/origin/server.hpp>
 
-#include "cli/command.hpp"
-#include "cli/units.hpp"
+#include "cli/text/command.hpp"
+#include "cli/text/units.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>

@@ -6,8 +6,8 @@
 #include <fanout/fetch/job.hpp>
 #include <fanout/process/remote.hpp>
 
+#include "fetch/bodies/temporary_bodies.hpp"
 #include "fetch/schedule/scheduled_input.hpp"
-#include "fetch/temporary_bodies.hpp"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "compare/measuring/alone.hpp"
+#include "compare/workloads/alone.hpp"
 
 #include <gtest/gtest.h>
 

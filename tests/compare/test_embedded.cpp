@@ -1,4 +1,4 @@
-#include "compare/embedded.hpp"
+#include "compare/text/embedded.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "compare/output/json_figures.hpp"
+#include "compare/text/json_figures.hpp"
 
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>

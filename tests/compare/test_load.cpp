@@ -1,7 +1,7 @@
 #include <fanout/compare/workloads.hpp>
 #include <fanout/core/detail/usage.hpp>
 
-#include "compare/measuring/load.hpp"
+#include "compare/workloads/load.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // Bodies that come packed.
-#include "http/body/content_coding.hpp"
 #include "http/coded.hpp"
 #include "http/h1/response_parser.hpp"
+#include "http/message/content_coding.hpp"
 #include "http/support.hpp"
 #include "support/nginx.hpp"
 #include "support/temporary_directory.hpp"

@@ -1,4 +1,4 @@
-#include "http/h2/h2_memory.hpp"
+#include "http/loop/h2_memory.hpp"
 
 #include <gtest/gtest.h>
 

@@ -53,6 +53,13 @@ expect "its arrows"        1 '
   src/core/b.cpp:2: includes core/a'                         $public/a.hpp '#include <fanout/core/b.hpp>' src/core/b.cpp '#include <fanout/core/a.hpp>'
 expect "a circle of three" 1 'core/a -> core/c -> core/b -> core/a' \
   $public/a.hpp '#include <fanout/core/c.hpp>' src/core/c.cpp '#include "core/b.hpp"' src/core/b.hpp '#include <fanout/core/a.hpp>'
+expect "by a sub-room"     1 'core/a -> core/b -> core/a'    $public/a.hpp '#include <fanout/core/b.hpp>' \
+  $public/b.hpp '#include <vector>' src/core/sub/b.cpp '#include <fanout/core/a.hpp>'
+expect "sub-rooms"         1 'a circle of sub-rooms: core/two/ -> core/one/ -> core/two/' \
+  src/core/one/a.cpp '#include "core/two/b.hpp"' src/core/two/b.hpp '#include <vector>' \
+  src/core/two/c.cpp '#include "core/one/d.hpp"' src/core/one/d.hpp '#include <vector>'
+expect "one way"           0 '' src/core/one/a.cpp '#include "core/two/b.hpp"' src/core/two/b.hpp '#include <vector>' \
+  src/core/two/c.cpp '#include "core/e.hpp"' src/core/e.hpp '#include "core/one/d.hpp"' src/core/one/d.hpp '#include <vector>'
 expect "no circle"         0 '' \
   src/core/a.cpp '#include "core/b.hpp"' src/core/b.hpp '#include "core/c.hpp"' src/core/d.cpp '#include "core/b.hpp"'
 expect "its own header"    0 ''                              src/core/a.cpp '#include <fanout/core/a.hpp>' $public/a.hpp '#include <vector>'

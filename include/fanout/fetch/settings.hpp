@@ -38,7 +38,7 @@ struct netrc_entry {
 };
 
 /// What all exchanges of one fetch have in common; sent once to each worker process. Each member has a row in the table
-/// of options (src/fetch/http_option_table.cpp).
+/// of options (src/fetch/options/http_option_table.cpp).
 struct settings {
   /// \name Bits of `protocols`
   /// @{

@@ -1,11 +1,9 @@
 #pragma once
 
-#include <fanout/base/detail/owned_descriptor.hpp>
-#include <fanout/base/saturated_time.hpp>
 #include <fanout/core/options.hpp>
-#include <fanout/core/shape.hpp>
+#include <fanout/process/node_link.hpp>
+#include <fanout/process/node_options.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,68 +25,6 @@
 ///     // in each node, after fanout::init:
 ///     fanout::serve_node(my_channel);                    // returns when the program above is done with it
 namespace fanout {
-
-/// Where a link puts what comes from its node. Thread safety: one thread at a time.
-class node_receiver {
- public:
-  /// One message, as the node sent it, in the order it sent them.
-  virtual void on_message(std::string message) = 0;
-  /// Once, last: the node has ended or is lost. `why` is for a human.
-  virtual void on_end(std::string why) = 0;
-
- protected:
-  ~node_receiver() = default;
-};
-
-/// The way to one node: carries whole messages, those of one direction in order. Users implement it for what they have;
-/// `node_over` is one over a pair of descriptors.
-///
-/// It answers for the node's life: a node that is lost is lost when `on_end` says so. Destroying a link gives the node
-/// up, as `abandon` does.
-///
-/// Thread safety: `send`, `end` and `abandon` are called by any thread, `send` and `end` by one at a time.
-class node_link {
- public:
-  virtual ~node_link() = default;
-  /// Once, first. From now on `to` is called, on any thread of the link's, until `abandon` has returned. `to` must
-  /// outlive it.
-  virtual void start(node_receiver& to) = 0;
-  /// Sends a message. Does not wait for the node: what the carrier does not take yet is kept, and is bounded, since
-  /// only so much is ever under way. Does nothing where the node is lost.
-  virtual void send(std::string message) = 0;
-  /// Nothing more will be sent: the node's `receive` comes to its end.
-  virtual void end() = 0;
-  /// The node is given up, and killed where the carrier can. When this has returned, the receiver is not called again.
-  /// May be called more than once, but not by the receiver.
-  virtual void abandon() noexcept = 0;
-};
-
-/// A link over two byte streams: pipes, sockets, the ends of an ssh. Makes both non-blocking, which others who have
-/// the same pipe see, and uses two threads. The node is lost when its stream ends. Throws `std::system_error`.
-std::unique_ptr<node_link> node_over(detail::owned_descriptor from_node, detail::owned_descriptor to_node);
-
-/// How runs use nodes.
-struct node_options {
-  /// Runs under each node; any but `automatic`. It is sent as text, so `hybrid` has as many loops as the node has
-  /// cores.
-  fanout::shape shape = threads(1);
-  /// How often a task is tried again on another node when its own was lost. Nobody can know of a task that was sent
-  /// whether it was begun, so with 0 each task of a lost node that has no outcome is `worker_died`, and no task is
-  /// started twice. Tasks that were not sent yet go to other nodes in any case.
-  std::uint32_t retries = 0;
-  /// Work that is sent to a node beyond what it can have under way, for each of its places, so that it need not wait
-  /// for a message. More where messages take longer; the last tasks of a run are dealt out in small batches all the
-  /// same.
-  any_duration<std::chrono::nanoseconds> ahead{std::chrono::milliseconds(20)};
-  /// For a node to end its part of a run that was cancelled, or whose outcomes have all come; then it is given up. Zero
-  /// or less for any time.
-  any_duration<std::chrono::nanoseconds> end_timeout{std::chrono::seconds(30)};
-  /// A node that takes part in a run and sends nothing for so long is given up: its machine stands still, or was cut
-  /// off without an end of the link. A node sends a message four times as often, however long its tasks take, so this
-  /// needs to be longer than the largest message takes on its way. Zero or less for any time; then only the link says
-  /// that a node is lost.
-  any_duration<std::chrono::nanoseconds> silence_timeout{std::chrono::minutes(5)};
-};
 
 namespace detail {
 class node_set;

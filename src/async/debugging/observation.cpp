@@ -49,16 +49,6 @@ void task_observation::report(const std::exception_ptr& failed) const {
   report_about(*record_, {.what = debug_report::kind::failure_unobserved, .failure = failed});
 }
 
-running_mark::running_mark(std::shared_ptr<task_record> record) noexcept
-    : record_(std::move(record)), started_(std::chrono::steady_clock::now()) {
-  watched_thread::mine().enter(*this);
-}
-
-running_mark::~running_mark() {
-  const auto held = watched_thread::mine().leave(*this);
-  if (held >= stall_threshold()) report_about(*record_, {.what = debug_report::kind::stalled, .held = held});
-}
-
 const asio::any_io_executor* watched_by(const asio::any_io_executor& executor) noexcept {
   if (const auto* const listened = executor.target<listened_executor>()) return &listened->inner();
   if (const auto* const observed = executor.target<observed_executor>()) return &observed->inner();

@@ -1,6 +1,6 @@
 #include "async/debugging/task_record.hpp"
 
-#include <fanout/async/detail/observation.hpp>
+#include <fanout/async/detail/running_mark.hpp>
 
 #include <fmt/format.h>
 

@@ -54,6 +54,18 @@ std::optional<watched_thread::stall> watched_thread::stalls(std::chrono::nanosec
   return stall{current_->record_, held};
 }
 
+// --- running_mark
+
+running_mark::running_mark(std::shared_ptr<task_record> record) noexcept
+    : record_(std::move(record)), started_(std::chrono::steady_clock::now()) {
+  watched_thread::mine().enter(*this);
+}
+
+running_mark::~running_mark() {
+  const auto held = watched_thread::mine().leave(*this);
+  if (held >= stall_threshold()) report_about(*record_, {.what = debug_report::kind::stalled, .held = held});
+}
+
 // --- watchdog
 
 watchdog& watchdog::instance() {

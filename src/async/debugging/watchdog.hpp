@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/async/detail/observation.hpp>
+#include <fanout/async/detail/running_mark.hpp>
 
 #include "async/debugging/task_record.hpp"
 

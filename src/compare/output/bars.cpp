@@ -1,7 +1,7 @@
 #include <fanout/compare/beside_python.hpp>
 #include <fanout/compare/detail/text.hpp>
 
-#include "compare/output/json_figures.hpp"
+#include "compare/text/json_figures.hpp"
 
 #include <fmt/format.h>
 

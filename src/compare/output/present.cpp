@@ -1,6 +1,6 @@
 #include <fanout/compare/present.hpp>
 
-#include "compare/embedded.hpp"
+#include "compare/text/embedded.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>

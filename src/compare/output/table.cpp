@@ -1,7 +1,7 @@
 #include <fanout/compare/compare.hpp>
 #include <fanout/compare/detail/text.hpp>
 
-#include "compare/seconds.hpp"
+#include "compare/text/seconds.hpp"
 
 #include <fmt/format.h>
 

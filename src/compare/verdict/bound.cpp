@@ -1,6 +1,6 @@
 #include "compare/verdict/bound.hpp"
 
-#include "compare/seconds.hpp"
+#include "compare/text/seconds.hpp"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 #include "compare/verdict/order.hpp"
 
-#include "compare/seconds.hpp"
+#include "compare/text/seconds.hpp"
 
 #include <algorithm>
 #include <vector>

@@ -1,6 +1,6 @@
 #include <fanout/compare/beside_python.hpp>
 
-#include "compare/output/json_figures.hpp"
+#include "compare/text/json_figures.hpp"
 
 #include <fmt/format.h>
 

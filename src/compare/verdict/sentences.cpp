@@ -2,7 +2,7 @@
 
 #include <fanout/compare/detail/text.hpp>
 
-#include "compare/seconds.hpp"
+#include "compare/text/seconds.hpp"
 #include "compare/verdict/order.hpp"
 
 #include <fmt/format.h>

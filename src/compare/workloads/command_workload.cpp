@@ -4,7 +4,7 @@
 #include <fanout/compare/workloads.hpp>
 #include <fanout/process/remote.hpp>
 
-#include "compare/measuring/load.hpp"
+#include "compare/workloads/load.hpp"
 
 #include <cereal/types/string.hpp>
 #include <cereal/types/vector.hpp>

@@ -4,7 +4,7 @@
 #include <fanout/fetch/request_source.hpp>
 #include <fanout/process/remote.hpp>
 
-#include "compare/measuring/alone.hpp"
+#include "compare/workloads/alone.hpp"
 
 #include <fmt/format.h>
 

@@ -1,11 +1,11 @@
 #include <fanout/fetch/output_error.hpp>
 #include <fanout/fetch/warc_encoder.hpp>
 
+#include "fetch/bodies/temporary_bodies.hpp"
 #include "fetch/encoding/gzip_members.hpp"
 #include "fetch/encoding/gzip_stream.hpp"
 #include "fetch/encoding/sha1_digest.hpp"
 #include "fetch/hash/siphash.hpp"
-#include "fetch/temporary_bodies.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

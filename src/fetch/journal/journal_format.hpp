@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fanout/fetch/journal.hpp>
+#include <fanout/fetch/journal_contents.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -2,7 +2,7 @@
 #include <fanout/fetch/output_error.hpp>
 #include <fanout/fetch/shard.hpp>
 
-#include "fetch/body_digest.hpp"
+#include "fetch/bodies/body_digest.hpp"
 #include "fetch/encoding/sha1_digest.hpp"
 #include "fetch/records/record_database.hpp"
 #include "fetch/records/record_scan.hpp"

@@ -2,8 +2,8 @@
 #include <fanout/fetch/validators.hpp>
 
 #include "fetch/hash/siphash.hpp"
-#include "fetch/input_file.hpp"
 #include "fetch/records/archive_heads.hpp"
+#include "fetch/sources/input_file.hpp"
 #include "fetch/sqlite/sqlite_database.hpp"
 
 #include <boost/beast/core/string.hpp>

@@ -1,6 +1,6 @@
 #include <fanout/fetch/retry_policy.hpp>
 
-#include "fetch/http_date.hpp"
+#include "fetch/text/http_date.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -1,6 +1,6 @@
 #include "fetch/sources/request_line.hpp"
 
-#include "fetch/raw_members.hpp"
+#include "fetch/text/raw_members.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>

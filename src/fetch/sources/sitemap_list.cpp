@@ -5,7 +5,7 @@
 #include <fanout/fetch/output_error.hpp>
 #include <fanout/fetch/record_text.hpp>
 
-#include "fetch/input_file.hpp"
+#include "fetch/sources/input_file.hpp"
 #include "fetch/sources/sitemap_reader.hpp"
 #include "fetch/sources/sitemap_store.hpp"
 

@@ -2,8 +2,8 @@
 
 #include <fanout/fetch/record_text.hpp>
 
-#include "fetch/raw_members.hpp"
-#include "fetch/text.hpp"
+#include "fetch/text/raw_members.hpp"
+#include "fetch/text/text.hpp"
 
 #include <boost/beast/core/string.hpp>
 #include <fmt/format.h>

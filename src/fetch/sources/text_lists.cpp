@@ -2,8 +2,8 @@
 
 #include <fanout/fetch/record_text.hpp>
 
-#include "fetch/raw_members.hpp"
 #include "fetch/sources/request_line.hpp"
+#include "fetch/text/raw_members.hpp"
 
 #include <fmt/format.h>
 

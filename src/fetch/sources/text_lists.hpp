@@ -2,7 +2,7 @@
 
 #include <fanout/fetch/csv_reader.hpp>
 
-#include "fetch/input_file.hpp"
+#include "fetch/sources/input_file.hpp"
 #include "fetch/sources/request_list.hpp"
 
 #include <cstddef>

@@ -3,7 +3,7 @@
 #include <fanout/fetch/sqlite_output.hpp>
 
 #include "fetch/sqlite/sqlite_database.hpp"
-#include "fetch/text.hpp"
+#include "fetch/text/text.hpp"
 
 #include <fmt/format.h>
 #include <zstd.h>

@@ -3,7 +3,7 @@
 #include <fanout/http/client_options.hpp>
 #include <fanout/http/headers.hpp>
 
-#include "http/body/content_coding.hpp"
+#include "http/message/content_coding.hpp"
 
 #include <cstdint>
 #include <memory>

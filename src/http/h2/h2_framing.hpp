@@ -1,7 +1,7 @@
 #pragma once
 
-#include "http/h2/h2_memory.hpp"
 #include "http/h2/h2_window.hpp"
+#include "http/loop/h2_memory.hpp"
 
 #include <boost/intrusive/list.hpp>
 

@@ -3,8 +3,8 @@
 #include <fanout/base/deadline.hpp>
 
 #include "http/dns/resolver.hpp"
-#include "http/h2/h2_memory.hpp"
 #include "http/io/poller.hpp"
+#include "http/loop/h2_memory.hpp"
 #include "http/pool/session_pool.hpp"
 
 #include <boost/asio/any_io_executor.hpp>

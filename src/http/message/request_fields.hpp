@@ -3,7 +3,7 @@
 #include <fanout/http/detail/text.hpp>
 #include <fanout/http/request.hpp>
 
-#include "http/body/content_coding.hpp"
+#include "http/message/content_coding.hpp"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <fanout/core/outcome.hpp>
-#include <fanout/process/nodes.hpp>
+#include <fanout/process/node_link.hpp>
 
 #include "process/node/node_message.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <fanout/core/detail/control.hpp>
 #include <fanout/core/detail/remote_job.hpp>
-#include <fanout/process/nodes.hpp>
+#include <fanout/process/node_options.hpp>
 
 #include "process/channel/run_inbox.hpp"
 #include "process/node/node_peer.hpp"

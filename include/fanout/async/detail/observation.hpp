@@ -1,11 +1,10 @@
 #pragma once
 
 #include <fanout/async/detail/instrumented_executor.hpp>
+#include <fanout/async/detail/running_mark.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
-#include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -17,13 +16,6 @@
 /// How tasks are watched while debugging is on (async/debug.hpp). Not for users.
 namespace fanout::detail {
 
-extern std::atomic<bool> debugging_on;
-
-/// Relaxed: a task spawned while it changes is watched or not; nothing else depends on it.
-inline bool debugging() noexcept {
-  return debugging_on.load(std::memory_order_relaxed);
-}
-
 inline constexpr std::size_t no_index = static_cast<std::size_t>(-1);
 
 /// What is known of a child when it is spawned.
@@ -32,8 +24,6 @@ struct spawn_site {
   std::size_t index = no_index;     ///< among the children spawned together
   std::source_location where = {};  ///< line 0: not known
 };
-
-class task_record;
 
 /// Says for its lifetime what the running task waits for; `what` must be a literal. Place one beside a `co_await`.
 class waiting_for {
@@ -53,25 +43,6 @@ class waiting_for {
 
   task_record* record_ = nullptr;
   const char* before_ = nullptr;
-};
-
-/// Marks the calling thread as running a task, and measures for how long. A watchdog looks at it from another thread.
-class running_mark {
- public:
-  explicit running_mark(std::shared_ptr<task_record> record) noexcept;
-  running_mark(const running_mark&) = delete;
-  running_mark& operator=(const running_mark&) = delete;
-  ~running_mark();
-
- private:
-  friend class waiting_for;
-  friend class watched_thread;
-
-  std::shared_ptr<task_record> record_;
-  running_mark* outer_ = nullptr;
-  std::chrono::steady_clock::time_point started_;
-  std::chrono::steady_clock::duration inner_{};  ///< spent in tasks that ran inside this one's turn
-  bool told_ = false;                            ///< the watchdog has said that it goes on
 };
 
 /// A task's share in the books. Empty while debugging is off.
