@@ -18,8 +18,11 @@
 #include <string>
 #include <vector>
 
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+#if defined(__GNUC__) && !defined(__clang__)
+#define FANOUT_TEST_GCC
+#if __GNUC__ < 13
 #define FANOUT_TEST_GCC_12
+#endif
 #endif
 
 /// Ways to write a co_await expression. The objects in it are counted.
@@ -335,6 +338,7 @@ inline task<void> initializer_list_of_counted_results() {
   const std::vector<counted> all{co_await made(1), co_await made(2)};
   expect(all.size() == 2 && all[0].value() == 1 && all[1].value() == 2);
 }
+#ifndef FANOUT_TEST_GCC  // which does not destroy the first one (GCC 14)
 inline task<void> failure_between_elements() {
   try {
     const std::vector<counted> all{co_await made(1), counted(co_await failing(counted(2)))};
@@ -342,6 +346,7 @@ inline task<void> failure_between_elements() {
   } catch (const std::runtime_error&) {
   }
 }
+#endif
 #endif
 
 /// What every compiler gets right.
@@ -408,6 +413,8 @@ inline constexpr form right[] = {
     {"initializer_list_argument", initializer_list_argument},
     {"initializer_list_of_results", initializer_list_of_results},
     {"initializer_list_of_counted_results", initializer_list_of_counted_results},
+#endif
+#ifndef FANOUT_TEST_GCC
     {"failure_between_elements", failure_between_elements},
 #endif
 };

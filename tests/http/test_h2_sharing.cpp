@@ -11,6 +11,7 @@
 
 #include <deque>
 #include <random>
+#include <vector>
 
 namespace {
 
@@ -213,11 +214,17 @@ TEST_F(h2_sharing, ten_thousand_cancellations_leave_the_connection_usable) {
   int over = 0, answered = 0;
   constexpr int all = 10'000;
   std::deque<asio::cancellation_signal> signals(all);
+  std::vector<char> runs(all);  // what does not yet is not the client's: Boost 1.83 throws out of the loop then
+  const auto gets = [&](std::size_t number) -> fanout::task<fanout::http::response> {
+    runs[number] = 1;
+    auto getting = through.get(origin.url("/bytes/20000"));
+    co_return co_await std::move(getting);
+  };
   int begun = 0;
   loop.restart();
   while (over < all) {
     while (begun < all && begun - over < 50) {
-      asio::co_spawn(loop, through.get(origin.url("/bytes/20000")),
+      asio::co_spawn(loop, gets(static_cast<std::size_t>(begun)),
                      asio::bind_cancellation_slot(signals[static_cast<std::size_t>(begun)].slot(),
                                                   [&](std::exception_ptr failed, const auto&) {
                                                     ++over;
@@ -231,7 +238,8 @@ TEST_F(h2_sharing, ten_thousand_cancellations_leave_the_connection_usable) {
         break;
       }
     const int some = std::max(0, begun - 1 - static_cast<int>(random() % 50));
-    signals[static_cast<std::size_t>(some)].emit(asio::cancellation_type::terminal);
+    if (runs[static_cast<std::size_t>(some)] != 0)
+      signals[static_cast<std::size_t>(some)].emit(asio::cancellation_type::terminal);
     if (begun == all) loop.run_one();
   }
   loop.restart();

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <future>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -76,8 +77,9 @@ TEST_F(runs_of_nodes, another_build_is_refused_from_either_side) {
   class answers final : public node_receiver {
    public:
     void on_message(std::string message) override { got.push_back(std::move(message)); }
-    void on_end(std::string) override {}
+    void on_end(std::string) override { ended.set_value(); }
     std::vector<std::string> got;
+    std::promise<void> ended;  // what the node sent last may come after its process has ended
   } heard;
   link->start(heard);
   detail::node_header header;
@@ -86,6 +88,7 @@ TEST_F(runs_of_nodes, another_build_is_refused_from_either_side) {
   link->send(detail::encode_open(header, {.function = std::string(remote<plus_one>.name()), .shape = "sync"}));
   link->end();
   EXPECT_EQ(node.wait(), 0);
+  EXPECT_EQ(heard.ended.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
   link->abandon();
   ASSERT_EQ(heard.got.size(), 1u);
   std::string_view body = heard.got.front();
