@@ -256,7 +256,10 @@ void warc_output::take(finished& each, writer& to) {
     kept->messages = result.messages;
     if (result.body) kept->body = *result.body;
   }
-  kept->body_file = each.temporary;
+  if (result.error == failure_kind::digest_mismatch)  // nobody may have the body
+    ::unlink(each.temporary.c_str());
+  else
+    kept->body_file = each.temporary;
   std::uint64_t size = kept->body.size() + (kept->body_file.empty() ? 0 : result.bytes);
   for (const message_pair& message : kept->messages)
     size += message.head.size() + message.request_head.size() + message.body.size();

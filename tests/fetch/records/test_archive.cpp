@@ -224,6 +224,24 @@ TEST_F(archive, what_a_run_that_was_killed_left_of_bodies_is_removed) {
   EXPECT_FALSE(std::filesystem::exists(left));
 }
 
+TEST_F(archive, a_body_that_is_not_the_one_expected_is_not_stored) {
+  for (const char* const path : {"/bytes/100", "/bytes/100000"}) {
+    settings how;
+    how.verify_digests = true;
+    request asked;
+    asked.url = origin_.url(path);
+    asked.sha256 = std::string(64, 'a');
+    const auto all = of(std::vector{asked}, how);
+    const auto responses = of_type(all, "response");
+    ASSERT_EQ(responses.size(), 1u) << path;
+    EXPECT_EQ(responses[0].payload(), "") << path;
+    EXPECT_EQ(responses[0].at("WARC-Truncated"), "unspecified") << path;
+    EXPECT_THAT(of_type(all, "metadata").at(0).block, HasSubstr("fanoutError: digest_mismatch")) << path;
+    EXPECT_FALSE(std::filesystem::exists(directory_ / "pages.warc.gz.bodies"));
+    std::filesystem::remove_all(directory_ / "pages.warc.gz");
+  }
+}
+
 TEST_F(archive, a_redirect_to_a_large_body_has_its_own) {
   const auto responses = of_type(of({origin_.url("/redirect/1")}), "response");
   ASSERT_EQ(responses.size(), 2u);
