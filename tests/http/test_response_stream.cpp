@@ -148,21 +148,25 @@ class seen_bodies final : public exchange_observer {
 };
 
 TEST_P(response_streams, show_an_observer_the_bodies_of_redirects_that_are_kept) {
-  scripted_server server([&](peer& client, int) {
-    client.read_request();
-    client.send("HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 4\r\n\r\nover");
-    client.read_request();
-    client.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage");
-  });
-  client_options options;
-  options.keep_redirect_bodies = true;
-  seen_bodies seen;
-  request what = asking_for(server.url());
-  what.observer = &seen;
-  const auto got = run_on(loop_, read_in_pieces(client(options), what));
-  EXPECT_EQ(got.body, "page");
-  EXPECT_EQ(seen.bodies, (std::vector<std::string>{"over", ""}));
-  EXPECT_EQ(server.connections(), 1) << "the connection is used again";
+  for (const std::size_t size : {4UL, 64UL * 1024}) {  // the most that is read of a redirect
+    const std::string body(size, 'o');
+    scripted_server server([&](peer& client, int) {
+      client.read_request();
+      client.send("HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" +
+                  body);
+      client.read_request();
+      client.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage");
+    });
+    client_options options;
+    options.keep_redirect_bodies = true;
+    seen_bodies seen;
+    request what = asking_for(server.url());
+    what.observer = &seen;
+    const auto got = run_on(loop_, read_in_pieces(client(options), what));
+    EXPECT_EQ(got.body, "page");
+    EXPECT_EQ(seen.bodies, (std::vector<std::string>{body, ""}));
+    EXPECT_EQ(server.connections(), 1) << "the connection is used again";
+  }
 }
 
 TEST_P(response_streams, decode_in_bounded_memory) {

@@ -121,7 +121,7 @@ void h2_stream::on_data(std::string_view bytes) {
   limits_.received(bytes.size(), on_->now());
   untaken_ += bytes.size();
   if (!response_->data(bytes)) return wake();
-  if (streaming_) return wake();
+  if (streaming_ && !response_->kept_whole()) return wake();
   if (untaken_ >= credit_step) on_->consumed(*this, std::exchange(untaken_, 0), taken_window);
 }
 
