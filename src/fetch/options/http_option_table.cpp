@@ -253,7 +253,8 @@ constexpr std::array table{
         authentication, {"-n,--netrc", "", "Read user names and passwords from ~/.netrc or $NETRC, if it is there"}),
     flag<&http_options::netrc_optional>(authentication,
                                         {"--netrc-optional", "", "The same; with --netrc-file, FILE need not exist"}),
-    file<&http_options::netrc_file>(authentication, {"--netrc-file", "FILE", "As -n, but read this file"}),
+    // Not `file`: what reads it knows whether it need not be there.
+    text<&http_options::netrc_file>(authentication, {"--netrc-file", "FILE", "As -n, but read this file"}),
     text<&http_options::bearer>(authentication,
                                 {"--oauth2-bearer", "TOKEN", "Send this bearer token, to the URL's own host only"}),
     texts<&http_options::cookies>(
