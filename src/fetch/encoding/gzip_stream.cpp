@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include <array>
 #include <cstddef>
 #include <new>
 #include <stdexcept>
@@ -9,7 +10,7 @@
 namespace fanout::fetch {
 namespace {
 
-constexpr std::size_t room_bytes = 32 * 1024;
+using room = std::array<char, std::size_t{32} * 1024>;
 
 }  // namespace
 
@@ -33,13 +34,12 @@ void gzip_stream::end(std::string& into) {
 void gzip_stream::pack(std::string& into, std::string_view bytes, int flush) {
   stream_->next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
   stream_->avail_in = static_cast<uInt>(bytes.size());
+  room packed;  // NOLINT(cppcoreguidelines-pro-member-init): deflate fills what is read of it
   for (;;) {
-    const std::size_t before = into.size();
-    into.resize(before + room_bytes);
-    stream_->next_out = reinterpret_cast<Bytef*>(into.data() + before);
-    stream_->avail_out = room_bytes;
+    stream_->next_out = reinterpret_cast<Bytef*>(packed.data());
+    stream_->avail_out = static_cast<uInt>(packed.size());
     const int result = deflate(stream_.get(), flush);
-    into.resize(into.size() - stream_->avail_out);
+    into.append(packed.data(), packed.size() - stream_->avail_out);
     if (result == Z_STREAM_ERROR) throw std::runtime_error("zlib cannot compress");
     if (stream_->avail_out > 0) return;
   }

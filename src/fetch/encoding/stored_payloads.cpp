@@ -1,5 +1,7 @@
 #include "fetch/encoding/stored_payloads.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -37,7 +39,7 @@ std::optional<stored_payload> stored_payloads::find(std::string_view digest) con
     const auto found = each->find(key);
     if (found == each->end()) continue;
     const entry& of = found->second;
-    return stored_payload{std::string(before_id) + std::string(of.id.data(), of.id.size()) + ">", of.url,
+    return stored_payload{fmt::format("{}{}>", before_id, std::string_view(of.id.data(), of.id.size())), of.url,
                           std::string(of.date.data(), of.date.size())};
   }
   return std::nullopt;

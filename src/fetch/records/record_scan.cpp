@@ -64,7 +64,7 @@ struct decompressor_freed {
 
 /// What is not asked for more of than its first part: every record that says which exchange it is of is smaller.
 constexpr std::size_t first_part = 1U << 20;
-constexpr std::size_t whole = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t whole_member = std::numeric_limits<std::size_t>::max();
 
 /// Size of the gzip member at the front, and what it holds in `text`, up to `most` bytes; 0 if it is not whole.
 std::size_t take_large_member(std::string_view packed, std::string& text, std::size_t most) {
@@ -90,7 +90,7 @@ std::size_t take_large_member(std::string_view packed, std::string& text, std::s
 }
 
 /// The same, much faster where what it holds is not large.
-std::size_t take_member(std::string_view packed, std::string& text, std::size_t most = whole) {
+std::size_t take_member(std::string_view packed, std::string& text, std::size_t most = whole_member) {
   thread_local const std::unique_ptr<libdeflate_decompressor, decompressor_freed> unpacks(
       libdeflate_alloc_decompressor());
   thread_local std::vector<char> room(1U << 20);
@@ -226,7 +226,7 @@ class unit_reader {
         size = warc_record_size(rest);
         text = rest.substr(0, size);
       } else if (!rest.empty()) {
-        size = take_member(rest, text_, whole_text_ ? whole : first_part);
+        size = take_member(rest, text_, whole_text_ ? whole_member : first_part);
         text = text_;
       }
       if (size == 0) return false;
