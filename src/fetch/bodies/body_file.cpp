@@ -24,8 +24,8 @@ namespace {
 constexpr std::chrono::milliseconds long_write{10};
 constexpr int writes_after_a_long_one = 32;
 
-constexpr int reading_ahead =
-    1024 * 1024;  ///< bytes that a pipe may have before its writer waits: what all may ask for
+/// Bytes that a pipe takes before its writer waits: what a program without privileges may ask for.
+constexpr int pipe_bytes = 1024 * 1024;
 
 /// While it exists, a reader that has gone is an error of the write, not a signal that ends the process.
 class broken_pipes_are_errors {
@@ -86,8 +86,9 @@ void body_file::open() {
   to_.emplace(part_file::open(path_, how_));
   where_ = to_->name();
   size_ = how_.goes_on && to_->is_file() ? size_of(to_->descriptor()) : 0;
-  // Where it is a pipe, its reader and this program then need not take turns for every 64 KiB.
-  if (!to_->is_file()) fcntl(to_->descriptor(), F_SETPIPE_SZ, reading_ahead);
+  // Its reader and this program then need not take turns for every 64 KiB.
+  const int size_of_pipe = to_->is_file() ? -1 : fcntl(to_->descriptor(), F_GETPIPE_SZ);
+  if (size_of_pipe > 0 && size_of_pipe < pipe_bytes) fcntl(to_->descriptor(), F_SETPIPE_SZ, pipe_bytes);
 }
 
 task<void> body_file::write(std::string_view piece) {

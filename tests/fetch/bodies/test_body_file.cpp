@@ -1,3 +1,5 @@
+#include <fanout/base/detail/owned_descriptor.hpp>
+#include <fanout/fetch/output_error.hpp>
 #include <fanout/http/response.hpp>
 
 #include "fetch/bodies/body_file.hpp"
@@ -6,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
@@ -44,6 +48,37 @@ TEST_F(body_files_of_one, are_there_when_finished) {
   to.finish();
   EXPECT_EQ(to.where(), path_);
   EXPECT_EQ(read_file(path_), "onetwo");
+}
+
+TEST_F(body_files_of_one, a_pipe_takes_a_mebibyte_before_anybody_waits) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  const fanout::detail::owned_descriptor reader(open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(reader);
+  body_file to(path_);
+  to.begin(head_);
+  write(to, std::string(500'000, 'x'));  // nobody reads: it has to go into the pipe at once
+  EXPECT_EQ(fcntl(reader.value(), F_GETPIPE_SZ), 1024 * 1024);
+}
+
+TEST_F(body_files_of_one, a_larger_pipe_stays_as_large) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  const fanout::detail::owned_descriptor reader(open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(reader);
+  constexpr int larger = 2 * 1024 * 1024;
+  if (fcntl(reader.value(), F_SETPIPE_SZ, larger) < 0) GTEST_SKIP() << "no pipe may be larger than 1 MiB here";
+  body_file to(path_);
+  to.begin(head_);
+  EXPECT_EQ(fcntl(reader.value(), F_GETPIPE_SZ), larger);
+}
+
+TEST_F(body_files_of_one, a_reader_that_has_gone_is_an_error_and_no_signal) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  fanout::detail::owned_descriptor reader(open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(reader);
+  body_file to(path_);
+  to.begin(head_);
+  reader.reset();
+  EXPECT_THROW(write(to, "x"), fanout::fetch::output_error);
 }
 
 TEST_F(body_files_of_one, are_parts_when_cut) {
