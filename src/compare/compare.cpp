@@ -110,17 +110,13 @@ class comparing {
     for (std::uint32_t round = how_.rounds; round < most_times * how_.rounds; ++round) {
       look_at_all();
       detail::judge(result_);
-      if (!detail::needs_more_rounds(result_)) return;
-      const comparison_row* const quickest = detail::quickest_of(result_.rows);
-      std::vector<bool> open;
+      const std::vector<bool> again = detail::rows_to_run_again(result_);
       std::chrono::nanoseconds takes{0};
-      for (const comparison_row& row : result_.rows) {
-        open.push_back(row.ok() && (&row == quickest || !detail::is_settled(result_, *quickest, row)));
-        if (open.back()) takes += row.cost.wall;
-      }
-      if (std::chrono::steady_clock::now() - begun + takes > how_.settle_within) return;
-      for (std::size_t i = 0; i < measured_.size(); ++i)
-        if (open[i]) run_again(measured_[i]);
+      for (std::size_t i = 0; i < again.size(); ++i)
+        if (again[i]) takes += result_.rows[i].cost.wall;
+      if (takes.count() == 0 || std::chrono::steady_clock::now() - begun + takes > how_.settle_within) return;
+      for (std::size_t i = 0; i < again.size(); ++i)
+        if (again[i]) run_again(measured_[i]);
     }
   }
 

@@ -72,6 +72,15 @@ TEST_F(programs, output_errors_and_status_are_told) {
   EXPECT_TRUE(run_to_end(run_program(shell("exit 0"))).ok());
 }
 
+TEST_F(programs, cpu_time_is_told_with_that_of_children) {
+  const auto got = run_to_end(run_program(shell("i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done")));
+  EXPECT_GT(got.cpu_user, 5ms);
+  const auto waited = run_to_end(run_program(shell("sleep 0.3")));
+  EXPECT_LT(waited.cpu_user + waited.cpu_system, 200ms);
+  const auto inner = run_to_end(run_program(shell("sh -c 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done'; true")));
+  EXPECT_GT(inner.cpu_user, 5ms);
+}
+
 TEST_F(programs, a_signal_is_told) {
   const auto got = run_to_end(run_program(shell("kill -TERM $$")));
   EXPECT_EQ(got.signal, SIGTERM);

@@ -213,12 +213,10 @@ class paper_comparison {
       for (auto& row : made_.rows) again(row);
     for (int round = 3; round < 12; ++round) {
       look();
-      if (!detail::needs_more_rounds(made_)) break;
-      const auto* const quickest = detail::quickest_of(made_.rows);
-      std::vector<bool> open;
-      for (const auto& row : made_.rows) open.push_back(&row == quickest || !detail::is_settled(made_, *quickest, row));
-      for (std::size_t i = 0; i < open.size(); ++i)
-        if (open[i]) again(made_.rows[i]);
+      const std::vector<bool> to_run = detail::rows_to_run_again(made_);
+      if (std::ranges::none_of(to_run, std::identity())) break;
+      for (std::size_t i = 0; i < to_run.size(); ++i)
+        if (to_run[i]) again(made_.rows[i]);
     }
     look();
     return made_;

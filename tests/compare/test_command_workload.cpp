@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -26,6 +27,7 @@ using fanout::cli::testing::child;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using namespace std::chrono_literals;
 
 struct finished {
   int status;
@@ -127,6 +129,20 @@ TEST_F(compared_commands, are_a_workload_of_the_library) {
   const auto done = work.run(fanout::sync(), 2);
   EXPECT_EQ(done.cost.failures, 1U);
   EXPECT_THAT(done.failure, HasSubstr("test b != b: exit status 1"));
+}
+
+TEST_F(compared_commands, tell_the_cpu_time_of_each) {
+  const std::string loop = "if [ {} = 1 ]; then i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; else exit {}; fi";
+  const auto work = fanout::workloads::command({"sh", "-c", loop}, std::vector<std::string>{"0", "1", "2"});
+  for (const auto& how : {fanout::sync(), fanout::threads(2), fanout::async(2), fanout::processes(2)}) {
+    const auto done = work.run(how, 3);
+    ASSERT_EQ(done.computed.size(), 3U) << fanout::to_string(how);
+    EXPECT_GT(done.computed[1], 5ms) << fanout::to_string(how);
+    EXPECT_GE(done.computed[0], 0ms);
+    EXPECT_LT(done.computed[0], done.computed[1]) << fanout::to_string(how);
+    EXPECT_LT(done.computed[2], 0ms) << "it failed";
+  }
+  EXPECT_EQ(work.run(fanout::sync(), 1).computed.size(), 1U);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,8 @@ using test::failed_row;
 using test::made_of;
 using test::row;
 using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using namespace std::chrono_literals;
@@ -69,7 +72,7 @@ TEST(verdict, tasks_that_compute_and_hardly_get_a_core_show_no_order) {
   detail::judge(all);
   EXPECT_FALSE(all.best);
   EXPECT_THAT(all.doubt, HasSubstr("other programs used 2.00 of the 2 cores"));
-  EXPECT_FALSE(detail::needs_more_rounds(all));
+  EXPECT_THAT(detail::rows_to_run_again(all), Each(false));
 }
 
 /// Ten tasks wait for 200 ms and compute for 10 ms under a lock, and got a core each second or third time: five threads
@@ -89,6 +92,22 @@ comparison starved_after_waits(double others) {
   return all;
 }
 
+TEST(verdict, rows_that_may_be_quickest_run_again_while_the_machine_varies_too_much) {
+  const auto seen = [](double noise, work_kind kind, double cores_of_tasks) {
+    comparison all = made_of(
+        {row(sync(), 2s, 1), row(threads(2), 1000ms, 2), row(processes(2), 1010ms, 1, 2), failed_row(async(5), "no")},
+        kind);
+    for (auto& each : all.rows) each.cost.cpu_user = std::chrono::milliseconds(std::llround(1000 * cores_of_tasks));
+    all.noise = noise;
+    detail::judge(all);
+    return detail::rows_to_run_again(all);
+  };
+  EXPECT_THAT(seen(0.21, work_kind::cpu_bound, 1), ElementsAre(false, true, true, false));
+  EXPECT_THAT(seen(0.20, work_kind::cpu_bound, 1), Each(false));
+  EXPECT_THAT(seen(0.90, work_kind::io_bound, 0.3), ElementsAre(false, true, true, false)) << "waits, and needs a core";
+  EXPECT_THAT(seen(0.90, work_kind::io_bound, 0.1), Each(false)) << "waiting does not vary with the cores";
+}
+
 TEST(verdict, tasks_that_wait_and_hardly_get_a_core_show_no_order) {
   comparison slow = starved_after_waits(2);  // next to so many programs that they computed for a tenth of the time
   for (auto& each : slow.rows) each.cost.wall *= 2;
@@ -100,7 +119,7 @@ TEST(verdict, tasks_that_wait_and_hardly_get_a_core_show_no_order) {
     EXPECT_EQ(all.kind, work_kind::io_bound);
     EXPECT_FALSE(all.best) << all.why;
     EXPECT_THAT(all.doubt, HasSubstr("of the 2 cores"));
-    EXPECT_FALSE(detail::needs_more_rounds(all));
+    EXPECT_THAT(detail::rows_to_run_again(all), Each(false));
     EXPECT_TRUE(detail::is_disturbed(all));
   }
   comparison quiet = starved_after_waits(0.05);

@@ -40,6 +40,9 @@ struct program_result {
   bool timed_out = false;  ///< it was killed at `program::timeout`
   std::string output;      ///< what it wrote to stdout, as far as it got
   std::string errors;      ///< the same of stderr
+  /// CPU time of the program and of the children that it waited for; 0 where its status was not known.
+  std::chrono::nanoseconds cpu_user{};
+  std::chrono::nanoseconds cpu_system{};
 
   bool ok() const noexcept { return exit_status == 0 && signal == 0; }
 };

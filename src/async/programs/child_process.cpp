@@ -132,7 +132,7 @@ bool child_process::has_ended() const noexcept {
 }
 
 void child_process::reap() noexcept {
-  while (waitpid(pid_, &status_, 0) < 0) {
+  while (wait4(pid_, &status_, 0, &used_) < 0) {
     if (errno == EINTR) continue;
     status_known_ = false;
     if (timed_out_) status_ = SIGKILL;

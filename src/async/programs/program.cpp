@@ -83,6 +83,10 @@ owned_descriptor file_with(const program& what) {
   return copied_above(file.value(), STDERR_FILENO + 1);
 }
 
+std::chrono::nanoseconds duration_of(const timeval& time) {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+}
+
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> all;
   for (std::string& text : texts) {
@@ -135,7 +139,9 @@ class running_program final : public child_process {
             .signal = exited ? 0 : WTERMSIG(status()),
             .timed_out = timed_out(),
             .output = std::move(output_.text),
-            .errors = std::move(errors_.text)};
+            .errors = std::move(errors_.text),
+            .cpu_user = duration_of(used().ru_utime),
+            .cpu_system = duration_of(used().ru_stime)};
   }
 
   void throw_unless_ok() {

@@ -187,12 +187,22 @@ bool is_disturbed(const comparison& of) {
   return !of.doubt.empty() && (cores_taken(of) || of.noise > most_noise);
 }
 
-bool needs_more_rounds(const comparison& of) {
+std::vector<bool> rows_to_run_again(const comparison& of) {
+  std::vector<bool> again(of.rows.size());
   const comparison_row* const quickest = quickest_of(of.rows);
-  if (!quickest || (cores_taken(of) && needs_cores(of, *quickest))) return false;
-  return std::ranges::any_of(of.rows, [&](const comparison_row& row) {
-    return row.ok() && &row != quickest && !is_settled(of, *quickest, row);
-  });
+  if (!quickest) return again;
+  const bool computing = needs_cores(of, *quickest);
+  if (computing && cores_taken(of)) return again;
+  const bool too_noisy = computing && of.noise > most_noise;
+  bool any = false;
+  for (std::size_t i = 0; i < again.size(); ++i) {
+    const comparison_row& row = of.rows[i];
+    if (!row.ok() || &row == quickest) continue;
+    again[i] = !is_settled(of, *quickest, row) || (too_noisy && order_of(of, *quickest, row) != order::slower);
+    any = any || again[i];
+  }
+  again[static_cast<std::size_t>(quickest - of.rows.data())] = any;
+  return again;
 }
 
 }  // namespace fanout::detail

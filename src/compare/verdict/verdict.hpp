@@ -2,7 +2,7 @@
 
 #include <fanout/compare/comparison.hpp>
 
-#include <string>
+#include <vector>
 
 /// \file
 /// What follows from the figures of a comparison: a function of them and of nothing else.
@@ -20,7 +20,9 @@ void judge(comparison& of);
 /// rows.
 bool is_disturbed(const comparison& of);
 
-/// Whether more rounds could make `judge` say more.
-bool needs_more_rounds(const comparison& of);
+/// Of each row, whether it is to be run again, as more rounds could make `judge` say more: the rows that are not in
+/// order yet, and the quickest with them. Where the machine varies too much, these are all that may be quickest: the
+/// samples taken between the rounds show whether it goes on. Only false if more rounds would not help.
+std::vector<bool> rows_to_run_again(const comparison& of);
 
 }  // namespace fanout::detail

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -22,10 +23,22 @@ namespace fanout::workloads {
 
 struct command_line {
   std::vector<std::string> arguments;
+  std::uint64_t index = 0;
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(arguments);
+    archive(arguments, index);
+  }
+};
+
+/// What a command used, of which the thread that waited for it knows nothing.
+struct command_cost {
+  std::uint64_t index = 0;
+  std::int64_t cpu_ns = 0;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(index, cpu_ns);
   }
 };
 
@@ -34,8 +47,8 @@ namespace {
 constexpr std::string_view place = "{}";
 
 /// Every `{}` in every argument becomes the input; without one, the input is the last argument.
-command_line with_input(const std::vector<std::string>& arguments, const std::string& input) {
-  command_line made{arguments};
+command_line with_input(const std::vector<std::string>& arguments, const std::string& input, std::uint64_t index) {
+  command_line made{arguments, index};
   bool placed = false;
   for (std::string& each : made.arguments)
     for (auto at = each.find(place); at != each.npos; at = each.find(place, at + input.size())) {
@@ -70,9 +83,13 @@ rusage used_by_children() {
   return used;
 }
 
+using cpu_of_commands = std::vector<std::chrono::nanoseconds>;  ///< of each; negative for one that failed
+
 /// A command's CPU time is that of a child of the process that starts it. What a worker process started is counted with
 /// the worker; what this process started is not yet.
-workload_run with_cost_of_children(const workload& inner, const options& how, std::uint64_t count) {
+workload_run with_cost_of_children(const workload& inner, const options& how, std::uint64_t count,
+                                   cpu_of_commands& of_each) {
+  of_each.assign(count, std::chrono::nanoseconds(-1));
   const rusage before = used_by_children();
   std::optional<detail::ready_meter> ready;
   if (how.shape.model == model::sync) ready.emplace(detail::ready_meter::whose::children);
@@ -85,33 +102,38 @@ workload_run with_cost_of_children(const workload& inner, const options& how, st
     done.cost.voluntary_switches += static_cast<std::uint64_t>(after.ru_nvcsw - before.ru_nvcsw);
     done.cost.involuntary_switches += static_cast<std::uint64_t>(after.ru_nivcsw - before.ru_nivcsw);
   }
-  // A thread that waits for a command does not know the command's CPU time.
-  done.computed.assign(done.computed.size(), std::chrono::nanoseconds(-1));
+  done.computed = of_each;
   return done;
 }
 
 }  // namespace
 
 /// Not in an unnamed namespace: a worker process finds it by its name.
-task<int> run_command(command_line what) {
+task<command_cost> run_command(command_line what) {
   program command;
   command.arguments = what.arguments;
   auto running = run_program(std::move(command));
   const program_result ended = co_await std::move(running);
   if (!ended.ok()) throw error(failure_kind::task_failed, how_it_failed(what, ended));
-  co_return 0;
+  co_return command_cost{what.index, (ended.cpu_user + ended.cpu_system).count()};
 }
 
 namespace {
 
 workload make_command(const std::vector<std::string>& arguments, std::vector<command_line> all) {
   const std::size_t count = all.size();
+  const auto of_each = std::make_shared<cpu_of_commands>();
   const workload inner = make_workload("command",
                                        fmt::format("{} {} of {}", count, count == 1 ? "run" : "runs",
                                                    detail::printable(fmt::format("{}", fmt::join(arguments, " ")))),
-                                       remote<run_command>, std::move(all), [](int) { return std::uint64_t{0}; });
+                                       remote<run_command>, std::move(all), [of_each](const command_cost& cost) {
+                                         of_each->at(cost.index) = std::chrono::nanoseconds(cost.cpu_ns);
+                                         return std::uint64_t{0};
+                                       });
   workload made = inner;
-  made.run = [inner](const options& how, std::uint64_t first) { return with_cost_of_children(inner, how, first); };
+  made.run = [inner, of_each](const options& how, std::uint64_t first) {
+    return with_cost_of_children(inner, how, first, *of_each);
+  };
   return made;
 }
 
@@ -125,13 +147,15 @@ workload command(const std::vector<std::string>& arguments, const std::vector<st
   check(arguments);
   std::vector<command_line> all;
   all.reserve(inputs.size());
-  for (const std::string& input : inputs) all.push_back(with_input(arguments, input));
+  for (const std::string& input : inputs) all.push_back(with_input(arguments, input, all.size()));
   return make_command(arguments, std::move(all));
 }
 
 workload command(const std::vector<std::string>& arguments, std::uint64_t times) {
   check(arguments);
-  return make_command(arguments, std::vector<command_line>(times, command_line{arguments}));
+  std::vector<command_line> all(times, command_line{arguments});
+  for (std::uint64_t i = 0; i < times; ++i) all[i].index = i;
+  return make_command(arguments, std::move(all));
 }
 
 }  // namespace fanout::workloads

@@ -3,6 +3,7 @@
 #include <fanout/base/detail/owned_descriptor.hpp>
 #include <fanout/base/task.hpp>
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -45,6 +46,8 @@ class child_process {
   int status() const noexcept { return status_; }
   /// False where something else in this program reaped it: SIGCHLD is ignored, or somebody waits for any child.
   bool status_known() const noexcept { return status_known_; }
+  /// What it and the children that it waited for used; zeros where that is not known.
+  const rusage& used() const noexcept { return used_; }
 
  protected:
   /// Takes over the child `pid`. With `reach::group` it leads a process group, all of which is killed with it, and also
@@ -77,6 +80,7 @@ class child_process {
   bool was_killed_ = false;
   bool timed_out_ = false;
   int status_ = 0;
+  rusage used_{};
   bool status_known_ = true;
 };
 
