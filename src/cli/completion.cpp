@@ -112,7 +112,8 @@ std::string zsh_arguments(const command_text& tool, const command_text& command)
   for_each_option(command, [&](const option_text& each) {
     std::string action;
     if (const auto values = values_of(each); !values.empty())
-      action = fmt::format(":{}:({})", each.value, for_arguments(std::string(values)));
+      action = fmt::format(takes_list(each) ? ":{}:_sequence compadd -S \"\" - {}" : ":{}:({})", for_arguments(each.value),
+                           for_arguments(std::string(values)));
     else if (takes_file(each))
       action = fmt::format(":{}:_files", each.value);
     else if (!each.value.empty())
@@ -135,6 +136,11 @@ std::string zsh_described(const std::vector<command_text>& commands) {
   return described;
 }
 
+/// What fish completes each element of a list with commas to.
+std::string fish_list_of(std::string_view values) {
+  return fmt::format("(__fish_complete_list , \"string split ' ' '{}'\")", values);
+}
+
 /// fish's lines for the options of a command, and its arguments, where `when` holds.
 std::string fish_lines(const command_text& tool, const command_text& command, const std::string& when) {
   std::string lines;
@@ -143,7 +149,7 @@ std::string fish_lines(const command_text& tool, const command_text& command, co
     for (const std::string& one : each.names)
       lines += one.starts_with("--") ? " -l " + one.substr(2) : " -s " + one.substr(1);
     if (const auto values = values_of(each); !values.empty())
-      lines += fmt::format(" -x -a {}", shell_quoted(values));
+      lines += fmt::format(" -x -a {}", shell_quoted(takes_list(each) ? fish_list_of(values) : std::string(values)));
     else if (takes_file(each))
       lines += " -r -F";
     else if (!each.value.empty())

@@ -122,6 +122,12 @@ TEST(completion, zsh_has_words_and_commands_of_commands) {
   EXPECT_THAT(script, HasSubstr("'split:Does it'"));
 }
 
+TEST(completion, zsh_and_fish_complete_each_element_of_a_list) {
+  EXPECT_THAT(zsh_completion(a_whole_tool()),
+              HasSubstr("--shapes[Which]:SHAPE,...:_sequence compadd -S \"\" - sync threads\\: async\\: "));
+  EXPECT_THAT(fish_completion(a_whole_tool()), HasSubstr("-l shapes -x -a '(__fish_complete_list , \"string split "));
+}
+
 TEST(completion, fish_has_words_and_commands_of_commands) {
   const std::string script = fish_completion(a_whole_tool());
   EXPECT_THAT(script, HasSubstr("from completion' -f -a 'bash zsh fish'"));
