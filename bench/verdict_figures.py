@@ -114,7 +114,7 @@ NEW = [
          {"threads:2", "processes:2"}),
     # 0.1 s for all, then ten times 5 ms in turn; one after another 1.05
     Work("a lock after a wait", "=sync,threads:5,threads:10,async:10 10xw100+l5", IO, {"threads:10", "async:10"}, True),
-    # the server computes on two threads: 0.4 s with two and more in flight, 0.8 with one
+    # the server computes on two threads: 0.4 s with two and more in flight, 0.8 with one, and 0.8 on one core
     Work("waits for a busy neighbour", "@sync,threads:2,async:2,async:20 20x1:busy/40", IO,
          {"threads:2", "async:2", "async:20"}),
 ]

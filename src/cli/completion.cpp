@@ -112,8 +112,9 @@ std::string zsh_arguments(const command_text& tool, const command_text& command)
   for_each_option(command, [&](const option_text& each) {
     std::string action;
     if (const auto values = values_of(each); !values.empty())
-      action = fmt::format(takes_list(each) ? ":{}:_sequence compadd -S \"\" - {}" : ":{}:({})", for_arguments(each.value),
-                           for_arguments(std::string(values)));
+      action =
+          fmt::format(":{}:{}{}{}", for_arguments(each.value), takes_list(each) ? "_sequence compadd -S \"\" - " : "(",
+                      for_arguments(std::string(values)), takes_list(each) ? "" : ")");
     else if (takes_file(each))
       action = fmt::format(":{}:_files", each.value);
     else if (!each.value.empty())

@@ -77,7 +77,9 @@ class comparing {
     reset_peak_memory();
     try {
       const auto before = detail::time_without_core();
+      const auto busy_before = detail::busy_now();
       workload_run done = work_.run(run_, work_.tasks);
+      row.others = std::max(ratio(detail::busy_now() - busy_before - done.cost.cpu(), done.cost.wall), 0.0);
       const auto without_core = detail::time_without_core() - before + done.without_core;
       detail::throw_if_stopped(done.cost);
       row.cost = std::move(done.cost);
@@ -126,7 +128,13 @@ class comparing {
     for (const auto& runs : measured_) result_.rows.push_back(median_of(runs));
     find_bound();
     result_.noise = noise_.spread();
-    result_.load = {load_.cores(), full_cores_.given, full_cores_.price};
+    const double others = load_.cores();
+    result_.load = {others, 0, full_cores_.given, full_cores_.price};
+    for (const comparison_row& row : result_.rows) {
+      constexpr std::chrono::milliseconds long_enough{100};  // busy time is counted in ticks of some ms
+      if (row.ok() && row.cost.wall >= long_enough)
+        result_.load.served = std::max(result_.load.served, row.others - others);
+    }
   }
 
   void run_again(row_runs& runs) {
@@ -136,9 +144,15 @@ class comparing {
   static comparison_row median_of(row_runs runs) {
     if (!runs.back().ok()) return std::move(runs.back());
     std::vector<std::chrono::nanoseconds> walls;
-    for (const auto& each : runs) walls.push_back(each.cost.wall);
+    double least_others = runs.front().others;
+    for (const auto& each : runs) {
+      walls.push_back(each.cost.wall);
+      least_others = std::min(least_others, each.others);
+    }
     std::ranges::sort(runs, {}, [](const comparison_row& each) { return each.cost.wall; });
     comparison_row median = std::move(runs[(runs.size() - 1) / 2]);
+    // What others do now and then is in some of the runs only.
+    median.others = least_others;
     const auto [least, most] = std::ranges::minmax(walls);
     median.spread = ratio(most - least, median.cost.wall);
     median.walls = std::move(walls);

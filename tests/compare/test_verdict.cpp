@@ -127,6 +127,37 @@ TEST(verdict, tasks_that_wait_and_hardly_get_a_core_show_no_order) {
   EXPECT_TRUE(quiet.best) << quiet.why;
 }
 
+/// Pages of a server that computes here, on as many cores as it gets: quicker with two in flight only where it has two.
+comparison served_here(double others, double served) {
+  comparison all = made_of({row(sync(), 820ms, 1), row(async(2), served > 1.5 ? 410ms : 807ms, 1)});
+  for (auto& each : all.rows) each.cost.cpu_user = 3ms;
+  all.load.others = others;
+  all.load.served = served;
+  detail::judge(all);
+  return all;
+}
+
+TEST(verdict, what_tasks_wait_for_may_need_the_cores_that_others_use) {
+  const comparison quiet = served_here(0.05, 1.95);
+  EXPECT_EQ(quiet.best, 1U) << quiet.why;
+  EXPECT_THAT(quiet.why, HasSubstr("What the tasks wait for runs on this machine and used 1.95 of its 2 cores."));
+  const comparison busy = served_here(1.0, 1.0);
+  EXPECT_FALSE(busy.best) << busy.why;
+  EXPECT_THAT(busy.doubt, HasSubstr("other programs used 1.00 of the 2 cores. What the tasks wait for"));
+  EXPECT_THAT(detail::rows_to_run_again(busy), Each(false));
+  const comparison elsewhere = served_here(1.0, 0.1);
+  EXPECT_TRUE(elsewhere.best) << elsewhere.why;
+  EXPECT_THAT(elsewhere.why, Not(HasSubstr("runs on this machine")));
+}
+
+TEST(verdict, more_in_flight_does_not_pay_where_one_at_a_time_is_as_fast) {
+  comparison all = made_of({row(sync(), 820ms, 1), row(async(2), 807ms, 1), row(async(20), 805ms, 1)});
+  detail::judge(all);
+  EXPECT_EQ(all.best, 0U);
+  EXPECT_THAT(all.why, AllOf(HasSubstr("More in flight does not pay: one at a time is as fast as async:20."),
+                             Not(HasSubstr("pays up to"))));
+}
+
 TEST(verdict, tasks_that_wait_and_hardly_need_a_core_are_in_order_next_to_others) {
   comparison all = starved_after_waits(2);
   for (auto& each : all.rows) each.cost.cpu_user = 10ms;

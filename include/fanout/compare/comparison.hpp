@@ -51,6 +51,7 @@ struct comparison_row {
   /// Of each run, in their order; `cost` is the run whose wall time is the median (of two, the lower).
   std::vector<std::chrono::nanoseconds> walls;
   double spread = 0;               ///< what lies between the quickest and the slowest of them, over the median
+  double others = 0;               ///< cores that other programs used, in the run in which they used least
   std::string failure;             ///< why the row does not count; empty for one in which every task succeeded
   std::optional<double> speedup;   ///< the `sync` row's wall time over this one's; empty without one, and for a failure
   std::optional<double> of_bound;  ///< lower bound over wall time: 1 is perfect; empty for a failure
@@ -93,9 +94,13 @@ struct lower_bound {
 
 /// What the machine did besides, while the figures were measured.
 struct machine_load {
-  double others = 0;      ///< cores that other programs used, on average: 1.0 is one core
+  double others = 0;      ///< cores that other programs used while no task ran, on average: 1.0 is one core
+  double served = 0;      ///< cores that they used besides while tasks ran: servers on this machine, for the tasks
   double given = 0;       ///< cores that this process got when it asked for all of them; 0: not measured
   double full_price = 1;  ///< CPU time of a computation on all cores at once, over that of the same alone
+
+  /// Whether what the tasks wait for computes here, so that programs that use the cores slow it down.
+  bool serves() const noexcept { return served >= 0.5; }
 };
 
 /// One workload under several shapes. A plain value.

@@ -185,6 +185,7 @@ json::object workload_object(const comparison& of) {
           {"cpu_share", or_null(of.cpu_share)},
           {"noise", of.noise},
           {"others_cores", of.load.others},
+          {"served_cores", of.load.served},
           {"lower_bound_s", of.bound ? json::value(seconds(of.bound->wall)) : json::value(nullptr)},
           {"lower_bound", bound_value(of)},
           {"best", of.best ? json::value(to_string(of.rows[*of.best].shape)) : json::value(nullptr)},

@@ -137,6 +137,13 @@ std::string say_gain(const comparison& of, const comparison_row& best) {
                      say_price(best, *next));
 }
 
+/// Where what the tasks wait for computes on this machine.
+std::string say_served(const comparison& of) {
+  if (of.kind != work_kind::io_bound || !of.load.serves()) return "";
+  return fmt::format(" What the tasks wait for runs on this machine and used {:.2f} of its {} cores.", of.load.served,
+                     of.cores);
+}
+
 /// What to learn from it, for readers who have not seen it before.
 std::string say_lesson(const comparison& of) {
   switch (*of.kind) {
@@ -190,6 +197,9 @@ std::string say_in_flight(const comparison& of) {
   const std::string law =
       fmt::format("By Little's law, in flight = rate x latency = {:.0f} tasks/s x {:.3f} s = {:.0f}", found->rate,
                   found->latency, found->in_flight());
+  if (found->pays_up_to == 1)
+    return fmt::format(" More in flight does not pay: one at a time is as fast as {}:{}. {}.", found->model,
+                       found->most, law);
   if (found->pays_up_to == found->most)
     return fmt::format(" More in flight still pays at {}:{}, the most measured. {}.", found->model, found->most, law);
   return fmt::format(" More in flight pays up to {}:{}; {}:{} is not faster. {}.", found->model, found->pays_up_to,
@@ -226,10 +236,16 @@ std::optional<in_flight_finding> find_in_flight(const comparison& of) {
     const auto pays = std::ranges::find_if(rows, [&](const comparison_row* row) {
       return row == &quickest || order_of(of, quickest, *row) == order::tie;
     });
-    const std::string name = to_string((*pays)->shape);
+    // One at a time is a count, too.
+    const auto one = std::ranges::find_if(
+        of.rows, [](const comparison_row& row) { return row.ok() && row.shape.model == model::sync; });
+    const bool one_pays =
+        one != of.rows.end() && (one->cost.wall <= quickest.cost.wall || order_of(of, quickest, *one) == order::tie);
+    const std::string name = to_string(rows.back()->shape);
     const auto tasks = static_cast<double>(of.tasks);
-    return in_flight_finding{name.substr(0, name.find(':')), (*pays)->shape.tasks, rows.back()->shape.tasks,
-                             tasks / seconds((*pays)->cost.wall), seconds(of.bound->in_turn) / tasks};
+    return in_flight_finding{name.substr(0, name.find(':')), one_pays ? 1 : (*pays)->shape.tasks,
+                             rows.back()->shape.tasks, tasks / seconds((one_pays ? *one : **pays).cost.wall),
+                             seconds(of.bound->in_turn) / tasks};
   }
   return std::nullopt;
 }
@@ -238,10 +254,10 @@ std::string say_verdict(const comparison& of, std::string_view figure) {
   std::string said;
   if (of.kind) said = fmt::format("{}: {} ", to_string(*of.kind), figure);
   if (of.bound) said += say_bound(*of.bound, of.tasks) + ' ';
-  if (!of.best) return said + say_doubt(of) + say_async(of);
+  if (!of.best) return said + say_doubt(of) + say_served(of) + say_async(of);
   const comparison_row& best = of.rows[*of.best];
   said += say_best(of, best) + say_excess(of, best) + say_ties(of, best) + say_gain(of, best) + say_in_flight(of);
-  said += say_async(of);
+  said += say_served(of) + say_async(of);
   if (of.kind) said += say_lesson(of);
   return said;
 }

@@ -54,6 +54,7 @@ double cores_wanted(const comparison& of, double cpu_share) {
   constexpr double near = 2;
   const comparison_row& quickest = *quickest_of(of.rows);
   double wanted = cores_undisturbed(of);
+  if (of.load.serves()) wanted += of.load.served;
   for (const auto& row : of.rows) {
     if (!row.ok()) continue;
     const std::uint64_t lanes = std::min<std::uint64_t>({row.cost.threads, of.tasks, of.cores});
@@ -143,11 +144,12 @@ std::string find_doubt(const comparison& of) {
   const comparison_row& quickest = *quickest_of(of.rows);
   if (std::ranges::count_if(of.rows, &comparison_row::ok) < 2) return "";
   const bool computing = needs_cores(of, quickest);
-  if (computing && cores_taken(of))
+  if ((computing || of.load.serves()) && cores_taken(of))
     return fmt::format(
-        "other programs used {:.2f} of the {} cores. A shape with more threads gets a larger share of "
-        "busy cores, so the order can be different on a quiet machine",
-        of.load.others, of.cores);
+        "other programs used {:.2f} of the {} cores. {}, so the order can be different on a quiet machine",
+        of.load.others, of.cores,
+        computing ? "A shape with more threads gets a larger share of busy cores"
+                  : "What the tasks wait for runs on this machine, too, and had the rest");
   const auto close = contenders(of, quickest);
   if (close.empty()) return "";
   if (computing && of.noise > most_noise)
@@ -192,7 +194,7 @@ std::vector<bool> rows_to_run_again(const comparison& of) {
   const comparison_row* const quickest = quickest_of(of.rows);
   if (!quickest) return again;
   const bool computing = needs_cores(of, *quickest);
-  if (computing && cores_taken(of)) return again;
+  if ((computing || of.load.serves()) && cores_taken(of)) return again;
   const bool too_noisy = computing && of.noise > most_noise;
   bool any = false;
   for (std::size_t i = 0; i < again.size(); ++i) {

@@ -32,10 +32,6 @@ std::string text_of(const std::string& path) {
   return fanout::detail::file_text(path).value_or("");
 }
 
-std::chrono::nanoseconds busy_now() {
-  return busy_time(text_of("/proc/stat"), may_run_on);
-}
-
 /// Takes the next number off `line`; negative where there is none.
 std::int64_t take_number(std::string_view& line) {
   while (line.starts_with(' ')) line.remove_prefix(1);
@@ -73,6 +69,10 @@ std::chrono::nanoseconds busy_time(std::string_view stat, bool (*is_ours)(std::u
   }
   if (ticks < 0) return std::chrono::nanoseconds(-1);
   return std::chrono::nanoseconds(std::chrono::seconds(1)) * ticks / a_second;
+}
+
+std::chrono::nanoseconds busy_now() {
+  return busy_time(text_of("/proc/stat"), may_run_on);
 }
 
 void load_meter::sample() {

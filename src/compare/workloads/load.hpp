@@ -29,6 +29,10 @@ class load_meter {
   std::chrono::nanoseconds time_{0};
 };
 
+/// Time that the cores this process may use were busy since the machine started. Negative where the kernel does not
+/// say.
+std::chrono::nanoseconds busy_now();
+
 /// Adds up how long the threads of this process and of its children, or of these alone, were ready to run and had no
 /// core, from its construction to `stop`. Looks at all of them every few milliseconds from a thread of its own; what a
 /// thread waited after the last look is not counted.

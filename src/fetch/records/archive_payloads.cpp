@@ -1,6 +1,7 @@
 #include "fetch/records/archive_payloads.hpp"
 
 #include "fetch/records/archive_heads.hpp"
+#include "fetch/records/archive_walk.hpp"
 #include "fetch/records/record_scan.hpp"
 
 #include <algorithm>
@@ -18,37 +19,39 @@ struct found_payload {
 };
 
 /// What the records of one exchange say together: the response that stands before the metadata is the last one.
-class payload_finder {
+class payload_finder final : public archive_visitor {
  public:
   explicit payload_finder(std::vector<found_payload>& into) : into_(into) {}
 
-  void take(std::string_view record) {
-    const auto head_end = record.find("\r\n\r\n");
-    if (head_end == record.npos) return;
-    const std::string_view fields = record.substr(0, head_end + 2);
-    const std::string_view block = record.substr(head_end + 4);
+  void record(std::string_view fields) override {
     const auto type = field_in(fields, "WARC-Type");
-    if (type == "response" || type == "revisit") last_.reset();
-    if (type == "response") take_response(fields, block);
-    if (type != "metadata" || !last_) return;
-    if (field_in(block, "fanoutError").empty()) into_.push_back(std::move(*last_));
+    of_response_ = type == "response";
+    if (!of_response_ && type != "revisit") return;
     last_.reset();
-  }
-
- private:
-  void take_response(std::string_view fields, std::string_view block) {
-    constexpr std::size_t ends = 4 + 4;  // of the head, and of the record
-    const auto head = block.find("\r\n\r\n");
+    has_payload_ = false;
+    payload_ = {};
     const auto digest = field_in(fields, "WARC-Payload-Digest");
-    const bool empty = head == block.npos || head + ends >= block.size();
-    if (empty || digest.empty() || !field_in(fields, "WARC-Truncated").empty()) return;
+    if (!of_response_ || digest.empty() || !field_in(fields, "WARC-Truncated").empty()) return;
     last_ = {std::string(digest),
              {std::string(field_in(fields, "WARC-Record-ID")), std::string(field_in(fields, "WARC-Target-URI")),
               std::string(field_in(fields, "WARC-Date"))}};
   }
 
+  void block(std::string_view piece) override {
+    if (of_response_ && !payload_.of(piece).empty()) has_payload_ = true;
+  }
+
+  void unit(const archive_unit& whole) override {
+    if (last_ && has_payload_ && whole.mark && !whole.mark->failed) into_.push_back(std::move(*last_));
+    last_.reset();
+  }
+
+ private:
   std::vector<found_payload>& into_;
   std::optional<found_payload> last_;
+  block_payload payload_;
+  bool of_response_ = false;
+  bool has_payload_ = false;
 };
 
 }  // namespace
@@ -59,7 +62,7 @@ std::uint64_t read_stored_payloads(const std::string& path, record_format format
   const auto read_from = [&](std::uint64_t from) {
     found.clear();
     payload_finder finder(found);
-    return scan_archive(path, format, from, size, [&finder](std::string_view record) { finder.take(record); });
+    return walk_archive(path, format, from, size, finder);
   };
   if (format != record_format::warc_gzip || size <= most_bytes) {
     read_from(0);

@@ -4,6 +4,8 @@
 
 #include "fetch/bodies/body_digest.hpp"
 #include "fetch/encoding/sha1_digest.hpp"
+#include "fetch/records/archive_heads.hpp"
+#include "fetch/records/archive_walk.hpp"
 #include "fetch/records/record_database.hpp"
 #include "fetch/records/record_scan.hpp"
 
@@ -17,8 +19,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
+#include <functional>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -31,15 +34,6 @@ namespace json = boost::json;
 std::uint64_t size_on_disk(const std::string& path) {
   struct stat is{};
   return ::stat(path.c_str(), &is) == 0 ? static_cast<std::uint64_t>(is.st_size) : 0;
-}
-
-/// The value of a header of a record in an archive; empty: it has none.
-std::string_view field_of(std::string_view head, std::string_view name) {
-  for (std::size_t at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at + 2)) {
-    const std::string_view line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
-    if (line.starts_with(name) && line.substr(name.size()).starts_with(": ")) return line.substr(name.size() + 2);
-  }
-  return {};
 }
 
 std::uint64_t base64_size(std::string_view text) {
@@ -56,6 +50,69 @@ std::string base64_decoded(std::string_view text) {
   return bytes;
 }
 
+/// What stands in the archive of an exchange, until the exchange is known to be whole.
+class exchange_reader final : public archive_visitor {
+ public:
+  exchange_reader(bool digests, std::function<void(const archive_unit&, const exchange_reader&)> found)
+      : digests_(digests), found_(std::move(found)) {}
+
+  std::uint64_t bytes = 0;   ///< of responses
+  std::uint64_t bodies = 0;  ///< whose digests were compared
+  std::string url;           ///< of the last record
+  struct wrong_digest {
+    std::string type;  ///< of the record
+    const char* of;
+  };
+  std::vector<wrong_digest> wrong;
+
+  void record(std::string_view fields) override {
+    end_record();
+    type_ = field_in(fields, "WARC-Type");
+    url = field_in(fields, "WARC-Target-URI");
+    block_digest_ = field_in(fields, "WARC-Block-Digest");
+    payload_digest_ = type_ == "revisit" ? std::string_view() : field_in(fields, "WARC-Payload-Digest");
+    payload_ = {};
+  }
+
+  void block(std::string_view piece) override {
+    const std::string_view body = payload_.of(piece);
+    if (type_ == "response") bytes += body.size();
+    if (!digests_) return;
+    if (!block_digest_.empty()) sum_of(block_sum_).add(piece);
+    if (!payload_digest_.empty()) sum_of(payload_sum_).add(body);
+  }
+
+  void unit(const archive_unit& whole) override {
+    end_record();
+    found_(whole, *this);
+    bytes = bodies = 0;
+    wrong.clear();
+  }
+
+ private:
+  static sha1_sum& sum_of(std::optional<sha1_sum>& sum) { return sum ? *sum : sum.emplace(); }
+
+  void end_record() {
+    if (!digests_) return;
+    if (!block_digest_.empty() && sum_of(block_sum_).text() != block_digest_) wrong.push_back({type_, "block"});
+    bodies += !payload_digest_.empty();
+    if (!payload_digest_.empty() && sum_of(payload_sum_).text() != payload_digest_) wrong.push_back({type_, "payload"});
+    block_digest_.clear();
+    payload_digest_.clear();
+    block_sum_.reset();
+    payload_sum_.reset();
+  }
+
+  const bool digests_;
+  const std::function<void(const archive_unit&, const exchange_reader&)> found_;
+  std::string type_;
+  std::string block_digest_;
+  std::string payload_digest_;
+  block_payload payload_;
+  std::optional<sha1_sum> block_sum_;
+  std::optional<sha1_sum> payload_sum_;
+};
+
 std::string digest_of_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   body_digest sum;
@@ -64,6 +121,19 @@ std::string digest_of_file(const std::string& path) {
     sum.add({piece.data(), static_cast<std::size_t>(file.gcount())});
   if (file.bad() || !file.eof()) throw output_error(fmt::format("cannot read {}", path));
   return sum.finish();
+}
+
+/// Reads which records a file has.
+template <class Found>
+std::uint64_t for_each_mark(const std::string& path, record_format format, std::uint64_t size, Found found) {
+  if (!is_warc(format))
+    return scan_units(path, format, size, [&](const record_unit& unit) {
+      for (const record_mark& mark : unit.marks) found(mark);
+    });
+  exchange_reader reader(false, [&](const archive_unit& whole, const exchange_reader&) {
+    if (whole.mark) found(*whole.mark);
+  });
+  return walk_archive(path, format, 0, size, reader);
 }
 
 class checker {
@@ -99,7 +169,7 @@ class checker {
       if (open && part.state == job_state::running) size = part.journal ? std::min(size, part.journal->sink_length) : 0;
       file_ = &file;
       part_ = &part;
-      const auto end = scan_units(file, job_.format, size, [&](const record_unit& unit) { take(unit, known); });
+      const auto end = read_file(file, size, known);
       if (open && part.state == job_state::running && end < size)
         problem("{}: only {} of {} bytes that the journal knows of are whole", file, end, size);
       else if (open && end < size)
@@ -197,9 +267,7 @@ class checker {
       record_database(job_.path).each(false, [&](const database_record& row) { take_joined(row.mark); });
     } else {
       const std::uint64_t size = size_on_disk(job_.path);
-      const auto end = scan_units(job_.path, job_.format, size, [&](const record_unit& unit) {
-        for (const record_mark& mark : unit.marks) take_joined(mark);
-      });
+      const auto end = for_each_mark(job_.path, job_.format, size, take_joined);
       if (end < size) problem("{}: what begins at byte {} of {} is no whole record", job_.path, end, size);
     }
     if (seen_.size() > 0 && (strange > 0 || there.size() != seen_.size()))
@@ -207,12 +275,17 @@ class checker {
               strange, seen_.size());
   }
 
-  void take(const record_unit& unit, std::uint64_t& known) {
-    for (const record_mark& mark : unit.marks) take_mark(mark, known);
-    if (is_warc(job_.format))
-      take_exchange(unit);
-    else
-      take_lines(unit.text, unit.marks);
+  std::uint64_t read_file(const std::string& file, std::uint64_t size, std::uint64_t& known) {
+    if (!is_warc(job_.format))
+      return scan_units(file, job_.format, size, [&](const record_unit& unit) {
+        for (const record_mark& mark : unit.marks) take_mark(mark, known);
+        take_lines(unit.text, unit.marks);
+      });
+    exchange_reader reader(how_.bodies, [&](const archive_unit& whole, const exchange_reader& read) {
+      if (whole.mark) take_mark(*whole.mark, known);
+      take_exchange(whole, read);
+    });
+    return walk_archive(file, job_.format, 0, size, reader);
   }
 
   void take_mark(const record_mark& mark, std::uint64_t& known) {
@@ -286,41 +359,17 @@ class checker {
       compare_digest(mark, record, digest);
   }
 
-  void take_exchange(const record_unit& unit) {
-    std::string_view text = unit.text;
-    while (!text.empty()) {
-      const auto head_end = text.find("\r\n\r\n");
-      if (head_end == text.npos) return;
-      const std::string_view head = text.substr(0, head_end + 2);
-      std::uint64_t length = 0;
-      const std::string_view length_text = field_of(head, "Content-Length");
-      std::from_chars(length_text.data(), length_text.data() + length_text.size(), length);
-      const std::string_view block = text.substr(head_end + 4, length);
-      take_warc_record(unit, head, block);
-      text.remove_prefix(std::min<std::uint64_t>(text.size(), head_end + 4 + length + 4));
+  void take_exchange(const archive_unit& whole, const exchange_reader& read) {
+    if (whole.mark && whole.mark->failed) {
+      const std::string_view why = field_in(whole.metadata, "fanoutError");  // "dns: no address"
+      const std::string_view asked = field_in(whole.metadata, "fanoutUrl");
+      count_failure(why.substr(0, why.find(':')), asked.empty() ? std::string_view(read.url) : asked);
     }
-  }
-
-  void take_warc_record(const record_unit& unit, std::string_view head, std::string_view block) {
-    const std::string_view type = field_of(head, "WARC-Type");
-    const std::string_view url = field_of(head, "WARC-Target-URI");
-    if (type == "metadata" && !unit.marks.empty() && unit.marks[0].failed) {
-      const std::string fields = std::string("\r\n").append(block);
-      const std::string_view why = field_of(fields, "fanoutError");  // "dns: no address"
-      const std::string_view asked = field_of(fields, "fanoutUrl");
-      count_failure(why.substr(0, why.find(':')), asked.empty() ? url : asked);
-    }
-    const auto body_at = block.find("\r\n\r\n");
-    const std::string_view body = body_at == block.npos ? std::string_view() : block.substr(body_at + 4);
-    if (type == "response") made_.bytes += body.size();
-    if (!how_.bodies) return;
-    const std::string index = unit.marks.empty() ? "the head" : fmt::format("index {}", unit.marks[0].index);
-    if (const auto digest = field_of(head, "WARC-Block-Digest"); !digest.empty() && digest != sha1_digest(block))
-      problem("{}: {} of {}: the block has another digest", *file_, type, index);
-    const auto digest = field_of(head, "WARC-Payload-Digest");
-    if (digest.empty() || type == "revisit") return;
-    ++made_.bodies;
-    if (digest != sha1_digest(body)) problem("{}: {} of {}: the payload has another digest", *file_, type, index);
+    made_.bytes += read.bytes;
+    made_.bodies += read.bodies;
+    const std::string index = whole.mark ? fmt::format("index {}", whole.mark->index) : "the head";
+    for (const auto& [type, of] : read.wrong)
+      problem("{}: {} of {}: the {} has another digest", *file_, type, index, of);
   }
 
   void count_failure(std::string_view kind, std::string_view url) {

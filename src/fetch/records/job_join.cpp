@@ -5,6 +5,7 @@
 
 #include "fetch/encoding/gzip_members.hpp"
 #include "fetch/encoding/zstd_frames.hpp"
+#include "fetch/records/archive_walk.hpp"
 #include "fetch/records/record_database.hpp"
 #include "fetch/records/record_scan.hpp"
 
@@ -18,6 +19,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace fanout::fetch {
@@ -110,7 +114,24 @@ class joined_file {
     waiting_ += bytes;
     if (waiting_.size() > (1U << 20)) write();
   }
-  /// A record: a line, or the bytes of an exchange.
+  /// The bytes of another file between two places.
+  void add_part(const std::string& path, int descriptor, std::uint64_t begin, std::uint64_t end) {
+    while (begin < end) {
+      const std::size_t had = waiting_.size();
+      const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(end - begin, 1U << 20));
+      waiting_.resize(had + wanted);
+      const ssize_t got = ::pread(descriptor, waiting_.data() + had, wanted, static_cast<off_t>(begin));
+      const int why = got < 0 ? errno : 0;
+      waiting_.resize(had + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+      if (why == EINTR) continue;
+      if (got <= 0)
+        throw output_error(
+            fmt::format("cannot read {}: {}", path, why == 0 ? "it is shorter now" : std::strerror(why)));
+      begin += static_cast<std::uint64_t>(got);
+      if (waiting_.size() > (1U << 20)) write();
+    }
+  }
+  /// A record that is a line.
   void add(std::string_view record) {
     if (format_ != record_format::gzip_lines && format_ != record_format::zstd_lines) return add_raw(record);
     text_ += record;
@@ -178,32 +199,71 @@ struct found_records {
   std::uint64_t bytes = 0;  ///< unpacked
 };
 
-/// All records of all shards; `unit` is called for each unit.
-template <class Unit>
-found_records read_shards(const job_files& job, Unit unit) {
+/// A part of one of the files of the shards.
+struct file_part {
+  std::uint64_t file = 0;  ///< its number
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
+/// Files that are read here and there.
+class source_files {
+ public:
+  int open(const std::string& path) {
+    constexpr std::size_t most = 64;
+    if (open_.size() >= most && !open_.contains(path)) open_.clear();
+    fanout::detail::owned_descriptor& file = open_[path];
+    if (!file) file = fanout::detail::owned_descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) throw output_error(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+    return file.value();
+  }
+
+ private:
+  std::unordered_map<std::string, fanout::detail::owned_descriptor> open_;
+};
+
+/// Calls `found` for what stands alone in an archive.
+class exchange_places final : public archive_visitor {
+ public:
+  explicit exchange_places(std::function<void(const archive_unit&)> found) : found_(std::move(found)) {}
+  void record(std::string_view) override {}
+  void block(std::string_view) override {}
+  void unit(const archive_unit& whole) override { found_(whole); }
+
+ private:
+  const std::function<void(const archive_unit&)> found_;
+};
+
+/// All records of all shards; `lines` is called for each unit of lines, `exchange` for each of an archive with its
+/// file.
+template <class Lines, class Exchange>
+found_records read_shards(const job_files& job, Lines lines, Exchange exchange) {
   found_records found;
+  const auto take = [&found](const std::string& file, const record_mark& mark) {
+    if (!found.indexes.insert(mark.index))
+      throw join_error(fmt::format("{}: there is another record of index {}", file, mark.index), false);
+    found.last = std::max(found.last, mark.index);
+  };
   if (job.database) {
     for (const job_part& part : job.parts)
       for (const std::string& file : part.files)
-        record_database(file).each(false, [&](const database_record& row) {
-          if (!found.indexes.insert(row.mark.index))
-            throw join_error(fmt::format("{}: there is another record of index {}", file, row.mark.index), false);
-          found.last = std::max(found.last, row.mark.index);
-        });
+        record_database(file).each(false, [&](const database_record& row) { take(file, row.mark); });
     return found;
   }
   for (const job_part& part : job.parts) {
     for (const std::string& file : part.files) {
       const std::uint64_t size = size_of_shard(file);
-      const auto end = scan_units(file, job.format, size, [&](const record_unit& each) {
-        for (const record_mark& mark : each.marks) {
-          if (!found.indexes.insert(mark.index))
-            throw join_error(fmt::format("{}: there is another record of index {}", file, mark.index), false);
-          found.last = std::max(found.last, mark.index);
-        }
-        found.bytes += is_warc(job.format) ? each.raw.size() : each.text.size();
-        unit(each);
+      exchange_places units([&](const archive_unit& each) {
+        if (each.mark) take(file, *each.mark);
+        found.bytes += sizeof(file_part);
+        exchange(file, each);
       });
+      const auto end = is_warc(job.format) ? walk_archive(file, job.format, 0, size, units)
+                                           : scan_units(file, job.format, size, [&](const record_unit& each) {
+                                               for (const record_mark& mark : each.marks) take(file, mark);
+                                               found.bytes += each.text.size();
+                                               lines(each);
+                                             });
       if (end < size) throw join_error(fmt::format("{}: what begins at byte {} is no whole record", file, end), false);
     }
     if (part.journal && part.journal->done.size() > 0 && part.files.empty())
@@ -224,11 +284,7 @@ void check_gaps(const job_files& job, const found_records& found) {
                    false);
 }
 
-void add_by_index(record_ranges& to, const record_unit& unit, record_format format) {
-  if (is_warc(format)) {
-    if (!unit.marks.empty()) to.add(unit.marks.back().index, unit.raw);
-    return;
-  }
+void add_by_index(record_ranges& to, const record_unit& unit) {
   std::string_view left = unit.text;
   for (const record_mark& mark : unit.marks) {
     const auto end = left.find('\n') + 1;
@@ -250,27 +306,55 @@ void join_into_database(const job_files& job) {
   to.finish();
 }
 
+/// Where an exchange is: archives are put in order by that, and copied once.
+void join_archives_by_index(const job_files& job, const found_records& found, joined_file& to, source_files& files) {
+  std::vector<std::string> names;
+  for (const job_part& part : job.parts) names.insert(names.end(), part.files.begin(), part.files.end());
+  record_ranges ranges(job.path, found.bytes, found.last);
+  bool has_head = false;
+  std::size_t at = 0;
+  read_shards(
+      job, [](const record_unit&) {},
+      [&](const std::string& file, const archive_unit& unit) {
+        while (names[at] != file) ++at;
+        if (unit.mark) {
+          const file_part part{at, unit.begin, unit.end};
+          ranges.add(unit.mark->index, {reinterpret_cast<const char*>(&part), sizeof part});
+        } else if (!std::exchange(has_head, true)) {
+          to.add_part(file, files.open(file), unit.begin, unit.end);
+        }
+      });
+  ranges.each([&](std::string_view record) {
+    file_part part;
+    std::memcpy(&part, record.data(), sizeof part);
+    const std::string& name = names[part.file];
+    to.add_part(name, files.open(name), part.begin, part.end);
+  });
+}
+
 }  // namespace
 
 std::uint64_t join_shards(const job_files& job, join_order order) {
   check_shards(job);
-  const found_records found = read_shards(job, [](const record_unit&) {});  // before anything is written
+  const auto pass_over = [](const auto&...) {};
+  const found_records found = read_shards(job, pass_over, pass_over);  // before anything is written
   check_gaps(job, found);
   if (job.database) {
     join_into_database(job);
     return found.indexes.size();
   }
   joined_file to(job.path, job.format);
+  source_files files;
+  const auto copy = [&](const std::string& file, const archive_unit& unit) {
+    to.add_part(file, files.open(file), unit.begin, unit.end);
+  };
   if (order == join_order::as_written) {
-    read_shards(job, [&to](const record_unit& unit) { to.add_raw(unit.raw); });
+    read_shards(job, [&to](const record_unit& unit) { to.add_raw(unit.raw); }, copy);
+  } else if (is_warc(job.format)) {
+    join_archives_by_index(job, found, to, files);
   } else {
     record_ranges ranges(job.path, found.bytes, found.last);
-    std::string head;  // of the first archive
-    read_shards(job, [&](const record_unit& unit) {
-      if (unit.marks.empty() && head.empty()) head = unit.raw;
-      add_by_index(ranges, unit, job.format);
-    });
-    to.add_raw(head);
+    read_shards(job, [&](const record_unit& unit) { add_by_index(ranges, unit); }, pass_over);
     ranges.each([&to](std::string_view record) { to.add(record); });
   }
   to.close();

@@ -133,6 +133,11 @@ std::size_t warc_record_size(std::string_view bytes) {
   return bytes.substr(size - 4, 4) == "\r\n\r\n" ? size : 0;
 }
 
+/// Of the first part of a member: whether it is a record, as far as it goes.
+bool is_or_begins_record(std::string_view text) {
+  return text.size() < first_part ? warc_record_size(text) == text.size() : text.starts_with("WARC/1.");
+}
+
 std::optional<std::uint64_t> number_behind(std::string_view text, std::string_view name) {
   const auto at = text.find(name);
   if (at == text.npos) return std::nullopt;
@@ -183,9 +188,7 @@ struct unit {
 
 class unit_reader {
  public:
-  /// `whole_text`: the text of an exchange is that of all its records.
-  unit_reader(std::string_view bytes, record_format format, bool whole_text = false)
-      : left_(bytes), format_(format), whole_text_(whole_text) {}
+  unit_reader(std::string_view bytes, record_format format) : left_(bytes), format_(format) {}
 
   /// The next one that is whole.
   bool next(unit& into) {
@@ -218,7 +221,6 @@ class unit_reader {
   /// Records up to the one that names the exchange. What stands before the first is an archive's own, and a unit.
   bool next_exchange(unit& into) {
     std::string_view rest = left_;
-    exchange_.clear();
     for (;;) {
       std::size_t size = 0;
       std::string_view text;
@@ -226,18 +228,17 @@ class unit_reader {
         size = warc_record_size(rest);
         text = rest.substr(0, size);
       } else if (!rest.empty()) {
-        size = take_member(rest, text_, whole_text_ ? whole_member : first_part);
+        size = take_member(rest, text_, first_part);
         text = text_;
       }
       if (size == 0) return false;
-      if (whole_text_) exchange_ += text;
       rest.remove_prefix(size);
       if (const auto mark = mark_of_warc(text))
         into.marks.push_back(*mark);
       else if (text.substr(0, 64).find("WARC-Type: warcinfo") == text.npos)
         continue;
       into.raw = left_.substr(0, left_.size() - rest.size());
-      into.text = whole_text_ ? exchange_ : text;
+      into.text = text;
       left_ = rest;
       return true;
     }
@@ -245,9 +246,7 @@ class unit_reader {
 
   std::string_view left_;
   record_format format_;
-  bool whole_text_;
   std::string text_;
-  std::string exchange_;
 };
 
 }  // namespace
@@ -267,7 +266,7 @@ std::uint64_t scan_records(const std::string& path, record_format format, std::u
 std::uint64_t scan_units(const std::string& path, record_format format, std::uint64_t size,
                          const std::function<void(const record_unit&)>& found) {
   constexpr std::size_t first_window = 4U << 20;
-  constexpr std::size_t largest_unit = 1U << 30;  // what is not whole by then is none
+  constexpr std::size_t largest_unit = 1U << 30;  // of what is packed: not whole by then, it is none
   const fanout::detail::owned_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   const auto refuse = [&path] { throw output_error(fmt::format("cannot read {}: {}", path, std::strerror(errno))); };
   if (!file && errno == ENOENT) return 0;
@@ -285,7 +284,7 @@ std::uint64_t scan_units(const std::string& path, record_format format, std::uin
     window.resize(had + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     if (got < 0) continue;
     read += static_cast<std::uint64_t>(got);
-    unit_reader units(window, format, true);
+    unit_reader units(window, format);
     std::size_t taken = 0;
     for (unit each; units.next(each);) {
       found({each.raw, each.text, each.marks});
@@ -293,25 +292,8 @@ std::uint64_t scan_units(const std::string& path, record_format format, std::uin
     }
     end += taken;
     window.erase(0, taken);
-    if (got == 0 || window.size() > largest_unit) return end;
+    if (got == 0 || (format != record_format::lines && window.size() > largest_unit)) return end;
   }
-}
-
-std::uint64_t scan_archive(const std::string& path, record_format format, std::uint64_t from, std::uint64_t size,
-                           const std::function<void(std::string_view record)>& found) {
-  const mapped_file file(path);
-  const std::string_view bytes = file.bytes().substr(0, static_cast<std::size_t>(size));
-  auto at = static_cast<std::size_t>(std::min<std::uint64_t>(from, bytes.size()));
-  std::string unpacked;
-  while (at < bytes.size()) {
-    const std::string_view left = bytes.substr(at);
-    const bool packed = format == record_format::warc_gzip;
-    const std::size_t taken = packed ? take_member(left, unpacked) : warc_record_size(left);
-    if (taken == 0 || (packed && warc_record_size(unpacked) != unpacked.size())) return at;
-    found(packed ? std::string_view(unpacked) : left.substr(0, taken));
-    at += taken;
-  }
-  return at;
 }
 
 std::uint64_t find_archive_member(const std::string& path, std::uint64_t from, std::uint64_t size) {
@@ -320,7 +302,7 @@ std::uint64_t find_archive_member(const std::string& path, std::uint64_t from, s
   const std::string_view bytes = file.bytes().substr(0, static_cast<std::size_t>(size));
   std::string unpacked;
   for (auto at = bytes.find(magic, static_cast<std::size_t>(from)); at != bytes.npos; at = bytes.find(magic, at + 1))
-    if (take_member(bytes.substr(at), unpacked) > 0 && warc_record_size(unpacked) == unpacked.size()) return at;
+    if (take_member(bytes.substr(at), unpacked, first_part) > 0 && is_or_begins_record(unpacked)) return at;
   return size;
 }
 

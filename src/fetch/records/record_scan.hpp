@@ -28,23 +28,18 @@ struct record_mark {
 std::uint64_t scan_records(const std::string& path, record_format format, std::uint64_t from,
                            const std::function<void(record_mark)>& found);
 
-/// What stands alone in a file: a line, a gzip member or zstd frame of lines, all records of an exchange in a web
-/// archive.
+/// What stands alone in a file of lines: a line, a gzip member or zstd frame of them.
 struct record_unit {
   std::string_view raw;                   ///< as it is in the file
-  std::string_view text;                  ///< unpacked: lines, or records
-  const std::vector<record_mark>& marks;  ///< of its records, in their order; none in the head of an archive
+  std::string_view text;                  ///< unpacked lines
+  const std::vector<record_mark>& marks;  ///< of its records, in their order
 };
 
-/// The same as `scan_records` from the beginning, of a file that may grow, or be cut short, meanwhile: it is read, not
-/// mapped, up to `size` bytes. Holds a unit, or 4 MiB. The views are valid during the call.
+/// The same as `scan_records` from the beginning, of a file of lines that may grow, or be cut short, meanwhile: it is
+/// read, not mapped, up to `size` bytes. Holds a unit, or 4 MiB. The views are valid during the call.
 std::uint64_t scan_units(const std::string& path, record_format format, std::uint64_t size,
                          const std::function<void(const record_unit&)>& found);
 
-/// The records of a web archive between two bytes of its file, unpacked, one by one; `from` is where one begins.
-/// Returns where the last whole one ends. Throws as `scan_records`.
-std::uint64_t scan_archive(const std::string& path, record_format format, std::uint64_t from, std::uint64_t size,
-                           const std::function<void(std::string_view record)>& found);
 /// The first place at `from` or behind it where a gzip member is a record of an archive, or seems to: a payload may
 /// have such members in it. `size` where there is none.
 std::uint64_t find_archive_member(const std::string& path, std::uint64_t from, std::uint64_t size);

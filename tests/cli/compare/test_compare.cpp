@@ -132,8 +132,8 @@ TEST(compare, one_json_object_with_everything_in_it) {
     names.push_back(text(workload, "name"));
     kinds.push_back(text(workload, "kind"));
     EXPECT_THAT(names_of(workload), ElementsAre("name", "description", "tasks", "kind", "cpu_share", "noise",
-                                                "others_cores", "lower_bound_s", "lower_bound", "best", "ties", "doubt",
-                                                "in_flight", "why", "rows", "sweep"));
+                                                "others_cores", "served_cores", "lower_bound_s", "lower_bound", "best",
+                                                "ties", "doubt", "in_flight", "why", "rows", "sweep"));
     EXPECT_THAT(names_of(workload.at("lower_bound")),
                 ElementsAre("task_s", "cpu_s", "in_turn_s", "in_flight_s", "in_flight", "cores", "why"));
     const double tasks = number(workload, "tasks");
