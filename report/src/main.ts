@@ -59,7 +59,7 @@ function section(workload: Workload, report: Report, before: Report | null, abou
   return el(
     "section",
     { class: "workload", "aria-labelledby": id },
-    el("h2", { id }, workload.name, workload.kind ? el("span", { class: "kind" }, workload.kind) : null),
+    el("h2", { id }, workload.name, workload.kind ? " " : null, workload.kind ? el("span", { class: "kind" }, workload.kind) : null),
     el("p", {}, [workload.description && `${described(workload)}.`, workload.kind && kinds[workload.kind]].filter(Boolean).join(" ").replace("..", ".")),
     verdict(workload),
     failed.length > 0 && el("div", { class: "failures" },

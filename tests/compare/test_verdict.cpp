@@ -127,6 +127,21 @@ TEST(verdict, tasks_that_wait_and_hardly_get_a_core_show_no_order) {
   EXPECT_TRUE(quiet.best) << quiet.why;
 }
 
+TEST(verdict, a_lock_is_seen_while_the_machine_varies) {
+  comparison all =
+      made_of({row(sync(), 423ms, 1), row(threads(2), 419ms, 2), row(processes(2), 279ms, 1, 2)}, work_kind::cpu_bound);
+  for (auto& each : all.rows) {
+    each.cost.cpu_user = 420ms;
+    each.walls = {each.cost.wall, each.cost.wall + 5ms, each.cost.wall - 5ms};
+  }
+  all.tasks = 40;
+  all.bound->task = 11ms;
+  all.noise = 0.32;
+  detail::judge(all);
+  EXPECT_EQ(all.kind, work_kind::lock_bound) << all.why;
+  EXPECT_EQ(all.best, 2U) << all.why;
+}
+
 /// Pages of a server that computes here, on as many cores as it gets: quicker with two in flight only where it has two.
 comparison served_here(double others, double served) {
   comparison all = made_of({row(sync(), 820ms, 1), row(async(2), served > 1.5 ? 410ms : 807ms, 1)});

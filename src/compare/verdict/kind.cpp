@@ -31,10 +31,10 @@ double ideal(const work_evidence& of, const lane_evidence& row) {
   return std::max({of.task, of.cpu_one_by_one / cores_of(of), of.wall_one_by_one / usable_lanes(of, row)});
 }
 
-/// Of the time that overlapping could have saved, how much was: 0 to 1.
-double saved(const work_evidence& of, const lane_evidence& row) {
+/// Of the time that overlapping could have saved, how much a run of `wall` seconds did: 0 to 1.
+double saved(const work_evidence& of, const lane_evidence& row, double wall) {
   const double most = of.wall_one_by_one - ideal(of, row);
-  return most > 0 ? (of.wall_one_by_one - row.wall) / most : 1;
+  return most > 0 ? (of.wall_one_by_one - wall) / most : 1;
 }
 
 /// Whether cores were free while the row had tasks to run.
@@ -55,10 +55,12 @@ std::optional<kind_finding> find_lock(const work_evidence& of) {
       held_up = &row;
     }
   }
-  if (!held_up || saved(of, *held_up) >= overlapped_share || !left_cores_free(of, *held_up)) return std::nullopt;
+  // A busy or noisy machine slows runs down: what no run could do, the lock forbids.
+  if (!held_up || saved(of, *held_up, held_up->quickest) >= overlapped_share || !left_cores_free(of, *held_up))
+    return std::nullopt;
   // Without worker processes to compare with, waiting tasks may as well be held up by whoever they wait for.
   if (!apart && of.cpu_share < mostly) return std::nullopt;
-  if (apart && saved(of, *apart) < overlapped_share) return std::nullopt;
+  if (apart && saved(of, *apart, apart->wall) < overlapped_share) return std::nullopt;
   std::string figure = fmt::format(
       "{} took {:.2f} times as long as one task after another and kept {:.2f} of {} cores busy. Its tasks wait for a "
       "lock that one thread can hold at a time.",

@@ -18,6 +18,7 @@ struct lane_evidence {
   std::uint32_t lanes = 1;  ///< threads
   double wall = 0;
   double cpu = 0;
+  double quickest = 0;  ///< wall time of its quickest run
 };
 
 /// What is known about the work. Seconds.

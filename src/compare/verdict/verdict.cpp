@@ -95,12 +95,13 @@ std::string name_kind(comparison& of) {
   known.noise = of.noise;
   known.full_cores = of.load.full_price;
   known.given_cores = of.load.given;
-  known.disturbed = cores_taken(of) || of.noise > most_noise;
+  known.disturbed = cores_taken(of);
   for (const comparison_row& row : of.rows) {
     if (!row.ok()) continue;
     const double wall = seconds(row.cost.wall);
     const double cpu = seconds(row.cost.cpu());
-    known.rows.push_back({to_string(row.shape), row.cost.shape.uses_workers(), row.cost.threads, wall, cpu});
+    const double quickest = row.walls.empty() ? wall : seconds(std::ranges::min(row.walls));
+    known.rows.push_back({to_string(row.shape), row.cost.shape.uses_workers(), row.cost.threads, wall, cpu, quickest});
     if (row.shape.model != model::sync) continue;
     known.wall_one_by_one = wall;
     known.cpu_one_by_one = cpu;

@@ -8,6 +8,7 @@
 #include "fetch/records/archive_walk.hpp"
 #include "fetch/records/record_database.hpp"
 #include "fetch/records/record_scan.hpp"
+#include "fetch/sqlite/sqlite_database.hpp"
 
 #include <fmt/format.h>
 
@@ -293,6 +294,20 @@ void add_by_index(record_ranges& to, const record_unit& unit) {
   }
 }
 
+/// Moves the log of a database that is to be replaced into it: the two are one until the new one has the name, and the
+/// new one must never be read with a log that is not its own.
+void settle_log_of(const std::string& path) {
+  if (size_of_shard(path + "-wal") == 0 || !is_sqlite_file(path)) return;
+  try {
+    sqlite_database replaced(path, sqlite_database::mode::write);
+    replaced.number("SELECT count(*) FROM sqlite_schema");  // it opens the log
+    if (!replaced.checkpoint(sqlite_database::checkpoint_kind::whole))
+      throw join_error(fmt::format("{} is being used by another program", path), true);
+  } catch (const sqlite_error& failed) {
+    throw join_error(fmt::format("{} is to be replaced, and its log cannot be read: {}", path, failed.what()), false);
+  }
+}
+
 void join_into_database(const job_files& job) {
   detail::part_file to = detail::part_file::open(job.path);
   if (::flock(to.descriptor(), LOCK_EX | LOCK_NB) != 0)
@@ -302,8 +317,9 @@ void join_into_database(const job_files& job) {
   for (const job_part& part : job.parts) from.insert(from.end(), part.files.begin(), part.files.end());
   join_databases(from, to.name());
   if (::fdatasync(to.descriptor()) != 0) to.fail(errno);
-  for (const char* const log : {"-wal", "-shm"}) ::unlink((job.path + log).c_str());  // of what is replaced
+  settle_log_of(job.path);
   to.finish();
+  for (const char* const log : {"-wal", "-shm"}) ::unlink((job.path + log).c_str());  // empty, of what was replaced
 }
 
 /// Where an exchange is: archives are put in order by that, and copied once.

@@ -10,6 +10,8 @@
 #include <gtest/gtest.h>
 #include <zstd.h>
 
+#include <filesystem>
+
 namespace {
 
 using namespace fanout::fetch;
@@ -138,6 +140,33 @@ TEST_F(record_database_test, shards_become_one_database) {
   EXPECT_THAT(contents.identity, ElementsAre(identity[0], std::pair<std::string, std::string>("format", "SQLite")));
   run(directory_ / "pages.shard-1.sqlite", "UPDATE records SET idx = 4 WHERE idx = 3");
   EXPECT_THROW(join_shards(find_job(path), join_order::by_index), join_error);
+}
+
+// A log of another database must never lie beside the new one, and what it has must not be lost if there will be no new
+// one.
+TEST_F(record_database_test, the_log_of_a_database_that_is_replaced_goes_into_it_first) {
+  const std::string path = directory_ / "pages.sqlite";
+  take_part(path, {1, {}});
+  made("pages.shard-0.sqlite", {0, 1}, {{"--shard", "0/1"}});
+  {
+    sqlite_database crashed(directory_ / "old.sqlite", sqlite_database::mode::write);
+    crashed.run("PRAGMA journal_mode = WAL; CREATE TABLE records(idx); INSERT INTO records VALUES (7)");
+    for (const char* each : {"", "-wal"})
+      directory_.write(std::string("pages.sqlite") + each,
+                       fanout_test::read_file((directory_ / "old.sqlite").append(each)));
+  }
+  ASSERT_GT(std::filesystem::file_size(path + "-wal"), 0U);
+  {
+    sqlite_database reader(path, sqlite_database::mode::write);
+    reader.run("BEGIN; SELECT idx FROM records");
+    EXPECT_THROW(join_shards(find_job(path), join_order::as_written), join_error);
+    EXPECT_EQ(sqlite_database(path, sqlite_database::mode::read).number("SELECT idx FROM records"), 7);
+  }
+  EXPECT_EQ(join_shards(find_job(path), join_order::as_written), 2U);
+  EXPECT_FALSE(std::filesystem::exists(path + "-wal"));
+  EXPECT_FALSE(std::filesystem::exists(path + "-shm"));
+  EXPECT_TRUE(record_database(path).damage().empty());
+  EXPECT_EQ(sqlite_database(path, sqlite_database::mode::read).number("SELECT count(*) FROM records"), 2);
 }
 
 }  // namespace
