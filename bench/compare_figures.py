@@ -51,16 +51,18 @@ def price_of_company(size, turns=5):
     return statistics.median(beside) / statistics.median(alone)
 
 
-def kinds_of_copies():
-    """The right kinds of work for copies of 32 MiB, by what they cost beside each other more than copies in a cache do.
+def price_of_copies():
+    """CPU time of a copy of 32 MiB beside another one, over that alone, and over the same of copies in a cache."""
+    return price_of_company(32 << 20) / price_of_company(4 << 10)
 
-    At 1.5 and more, one core takes most of what two can, and the work is bound by memory; up to 1.15, two cores copy
+
+def kinds_of_copies(prices):
+    """The right kinds of work for copies of 32 MiB, by what `price_of_copies` gave before and after they were judged.
+
+    At 1.6 and more, one core takes most of what two can, and the work is bound by memory; up to 1.15, two cores copy
     nearly twice as much, and nothing speaks for the memory. Between the two there is something to be said for both.
     """
-    price = price_of_company(32 << 20) / price_of_company(4 << 10)
-    kinds = {"memory-bound"} if price >= 1.5 else {"CPU-bound"} if price <= 1.15 else {"CPU-bound", "memory-bound"}
-    print(f"  copies of 32 MiB cost {price:.2f} times as much CPU beside each other: {' or '.join(sorted(kinds))}")
-    return kinds
+    return {"memory-bound"} if min(prices) >= 1.6 else {"CPU-bound"} if max(prices) <= 1.15 else {"CPU-bound", "memory-bound"}
 
 
 def measure_auto(fanout, figures):

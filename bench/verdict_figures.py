@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from compare_figures import BY_THE_MACHINE, kinds_of_copies
+from compare_figures import BY_THE_MACHINE, kinds_of_copies, price_of_copies
 from programs import fail
 
 BENCH = pathlib.Path(__file__).parent
@@ -171,7 +171,8 @@ def urls(port, what):
 
 
 def measure(work, fanout, port):
-    """One comparison, as its JSON."""
+    """One comparison, as its JSON; of copies, with what they cost beside each other just before and just after."""
+    before = price_of_copies() if work.kinds is BY_THE_MACHINE else None
     with tempfile.TemporaryDirectory() as directory:
         if work.run.startswith("="):
             command = [pathlib.Path(fanout).with_name("bench_verdict_work"), *work.run[1:].split()]
@@ -185,12 +186,13 @@ def measure(work, fanout, port):
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     if done.returncode != 0:
         fail(f"{work.name}: {' '.join(map(str, command))} exited with {done.returncode}:\n{done.stderr}")
-    return json.loads(done.stdout)["workloads"][0]
+    found = json.loads(done.stdout)["workloads"][0]
+    return {**found, "copies": [before, price_of_copies()]} if before else found
 
 
-def judge(work, around, found, copies):
+def judge(work, around, found):
     """"right", "cannot tell", "not quiet", or what is wrong."""
-    kinds = copies if work.kinds is BY_THE_MACHINE else work.kinds
+    kinds = kinds_of_copies(found["copies"]) if work.kinds is BY_THE_MACHINE else work.kinds
     if found["best"] is not None and found["best"] not in work.right:
         return "WRONG WINNER"
     if found["best"] is not None:
@@ -236,7 +238,9 @@ def say(around, work, verdict, found):
     rows = ", ".join(f"{row['shape']} {row['wall_s']:.3f}" for row in found["rows"])
     named = found["best"] or "none"
     print(f"  {around:<7} {work.name:<34} {verdict:<12} {found['kind']}, {named}; "
-          f"others {found['others_cores']:.2f} cores", flush=True)
+          f"others {found['others_cores']:.2f} cores"
+          + (f", copies beside each other cost {' and '.join(f'{each:.2f}' for each in found['copies'])}" if "copies" in found else ""),
+          flush=True)
     if verdict not in ("right", "cannot tell"):
         print(f"      right: {' or '.join(sorted(work.right))}; measured: {rows}; noise {found['noise']:.2f}"
               f"{'; doubt: ' + found['doubt'] if found['doubt'] else ''}")
@@ -252,7 +256,6 @@ def measure_verdicts(fanout, figures, given):
     done = read_done(path, programs, given.again)
     print(f"\nverdicts: {len(cells)} comparisons, of which an earlier run has "
           f"{sum((a, w.name, w.run, t) in done for a, w, t in cells)}")
-    copies = kinds_of_copies()
     count = {}
     measured = 0
     begun = time.monotonic()
@@ -263,13 +266,13 @@ def measure_verdicts(fanout, figures, given):
                     key = (around, work.name, work.run, turn)
                     found = done.get(key)
                     for _ in range(AGAIN):
-                        if found and judge(work, around, found, copies) != "not quiet":
+                        if found and judge(work, around, found) != "not quiet":
                             break
                         found = measure(work, fanout, port)
                         measured += 1
                         print(json.dumps({"around": around, "work": work.name, "run": work.run, "turn": turn,
                                           "programs": programs, "found": found}), file=journal, flush=True)
-                    verdict = judge(work, around, found, copies)
+                    verdict = judge(work, around, found)
                     count.setdefault(around, {}).setdefault(verdict, 0)
                     count[around][verdict] += 1
                     say(around, work, verdict, found)
