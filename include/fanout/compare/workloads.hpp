@@ -49,8 +49,8 @@ workload urls(const std::string& list, std::uint64_t at_most, std::chrono::milli
 /// Runs of a program, one for each of `inputs`: every `{}` in `arguments` becomes the input, and without a `{}` the
 /// input is added as the last argument. The first of `arguments` is the program, looked up in PATH unless it has a
 /// slash; no shell is involved. It reads nothing from standard input, and what it prints is dropped (at most 64 MiB of
-/// it; more is a failure). A run fails that ends with another status than 0. The tasks are blocking, so event loops
-/// cannot run them; their CPU time is that of the programs.
+/// it; more is a failure). A run fails that ends with another status than 0. One event loop waits for many of them;
+/// the CPU time of a task is that of its program. Thread safety: one run of it at a time.
 workload command(const std::vector<std::string>& arguments, const std::vector<std::string>& inputs);
 
 /// The same without inputs: `arguments` as they are, `times` times.
