@@ -1,6 +1,7 @@
 #include <fanout/fetch/output_error.hpp>
 #include <fanout/fetch/warc_encoder.hpp>
 
+#include "fetch/encoding/gzip_members.hpp"
 #include "fetch/records/archive_heads.hpp"
 #include "fetch/records/archive_walk.hpp"
 #include "support/temporary_directory.hpp"
@@ -131,6 +132,19 @@ TEST(archive_walk, of_a_file_that_is_not_there_finds_nothing) {
   seen_archive seen;
   EXPECT_EQ(walk_archive(directory / "none", record_format::warc, 0, 5, seen), 0U);
   EXPECT_THROW(walk_archive(directory / "", record_format::warc, 0, 5, seen), output_error);
+}
+
+TEST(archive_walk, a_gzip_member_is_one_record) {
+  temporary_directory directory{fanout_test::memory_path()};
+  std::string info, packed;
+  warc_encoder({.gzip = false}).append_info(info, {{"software", "fanout"}}, std::chrono::system_clock::now());
+  gzip_members gzip;
+  gzip.append(packed, info);
+  const std::size_t first = packed.size();
+  gzip.append(packed, info + info);
+  seen_archive seen;
+  EXPECT_EQ(walk_archive(directory.write("pages", packed), record_format::warc_gzip, 0, packed.size(), seen), first);
+  EXPECT_THAT(seen.units, SizeIs(1));
 }
 
 TEST(archive_walk, payload_of_a_block_begins_behind_the_first_empty_line) {
