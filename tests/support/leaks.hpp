@@ -20,22 +20,35 @@ inline std::size_t count_entries(const char* directory) {
   return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
 }
 
-inline std::size_t open_descriptors() {
-  return count_entries("/proc/self/fd");
-}
-inline std::size_t live_threads() {
-  return count_entries("/proc/self/task");
+/// Whether PID is the program that a sanitizer starts to look up the name of a function, of a race that is suppressed
+/// too, and keeps until the test program ends.
+inline bool is_symbolizer(int pid) {
+  if (!sanitized) return false;
+  std::string name;
+  std::ifstream file("/proc/" + std::to_string(pid) + "/comm");
+  std::getline(file, name);
+  return name.starts_with("llvm-symbolize");
 }
 
-/// The children of this process, zombies included.
-inline std::set<int> children() {
+/// The children of this process, zombies included, but for a sanitizer's own.
+inline std::set<int> children(bool symbolizers = false) {
   std::set<int> pids;
   for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
     std::ifstream file(thread.path() / "children");
     int pid = 0;
-    while (file >> pid) pids.insert(pid);
+    while (file >> pid) {
+      if (is_symbolizer(pid) == symbolizers) pids.insert(pid);
+    }
   }
   return pids;
+}
+
+/// Two pipes lead to each symbolizer and back; they do not count.
+inline std::size_t open_descriptors() {
+  return count_entries("/proc/self/fd") - (sanitized ? 2 * children(true).size() : 0);
+}
+inline std::size_t live_threads() {
+  return count_entries("/proc/self/task");
 }
 
 /// The thread sanitizer starts a thread of its own beside the first one that a program starts. Here that happens before
