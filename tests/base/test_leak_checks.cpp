@@ -1,3 +1,7 @@
+#include <fanout/async/sync_wait.hpp>
+#include <fanout/async/thread_executor.hpp>
+#include <fanout/async/to_thread.hpp>
+
 #include "support/leaks.hpp"
 #include "support/sanitized.hpp"
 
@@ -22,6 +26,12 @@ TEST_F(leak_checks, do_not_count_what_a_sanitizer_starts_to_name_a_function) {
   } else {
     GTEST_SKIP() << "this build has no sanitizer";
   }
+}
+
+TEST_F(leak_checks, do_not_count_the_threads_of_blocking_calls) {
+  const std::size_t before = test::live_threads();
+  EXPECT_EQ(sync_wait(to_thread([] { return 7; })), 7);
+  EXPECT_EQ(test::live_threads(), before + 1) << "no thread was started: this test shows nothing";
 }
 
 }  // namespace

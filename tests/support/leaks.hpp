@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fanout/async/thread_executor.hpp>
+
 #include "support/sanitized.hpp"
 
 #include <gtest/gtest.h>
@@ -64,13 +66,19 @@ inline void settle_sanitizer() {
   }();
 }
 
+/// The threads that blocking calls are made on by default stay until the program ends: a write to a disk that is busy
+/// starts one.
+inline std::size_t threads_that_stay() {
+  return thread_executor::shared().statistics().threads;
+}
+
 /// A fixture that fails when its test leaks a descriptor, a thread or a child.
 class leak_checked : public ::testing::Test {
  protected:
   void SetUp() override {
     settle_sanitizer();
     descriptors_ = open_descriptors();
-    threads_ = live_threads();
+    threads_ = live_threads() - threads_that_stay();
     children_ = children();
   }
   void TearDown() override {
@@ -79,8 +87,9 @@ class leak_checked : public ::testing::Test {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
     while (open_descriptors() > descriptors_ && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
     EXPECT_EQ(open_descriptors(), descriptors_) << "a descriptor leaked";
-    while (live_threads() > threads_ && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-    EXPECT_EQ(live_threads(), threads_) << "a thread leaked";
+    const auto threads = [] { return live_threads() - threads_that_stay(); };
+    while (threads() > threads_ && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    EXPECT_EQ(threads(), threads_) << "a thread leaked";
     EXPECT_EQ(children(), children_) << "a child process leaked";
   }
 
