@@ -25,7 +25,7 @@ http::client_options small_limits() {
 template <class Next>
 bool read(http::response& into, Next next) {
   static const http::client_options options = small_limits();
-  http::response_parser parser(options, false, true);
+  http::response_parser parser(options, false, true, into);
   std::string waiting = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
   for (std::string_view piece = next(); !piece.empty() && !parser.complete(); piece = next()) {
     waiting.append(piece);
@@ -35,7 +35,7 @@ bool read(http::response& into, Next next) {
   }
   check(!parser.ends_with_connection(), "chunks say where they end");
   if (!parser.complete()) return false;
-  into = parser.take();
+  parser.conclude();
   return true;
 }
 

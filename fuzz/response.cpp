@@ -43,8 +43,8 @@ template <class Next>
 std::optional<outcome> read(bool head, bool keep, bool follows, Next next) {
   static const http::client_options following = small_limits(true), not_following = small_limits(false);
   const auto& options = follows ? following : not_following;
-  http::response_parser parser(options, head, keep);
   outcome result;
+  http::response_parser parser(options, head, keep, result.response);
   std::string waiting;
   while (!parser.complete()) {
     const std::string_view piece = next();
@@ -66,7 +66,7 @@ std::optional<outcome> read(bool head, bool keep, bool follows, Next next) {
   if (!parser.complete() && !parser.put_end()) return std::nullopt;
   check(parser.complete(), "a response that ended is complete");
   result.keep_alive = parser.keep_alive();
-  result.response = parser.take();
+  parser.conclude();
 
   const auto& response = result.response;
   check(response.status >= 200 && response.status <= 999, "the status is final");

@@ -126,7 +126,7 @@ constexpr std::array<field, 12> fields{{
     {"id", "U", true, true, [](column& to, const python_record& record) { add_text(to, present(record.id)); }},
     {"final_url", "U", true, false,
      [](column& to, const python_record& record) {
-       add_text(to, record.what.final_url.empty() ? record.url : record.what.final_url);
+       add_text(to, record.what.final_url.empty() ? record.url : record.what.final_url.str());
      }},
     {"status", "i", false, false, [](column& to, const python_record& record) { to.add_number(record.what.status); }},
     {"bytes", "L", false, false, [](column& to, const python_record& record) { to.add_number(record.what.bytes); }},

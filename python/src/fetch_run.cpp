@@ -71,7 +71,7 @@ class record_sink final : public fetch::sink {
   bool wants_bodies() const override { return bodies_; }
   bool wants_headers() const override { return headers_; }
   void take(fetch::finished& each, fetch::writer&) override {
-    std::string file = each.file.empty() ? each.result.file : each.file;
+    std::string file = each.file.empty() ? each.result.file.str() : each.file;
     python_record made{each.index, each.asked.url, each.asked.id, std::move(file), std::move(each.result)};
     const std::lock_guard lock(to_.mutex);
     to_.arrived.push_back(std::move(made));

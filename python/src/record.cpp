@@ -40,7 +40,7 @@ nb::list headers_of(const python_record& record) {
 
 nb::object error_of(const python_record& record) {
   if (!record.what.error) return nb::none();
-  failure reason{.kind = *record.what.error, .message = record.what.message};
+  failure reason{.kind = *record.what.error, .message = record.what.message.str()};
   reason.elapsed = std::chrono::nanoseconds(record.what.elapsed_ns);
   reason.attempts = record.what.attempts;
   return make_error(reason);
@@ -63,7 +63,7 @@ void bind_record(nb::module_& module) {
       .def_prop_ro("file", [](const python_record& record) { return text_of(record.file); })
       .def_prop_ro("final_url",
                    [](const python_record& record) {
-                     return text_of(record.what.final_url.empty() ? record.url : record.what.final_url);
+                     return text_of(record.what.final_url.empty() ? record.url : record.what.final_url.str());
                    })
       .def_prop_ro("status", [](const python_record& record) { return record.what.status; })
       .def_prop_ro("bytes", [](const python_record& record) { return record.what.bytes; })

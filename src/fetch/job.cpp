@@ -143,14 +143,14 @@ class all_sinks {
     if (scheduled_ != nullptr && !scheduled_->ended(asked, result)) {
       if (statistics_ != nullptr) statistics_->begins_again();
       // It made way for what the next attempt brings.
-      if (!result.file.empty()) unlink((directory_ + result.file).c_str());
+      if (!result.file.empty()) unlink((directory_ + result.file.str()).c_str());
       return;
     }
     if (!result.unwritten.empty()) throw output_error(result.unwritten);
     counts_.add(result);
     if (statistics_ != nullptr) statistics_->ended(asked, result);
     finished all{asked.index, asked, result};
-    if (temporary_ && !result.file.empty()) all.temporary = directory_ + std::exchange(result.file, {});
+    if (temporary_ && !result.file.empty()) all.temporary = directory_ + result.file.take();
     const bool whole = !result.error || *result.error == failure_kind::status;
     if (shares_ && whole && !result.skipped && !result.file.empty() && !result.body) return share(all);
     for (sink* each : sinks_) {
@@ -161,7 +161,7 @@ class all_sinks {
 
   /// Of a body that is in a file: whoever did not put it there gets it in the record. One body at a time is in memory.
   void share(finished& all) {
-    const std::string body = detail::contents_of(directory_ + all.result.file);
+    const std::string body = detail::contents_of(directory_ + all.result.file.str());
     for (sink* each : sinks_) {
       all.last_with_body = each == last_with_body_;
       if (each != stores_ && each->wants_bodies()) all.result.body = body;

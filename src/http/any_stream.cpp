@@ -5,7 +5,7 @@ namespace fanout::http {
 static_assert(http_stream<any_stream>);
 
 h2_stream& any_stream::h2() {
-  if (!h2_) h2_ = std::make_unique<h2_stream>(loop_, body_, limits_, measured_);
+  if (!h2_) h2_ = std::make_unique<h2_stream>(loop_, body_, limits_, answer_);
   return *h2_;
 }
 

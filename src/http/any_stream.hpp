@@ -24,8 +24,8 @@ namespace fanout::http {
 /// Thread safety: none; belongs to its loop's thread.
 class any_stream {
  public:
-  any_stream(loop_state& loop, outgoing_body& body, time_limits& limits, measurements& measured)
-      : loop_(loop), body_(body), limits_(limits), measured_(measured), h1_(loop, body, limits, measured) {}
+  any_stream(loop_state& loop, outgoing_body& body, time_limits& limits, response& answer)
+      : loop_(loop), body_(body), limits_(limits), answer_(answer), h1_(loop, body, limits, answer) {}
   any_stream(const any_stream&) = delete;
   any_stream& operator=(const any_stream&) = delete;
 
@@ -90,7 +90,10 @@ class any_stream {
     h1_.raise_lost(remark);
   }
 
-  response take() { return over_h2_ ? h2_->take() : h1_.take(); }
+  void conclude() noexcept {
+    if (over_h2_) return h2_->conclude();
+    h1_.conclude();
+  }
   response take_head() { return over_h2_ ? h2_->take_head() : h1_.take_head(); }
   bool kept_whole() const noexcept { return over_h2_ ? h2_->kept_whole() : h1_.kept_whole(); }
   std::string& body() noexcept { return over_h2_ ? h2_->body() : h1_.body(); }
@@ -107,7 +110,7 @@ class any_stream {
   loop_state& loop_;
   outgoing_body& body_;
   time_limits& limits_;
-  measurements& measured_;
+  response& answer_;
   h1_stream h1_;
   std::unique_ptr<h2_stream> h2_;
   const request* request_ = nullptr;

@@ -1,6 +1,6 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/http/client.hpp>
-#include <fanout/http/detail/send_to_heap.hpp>
+#include <fanout/http/detail/send_in_place.hpp>
 #include <fanout/http/exchange_observer.hpp>
 
 #include "http/connect/open_connection.hpp"
@@ -43,55 +43,85 @@ namespace {
   throw error(std::move(what));
 }
 
-// Takes the response of a hop. False: there is another hop, and `what` is its request.
+// Takes the response of a hop. Null: there is another hop, and `what` is its request.
 template <bool streams>
-bool finish_hop(exchange& ex, redirect_chain& hops, const request& what) {
-  response& answer = ex.answer();
-  answer = streams && !ex.kept_whole() ? ex.take_head() : ex.take_response();
+response* finish_hop(exchange& ex, redirect_chain& hops, const request& what) {
+  response& answer = streams && !ex.kept_whole() ? ex.take_head() : ex.take_response();
   if (what.observer) what.observer->on_response(answer);
   const bool again = hops.authenticate(answer);
-  if (!again && !hops.follow(answer)) return true;
+  if (!again && !hops.follow(answer)) return &answer;
   if (!again) ++ex.measured().redirects;
   if (streams) ex.release();  // what is left of its body nobody wants
-  return false;
+  return nullptr;
 }
 
-// What the caller gets.
-template <class Result>
-Result conclude(const std::shared_ptr<const client::core>& core, exchange_lease& held, redirect_chain& hops,
-                request& what) {
-  response& answer = (*held).answer();
-  answer.history = hops.take_history();
-  if constexpr (std::is_same_v<Result, response_stream>) {
+/// A request that the caller gave, and whose whole response he gets.
+struct given_whole {
+  using result = response;
+  static constexpr bool streams = false;
+
+  request what;
+
+  request& prepare(exchange&) { return what; }
+  response conclude(const std::shared_ptr<const client::core>&, exchange_lease&, response& answer) {
+    answer.url = std::move(what.url);
+    return std::move(answer);
+  }
+};
+
+/// The same, whose response is read bit by bit.
+struct given_streamed {
+  using result = response_stream;
+  static constexpr bool streams = true;
+
+  request what;
+
+  request& prepare(exchange& ex) {
+    ex.stream_body();
+    return what;
+  }
+  response_stream conclude(const std::shared_ptr<const client::core>& core, exchange_lease& held, response& answer) {
     answer.url = what.url;
     std::shared_ptr<const client_options> options(core, &core->options);
-    response head = std::move(answer);
     (*held).end_hops();
+    response head = std::move(answer);
     return response_stream(std::make_unique<response_stream::state>(std::move(options), std::move(held),
                                                                     std::move(what), std::move(head)));
-  } else {
-    answer.url = std::move(what.url);
-    if constexpr (std::is_same_v<Result, response>)
-      return std::move(answer);
-    else
-      return std::make_unique<response>(std::move(answer));
   }
-}
+};
+
+/// Both messages lie in the exchange.
+struct in_place {
+  using result = void;
+  static constexpr bool streams = false;
+
+  in_place_messages& messages;
+  request* what = nullptr;
+
+  request& prepare(exchange& ex) {
+    what = &ex.blank_request();
+    messages.fill(*what);
+    return *what;
+  }
+  void conclude(const std::shared_ptr<const client::core>&, exchange_lease&, response& answer) {
+    messages.take(answer, what->url);
+  }
+};
 
 // The whole client, seen from above: every hop of a request, on an open session if there is one. On an open
-// session this is the only coroutine frame, and the wait for the response the only suspension. `Result` is the whole
-// response, there or on the heap, or one to be read bit by bit.
+// session this is the only coroutine frame, and the wait for the response the only suspension. `Messages` says where
+// the request and the response are.
 //
 // What is large lies in the exchange: Asio uses frames again up to 1,020 bytes, and larger ones cost several hundred
 // instructions of malloc and free.
-template <class Result>
-task<Result> exchange_all(std::shared_ptr<const client::core> core, request what) {
-  constexpr bool streams = std::is_same_v<Result, response_stream>;
+template <class Messages>
+task<typename Messages::result> exchange_all(std::shared_ptr<const client::core> core, Messages messages) {
+  constexpr bool streams = Messages::streams;
   const auto executor = co_await asio::this_coro::executor;
   exchange_lease held(loop_state::of(executor));
   exchange& ex = *held;
   ex.begin(core->options);
-  if constexpr (streams) ex.stream_body();
+  request& what = messages.prepare(ex);
   try {
     redirect_chain& hops = ex.hops(core->options, core->login.get(), what);
     hops.prepare();
@@ -117,7 +147,15 @@ task<Result> exchange_all(std::shared_ptr<const client::core> core, request what
         }
         if (!streams || next == step::again) ex.release();
       }
-      if (finish_hop<streams>(ex, hops, what)) co_return conclude<Result>(core, held, hops, what);
+      response* const answer = finish_hop<streams>(ex, hops, what);
+      if (answer == nullptr) continue;
+      answer->history = hops.take_history();
+      if constexpr (std::is_void_v<typename Messages::result>) {
+        messages.conclude(core, held, *answer);
+        co_return;
+      } else {
+        co_return messages.conclude(core, held, *answer);
+      }
     }
   } catch (const error& thrown) {
     if (!streams && what.observer) ex.tell_cut();
@@ -149,19 +187,19 @@ task<response> client::get(std::string address) const {
   } catch (const error&) {
     return failed_task(std::current_exception());
   }
-  return exchange_all<response>(core_, std::move(what));
+  return exchange_all(core_, given_whole{std::move(what)});
 }
 
 task<response> client::send(request what) const {
-  return exchange_all<response>(core_, std::move(what));
+  return exchange_all(core_, given_whole{std::move(what)});
 }
 
 task<response_stream> client::open(request what) const {
-  return exchange_all<response_stream>(core_, std::move(what));
+  return exchange_all(core_, given_streamed{std::move(what)});
 }
 
-task<std::unique_ptr<response>> send_to_heap(const client& by, request what) {
-  return exchange_all<std::unique_ptr<response>>(by.core_, std::move(what));
+task<void> send_in_place(const client& by, in_place_messages& messages) {
+  return exchange_all(by.core_, in_place{messages});
 }
 
 const client_options& client::options() const noexcept {

@@ -5,6 +5,7 @@
 #include <fanout/http/exchange_observer.hpp>
 
 #include "http/h1/request_head.hpp"
+#include "http/message/blank_message.hpp"
 
 #include <utility>
 #include <vector>
@@ -16,13 +17,23 @@ namespace {
 // answered others does not count: a server that takes three requests on each connection takes all of them in the end.
 constexpr int most_refusals = 5;
 
+// Of the memory of texts that an exchange keeps for the next one.
+constexpr std::size_t most_kept_body = 16 * 1024;
+constexpr std::size_t most_kept_header = 4 * 1024;
+
 }  // namespace
 
 void exchange::begin(const client_options& options) {
   options_ = &options;
   timer_.begin(options);
   streaming_ = false;
-  measured_ = {};
+  answer_.measured = {};
+}
+
+request& exchange::blank_request() {
+  if (!own_request_) return own_request_.emplace();
+  make_blank(*own_request_);
+  return *own_request_;
 }
 
 void exchange::end() noexcept {
@@ -31,7 +42,14 @@ void exchange::end() noexcept {
   stream_.end();
   body_.close();
   hops_.reset();
-  if (!answer_.headers.empty() || !answer_.body.empty()) answer_ = {};  // of one that failed later
+  head_.reset();
+  // Memory is kept for the next one where it is little: thousands may lie idle.
+  if (answer_.body.capacity() > most_kept_body || answer_.headers.bytes() > most_kept_header ||
+      !answer_.history.empty())
+    answer_ = {};
+  if (own_request_ &&
+      (own_request_->body.capacity() > most_kept_body || own_request_->headers.bytes() > most_kept_header))
+    own_request_.reset();
 }
 
 void exchange::give_up_stream() noexcept {
@@ -82,10 +100,11 @@ void exchange::opened() {
   timer_.enter_transfer(request_timer::wait_handle(stream_));
   stream_.begin(*granted_, streaming_);
   asked_ = false;
-  ++measured_.attempts;
-  measured_.connection_reused = granted_->used;
-  measured_.remote_address = granted_->wire.remote_address;
-  measured_.tls_version = via_.tls && granted_->wire.tls ? granted_->wire.tls->version() : 0;
+  ++answer_.measured.attempts;
+  answer_.measured.connection_reused = granted_->used;
+  if (answer_.measured.remote_address != granted_->wire.remote_address)
+    answer_.measured.remote_address = granted_->wire.remote_address;
+  answer_.measured.tls_version = via_.tls && granted_->wire.tls ? granted_->wire.tls->version() : 0;
   if (request_->observer) tell_observer();
 }
 
@@ -168,26 +187,22 @@ task<void> exchange::pull_body() {
   timer_.go_on();
 }
 
-response exchange::take_response() {
-  timer_.limits().measure(measured_);
-  response result = stream_.take();
-  result.measured = measured_;
-  return result;
+response& exchange::take_response() {
+  timer_.limits().measure(answer_.measured);
+  stream_.conclude();
+  return answer_;
 }
 
 void exchange::tell_cut() {
   if (!granted_ || stream_.complete() || !stream_.has_head()) return;
-  response so_far = take_response();
-  so_far.body_cut = true;
-  request_->observer->on_cut(so_far);
+  take_response().body_cut = true;
+  request_->observer->on_cut(answer_);
 }
 
-response exchange::take_head() {
-  timer_.limits().measure(measured_);
-  response result = stream_.take_head();
-  result.measured = measured_;
+response& exchange::take_head() {
+  timer_.limits().measure(answer_.measured);
   timer_.wake_at({});
-  return result;
+  return head_.emplace(stream_.take_head());
 }
 
 void exchange::moved(const request& what) noexcept {
@@ -201,8 +216,8 @@ step exchange::advance_body() {
 }
 
 void exchange::finish(response& head) {
-  timer_.limits().measure(measured_);
-  head.measured = measured_;
+  timer_.limits().measure(answer_.measured);
+  head.measured = answer_.measured;
   stream_.finish(head);
   release();
 }

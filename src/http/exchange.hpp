@@ -38,13 +38,15 @@ class exchange {
  public:
   using clock = request_timer::clock;
 
-  explicit exchange(loop_state& loop) : loop_(loop), timer_(loop), stream_(loop, body_, timer_.limits(), measured_) {}
+  explicit exchange(loop_state& loop) : loop_(loop), timer_(loop), stream_(loop, body_, timer_.limits(), answer_) {}
   exchange(const exchange&) = delete;
   exchange& operator=(const exchange&) = delete;
   ~exchange() { end(); }
 
   /// Starts the clock for a request with its redirects.
   void begin(const client_options& options);
+  /// An empty request that lies here and has the memory of the one before, for who does not bring his own.
+  request& blank_request();
   /// The hops of the request under way, which lie here so that the coroutine's frame stays small.
   redirect_chain& hops(const client_options& options, digest_login* login, request& what) {
     return hops_.emplace(options, login, what);
@@ -78,11 +80,9 @@ class exchange {
   task<void> pull_body();
   /// Gives the stream back to the pool, after `advance` said complete or again.
   void release();
-  /// The response, with what the exchange cost so far.
-  response take_response();
+  /// The response, with what the exchange cost so far. It lies here until the next hop, or the end.
+  response& take_response();
   void end_hops() noexcept { hops_.reset(); }
-  /// Where the response of a hop lies until it is the last one.
-  response& answer() noexcept { return answer_; }
   /// The exchange has failed: the request's observer gets what came of a response.
   void tell_cut();
 
@@ -90,7 +90,7 @@ class exchange {
   /// @{
   /// To be called after `begin`: `advance` says `header` when all but the body is there.
   void stream_body() noexcept { streaming_ = true; }
-  response take_head();
+  response& take_head();
   /// It is a redirect whose body is kept: all of it is there, for `take_response`.
   bool kept_whole() const noexcept { return stream_.kept_whole(); }
   /// The request lies here from now on; it is no longer sent.
@@ -111,8 +111,8 @@ class exchange {
   /// @}
 
   clock::time_point started() const noexcept { return timer_.limits().started(); }
-  measurements& measured() noexcept { return measured_; }
-  const measurements& measured() const noexcept { return measured_; }
+  measurements& measured() noexcept { return answer_.measured; }
+  const measurements& measured() const noexcept { return answer_.measured; }
 
  private:
   void prepare_stream();
@@ -136,11 +136,12 @@ class exchange {
   std::string_view user_agent_;
   outgoing_body body_;
   request_timer timer_;
-  measurements measured_;
+  response answer_;  ///< of the hop under way; its measurements are those of all
   stream_grant granted_;
   any_stream stream_;
   std::optional<redirect_chain> hops_;
-  response answer_;
+  std::optional<response> head_;  ///< of a response whose body is read bit by bit
+  std::optional<request> own_request_;
   bool streaming_ = false;
   bool expects_ = false;      ///< the server is asked before the body is sent
   bool asked_ = false;        ///< on this session, and how long its answer is waited for

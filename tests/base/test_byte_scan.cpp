@@ -36,14 +36,16 @@ TEST(byte_scan, finds_what_looking_at_each_byte_finds) {
       }
 }
 
-TEST(byte_scan, passes_over_eights_that_are_not_odd) {
+TEST(byte_scan, looks_at_every_byte_of_a_text) {
   const auto is_odd = [](std::uint64_t word) { return any_equal(word, 'x'); };
-  EXPECT_EQ(after_eights("", is_odd), "");
-  EXPECT_EQ(after_eights("1234567", is_odd), "1234567");
-  EXPECT_EQ(after_eights("12345678", is_odd), "");
-  EXPECT_EQ(after_eights("12345678x", is_odd), "x");
-  EXPECT_EQ(after_eights("1234567x9", is_odd), "1234567x9");
-  EXPECT_EQ(after_eights("123456781234567x9", is_odd), "1234567x9");
+  for (std::size_t size = 8; size < 40; ++size) {
+    EXPECT_FALSE(any_eight(std::string(size, '.'), is_odd)) << size;
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string text(size, '.');
+      text[at] = 'x';
+      EXPECT_TRUE(any_eight(text, is_odd)) << at << " of " << size;
+    }
+  }
 }
 
 }  // namespace

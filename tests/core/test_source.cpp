@@ -110,8 +110,8 @@ struct in_place_countdown {
   int left;
   std::optional<int> next() { throw std::logic_error("this moves the value"); }
   bool next_into(std::optional<int>& place) {
-    if (left == 0 || place) return false;
-    place.emplace(left--);
+    if (left == 0) return false;  // whatever is in its place
+    place = left--;
     return true;
   }
 };

@@ -1,5 +1,6 @@
 // Responses that two readers could understand differently, and those without end: each fails, and says what it breaks.
 #include "http/h1/response_parser.hpp"
+#include "http/owning_parser.hpp"
 #include "http/support.hpp"
 
 #include <fmt/format.h>
@@ -7,9 +8,9 @@
 namespace {
 
 using namespace fanout_test;
+using response_parser = owning_parser<fanout::http::response_parser>;
 using fanout::failure_kind;
 using fanout::http::client_options;
-using fanout::http::response_parser;
 using testing::AllOf;
 using testing::AnyOf;
 using testing::HasSubstr;

@@ -74,10 +74,10 @@ class h1_stream_test : public testing::Test {
   request what_;
   outgoing_body body_;
   time_limits limits_;
-  measurements measured_;
+  response answer_;
   fanout::detail::owned_descriptor peer_;
   std::unique_ptr<connection> on_;
-  h1_stream stream_{state_, body_, limits_, measured_};
+  h1_stream stream_{state_, body_, limits_, answer_};
 };
 
 TEST_F(h1_stream_test, a_request_and_its_response) {
@@ -86,7 +86,7 @@ TEST_F(h1_stream_test, a_request_and_its_response) {
   const std::string sent = received();
   EXPECT_TRUE(sent.starts_with("GET /page HTTP/1.1\r\nHost: here.test\r\n")) << sent;
   EXPECT_THAT(sent, HasSubstr("User-Agent: tester\r\n"));
-  EXPECT_EQ(measured_.bytes_sent, sent.size());
+  EXPECT_EQ(answer_.measured.bytes_sent, sent.size());
   EXPECT_FALSE(stream_.answered());
 
   answer("HTTP/1.1 200 OK\r\nContent-Le");
@@ -95,7 +95,7 @@ TEST_F(h1_stream_test, a_request_and_its_response) {
   answer("ngth: 5\r\n\r\nhello");
   EXPECT_EQ(stream_.advance(), step::complete);
   EXPECT_TRUE(stream_.session_usable());
-  EXPECT_EQ(stream_.take().body, "hello");
+  EXPECT_EQ(answer_.body, "hello");
 
   begin();  // the same object, for the next request
   EXPECT_EQ(stream_.advance(), step::want_read);

@@ -1,12 +1,13 @@
 #include "http/h2/h2_response.hpp"
+#include "http/owning_parser.hpp"
 #include "http/support.hpp"
 
 namespace {
 
 using namespace fanout_test;
+using h2_response = owning_parser<fanout::http::h2_response>;
 using fanout::failure_kind;
 using fanout::http::client_options;
-using fanout::http::h2_response;
 using fanout::http::http_version;
 
 bool header(h2_response& of, const std::string& status,

@@ -1,15 +1,16 @@
 // What becomes of a body's bytes, whatever frames them.
 #include "http/body/response_body.hpp"
 #include "http/coded.hpp"
+#include "http/owning_parser.hpp"
 #include "http/support.hpp"
 
 namespace {
 
 using namespace fanout_test;
+using response_body = owning_body<fanout::http::response_body>;
 using fanout::failure_kind;
 using fanout::http::client_options;
 using fanout::http::headers;
-using fanout::http::response_body;
 using testing::HasSubstr;
 
 fanout::failure fault_of(const response_body& body) {

@@ -1,13 +1,14 @@
 // How a response's end is found, and what becomes of responses that are broken.
 #include "http/h1/response_parser.hpp"
+#include "http/owning_parser.hpp"
 #include "http/support.hpp"
 
 namespace {
 
 using namespace fanout_test;
+using response_parser = owning_parser<fanout::http::response_parser>;
 using fanout::failure_kind;
 using fanout::http::client_options;
-using fanout::http::response_parser;
 using testing::HasSubstr;
 
 struct message {

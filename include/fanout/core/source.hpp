@@ -17,8 +17,9 @@
 ///  - an object with `std::optional<T> next()`. If it also has `bool ready()`, whether `next()` would return without
 ///    waiting, and `int handle()`, a descriptor that becomes readable when it may be ready again, then a lane that has
 ///    tasks in flight waits for it on its event loop instead of stopping to read. If it has
-///    `bool next_into(std::optional<T>& place)`, which puts the next value into an empty `place` and returns false at
-///    the end, a run calls that instead of `next()`: for values that are large to move;
+///    `bool next_into(std::optional<T>& place)`, which puts the next value into `place` and returns false at the end, a
+///    run calls that instead of `next()`: for values that are large to move. An earlier value may be there, whose
+///    memory can be used again;
 ///  - a coroutine that yields and may await in between, `async_generator<T>`, given as an rvalue. It runs on a loop
 ///    and a thread of its own, a few values ahead of the run, and is cancelled, awaited and destroyed when that ends.
 ///

@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -73,6 +74,12 @@ class journal {
 
   /// Bytes of this record, and of all before it, have been written to the sink.
   void add(std::uint64_t index, entry how);
+  /// The same of several that were written together, to this length of the sink.
+  struct mark {
+    std::uint64_t index = 0;
+    bool failed = false;
+  };
+  void add_all(std::span<const mark> written, std::uint64_t sink_length, std::uint64_t sink_part);
   /// Waits until what was added is on disk.
   void commit();
   /// The same, and ends. Nothing is added after it.

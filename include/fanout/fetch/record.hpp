@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fanout/base/failure.hpp>
+#include <fanout/fetch/rare_text.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -88,18 +89,18 @@ struct record {
   std::int32_t attempts = 0;             ///< requests sent, redirects included
   std::uint8_t http_version = 0;         ///< that the response came in: 10, 11 or 20
   std::uint8_t tls_version = 0;          ///< of its connection: 12 or 13; 0: without TLS
-  std::string final_url = {};            ///< the page that answered; empty where it is the one that was asked
+  rare_text final_url = {};              ///< the page that answered; empty where it is the one that was asked
   header_list headers = {};              ///< only with `settings::keep_headers`
   std::optional<std::string> body = {};  ///< of a response, only with `settings::keep_body`
-  std::string sha256 = {};               ///< of the body, in hexadecimal, only with `settings::digest_bodies`
-  std::optional<timings> measured = {};  ///< of a response, only with `settings::keep_timings`
+  rare_text sha256 = {};                 ///< of the body, in hexadecimal, only with `settings::digest_bodies`
+  rare<timings> measured = {};           ///< of a response, only with `settings::keep_timings`
   bool reused = false;                   ///< the connection had served another request before
   std::int64_t retry_after_ms = 0;       ///< that a response of 429 or 503 asks for
   std::optional<failure_kind> error = {};
-  std::string message = {};  ///< of the error
-  std::string trace = {};    ///< only with `settings::keep_trace`: lines for a person, as `curl -v` shows an exchange
-  std::string sent_heads = {};  ///< only with `settings::keep_heads`: of all requests, as they were sent
-  std::string heads = {};       ///< only with `settings::keep_heads`: of all responses, as they came
+  rare_text message = {};     ///< of the error
+  rare_text trace = {};       ///< only with `settings::keep_trace`: lines for a person, as `curl -v` shows an exchange
+  rare_text sent_heads = {};  ///< only with `settings::keep_heads`: of all requests, as they were sent
+  rare_text heads = {};       ///< only with `settings::keep_heads`: of all responses, as they came
 
   /// \name Only with `settings::keep_messages`
   /// @{
@@ -109,9 +110,9 @@ struct record {
 
   /// \name Of a body that goes where `settings::body_path` says
   /// @{
-  std::string file = {};       ///< where it is: of a body that was cut, the name ends in ".part"
-  std::string remark = {};     ///< what was done with a part that was there; for a person
-  std::string unwritten = {};  ///< why it could not be written; it is the error, too
+  rare_text file = {};         ///< where it is: of a body that was cut, the name ends in ".part"
+  rare_text remark = {};       ///< what was done with a part that was there; for a person
+  rare_text unwritten = {};    ///< why it could not be written; it is the error, too
   bool heads_written = false;  ///< before it (`settings::heads_before_body`)
   bool output_begun = false;   ///< standard output has some of it. Stays where it is
   bool skipped = false;        ///< nothing was sent, as the file was there (`settings::skip_existing`)

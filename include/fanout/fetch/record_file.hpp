@@ -61,10 +61,7 @@ struct record_file_options {
 /// what waits, every `interval`. Destroying it without `close` is `keep`, without errors.
 class record_file {
  public:
-  struct mark {
-    std::uint64_t index = 0;
-    bool failed = false;
-  };
+  using mark = journal::mark;
 
   record_file(const std::string& path, record_format format, record_file_options how);
   record_file(const record_file&) = delete;

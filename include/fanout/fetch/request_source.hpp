@@ -29,10 +29,13 @@ class request_input {
  public:
   virtual ~request_input() = default;
   virtual std::optional<request> next() = 0;
-  /// The same into `place`, which is empty: a request is large to move. False at the end.
+  /// The same into `place`, with the memory of an earlier one that may be there: a request is large to move. False at
+  /// the end.
   virtual bool next_into(std::optional<request>& place) {
-    if (auto given = next()) place.emplace(*std::move(given));
-    return place.has_value();
+    auto given = next();
+    if (!given) return false;
+    place = std::move(given);
+    return true;
   }
   /// Takes the next one to pass over it; false at the end.
   virtual bool skip() { return next().has_value(); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fanout/base/failure.hpp>
+#include <fanout/http/headers.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -121,5 +122,8 @@ class retry_policy {
 /// `now` is subtracted from. Empty for anything else; at most a day.
 std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view value,
                                                            std::chrono::system_clock::time_point now);
+/// The same of a response. A date is counted from the response's own Date, where it has one: so it does not matter
+/// which clock is wrong, the server's or the one here.
+std::optional<std::chrono::milliseconds> retry_after_of(const http::headers& response);
 
 }  // namespace fanout::fetch

@@ -15,6 +15,8 @@
 /// The HTTP/1.1 client.
 namespace fanout::http {
 
+class in_place_messages;  // detail/send_in_place.hpp
+
 /// An HTTP/1.1 client with keep-alive, over http and https.
 ///
 /// ```cpp
@@ -57,7 +59,7 @@ class client {
   struct core;
 
  private:
-  friend task<std::unique_ptr<response>> send_to_heap(const client& by, request what);  // detail/send_to_heap.hpp
+  friend task<void> send_in_place(const client& by, in_place_messages& messages);  // detail/send_in_place.hpp
   std::shared_ptr<const core> core_;
 };
 

@@ -14,8 +14,9 @@ namespace fanout::http {
 
 /// Header fields in the order they were sent; names compare without regard to case and may repeat.
 ///
-/// All names and values lie in one string, so that a response costs two allocations however many fields it has. Views
-/// handed out are valid until the headers change. Look-up is linear: messages have a dozen fields.
+/// All names and values lie in one string, so that a response costs two allocations however many fields it has, and one
+/// copy of its header's lines where they came in one piece. Views handed out are valid until the headers change.
+/// Look-up is linear: messages have a dozen fields.
 ///
 /// Thread safety: as any value.
 class headers {
@@ -78,21 +79,24 @@ class headers {
   std::size_t size() const noexcept { return fields_.size(); }
   bool empty() const noexcept { return fields_.empty(); }
   /// Bytes of all names and values.
-  std::size_t bytes() const noexcept { return text_.size(); }
+  std::size_t bytes() const noexcept { return bytes_; }
   field at(std::size_t index) const noexcept;
   const_iterator begin() const noexcept { return {this, 0}; }
   const_iterator end() const noexcept { return {this, fields_.size()}; }
 
  private:
+  friend class header_lines;
   struct extent {
-    std::uint32_t begin;
+    std::uint32_t name_begin;
     std::uint32_t name_size;
+    std::uint32_t value_begin;
     std::uint32_t value_size;
   };
   std::size_t find(std::string_view name, std::size_t from) const noexcept;
 
-  std::string text_;
+  std::string text_;  ///< what lies between names and values is nobody's
   std::vector<extent> fields_;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace fanout::http

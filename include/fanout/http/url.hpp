@@ -36,6 +36,9 @@ class url {
   /// The same with its dot segments left as they are ("/a/../b"), as curl's --path-as-is.
   static url with_dots(std::string_view text);
 
+  /// As `*this = url(text)`, with the memory that it has.
+  void assign(std::string_view text);
+
   bool empty() const noexcept { return text_.empty(); }
   bool secure() const noexcept { return secure_; }
   std::string_view scheme() const noexcept { return secure_ ? "https" : "http"; }

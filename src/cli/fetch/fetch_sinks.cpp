@@ -171,10 +171,10 @@ void fetch_sinks::add_write_out(std::uint64_t urls_before) {
 
 void fetch_sinks::look_at(const fetch::finished& each, bool pages) {
   if (!each.result.trace.empty())
-    tell(pages && given_.urls.size() == 1 ? each.result.trace : numbered(each.result.trace, each.index));
+    tell(pages && given_.urls.size() == 1 ? each.result.trace.str() : numbered(each.result.trace.str(), each.index));
   if (!pages) return;
   if (!each.result.remark.empty())
-    tell(fmt::format("{}: {}\n", given_.as_curl ? "fanout curl" : "fanout fetch", each.result.remark));
+    tell(fmt::format("{}: {}\n", given_.as_curl ? "fanout curl" : "fanout fetch", each.result.remark.str()));
   file_.look_at(each.result);
   curl_status_ = fetch::curl_exit_status(each.result, given_.fail || given_.fail_with_body);
   if (given_.redirects_fail && !each.result.error && is_redirect(each.result.status)) {

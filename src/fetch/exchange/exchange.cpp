@@ -5,7 +5,7 @@
 #include <fanout/fetch/output_error.hpp>
 #include <fanout/http/auth.hpp>
 #include <fanout/http/client.hpp>
-#include <fanout/http/detail/send_to_heap.hpp>
+#include <fanout/http/detail/send_in_place.hpp>
 #include <fanout/http/exchange_observer.hpp>
 #include <fanout/http/forms.hpp>
 #include <fanout/http/response_stream.hpp>
@@ -151,30 +151,43 @@ void send_in_chunks(http::request& made) {
   made.body.clear();
 }
 
-http::request make_request(const settings& how, const request& what) {
-  http::request made;
-  made.method = what.method;
-  made.url = url_of(how, what.url);
+void set_url(const settings& how, const std::string& text, http::url& to) {
+  const bool plain = text.starts_with("http://") || text.starts_with("https://");
+  if (plain && how.protocols == settings::both_protocols && !how.path_as_is) return to.assign(text);
+  to = url_of(how, text);
+}
+
+/// `made` is blank.
+void fill_request(const settings& how, const request& what, http::request& made) {
+  if (made.method != what.method) made.method = what.method;
+  set_url(how, what.url, made.url);
   for (const auto& [name, value] : what.headers) made.headers.add(name, value);
-  made.body = what.body;
+  if (!what.body.empty()) made.body = what.body;
   if (what.body.empty() && !how.form.empty()) set_form(how.form, made);
   if (what.body.empty() && !how.body_file.empty()) made.body_from = http::body_source::file(how.body_file);
   if (!made.body.empty() && boost::beast::iequals(made.headers["transfer-encoding"], "chunked")) send_in_chunks(made);
-  made.without = how.without_headers;
+  if (!how.without_headers.empty()) made.without = how.without_headers;
   made.keep_body = how.keep_body;
-  return made;
 }
 
-http::request checked_request(const settings& how, const request& what) {
+void fill_checked(const settings& how, const request& what, http::request& made) {
   if (!what.problem.empty()) throw error(failure_kind::invalid_request, what.problem);
   if (how.verify_digests && !what.sha256.empty() && !is_sha256(what.sha256))
     throw error(failure_kind::invalid_request,
                 fmt::format("'{}' is no SHA-256 in hexadecimal", printable(what.sha256)));
-  return make_request(how, what);
+  fill_request(how, what, made);
 }
 
-void take_response(const settings& how, const request& what, http::response&& response, record& result) {
-  detail::take_head(how, response, result);
+http::request checked_request(const settings& how, const request& what) {
+  http::request made;
+  fill_checked(how, what, made);
+  return made;
+}
+
+/// The body is moved away where it is wanted.
+void take_response(const settings& how, const request& what, http::response& response, const http::url& from,
+                   record& result) {
+  detail::take_head(how, response, from, result);
   detail::take_measurements(how, response.measured, result);
   result.bytes = response.body_bytes;
   if (result.error == failure_kind::opted_out) return;
@@ -248,10 +261,57 @@ const http::client& exchanger::client() const {
 
 namespace {
 
-/// Leaves the rest with the server for a while after each piece: what is not read fills the connection's buffers, and
-/// TCP holds the server up.
-task<std::unique_ptr<http::response>> send_slowly(const http::client& by, http::request message,
-                                                  std::uint64_t bytes_per_s) {
+/// What a try came to whose response has come. A failure is its record's.
+void take_whole(const exchanger& with, const request& what, http::response& answer, const http::url& from,
+                exchange_watch* watch, record& result) {
+  if (watch != nullptr) watch->on_body(answer.body);
+  try {
+    take_response(with.settings(), what, answer, from, result);
+  } catch (const error& why) {
+    take_failure(why, result);
+  }
+}
+
+/// One request of a list, and the record of its response.
+class listed_messages final : public http::in_place_messages {
+ public:
+  listed_messages(const exchanger& with, const request& what, exchange_watch* watch)
+      : with_(with), what_(what), watch_(watch) {}
+
+  void fill(http::request& blank) override {
+    fill_checked(with_.settings(), what_, blank);
+    blank.observer = watch_;
+  }
+  void take(http::response& answer, const http::url& from) override {
+    take_whole(with_, what_, answer, from, watch_, result);
+  }
+
+  record result;
+
+ private:
+  const exchanger& with_;
+  const request& what_;
+  exchange_watch* const watch_;
+};
+
+/// One try whose response, body and all, comes as one. Its frame is small enough for Asio to keep.
+task<record> exchange_whole(const exchanger& with, const request& what, exchange_watch* watch) {
+  const auto started = std::chrono::steady_clock::now();
+  listed_messages messages(with, what, watch);
+  try {
+    auto sending = http::send_in_place(with.client(), messages);
+    co_await std::move(sending);
+  } catch (const error& why) {
+    if (why.kind() == failure_kind::cancelled) throw;
+    take_failure(why, messages.result);
+  }
+  messages.result.elapsed_ns = (std::chrono::steady_clock::now() - started).count();
+  co_return std::move(messages.result);
+}
+
+/// The same, which leaves the rest with the server for a while after each piece: what is not read fills the
+/// connection's buffers, and TCP holds the server up.
+task<http::response> send_slowly(const http::client& by, http::request message, std::uint64_t bytes_per_s) {
   const bool keeps = message.keep_body;
   http::exchange_observer* const observer = message.observer;
   task<http::response_stream> opening = by.open(std::move(message));
@@ -259,6 +319,12 @@ task<std::unique_ptr<http::response>> send_slowly(const http::client& by, http::
   const auto started = std::chrono::steady_clock::now();
   std::string body;
   std::uint64_t bytes = 0;
+  const auto so_far = [&] {
+    http::response answer = page.head();
+    answer.body = std::move(body);
+    answer.body_bytes = bytes;
+    return answer;
+  };
   try {
     for (;;) {
       auto reading = page.read_some();
@@ -271,56 +337,29 @@ task<std::unique_ptr<http::response>> send_slowly(const http::client& by, http::
     }
   } catch (const error&) {
     if (observer == nullptr) throw;
-    http::response so_far = page.head();
-    so_far.body = std::move(body);
-    so_far.body_bytes = bytes;
-    so_far.body_cut = true;
-    observer->on_cut(so_far);
+    http::response cut = so_far();
+    cut.body_cut = true;
+    observer->on_cut(cut);
     throw;
   }
-  auto answer = std::make_unique<http::response>(page.head());
-  answer->body = std::move(body);
-  answer->body_bytes = bytes;
-  co_return answer;
+  co_return so_far();
 }
 
-/// Throws where the request is refused. No coroutine: the message lies in the client's frame alone.
-task<std::unique_ptr<http::response>> send_as_told(const exchanger& with, const request& what, exchange_watch* watch) {
-  http::request message = checked_request(with.settings(), what);
-  message.observer = watch;
-  const std::uint64_t limit = with.settings().limit_rate;
-  if (limit == 0) return http::send_to_heap(with.client(), std::move(message));
-  return send_slowly(with.client(), std::move(message), limit);
-}
-
-/// What a try came to that has an answer, or failed.
-record record_of_try(const exchanger& with, const request& what, const std::unique_ptr<http::response>& answer,
-                     const std::exception_ptr& failed, std::chrono::steady_clock::time_point started) {
+task<record> exchange_slowly(const exchanger& with, const request& what, exchange_watch* watch) {
+  const auto started = std::chrono::steady_clock::now();
   record result;
   try {
-    if (failed) std::rethrow_exception(failed);
-    take_response(with.settings(), what, std::move(*answer), result);
+    http::request message = checked_request(with.settings(), what);
+    message.observer = watch;
+    auto sending = send_slowly(with.client(), std::move(message), with.settings().limit_rate);
+    http::response answer = co_await std::move(sending);
+    take_whole(with, what, answer, answer.url, watch, result);
   } catch (const error& why) {
+    if (why.kind() == failure_kind::cancelled) throw;
     take_failure(why, result);
   }
   result.elapsed_ns = (std::chrono::steady_clock::now() - started).count();
-  return result;
-}
-
-/// One try whose response, body and all, comes as one. Its frame is small enough for Asio to keep (`send_to_heap`).
-task<record> exchange_whole(const exchanger& with, const request& what, exchange_watch* watch) {
-  const auto started = std::chrono::steady_clock::now();
-  std::unique_ptr<http::response> answer;
-  std::exception_ptr failed;
-  try {
-    auto sending = send_as_told(with, what, watch);
-    answer = co_await std::move(sending);
-    if (watch != nullptr) watch->on_body(answer->body);
-  } catch (const error& why) {
-    if (why.kind() == failure_kind::cancelled) throw;
-    failed = std::current_exception();
-  }
-  co_return record_of_try(with, what, answer, failed, started);
+  co_return result;
 }
 
 /// One try whose body goes elsewhere as it comes.
@@ -356,8 +395,8 @@ task<record> exchange_streamed(const exchanger& with, const request& what, excha
 /// One try. `watch` is told of its messages; null: nobody is.
 task<record> exchange_once(const exchanger& with, const request& what, exchange_watch* watch) {
   const settings& how = with.settings();
-  if (how.body_path.empty() && !digests_as_it_comes(how, what)) return exchange_whole(with, what, watch);
-  return exchange_streamed(with, what, watch);
+  if (!how.body_path.empty() || digests_as_it_comes(how, what)) return exchange_streamed(with, what, watch);
+  return how.limit_rate == 0 ? exchange_whole(with, what, watch) : exchange_slowly(with, what, watch);
 }
 
 /// As many tries as the settings allow; one where they allow no more.
@@ -371,7 +410,7 @@ task<record> exchange_watched(const exchanger& with, const request& what) {
     auto trying = exchange_once(with, what, &watch);
     record result = co_await std::move(trying);
     const bool answered = !result.error || *result.error == failure_kind::status;
-    watch.end(answered ? std::string_view() : result.message, result.bytes, result.elapsed_ns);
+    watch.end(answered ? std::string_view() : result.message.str(), result.bytes, result.elapsed_ns);
     const auto since_start = std::chrono::steady_clock::now() - started;
     result.attempts += attempts;
     attempts = result.attempts;
@@ -392,7 +431,7 @@ task<record> exchange_watched(const exchanger& with, const request& what) {
     const auto pause = wait_before_retry(how, last);
     const bool begun = result.output_begun;  // it cannot be taken back
     const bool again = pause && result.unwritten.empty() && !begun;
-    if (again) watch.remark(fmt::format("Trying again in {} ms: {}", pause->count(), result.message));
+    if (again) watch.remark(fmt::format("Trying again in {} ms: {}", pause->count(), result.message.str()));
     result.trace = watch.trace();
     if (!again) co_return result;
     all = std::move(result);
@@ -450,7 +489,7 @@ task<record> exchange_at_mirrors(const exchanger& with, const request& what) {
     if (!result.error && i > 0) forget_part(with.settings(), what, result);
     if (!result.error || !result.unwritten.empty()) break;
     if (!failures.empty()) failures += "; ";
-    failures += fmt::format("{}: {}", asked.url, result.message);
+    failures += fmt::format("{}: {}", asked.url, result.message.str());
     if (i == what.mirrors.size()) result.message = failures;
   }
   result.attempts = attempts;

@@ -69,9 +69,9 @@ exchange_watch::exchange_watch(const settings& how, std::uint64_t number, record
       heads_wanted_(how.keep_heads),
       messages_wanted_(how.keep_messages),
       streamed_(how.limit_rate > 0 || !how.body_path.empty()),
-      trace_(std::move(before.trace)),
-      sent_heads_(std::move(before.sent_heads)),
-      heads_(std::move(before.heads)) {}
+      trace_(before.trace.take()),
+      sent_heads_(before.sent_heads.take()),
+      heads_(before.heads.take()) {}
 
 /// With the number and the time of day, before each line or before the first.
 std::string exchange_watch::with_marks(std::string_view text, bool each_line) const {
@@ -161,7 +161,7 @@ void exchange_watch::on_request(const http::sent_request& sent) {
 
 void exchange_watch::on_response(const http::response& head) {
   answered_ = true;
-  retry_after_ = head.headers.get("retry-after");
+  retry_after_ = retry_after_of(head.headers);
   if (!trace_wanted_ && !heads_wanted_ && !messages_wanted_ && !trace_file_) return;
   const std::string text = head_text(head);
   if (heads_wanted_) heads_ += text;
@@ -219,10 +219,6 @@ void exchange_watch::end(std::string_view failure, std::uint64_t bytes, std::int
   say_info(fmt::format("{} bytes of body, {:.3f} ms in total", bytes, static_cast<double>(elapsed_ns) / 1e6));
   if (left_out_ > 0) trace_ += fmt::format("* {} bytes more of this exchange are not shown\n", left_out_);
   left_out_ = 0;
-}
-
-std::optional<std::chrono::milliseconds> exchange_watch::retry_after() const {
-  return parse_retry_after(retry_after_, std::chrono::system_clock::now());
 }
 
 }  // namespace fanout::fetch

@@ -66,7 +66,7 @@ class exchange_watch final : public http::exchange_observer {
   /// Why `settings::trace_file` lacks something, as `errno` says it; 0: it lacks nothing.
   int trace_error() const noexcept { return trace_error_; }
   /// Seconds, from the last response's Retry-After (RFC 9110 section 10.2.3).
-  std::optional<std::chrono::milliseconds> retry_after() const;
+  std::optional<std::chrono::milliseconds> retry_after() const noexcept { return retry_after_; }
 
  private:
   void take_message(const http::response& head, const std::string& text);
@@ -92,7 +92,7 @@ class exchange_watch final : public http::exchange_observer {
   std::uint64_t left_out_ = 0;  ///< bytes of it
   std::string sent_heads_;
   std::string heads_;
-  std::string retry_after_;
+  std::optional<std::chrono::milliseconds> retry_after_;
   std::vector<message_pair> messages_;
   bool cut_ = false;
   bool body_cut_ = false;

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cstring>
 #include <iterator>
 
 namespace fanout::fetch {
@@ -21,13 +22,18 @@ bool is_plain(char c) {
 }
 
 bool is_plain(std::string_view text) {
-  text = fanout::detail::after_eights(text, [](std::uint64_t word) {
+  const auto is_odd = [](std::uint64_t word) {
     return fanout::detail::any_below(word, 0x20) | (word & (0x80 * fanout::detail::each_byte_1)) |
            fanout::detail::any_equal(word, 0x7f) | fanout::detail::any_equal(word, '"') |
            fanout::detail::any_equal(word, '\\');
-  });
-  return text.size() < 8 && std::all_of(text.begin(), text.end(), [](char c) { return is_plain(c); });
+  };
+  if (text.size() >= 8) return !fanout::detail::any_eight(text, is_odd);
+  return std::all_of(text.begin(), text.end(), [](char c) { return is_plain(c); });
 }
+
+/// Two URLs of this length, and what else append_json puts together, are less.
+constexpr std::size_t usual_url = 512;
+constexpr std::size_t most_text = 2 * usual_url + 320;
 
 /// Text of bounded length that is put together in place: to append to a string, or to format, is a call for each part.
 class short_text {
@@ -35,6 +41,13 @@ class short_text {
   short_text& put(std::string_view text) noexcept {
     assert(text.size() <= sizeof(bytes_) - size_);
     size_ += text.copy(bytes_ + size_, text.size());
+    return *this;
+  }
+  template <std::size_t Size>
+  short_text& put(const char (&text)[Size]) noexcept {  // whose size is known is copied without a call
+    assert(Size - 1 <= sizeof(bytes_) - size_);
+    std::memcpy(bytes_ + size_, text, Size - 1);
+    size_ += Size - 1;
     return *this;
   }
   short_text& number(std::uint64_t value) noexcept {
@@ -50,9 +63,10 @@ class short_text {
     return number(us / 1'000).put({behind, sizeof(behind)});
   }
   std::string_view view() const noexcept { return {bytes_, size_}; }
+  void clear() noexcept { size_ = 0; }
 
  private:
-  char bytes_[320];  // what append_json puts there takes less
+  char bytes_[most_text];
   std::size_t size_ = 0;
 };
 
@@ -133,40 +147,49 @@ void append_json_string(std::string& text, std::string_view value) {
 
 void append_json(std::string& text, std::uint64_t index, const request& asked, const record& result,
                  std::string_view file, json_fields with) {
-  short_text begin;
-  begin.put("{\"index\":").number(index);
+  short_text made;
+  made.put("{\"index\":").number(index);
   if (!asked.id.empty()) {
-    text += begin.put(",\"id\":").view();
+    text += made.put(",\"id\":").view();
+    made.clear();
     append_json_string(text, asked.id);
-    text += ",\"url\":";
-  } else {
-    text += begin.put(",\"url\":").view();
   }
-  const std::size_t url = text.size();
-  append_json_string(text, asked.url);
-  const std::size_t url_size = text.size() - url;
-  short_text middle;
+  made.put(",\"url\":");
+  const bool usual = asked.url.size() <= usual_url && is_plain(asked.url);
+  if (usual) {
+    made.put("\"").put(asked.url).put("\"");
+  } else {
+    text += made.view();
+    made.clear();
+    append_json_string(text, asked.url);
+  }
   if (result.status != 0)
-    middle.put(",\"status\":").number(static_cast<std::uint64_t>(std::max(result.status, 0)));
+    made.put(",\"status\":").number(static_cast<std::uint64_t>(std::max(result.status, 0)));
   else
-    middle.put(",\"status\":null");
-  middle.put(",\"bytes\":").number(result.bytes).put(",\"elapsed_ms\":").milliseconds(result.elapsed_ns);
-  middle.put(",\"attempts\":").number(static_cast<std::uint64_t>(std::max(result.attempts, 0)));
-  if (result.http_version != 0) middle.put(",\"http_version\":\"").put(version_text(result)).put("\"");
-  if (result.tls_version != 0) middle.put(",\"tls\":\"1.").number(result.tls_version % 10U).put("\"");
+    made.put(",\"status\":null");
+  made.put(",\"bytes\":").number(result.bytes).put(",\"elapsed_ms\":").milliseconds(result.elapsed_ns);
+  made.put(",\"attempts\":").number(static_cast<std::uint64_t>(std::max(result.attempts, 0)));
+  if (result.http_version != 0) made.put(",\"http_version\":\"").put(version_text(result)).put("\"");
+  if (result.tls_version != 0) made.put(",\"tls\":\"1.").number(result.tls_version % 10U).put("\"");
   if (result.error) {
-    text += middle.put(",\"error\":{\"kind\":\"").put(to_string(*result.error)).put("\",\"message\":").view();
+    text += made.put(",\"error\":{\"kind\":\"").put(to_string(*result.error)).put("\",\"message\":").view();
+    made.clear();
     append_json_string(text, result.message);
-    text += "},\"final_url\":";
+    made.put("},\"final_url\":");
   } else {
-    text += middle.put(",\"error\":null,\"final_url\":").view();
+    made.put(",\"error\":null,\"final_url\":");
   }
-  if (result.status == 0)
-    text += "null";
-  else if (result.final_url.empty())
-    text.append(text, url, url_size);  // which was looked at already
-  else
+  if (result.status == 0) {
+    text += made.put("null").view();
+  } else if (!result.final_url.empty()) {
+    text += made.view();
     append_json_string(text, result.final_url);
+  } else if (usual) {
+    text += made.put("\"").put(asked.url).put("\"").view();
+  } else {
+    text += made.view();
+    append_json_string(text, asked.url);
+  }
   if (!file.empty()) {
     text += ",\"file\":";
     append_json_string(text, file);

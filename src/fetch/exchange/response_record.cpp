@@ -34,14 +34,14 @@ std::uint8_t version_number(http::http_version version) noexcept {
   return version == http::http_version::v1_1 ? 11 : 10;
 }
 
-void take_head(const settings& how, const http::response& response, record& result) {
+void take_head(const settings& how, const http::response& response, const http::url& from, record& result) {
   result.status = response.status;
   result.http_version = version_number(response.version);
   result.tls_version = static_cast<std::uint8_t>(response.measured.tls_version);
   result.reused = response.measured.connection_reused;
   result.attempts += response.measured.attempts;
   result.body_coded = how.keep_coding || !how.decode_content || response.status == 206;
-  if (response.measured.redirects > 0) result.final_url = response.url.str();
+  if (response.measured.redirects > 0) result.final_url = from.str();
   if (how.keep_headers)
     for (const auto& [name, value] : response.headers) result.headers.emplace_back(name, value);
   if (const auto rule = opted_out(response.headers, how.opt_outs); !rule.empty() && response.status < 400) {
@@ -50,8 +50,7 @@ void take_head(const settings& how, const http::response& response, record& resu
   }
   if (response.status < 400) return;
   if (response.status == 429 || response.status == 503)
-    if (const auto pause = parse_retry_after(response.headers.get("retry-after"), std::chrono::system_clock::now()))
-      result.retry_after_ms = pause->count();
+    if (const auto pause = retry_after_of(response.headers)) result.retry_after_ms = pause->count();
   result.error = failure_kind::status;
   result.message = response.reason.empty() ? fmt::format("the server answered {}", response.status)
                                            : fmt::format("{} {}", response.status, response.reason);

@@ -18,7 +18,8 @@ bool wants_digest(const settings& how, const request& what) noexcept;
 std::string_view expected_digest(const settings& how, const request& what) noexcept;
 /// All that a record tells of a response but its body. A status of 400 and above is an error, and so is a rule of
 /// X-Robots-Tag that is heeded: then nobody gets the body.
-void take_head(const settings& how, const http::response& response, record& result);
+/// `from`: the page that answered, after redirects.
+void take_head(const settings& how, const http::response& response, const http::url& from, record& result);
 /// What is known at the end of the body alone.
 void take_measurements(const settings& how, const http::measurements& measured, record& result);
 

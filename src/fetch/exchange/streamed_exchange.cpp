@@ -160,7 +160,7 @@ task<void> saved_body::fetch(http::request message) {
   }
   task<http::response_stream> opening = with_.open(std::move(message));
   http::response_stream page = co_await std::move(opening);
-  take_head(how_, page.head(), result_);
+  take_head(how_, page.head(), page.head().url, result_);
   task<void> saving = save(page);
   co_await std::move(saving);
 }
@@ -170,7 +170,7 @@ task<void> saved_body::fetch_rest(http::request message, kept_part there) {
   there.ask_for_rest(for_rest);
   task<http::response_stream> opening = with_.open(std::move(for_rest));
   std::optional<http::response_stream> page(co_await std::move(opening));
-  take_head(how_, page->head(), result_);
+  take_head(how_, page->head(), page->head().url, result_);
   std::string why;
   using enum kept_part::answer;
   const kept_part::answer answer = there.judge(page->head(), why);
@@ -195,7 +195,7 @@ task<void> saved_body::fetch_rest(http::request message, kept_part there) {
     result_.headers.clear();
     task<http::response_stream> again = with_.open(std::move(message));
     page.emplace(co_await std::move(again));
-    take_head(how_, page->head(), result_);
+    take_head(how_, page->head(), page->head().url, result_);
   }
   if (answer == rest_follows) {
     file_.go_on();
@@ -262,7 +262,7 @@ task<void> stream_exchange(const http::client& with, const settings& how, http::
                            exchange_watch* watch, record& result) {
   task<http::response_stream> opening = with.open(std::move(message));
   http::response_stream page = co_await std::move(opening);
-  take_head(how, page.head(), result);
+  take_head(how, page.head(), page.head().url, result);
   if (result.error == failure_kind::opted_out) co_return;
   task<void> streaming = stream_body(how, page, {}, into, watch, result);
   co_await std::move(streaming);

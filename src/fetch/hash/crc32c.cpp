@@ -26,7 +26,28 @@ constexpr auto crc_tables = [] {
 
 }  // namespace
 
-std::uint32_t crc32c(std::string_view bytes, std::uint32_t before) noexcept {
+namespace {
+
+#if defined(__x86_64__)
+// The processor's own instruction for this polynomial.
+__attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::string_view bytes, std::uint32_t before) noexcept {
+  std::uint64_t value = ~before;
+  for (; bytes.size() >= 8; bytes.remove_prefix(8)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data(), 8);
+    value = __builtin_ia32_crc32di(value, word);
+  }
+  auto last = static_cast<std::uint32_t>(value);
+  for (const char c : bytes) last = __builtin_ia32_crc32qi(last, static_cast<unsigned char>(c));
+  return ~last;
+}
+
+const bool has_instruction = __builtin_cpu_supports("sse4.2") != 0;
+#endif
+
+}  // namespace
+
+std::uint32_t crc32c_by_tables(std::string_view bytes, std::uint32_t before) noexcept {
   std::uint32_t value = ~before;
   while (bytes.size() >= 8) {
     std::uint64_t word = 0;
@@ -38,6 +59,13 @@ std::uint32_t crc32c(std::string_view bytes, std::uint32_t before) noexcept {
   }
   for (const char c : bytes) value = value >> 8 ^ crc_tables[0][(value ^ static_cast<unsigned char>(c)) & 0xff];
   return ~value;
+}
+
+std::uint32_t crc32c(std::string_view bytes, std::uint32_t before) noexcept {
+#if defined(__x86_64__)
+  if (has_instruction) return by_instruction(bytes, before);
+#endif
+  return crc32c_by_tables(bytes, before);
 }
 
 }  // namespace fanout::fetch

@@ -91,15 +91,15 @@ class journal::implementation {
     if (thread_.joinable()) thread_.join();
   }
 
-  void add(std::uint64_t index, entry how) {
+  void add(std::span<const mark> written, std::uint64_t sink_length, std::uint64_t sink_part) {
     std::unique_lock lock(mutex_);
     // A disk that does not keep up slows the job.
     changed_.wait(lock, [this] { return waiting_.marks.size() < block_marks || failure_; });
     throw_failure();
-    waiting_.marks.push_back(index << 1 | (how.failed ? 1 : 0));
-    waiting_.sink_length = how.sink_length;
-    waiting_.sink_part = how.sink_part;
-    if (waiting_.marks.size() == block_marks) changed_.notify_all();
+    for (const mark& each : written) waiting_.marks.push_back(each.index << 1 | (each.failed ? 1 : 0));
+    waiting_.sink_length = sink_length;
+    waiting_.sink_part = sink_part;
+    if (waiting_.marks.size() >= block_marks) changed_.notify_all();
   }
 
   void commit() {
@@ -191,7 +191,11 @@ journal::journal(const std::string& path, const journal_contents& contents, opti
 journal::~journal() = default;
 
 void journal::add(std::uint64_t index, entry how) {
-  implementation_->add(index, how);
+  const mark one{index, how.failed};
+  implementation_->add({&one, 1}, how.sink_length, how.sink_part);
+}
+void journal::add_all(std::span<const mark> written, std::uint64_t sink_length, std::uint64_t sink_part) {
+  if (!written.empty()) implementation_->add(written, sink_length, sink_part);
 }
 void journal::commit() {
   implementation_->commit();

@@ -4,7 +4,7 @@ namespace fanout::fetch {
 
 int curl_exit_status(const record& result, bool fail) {
   if (!result.error) return 0;
-  const auto tells_of = [&](std::string_view word) { return result.message.find(word) != std::string::npos; };
+  const auto tells_of = [&](std::string_view word) { return result.message.str().find(word) != std::string::npos; };
   switch (*result.error) {
     case failure_kind::status:
       return fail ? 22 : 0;

@@ -154,13 +154,13 @@ void named_body_files::take(finished& each, writer& to) {
   } else if (each.file == body_directory::name_of(each.index)) {
     const std::string wanted = wanted_name(each);
     if (has_content(wanted)) {
-      ::unlink((files_.path() + "/" + each.result.file).c_str());
+      ::unlink((files_.path() + "/" + each.result.file.str()).c_str());
       each.file = wanted;
       return;
     }
     each.file = free_name(each.index, wanted);
     make_folders(each.file);
-    if (each.file != each.result.file) move(files_.path() + "/" + each.result.file, each.file);
+    if (each.file != each.result.file) move(files_.path() + "/" + each.result.file.str(), each.file);
   }
 }
 

@@ -37,7 +37,7 @@ body_output::body_output(std::string path, body_output_options with) : path_(std
 
 void body_output::take(finished& each, writer& to) {
   (is_whole(each.result) && (each.result.body || !each.temporary.empty()) ? whole_ : broken_) = true;
-  each.file = path_ == "-" ? std::string() : each.result.file;
+  each.file = path_ == "-" ? std::string() : each.result.file.str();
   if (!each.result.body && each.temporary.empty() && (!with_.with_heads || each.result.heads_written)) return;
   if (!to_) to_.emplace(output::create(path_));
   if (with_.with_heads && !each.result.heads_written)

@@ -124,7 +124,8 @@ std::string json_of(const written_page& page);
 constexpr std::array variables{
     variable{"content_type", false,
              [](const written_page& p) { return std::string(header_of(p.result, "content-type")); }},
-    variable{"errormsg", false, [](const written_page& p) { return p.exit_status ? p.result.message : std::string(); }},
+    variable{"errormsg", false,
+             [](const written_page& p) { return p.exit_status ? p.result.message.str() : std::string(); }},
     variable{"exitcode", true, [](const written_page& p) { return std::to_string(p.exit_status); }},
     variable{"http_code", true, [](const written_page& p) { return fmt::format("{:03}", p.result.status); }},
     variable{"http_version", false, [](const written_page& p) { return std::string(version_of(p.result)); }},

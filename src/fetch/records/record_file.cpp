@@ -238,7 +238,7 @@ class record_file::implementation {
         if (done_.insert(found.index)) behind.push_back({found.index, found.failed});
       });
     journal_.emplace(journal_name(), was, journal_options());
-    for (const mark& each : behind) journal_->add(each.index, {length_, part_, each.failed});
+    journal_->add_all(behind, length_, part_);
     if (!behind.empty()) part_records_ = std::max<std::uint64_t>(part_records_, 1);
   }
 
@@ -249,7 +249,7 @@ class record_file::implementation {
       if (done_.insert(each.index)) found.push_back({each.index, each.failed});
     });
     journal_.emplace(journal_name(), how_.identity, journal_options());
-    for (const mark& each : found) journal_->add(each.index, {length_, part_, each.failed});
+    journal_->add_all(found, length_, part_);
     part_records_ = found.size();
   }
 
@@ -272,7 +272,7 @@ class record_file::implementation {
     journal_.emplace(journal_name(), how_.identity, journal_options());
     resumed_ = true;
     open_part(true);
-    for (const mark& each : kept) journal_->add(each.index, {length_, part_, false});
+    journal_->add_all(kept, length_, part_);
     part_records_ = kept.size();
   }
 
@@ -330,7 +330,7 @@ class record_file::implementation {
   void wrote(std::span<const mark> marks) {
     written_ += marks.size();
     part_records_ += marks.size();
-    for (const mark& each : marks) journal_->add(each.index, {length_, part_, each.failed});
+    journal_->add_all(marks, length_, part_);
     if ((how_.rotate_bytes > 0 && length_ >= how_.rotate_bytes) ||
         (how_.rotate_records > 0 && part_records_ >= how_.rotate_records))
       rotate();

@@ -244,7 +244,7 @@ void warc_output::take(finished& each, writer& to) {
   kept->id = each.asked.id;
   kept->method = each.asked.method;
   kept->request_body = each.asked.body;
-  if (result.error) kept->error = fmt::format("{}: {}", to_string(*result.error), result.message);
+  if (result.error) kept->error = fmt::format("{}: {}", to_string(*result.error), result.message.str());
   kept->elapsed_ns = result.elapsed_ns;
   kept->has_response = result.status != 0 && !result.messages.empty() && !result.messages.back().head.empty();
   kept->body_coded = result.body_coded;

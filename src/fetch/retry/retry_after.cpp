@@ -33,4 +33,12 @@ std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view valu
   return std::chrono::ceil<std::chrono::milliseconds>(date - now);
 }
 
+std::optional<std::chrono::milliseconds> retry_after_of(const http::headers& response) {
+  const std::string_view value = response.get("retry-after");
+  if (value.empty()) return std::nullopt;
+  const auto sent = parse_http_date(response.get("date"));
+  return parse_retry_after(
+      value, sent ? std::chrono::sys_seconds(std::chrono::seconds(*sent)) : std::chrono::system_clock::now());
+}
+
 }  // namespace fanout::fetch

@@ -70,9 +70,9 @@ record record_so_far(const request& of, failure_kind kind, std::string why) {
 
 void add_earlier(const record& earlier, record& to) {
   to.attempts += earlier.attempts;
-  to.trace = earlier.trace + to.trace;
-  to.sent_heads = earlier.sent_heads + to.sent_heads;
-  to.heads = earlier.heads + to.heads;
+  to.trace = earlier.trace.str() + to.trace.str();
+  to.sent_heads = earlier.sent_heads.str() + to.sent_heads.str();
+  to.heads = earlier.heads.str() + to.heads.str();
 }
 
 /// A host begins with as many as adaptive concurrency begins with.

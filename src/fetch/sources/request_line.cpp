@@ -53,15 +53,7 @@ request from_object(const json::object& object) {
 
 }  // namespace
 
-std::string_view without_blanks(std::string_view line) {
-  const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
-  while (!line.empty() && is_blank(line.front())) line.remove_prefix(1);
-  while (!line.empty() && is_blank(line.back())) line.remove_suffix(1);
-  return line;
-}
-
 void read_request(std::string_view line, bool passthrough, request& made) {
-  line = without_blanks(line);
   made.method.clear();
   if (!line.starts_with('{')) {
     made.url = line;
@@ -82,7 +74,7 @@ void read_request(std::string_view line, bool passthrough, request& made) {
 
 request request_of_line(std::string_view line, bool passthrough) {
   request made;
-  read_request(line, passthrough, made);
+  read_request(without_blanks(line), passthrough, made);
   return made;
 }
 

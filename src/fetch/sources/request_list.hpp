@@ -26,10 +26,12 @@ class request_list {
   /// The next one; it waits if it must. A method that the list does not give is left empty. `passthrough`: what else
   /// the list says of it comes in `request::extra`. Throws `std::runtime_error` that names the list.
   virtual std::optional<request> next(bool passthrough) = 0;
-  /// The same into `place`, which is empty. False at the end.
+  /// The same into `place`, with the memory of an earlier one that may be there. False at the end.
   virtual bool next_into(std::optional<request>& place, bool passthrough) {
-    if (auto given = next(passthrough)) place.emplace(*std::move(given));
-    return place.has_value();
+    auto given = next(passthrough);
+    if (!given) return false;
+    place = std::move(given);
+    return true;
   }
   /// Passes over the next one; false at the end.
   virtual bool skip() { return next(false).has_value(); }

@@ -180,8 +180,8 @@ void request_source::finish(request& what) const {
   if (!query_.empty() || !upload_name_.empty()) what.url = with_end(what.url, query_, upload_name_);
   const bool default_body = what.body.empty();
   if (default_body && !defaults_.body.empty()) what.body = defaults_.body;
-  if (what.method.empty()) what.method = defaults_.method;
-  if (what.method.empty()) what.method = what.body.empty() ? "GET" : "POST";
+  if (what.method.empty() && !defaults_.method.empty()) what.method = defaults_.method;
+  if (what.method.empty()) what.method = what.body.empty() ? std::string("GET") : std::string("POST");
   const bool default_type = default_body && !content_type_.empty() && !names_header(what.headers, "content-type") &&
                             !names_header(defaults_.headers, "content-type");
   if (defaults_.headers.empty() && !default_type) return;

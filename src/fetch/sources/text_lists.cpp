@@ -20,6 +20,17 @@ bool says_nothing(std::string_view line) {
   return line.empty() || line.front() == '#';
 }
 
+/// As new, but for the method, and with the memory of its texts.
+void make_blank(request& one) {
+  for (std::string* const each :
+       {&one.url, &one.id, &one.method, &one.body, &one.extra, &one.file, &one.sha256, &one.problem})
+    each->clear();
+  one.headers.clear();
+  one.mirrors.clear();
+  one.index = 0;
+  one.earlier.reset();
+}
+
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 char separator_of(std::string_view path) {
@@ -39,7 +50,9 @@ std::optional<request> line_list::next(bool passthrough) {
 bool line_list::next_into(std::optional<request>& place, bool passthrough) {
   const auto line = next_line();
   if (!line) return false;
-  read_request(*line, passthrough, place.emplace());
+  if (!place) place.emplace();
+  make_blank(*place);
+  read_request(*line, passthrough, *place);
   return true;
 }
 

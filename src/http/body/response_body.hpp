@@ -23,8 +23,10 @@ namespace fanout::http {
 /// Thread safety: none.
 class response_body {
  public:
-  /// `keep`: otherwise bytes are counted and dropped. `options` must outlive the body.
-  response_body(const client_options& options, bool keep) : options_(options), keep_(keep) {}
+  /// `keep`: otherwise bytes are counted and dropped. `into`: where they are kept. `options` and `into` must outlive
+  /// the body.
+  response_body(const client_options& options, bool keep, std::string& into)
+      : options_(options), text_(into), keep_(keep) {}
 
   /// So many bytes are to come.
   bool announce(std::uint64_t coded_bytes);
@@ -74,7 +76,7 @@ class response_body {
   bool end_decoding();
 
   const client_options& options_;
-  std::string text_;
+  std::string& text_;
   std::uint64_t bytes_ = 0;
   std::uint64_t coded_bytes_ = 0;
   std::size_t room_ = std::numeric_limits<std::size_t>::max();

@@ -51,7 +51,7 @@ void h1_stream::begin(connection& on, bool streaming) {
   if (body_.any()) body_.rewind();
   leftover_.clear();
   write_broken_ = unsolicited_bytes_ = was_blocked_ = header_told_ = last_chunk_sent_ = false;
-  parser_.emplace(*options_, request_->method == "HEAD", request_->keep_body || streaming_);
+  parser_.emplace(*options_, request_->method == "HEAD", request_->keep_body || streaming_, answer_);
   if (streaming_) parser_->keep_at_most(most_untaken);
 }
 
@@ -81,7 +81,7 @@ bool h1_stream::write_some(step& next) {
       const io_result result = on_->write_some(unsent_);
       if (result.state == io_state::done) {
         unsent_.remove_prefix(result.bytes);
-        measured_.bytes_sent += result.bytes;
+        answer_.measured.bytes_sent += result.bytes;
         if (!unsent_.empty() || sending_ == sending::body) limits_.sent(result.bytes, clock::now());
       } else if (result.state == io_state::want_read || result.state == io_state::want_write) {
         next = result.state == io_state::want_read ? step::want_read : step::want_write;
@@ -167,7 +167,7 @@ step h1_stream::read_some() {
     }
     if (result.state != io_state::done) return at_end(result.state);
     limits_.received(result.bytes, clock::now());
-    measured_.bytes_received += result.bytes;
+    answer_.measured.bytes_received += result.bytes;
 
     const std::string_view bytes(buffer.data(), leftover_.size() + result.bytes);
     const auto made = parser_->put(bytes);

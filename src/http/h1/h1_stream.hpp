@@ -26,9 +26,10 @@ namespace fanout::http {
 /// Failures are thrown as `fanout::error`. Thread safety: none; belongs to its loop's thread.
 class h1_stream {
  public:
-  /// The exchange's: its body, and what it keeps of times and bytes. They must outlive the stream.
-  h1_stream(loop_state& loop, outgoing_body& body, time_limits& limits, measurements& measured)
-      : loop_(loop), body_(body), limits_(limits), measured_(measured) {}
+  /// The exchange's: its body, its times, and where its response comes to lie, with what is measured. They must outlive
+  /// the stream.
+  h1_stream(loop_state& loop, outgoing_body& body, time_limits& limits, response& answer)
+      : loop_(loop), body_(body), limits_(limits), answer_(answer) {}
   h1_stream(const h1_stream&) = delete;
   h1_stream& operator=(const h1_stream&) = delete;
 
@@ -70,7 +71,7 @@ class h1_stream {
   /// A failure for `step::lost`; `remark` is added where the connection was an old one.
   [[noreturn]] void raise_lost(std::string_view remark) const;
 
-  response take() { return parser_->take(); }
+  void conclude() noexcept { parser_->conclude(); }
   response take_head();
   bool kept_whole() const noexcept { return parser_->kept_whole(); }
   std::string& body() noexcept { return parser_->body(); }
@@ -92,7 +93,7 @@ class h1_stream {
   loop_state& loop_;
   outgoing_body& body_;
   time_limits& limits_;
-  measurements& measured_;
+  response& answer_;
   const client_options* options_ = nullptr;
   const request* request_ = nullptr;
   connection* on_ = nullptr;

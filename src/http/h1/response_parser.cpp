@@ -4,6 +4,7 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/http/detail/text.hpp>
 
+#include "http/message/blank_message.hpp"
 #include "http/message/location.hpp"
 
 #include <fmt/format.h>
@@ -43,7 +44,24 @@ bool is_all(std::string_view text, unsigned char kind) noexcept {
 /// The same of a value. A tab among eight bytes is odd, and allowed.
 bool is_value(std::string_view text) noexcept {
   const auto is_odd = [](std::uint64_t word) { return detail::any_below(word, 0x20) | detail::any_equal(word, 0x7f); };
-  return is_all(detail::after_eights(text, is_odd), in_value);
+  return (text.size() >= 8 && !detail::any_eight(text, is_odd)) || is_all(text, in_value);
+}
+
+/// Whether a token has these letters and hyphens: `expected` is in lower case. A bit makes letters lower case, and
+/// turns no other byte of a token (RFC 9110 section 5.6.2) into a letter or a hyphen.
+bool is_named(std::string_view token, std::string_view expected) noexcept {
+  constexpr std::uint64_t lower_case = 0x20 * detail::each_byte_1;
+  if (token.size() != expected.size()) return false;
+  std::size_t i = 0;
+  for (; i + 8 <= token.size(); i += 8) {
+    std::uint64_t left = 0, right = 0;
+    std::memcpy(&left, token.data() + i, 8);
+    std::memcpy(&right, expected.data() + i, 8);
+    if ((left | lower_case) != right) return false;
+  }
+  for (; i < token.size(); ++i)
+    if ((token[i] | 0x20) != expected[i]) return false;
+  return true;
 }
 
 constexpr bool is_space(char c) noexcept {
@@ -52,8 +70,10 @@ constexpr bool is_space(char c) noexcept {
 
 }  // namespace
 
-response_parser::response_parser(const client_options& options, bool head_request, bool keep_body)
-    : options_(options), body_(options, keep_body), head_request_(head_request) {}
+response_parser::response_parser(const client_options& options, bool head_request, bool keep_body, response& into)
+    : options_(options), result_(into), body_(options, keep_body, into.body), head_request_(head_request) {
+  make_blank(into);
+}
 
 bool response_parser::fail(parse_error what, const char* why) noexcept {
   if (forgo_body()) return false;
@@ -110,6 +130,7 @@ response_parser::progress response_parser::put(std::string_view bytes) {
       break;
     }
   }
+  lines_.end();
   return {used, state_ == state::broken};
 }
 
@@ -157,7 +178,7 @@ bool response_parser::read_status_line(std::string_view line) {
   old_version_ = line[7] == '0';
   result_.version = old_version_ ? http_version::v1_0 : http_version::v1_1;
   bare_lines_ = false;
-  result_.reason.assign(reason);
+  if (result_.reason != reason) result_.reason = reason;  // mostly that of the response before
   result_.headers.clear();
   result_.headers.reserve(12, 320);
   state_ = state::fields;
@@ -165,20 +186,16 @@ bool response_parser::read_status_line(std::string_view line) {
 }
 
 bool response_parser::read_field(std::string_view line) {
-  if (is_space(line.front())) return read_folded(line);
-  const auto colon = line.find(':');
-  if (colon == line.npos) return fail(parse_error::malformed, "a header line without a colon (RFC 9112 section 5)");
+  std::size_t colon = 0;
+  while (colon < line.size() && (byte_classes[static_cast<unsigned char>(line[colon])] & in_name) != 0) ++colon;
+  if (colon == 0 || colon == line.size() || line[colon] != ':') return refuse_field(line);
   const auto name = line.substr(0, colon);
-  if (name.empty() || !is_all(name, in_name))
-    return fail(parse_error::malformed, !name.empty() && is_space(name.back())
-                                            ? "a space between a header's name and its colon (RFC 9112 section 5.1)"
-                                            : "a header name that is not a token (RFC 9110 section 5.6.2)");
   const auto value = trimmed(line.substr(colon + 1));
   if (!is_value(value)) return fail(parse_error::malformed, "a control character in a header (RFC 9110 section 5.5)");
   // Trailer fields are kept apart: merged into the header they could pass for the server's own framing or policy
   // (RFC 9110 section 6.5.1).
   auto& fields = state_ == state::trailers ? result_.trailers : result_.headers;
-  fields.add(name, value);
+  lines_.add(fields, name, value);
   if (fields.bytes() > options_.max_header_bytes || fields.size() > options_.max_header_count)
     return fail(parse_error::header_limit);
   if (state_ != state::trailers) {
@@ -190,9 +207,21 @@ bool response_parser::read_field(std::string_view line) {
   return true;
 }
 
+// A line that does not begin with a name and a colon: it goes on with the one before, or is none.
+bool response_parser::refuse_field(std::string_view line) {
+  if (is_space(line.front())) return read_folded(line);
+  const auto name = line.substr(0, line.find(':'));
+  if (name.size() == line.size())
+    return fail(parse_error::malformed, "a header line without a colon (RFC 9112 section 5)");
+  return fail(parse_error::malformed, !name.empty() && is_space(name.back())
+                                          ? "a space between a header's name and its colon (RFC 9112 section 5.1)"
+                                          : "a header name that is not a token (RFC 9110 section 5.6.2)");
+}
+
 // Blanks instead of the fold, as a user agent must (RFC 9112 section 5.2). Other readers take the first line for the
 // whole field, or the second for a field of its own, so a folded length is refused.
 bool response_parser::read_folded(std::string_view line) {
+  lines_.end();
   auto& fields = state_ == state::trailers ? result_.trailers : result_.headers;
   if (fields.empty())
     return fail(parse_error::malformed, "a folded line before the first field (RFC 9112 section 2.2)");
@@ -210,16 +239,20 @@ bool response_parser::read_folded(std::string_view line) {
 void response_parser::read_framing_field(std::string_view name, std::string_view value) {
   switch (name.size()) {
     case 10:
-      if (equal_ignoring_case(name, "connection")) read_connection(value);
+      if (!is_named(name, "connection")) break;
+      if (value == "keep-alive")
+        says_keep_alive_ = true;
+      else
+        read_connection(value);
       break;
     case 14:
-      if (equal_ignoring_case(name, "content-length")) read_content_length(value);
+      if (is_named(name, "content-length")) read_content_length(value);
       break;
     case 16:
-      names_coding_ = names_coding_ || equal_ignoring_case(name, "content-encoding");
+      names_coding_ = names_coding_ || is_named(name, "content-encoding");
       break;
     case 17:
-      if (equal_ignoring_case(name, "transfer-encoding")) read_transfer_coding(value);
+      if (is_named(name, "transfer-encoding")) read_transfer_coding(value);
       break;
     default:
       break;
@@ -280,6 +313,7 @@ void response_parser::read_connection(std::string_view value) {
 }
 
 bool response_parser::end_header() {
+  lines_.end();
   if (result_.status < 200) return end_interim();
   if (!begin_body() && !complete()) return false;
   header_done_ = true;
@@ -375,19 +409,13 @@ bool response_parser::decode_more() {
   return state_ != state::complete || end_body();
 }
 
-response response_parser::take() {
-  result_.body = std::move(body_.text());
+void response_parser::conclude() noexcept {
   result_.body_bytes = body_.bytes();
   result_.coded_bytes = body_.coded_bytes();
-  return std::move(result_);
 }
 
 response response_parser::take_head() {
-  response head = std::move(result_);
-  result_ = {};
-  result_.status = head.status;
-  result_.trailers = std::exchange(head.trailers, {});
-  return head;
+  return take_head_of(result_);
 }
 
 bool response_parser::end_body() {

@@ -4,6 +4,7 @@
 #include <fanout/http/response.hpp>
 
 #include "http/body/response_body.hpp"
+#include "http/message/header_lines.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -31,9 +32,9 @@ namespace fanout::http {
 /// Thread safety: none.
 class response_parser {
  public:
-  /// `head_request`: a response to HEAD has no body whatever its headers say (RFC 9112 section 6.3).
-  /// `options` must outlive the parser.
-  response_parser(const client_options& options, bool head_request, bool keep_body);
+  /// `head_request`: a response to HEAD has no body whatever its headers say (RFC 9112 section 6.3). `into`: where the
+  /// response comes to lie, whose memory is used again. Both `options` and `into` must outlive the parser.
+  response_parser(const client_options& options, bool head_request, bool keep_body, response& into);
 
   struct progress {
     std::size_t used;     ///< bytes consumed; the rest must be given again with more behind it
@@ -65,13 +66,14 @@ class response_parser {
   /// A failure for what `put` reported.
   [[noreturn]] void raise(const std::string& from) const;
 
-  response take();
+  /// The message is complete, or gone on with no more: the response is told what is known of its body.
+  void conclude() noexcept;
 
   /// \name For a response read bit by bit
   /// @{
   /// From now on decoding stops when this many bytes lie there untaken.
   void keep_at_most(std::size_t bytes) noexcept { body_.keep_at_most(bytes); }
-  /// All but the body. Valid once the header is done.
+  /// All but the body, which goes on in the response that the parser has. Valid once the header is done.
   response take_head();
   const headers& trailers() const noexcept { return result_.trailers; }
   /// Bytes of the body that lie there untaken.
@@ -106,6 +108,7 @@ class response_parser {
   bool read_line(std::string_view line);
   bool read_status_line(std::string_view line);
   bool read_field(std::string_view line);
+  bool refuse_field(std::string_view line);
   bool read_folded(std::string_view line);
   bool read_bare_line(std::string_view line);
   void read_framing_field(std::string_view name, std::string_view value);
@@ -121,8 +124,9 @@ class response_parser {
   bool end_body();
 
   const client_options& options_;
-  response result_;  ///< but for its body
+  response& result_;
   response_body body_;
+  header_lines lines_;                ///< that were read, of the bytes that `put` has
   std::uint64_t expected_bytes_ = 0;  ///< of the body, when its length is known
   std::uint64_t left_ = 0;            ///< of the body, or of the chunk
   std::size_t scanned_ = 0;           ///< bytes given before, and not used, that hold no end of line

@@ -3,6 +3,7 @@
 #include <fanout/base/failure.hpp>
 #include <fanout/http/detail/text.hpp>
 
+#include "http/message/blank_message.hpp"
 #include "http/message/location.hpp"
 
 #include <fmt/format.h>
@@ -19,8 +20,12 @@ constexpr std::uint64_t most_of_unwanted_body = 64 * 1024;
 
 }  // namespace
 
-h2_response::h2_response(const client_options& options, bool head_request, bool keep_body)
-    : options_(options), body_(options, keep_body), head_request_(head_request) {}
+h2_response::h2_response(const client_options& options, bool head_request, bool keep_body, response& into)
+    : options_(options), result_(into), body_(options, keep_body, into.body), head_request_(head_request) {
+  make_blank(into);
+  into.version = http_version::v2;
+  into.reason.clear();
+}
 
 bool h2_response::fail(fault what) noexcept {
   if (forgo_body()) return false;
@@ -119,21 +124,13 @@ bool h2_response::decode_more() {
   return !complete() || body_.end() || fail(fault::body);
 }
 
-response h2_response::take() {
-  result_.version = http_version::v2;
-  result_.body = std::move(body_.text());
+void h2_response::conclude() noexcept {
   result_.body_bytes = body_.bytes();
   result_.coded_bytes = body_.coded_bytes();
-  return std::move(result_);
 }
 
 response h2_response::take_head() {
-  result_.version = http_version::v2;
-  response head = std::move(result_);
-  result_ = {};
-  result_.status = head.status;
-  result_.trailers = std::exchange(head.trailers, {});
-  return head;
+  return take_head_of(result_);
 }
 
 std::string h2_response::how_far() const {

@@ -24,8 +24,9 @@ namespace fanout::http {
 /// Thread safety: none.
 class h2_response {
  public:
-  /// `head_request`: there is no body, whatever the header says. `options` must outlive it.
-  h2_response(const client_options& options, bool head_request, bool keep_body);
+  /// `head_request`: there is no body, whatever the header says. `into`: where the response comes to lie, whose memory
+  /// is used again. Both `options` and `into` must outlive it.
+  h2_response(const client_options& options, bool head_request, bool keep_body, response& into);
 
   void begin_fields();
   bool field(std::string_view name, std::string_view value);
@@ -46,7 +47,8 @@ class h2_response {
   /// What is missing is the body of a redirect, which nobody wants: the response is complete without.
   bool forgo_body() noexcept;
 
-  response take();
+  /// The response is told what is known of its body.
+  void conclude() noexcept;
 
   /// \name For a response read bit by bit
   /// @{
@@ -70,7 +72,7 @@ class h2_response {
   bool begin_body();
 
   const client_options& options_;
-  response result_;  ///< but for its body
+  response& result_;
   response_body body_;
   std::uint64_t expected_bytes_ = 0;
   int interim_ = 0;

@@ -38,7 +38,7 @@ void h2_stream::begin(session& on, bool streaming) {
   lost_.reset();
   failed_ = nullptr;
   if (body_.any()) body_.rewind();
-  response_.emplace(*options_, request_->method == "HEAD", request_->keep_body || streaming_);
+  response_.emplace(*options_, request_->method == "HEAD", request_->keep_body || streaming_, answer_);
   if (streaming_) response_->keep_at_most(most_decoded_ahead);
   on_ = static_cast<h2_session*>(on.protocol.get());
   if (!on_->begin(fields_.fields(), body_.any(), *this))
@@ -117,7 +117,7 @@ bool h2_stream::on_fields_end() {
 }
 
 void h2_stream::on_data(std::string_view bytes) {
-  measured_.bytes_received += bytes.size();
+  answer_.measured.bytes_received += bytes.size();
   limits_.received(bytes.size(), on_->now());
   untaken_ += bytes.size();
   if (!response_->data(bytes)) return wake();
@@ -180,9 +180,9 @@ std::size_t h2_stream::fill(std::span<char> into, bool& last) {
 }
 
 void h2_stream::on_moved(std::size_t sent, std::size_t received) {
-  measured_.bytes_sent += sent;
+  answer_.measured.bytes_sent += sent;
   if (received == 0) return;
-  measured_.bytes_received += received;
+  answer_.measured.bytes_received += received;
   limits_.received(received, on_->now());
 }
 

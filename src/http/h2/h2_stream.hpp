@@ -38,8 +38,8 @@ namespace fanout::http {
 class h2_stream final : private h2_events {
  public:
   /// As `h1_stream`.
-  h2_stream(loop_state& loop, outgoing_body& body, time_limits& limits, measurements& measured)
-      : body_(body), limits_(limits), measured_(measured), parked_(loop.sockets()) {}
+  h2_stream(loop_state& loop, outgoing_body& body, time_limits& limits, response& answer)
+      : body_(body), limits_(limits), answer_(answer), parked_(loop.sockets()) {}
   h2_stream(const h2_stream&) = delete;
   h2_stream& operator=(const h2_stream&) = delete;
   ~h2_stream() override { leave(); }
@@ -74,7 +74,7 @@ class h2_stream final : private h2_events {
   std::string how_far() const { return response_->how_far(); }
   [[noreturn]] void raise_lost(std::string_view remark) const;
 
-  response take() { return response_->take(); }
+  void conclude() noexcept { response_->conclude(); }
   response take_head();
   bool kept_whole() const noexcept { return response_->kept_whole(); }
   std::string& body() noexcept { return piece_; }
@@ -105,7 +105,7 @@ class h2_stream final : private h2_events {
 
   outgoing_body& body_;
   time_limits& limits_;
-  measurements& measured_;
+  response& answer_;
   const client_options* options_ = nullptr;
   const request* request_ = nullptr;
   h2_session* on_ = nullptr;

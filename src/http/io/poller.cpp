@@ -112,7 +112,7 @@ void parked_wait::resume(boost::system::error_code with) {
   if (!is_linked()) return;
   unlink();
   owner_.end_wait();
-  if (!executor_) return asio::post(owner_.loop_, parked_turn(parked_, with));
+  if (!executor_) return asio::post(owner_.loop_, socket_turn(parked_, memory_, with));
   const asio::any_io_executor executor = executor_;
   asio::post(executor, parked_turn(parked_, with));
 }
@@ -173,7 +173,7 @@ void poller::end_wait() noexcept {
 
 // As Asio does: each goes on in a turn of the loop of its own, so what one throws out of the loop keeps nobody else.
 void poller::resume(watched& socket, boost::system::error_code with) {
-  if (!socket.executor) return asio::post(loop_, parked_turn(socket.parked, with));
+  if (!socket.executor) return asio::post(loop_, socket_turn(socket.parked, socket.memory, with));
   const asio::any_io_executor executor = socket.executor;  // the socket may be gone before the call returns
   asio::post(executor, parked_turn(socket.parked, with));
 }

@@ -3,6 +3,8 @@
 #include <fanout/async/detail/parked_handler.hpp>
 #include <fanout/base/detail/owned_descriptor.hpp>
 
+#include "http/io/turn_memory.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -122,6 +124,7 @@ class polled_socket {
     turn_link in_turns;              ///< while its user is to have a turn
     asio::any_io_executor executor;  ///< of that coroutine; empty when it is the loop's own
     detail::parked_handler<boost::system::error_code> parked;
+    turn_memory memory;
   };
 
   std::unique_ptr<watched> watched_;
@@ -158,6 +161,7 @@ class parked_wait
   poller& owner_;
   asio::any_io_executor executor_;  ///< of that coroutine; empty when it is the loop's own
   detail::parked_handler<boost::system::error_code> parked_;
+  turn_memory memory_;
 };
 
 /// Watches the sockets of one loop with an epoll instance of its own, which Asio watches in turn.

@@ -9,17 +9,21 @@ headers::headers(std::initializer_list<field> fields) {
 
 void headers::add(std::string_view name, std::string_view value) {
   const auto begin = static_cast<std::uint32_t>(text_.size());
+  const auto name_size = static_cast<std::uint32_t>(name.size());
   text_.append(name).append(value);
-  fields_.push_back({begin, static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size())});
+  fields_.push_back({begin, name_size, begin + name_size, static_cast<std::uint32_t>(value.size())});
+  bytes_ += name.size() + value.size();
 }
 
 void headers::continue_last(std::string_view more) {
   if (more.empty()) return;
   const std::string kept_more(more);  // the view may point into text_
   extent& last = fields_.back();
-  const std::size_t before = text_.size();
+  const std::size_t before = last.value_begin + last.value_size;
+  text_.resize(before);  // an end of line may lie behind it
   text_.append(last.value_size == 0 ? "" : " ").append(kept_more);
   last.value_size += static_cast<std::uint32_t>(text_.size() - before);
+  bytes_ += text_.size() - before;
 }
 
 void headers::set(std::string_view name, std::string_view value) {
@@ -43,6 +47,7 @@ std::size_t headers::remove(std::string_view name) {
 void headers::clear() noexcept {
   text_.clear();
   fields_.clear();
+  bytes_ = 0;
 }
 
 void headers::reserve(std::size_t fields, std::size_t bytes) {
@@ -65,7 +70,7 @@ std::vector<std::string_view> headers::get_all(std::string_view name) const {
 headers::field headers::at(std::size_t index) const noexcept {
   const extent& where = fields_[index];
   const std::string_view all = text_;
-  return {all.substr(where.begin, where.name_size), all.substr(where.begin + where.name_size, where.value_size)};
+  return {all.substr(where.name_begin, where.name_size), all.substr(where.value_begin, where.value_size)};
 }
 
 std::size_t headers::find(std::string_view name, std::size_t from) const noexcept {

@@ -190,14 +190,18 @@ bool may_be_ipv4(std::string_view host) noexcept {
 }
 
 bool is_dotted_decimal(std::string_view host) noexcept {
-  for (int parts = 1;; ++parts) {
-    const std::string_view part = host.substr(0, host.find('.'));
-    if (part.empty() || part.size() > 3 || (part.size() > 1 && part.front() == '0')) return false;
-    if (!std::all_of(part.begin(), part.end(), is_digit)) return false;
-    if (part.size() == 3 && part > "255") return false;
-    if (part.size() == host.size()) return parts == 4;
-    host.remove_prefix(part.size() + 1);
+  int parts = 0;
+  for (std::size_t i = 0; i < host.size(); ++i) {
+    const std::size_t begin = i;
+    int value = 0;
+    for (; i < host.size() && is_digit(host[i]) && i - begin < 3; ++i) value = value * 10 + (host[i] - '0');
+    const std::size_t digits = i - begin;
+    if (digits == 0 || value > 255 || (digits > 1 && host[begin] == '0')) return false;
+    ++parts;
+    if (i == host.size()) return parts == 4;
+    if (host[i] != '.') return false;
   }
+  return false;
 }
 
 bool is_address(std::string_view host) noexcept {

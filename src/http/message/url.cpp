@@ -201,6 +201,10 @@ url::url(std::string_view text) {
   if (!parse_plain(text)) parse_general(text, false);
 }
 
+void url::assign(std::string_view text) {
+  if (!parse_plain(text)) *this = url(text);
+}
+
 url url::with_dots(std::string_view text) {
   url made;
   made.parse_general(text, true);
@@ -262,6 +266,8 @@ bool url::parse_plain(std::string_view text) {
   target_begin_ = static_cast<std::uint32_t>(target);
   port_ = static_cast<std::uint16_t>(port);
   secure_ = secure;
+  zone_size_ = 0;
+  userinfo_.clear();
   return true;
 }
 

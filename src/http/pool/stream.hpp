@@ -64,7 +64,7 @@ concept http_stream = requires(Stream stream, const Stream seen, const std::stri
   { seen.session_usable() } -> std::same_as<bool>;  // whether the session can carry another exchange; valid at the end
   { seen.holds_body() } -> std::same_as<bool>;      // the request's body waits for the server's 100, or `send_body`
   stream.send_body();
-  { stream.take() } -> std::same_as<response>;       // the whole response
+  { stream.conclude() } noexcept;                    // the response is told what is known of its body
   { stream.take_head() } -> std::same_as<response>;  // all but the body, of a streamed one
   { seen.kept_whole() } -> std::same_as<bool>;       // a streamed one that is a redirect, and there with its body
   { stream.body() } -> std::same_as<std::string&>;   // of a streamed one, what lies there untaken

@@ -9,9 +9,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <thread>
 #include <utility>
 
 namespace {
@@ -138,6 +140,65 @@ TEST_F(fetch_chaos, a_list_that_is_cut_short_is_an_error) {
   EXPECT_THAT(run.rest_of_errors(), HasSubstr("has changed while it was read"));
   EXPECT_EQ(run.wait(), 2);
   EXPECT_LE(records(read_file(path)).size(), 60U);
+}
+
+// Limits, pauses and durations are by the monotonic clock, so only dates in records show it.
+TEST_F(fetch_chaos, a_clock_that_is_set_back_again_and_again_changes_nothing) {
+  const auto all = faults();
+  const std::string list = list_of(all);
+  const std::string preload = "LD_PRELOAD=" FANOUT_CLOCK_SET_BACK;
+  {
+    child looks("/usr/bin/env", {preload, "python3", "-c",
+                                 "import time; first = time.time(); later = [time.time() for _ in range(60)]; "
+                                 "print(round(first - later[-1]) >= 3599)"});
+    EXPECT_EQ(looks.read_line(), "True") << "it is not loaded";
+    looks.wait();
+  }
+  for (const char* name : {"pages.jsonl", "pages.warc.gz", "pages.sqlite"}) {
+    const std::string path = directory_ / name;
+    const auto started = std::chrono::steady_clock::now();
+    const std::vector<std::string> arguments{preload,
+                                             tool,
+                                             "fetch",
+                                             "-i",
+                                             list,
+                                             "-o",
+                                             path,
+                                             "-s",
+                                             "async:20",
+                                             "--timeout",
+                                             "1500ms",
+                                             "--max-bytes",
+                                             "64KiB",
+                                             "--retry",
+                                             "1",
+                                             "--retry-delay",
+                                             "10ms",
+                                             "--host-delay",
+                                             "1ms",
+                                             "--summary",
+                                             directory_ / "summary"};
+    {
+      child killed("/usr/bin/env", arguments);
+      while (!fs::exists(path + (path.ends_with("sqlite") ? "" : ".part"))) std::this_thread::yield();
+      std::this_thread::sleep_for(std::chrono::milliseconds(700));
+      killed.signal(SIGKILL);
+      killed.wait();
+    }
+    child run("/usr/bin/env", arguments);
+    const std::string errors = run.rest_of_errors();
+    EXPECT_EQ(run.wait(), 1) << errors;
+    EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(60)) << "an hour was waited for";
+    const auto checked = job({"verify", path});
+    EXPECT_EQ(checked.status, 0) << checked.errors;
+    EXPECT_THAT(job({"show", path}).output, HasSubstr("166 done of 166, 98 failed")) << name;
+    if (!path.ends_with(".jsonl")) continue;
+    expect_kinds(read_file(path), all);
+    for (const auto& [index, record] : records(read_file(path))) {
+      const double ms = record.at("elapsed_ms").to_number<double>();
+      EXPECT_TRUE(ms >= 0 && ms < 60'000) << ms << " ms for " << text_of(record, "url");
+    }
+  }
 }
 
 }  // namespace

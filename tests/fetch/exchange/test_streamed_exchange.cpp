@@ -201,7 +201,7 @@ TEST_F(saved_bodies, that_are_cut_stay_as_parts) {
         ASSERT_EQ(got.bytes, left.size()) << end;
         ASSERT_EQ(got.file, left.empty() ? "" : in_directory ? "file.part" : part_) << end;
         const std::string told = "; " + std::to_string(left.size()) + " bytes are in " + part_;
-        ASSERT_EQ(got.message.find(told) == std::string::npos, left.empty()) << end << got.message;
+        ASSERT_EQ(got.message.str().find(told) == std::string::npos, left.empty()) << end << got.message;
         const std::size_t head = answers[0].size() - plain.size();
         if (&answer == &answers[0]) {
           ASSERT_EQ(left.size(), end > head ? end - head : 0) << end;

@@ -25,4 +25,13 @@ TEST(crc32c, goes_on_from_the_bytes_in_front) {
     EXPECT_EQ(crc32c(std::string_view(text).substr(cut), crc32c(std::string_view(text).substr(0, cut))), crc32c(text));
 }
 
+TEST(crc32c, is_the_same_without_the_instruction) {
+  std::string text;
+  for (int i = 0; i < 300; ++i) {
+    text += static_cast<char>(i * 101 + i / 7);
+    EXPECT_EQ(crc32c(text), fanout::fetch::crc32c_by_tables(text));
+    EXPECT_EQ(crc32c(text, 0x12345678U), fanout::fetch::crc32c_by_tables(text, 0x12345678U));
+  }
+}
+
 }  // namespace

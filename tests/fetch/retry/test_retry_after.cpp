@@ -10,6 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using fanout::fetch::parse_retry_after;
+using fanout::fetch::retry_after_of;
 
 const auto asked_at = std::chrono::system_clock::from_time_t(784'111'777);  // Sun, 06 Nov 1994 08:49:37 GMT
 
@@ -33,6 +34,15 @@ TEST(retry_after, anything_else_is_none) {
   for (const char* const value : {"", " ", "-1", "1.5", "1s", "soon", "Sun, 06 Nov 1994 08:50:37 CET",
                                   "Sun, 06 Nov 1994", "Sun, 06 Nov 1994 08:50:37 GMT+1"})
     EXPECT_EQ(parse_retry_after(value, asked_at), std::nullopt) << value;
+}
+
+TEST(retry_after, counts_a_date_from_the_date_of_the_response) {
+  const fanout::http::headers an_hour_before_this_century{{"Date", "Sun, 06 Nov 1994 08:49:37 GMT"},
+                                                          {"Retry-After", "Sun, 06 Nov 1994 08:50:37 GMT"}};
+  EXPECT_EQ(retry_after_of(an_hour_before_this_century), 60s);
+  EXPECT_EQ(retry_after_of({{"Retry-After", "Sun, 06 Nov 1994 08:50:37 GMT"}}), 0s) << "it has passed by this clock";
+  EXPECT_EQ(retry_after_of({{"Date", "today"}, {"Retry-After", "7"}}), 7s);
+  EXPECT_EQ(retry_after_of({{"Date", "Sun, 06 Nov 1994 08:49:37 GMT"}}), std::nullopt);
 }
 
 }  // namespace

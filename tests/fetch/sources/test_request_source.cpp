@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <memory>
+#include <optional>
 #include <stdexcept>
 
 namespace {
@@ -275,6 +277,39 @@ TEST_F(request_source_over_a_pipe, waits_where_somebody_made_it_non_blocking) {
   EXPECT_EQ(source.next()->url, "http://a");
   late.join();
   close(reader);
+}
+
+// Every member, so that a new one that is forgotten is seen.
+TEST_F(request_source_test, nothing_of_a_request_is_left_in_its_place_for_the_next_one) {
+  const std::string lines =
+      list("http://a.example/\n{\"url\":\"http://b.example/\",\"id\":\"7\"}\nhttp://c.example/\n");
+  request_source clean({}, lines);
+  request_source used({}, lines);
+  while (const auto expected = clean.next()) {
+    std::optional<request> place(std::in_place);
+    request& old = *place;
+    old.url = old.id = old.method = old.body = old.extra = old.file = old.sha256 = old.problem = "of the one before";
+    old.headers = {{"X-Before", "1"}};
+    old.mirrors = {"http://before.example/"};
+    old.index = 17;
+    old.earlier = std::make_shared<const earlier_attempts>();
+    ASSERT_TRUE(used.next_into(place));
+    const auto& [url, id, method, headers, body, extra, index, file, earlier, sha256, mirrors, problem] = *place;
+    EXPECT_EQ(url, expected->url);
+    EXPECT_EQ(id, expected->id);
+    EXPECT_EQ(method, expected->method);
+    EXPECT_EQ(headers, expected->headers);
+    EXPECT_EQ(body, expected->body);
+    EXPECT_EQ(extra, expected->extra);
+    EXPECT_EQ(index, expected->index);
+    EXPECT_EQ(file, expected->file);
+    EXPECT_EQ(earlier, expected->earlier);
+    EXPECT_EQ(sha256, expected->sha256);
+    EXPECT_EQ(mirrors, expected->mirrors);
+    EXPECT_EQ(problem, expected->problem);
+  }
+  std::optional<request> place(std::in_place);
+  EXPECT_FALSE(used.next_into(place));
 }
 
 }  // namespace

@@ -31,6 +31,11 @@ TEST(shard, host_of_a_url_is_that_of_its_text) {
   using fanout::fetch::host_in;
   EXPECT_EQ(host_in("https://user:word@Example.org:8080/a@b?c#d"), "Example.org");
   EXPECT_EQ(host_in("example.org:80/x"), "example.org");
+  EXPECT_EQ(host_in("http://www.Example-1.org"), "www.Example-1.org");
+  EXPECT_EQ(host_in("https://example.org:8080"), "example.org");
+  EXPECT_EQ(host_in("http://user:80@example.org/"), "example.org");
+  EXPECT_EQ(host_in("http://user@example.org/"), "example.org");
+  EXPECT_EQ(host_in("http://example.org:80x/"), "example.org");
   EXPECT_EQ(host_in("http://[::1]:80/x"), "[::1]");
   EXPECT_EQ(host_in("http://[::1"), "[::1");
   EXPECT_EQ(host_in(""), "");

@@ -22,16 +22,18 @@ constexpr std::uint64_t any_equal(std::uint64_t word, char c) noexcept {
   return any_below(word ^ (static_cast<unsigned char>(c) * each_byte_1), 1);
 }
 
-/// `text` from the first eight bytes on of which `odd(word)` is not 0; fewer than eight bytes if that is nowhere so.
+/// Whether `odd(word)` is not 0 for any eight bytes of `text`, which has eight or more. The last ones may be looked at
+/// twice.
 template <class Odd>
-std::string_view after_eights(std::string_view text, Odd odd) noexcept {
-  while (text.size() >= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, text.data(), 8);
-    if (odd(word) != 0) break;
-    text.remove_prefix(8);
+bool any_eight(std::string_view text, Odd odd) noexcept {
+  std::uint64_t word = 0;
+  const char* const last = text.data() + text.size() - 8;
+  for (const char* at = text.data(); at < last; at += 8) {
+    std::memcpy(&word, at, 8);
+    if (odd(word) != 0) return true;
   }
-  return text;
+  std::memcpy(&word, last, 8);
+  return odd(word) != 0;
 }
 
 }  // namespace fanout::detail

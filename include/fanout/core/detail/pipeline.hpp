@@ -146,12 +146,12 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
   template <class Place>
   task<dependent<Place, void>> run_tasks(Place& place) {
     Task& function = lane_tasks_.of(place.lane_number());
+    std::optional<item> input;
     while (!place.is_surplus()) {
       if (place.cancelled()) {
         co_await coroutine_operations<dependent<Place, void>>::reset_cancellation_state();
         place.forget_cancellation();
       }
-      std::optional<item> input;
       outcome_type out;
       const auto status = pull(input, out.index);
       if (status == pull_status::end) break;
@@ -185,6 +185,7 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
         outcome_access::fail(out, control_.classify_stopped(out.error(), place.timed_out(), how_.task_timeout));
       serialization_.sample_result(task_, out);
       deliver(std::move(out), &*input);
+      if constexpr (!in_place_source<puller>) input.reset();
       if (place.held_loop(elapsed)) {
         auto turn = place.give_way();
         co_await std::move(turn);
@@ -284,10 +285,11 @@ class pipeline final : public slot_runner<pipeline<Source, Task, Sink>, is_corou
           return pull_status::not_ready;
         }
       }
-      if constexpr (in_place_source<puller>)
-        source_.next_into(input);
-      else if (auto next = source_.next())
+      if constexpr (in_place_source<puller>) {
+        if (!source_.next_into(input)) input.reset();
+      } else if (auto next = source_.next()) {
         input.emplace(*std::move(next));  // not assigned: a pair of a map cannot be
+      }
       if constexpr (waitable_source<puller>)
         if (input && control_.anyone_waiting() && source_.ready()) control_.wake_waiting();
     } catch (...) {
