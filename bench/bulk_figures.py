@@ -1,5 +1,5 @@
 """Bulk fetch. Its parts, each alone: bench_bulk_parts, which measures them without a network; times are of CPU where
-neighbours on the machine would count otherwise. Then whole jobs: bulk_job_figures.
+neighbours on the machine would count otherwise. Then whole jobs: bulk_job_figures, names_figures.
 """
 
 import json
@@ -8,6 +8,7 @@ import pathlib
 import tempfile
 
 import bulk_job_figures
+import names_figures
 from programs import run
 
 
@@ -50,9 +51,18 @@ def measure(fanout, rounds, figures, whole=False):
               f"{result['large_per_s']:.0f} of 20 KiB")
         figures.add("WARC: exchanges of 1 KiB a second of CPU", result["small_per_s"], ">= 30000", result["small_per_s"] >= 30000)
 
+        results = [part(program, "sinks", directory) for _ in range(rounds)]
+        print("\nsinks, records with a body of 1 KiB a second of CPU, of all threads; journal and closing included")
+        for what, key, bar in (("JSONL.zst", "jsonl_zst_per_s", 100_000), ("SQLite", "sqlite_per_s", 150_000),
+                               ("directory", "directory_per_s", 40_000)):
+            rate = max(each[key] for each in results)
+            print(f"  {what:<10} {rate:.0f}")
+            figures.add(f"{what}: records of 1 KiB a second of CPU", rate, f">= {bar}", rate >= bar)
+
         if whole:
             measure_dedupe(program, directory, figures)
     bulk_job_figures.measure(fanout, rounds, figures, whole)
+    names_figures.measure(fanout, rounds, figures, 5_000 if whole else 1_000)
 
 
 def measure_dedupe(program, directory, figures):

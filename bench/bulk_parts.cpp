@@ -1,6 +1,9 @@
 #include <fanout/fetch/duplicate_finder.hpp>
 #include <fanout/fetch/host_scheduler.hpp>
 #include <fanout/fetch/journal.hpp>
+#include <fanout/fetch/record_sinks.hpp>
+#include <fanout/fetch/sinks.hpp>
+#include <fanout/fetch/sqlite_output.hpp>
 #include <fanout/fetch/warc_encoder.hpp>
 
 #include <fmt/format.h>
@@ -12,9 +15,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <deque>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 /// \file
@@ -255,6 +260,56 @@ int warc() {
   return 0;
 }
 
+/// Records with a body of 1 KiB each, through a sink and the writer's thread to a file that is whole in the end: how
+/// many in a second of CPU, of all threads. The page changes with each, so that no two bodies are the same.
+double sink_rate(fetch::sink& into, std::uint64_t count) {
+  std::string page = page_of(1'024);
+  const double from = cpu_seconds();
+  fetch::writer to;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    page[i % page.size()] = static_cast<char>('A' + i % 26);
+    fetch::request asked;
+    asked.url = fmt::format("http://www.site-{}.example/page/{}", i % 997, i);
+    asked.index = i;
+    fetch::record result;
+    result.status = 200;
+    result.bytes = page.size();
+    result.elapsed_ns = 12'345'678;
+    result.attempts = 1;
+    result.http_version = 11;
+    result.body = page;
+    fetch::finished each{i, asked, result, true};
+    into.take(each, to);
+    while (!to.has_room()) std::this_thread::sleep_for(1ms);
+  }
+  to.finish();
+  into.close();
+  return static_cast<double>(count) / (cpu_seconds() - from);
+}
+
+int sinks() {
+  constexpr fetch::json_fields with_body{.headers = false, .body = true};
+  double lines = 0;
+  {
+    fetch::record_lines into("bench.jsonl.zst", {}, with_body);
+    lines = sink_rate(into, 200'000);
+  }
+  double rows = 0;
+  {
+    fetch::sqlite_output into("bench.sqlite", {.with = with_body});
+    rows = sink_rate(into, 200'000);
+  }
+  double files = 0;
+  {
+    fetch::body_files into("bench.bodies");
+    files = sink_rate(into, 50'000);
+  }
+  for (const auto* name : {"bench.jsonl.zst", "bench.jsonl.zst.journal", "bench.sqlite", "bench.bodies"})
+    std::filesystem::remove_all(name);
+  fmt::print("{{\"jsonl_zst_per_s\":{:.0f},\"sqlite_per_s\":{:.0f},\"directory_per_s\":{:.0f}}}\n", lines, rows, files);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -263,8 +318,9 @@ int main(int argc, char** argv) {
   if (part == "scheduler_shuffled") return scheduler(true);
   if (part == "journal") return journal_of("bench.journal");
   if (part == "warc") return warc();
+  if (part == "sinks") return sinks();
   if (part == "dedupe") return dedupe();
   if (part == "sorted_list") return sorted_list();
-  fmt::print(stderr, "usage: bench_bulk_parts scheduler|scheduler_shuffled|sorted_list|journal|dedupe|warc\n");
+  fmt::print(stderr, "usage: bench_bulk_parts scheduler|scheduler_shuffled|sorted_list|journal|dedupe|warc|sinks\n");
   return 2;
 }

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 
+import http2_peers
 from programs import fail, pinned, run, timed
 
 MEBIBYTE = 1 << 20
@@ -88,11 +89,29 @@ def instructions_per_request(program, url):
     return (counted(22_000) - counted(2_000)) / 20_000
 
 
+def measure_memory(fanout, figures):
+    """Of a session that is idle, and of a request whose answer does not come. Each has to have what it says in the end."""
+    program = pathlib.Path(fanout).with_name("bench_idle_connections")
+    with nghttpd(1, False) as port:
+        printed = run([program, f"http://127.0.0.1:{port}/small", 2_000, "http2"]).stdout
+        print(f"\nHTTP/2: {printed.strip()}")
+        idle = float(re.search(r"(\d+) bytes each resident", printed)[1])
+        figures.add("HTTP/2: memory of an idle session (target 28,000)", idle, "<= 32000 B", idle <= 32_000, " B")
+    with subprocess.Popen([fanout, "serve", "--port", "0", "--until-eof"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        url = server.stdout.readline().split()[-1]
+        printed = run([program, f"{url}/never", 10_000, "streams"]).stdout
+        server.stdin.close()
+    print(f"HTTP/2: {printed.strip()}")
+    stream = float(re.search(r"(\d+) bytes each resident", printed)[1])
+    figures.add("HTTP/2: memory of a stream in flight (target 1,500)", stream, "<= 2000 B", stream <= 2_000, " B")
+
+
 def measure(fanout, rounds, figures):
     for program in ("h2load", "nghttpd"):
         if not shutil.which(program):
             fail(f"{program} is not installed (Debian's nghttp2-client and nghttp2-server)")
     program = pathlib.Path(fanout).with_name("bench_http2_client")
+    measure_memory(fanout, figures)
     with nghttpd(1, False) as plain, nghttpd(1, True) as secure:
         for what, tls, path, count, connections, streams, keep, target, bar in CASES:
             url = f"https://127.0.0.1:{secure}/{path}" if tls else f"http://127.0.0.1:{plain}/{path}"
@@ -110,6 +129,9 @@ def measure(fanout, rounds, figures):
             figures.add(f"{name}: client / h2load (target {target})", ratio, f">= {bar}", ratio >= bar)
             if path == "small":
                 figures.add(f"{name}: CPU of h2load's", cpu, f"<= {CPU_BAR}", cpu <= CPU_BAR)
+        print("\nother clients over TLS, small, 1 x 100: requests/s")
+        url = f"https://127.0.0.1:{secure}/small"
+        http2_peers.measure(lambda: run_ours(program, url, 100_000, 1, 100, True)[0], url, 100, min(rounds, 3), figures)
         if not shutil.which("valgrind"):
             print("\n  NOT MEASURED: instructions a request; Debian's valgrind is not installed")
             return

@@ -1,8 +1,10 @@
 """The programs that benchmarks run, and run against."""
 
 import contextlib
+import functools
 import os
 import pathlib
+import re
 import resource
 import socket
 import subprocess
@@ -43,6 +45,20 @@ def timed(command):
 
 def pinned(core, command):
     return ["taskset", "-c", str(core), *map(str, command)]
+
+
+@functools.cache
+def pypi(package):
+    """A Python that has the newest version of a package, in an environment of its own; None where PyPI cannot be reached."""
+    directory = pathlib.Path(__file__).parent.parent / "build" / "bench-peers" / re.sub(r"\W", "-", package)
+    python = directory / "bin" / "python"
+    if not python.exists():
+        made = subprocess.run([sys.executable, "-m", "venv", directory], capture_output=True)
+        if made.returncode != 0:
+            return None
+    done = subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", package],
+                          capture_output=True)
+    return python if done.returncode == 0 else None
 
 
 @contextlib.contextmanager
