@@ -21,6 +21,16 @@ constexpr int most_refusals = 5;
 constexpr std::size_t most_kept_body = 16 * 1024;
 constexpr std::size_t most_kept_header = 4 * 1024;
 
+/// More than is kept for the next one: thousands of exchanges may lie idle.
+bool is_large(const response& one) noexcept {
+  return one.body.capacity() > most_kept_body || one.reason.size() > most_kept_header ||
+         one.headers.bytes() + one.trailers.bytes() > most_kept_header || !one.history.empty();
+}
+bool is_large(const request& one) noexcept {
+  return one.body.capacity() > most_kept_body || one.url.str().size() + one.url.userinfo().size() > most_kept_header ||
+         one.method.size() > most_kept_header || one.headers.bytes() > most_kept_header || !one.body_from.empty();
+}
+
 }  // namespace
 
 void exchange::begin(const client_options& options) {
@@ -43,13 +53,10 @@ void exchange::end() noexcept {
   body_.close();
   hops_.reset();
   head_.reset();
-  // Memory is kept for the next one where it is little: thousands may lie idle.
-  if (answer_.body.capacity() > most_kept_body || answer_.headers.bytes() > most_kept_header ||
-      !answer_.history.empty())
-    answer_ = {};
-  if (own_request_ &&
-      (own_request_->body.capacity() > most_kept_body || own_request_->headers.bytes() > most_kept_header))
-    own_request_.reset();
+  if (is_large(answer_)) {
+    const response freed = std::move(answer_);  // to assign an empty one would leave the memory where it is
+  }
+  if (own_request_ && is_large(*own_request_)) own_request_.reset();
 }
 
 void exchange::give_up_stream() noexcept {

@@ -117,6 +117,41 @@ TEST_P(in_place, nothing_of_a_request_is_left_for_the_next_one) {
   EXPECT_TRUE(plain.starts_with("GET /second "));
 }
 
+/// Takes nothing, and looks at the memory that there is.
+struct looking final : in_place_messages {
+  std::string address;
+  std::size_t of_request = 0;
+  std::size_t of_response = 0;
+
+  explicit looking(std::string to) : address(std::move(to)) {}
+  void fill(request& blank) override {
+    of_request = blank.url.str().capacity();
+    blank.url.assign(address);
+  }
+  void take(response& answer, const url&) override { of_response = answer.body.capacity(); }
+};
+
+fanout::task<response> looked(const by_version::client& client, looking& messages) {
+  auto exchange = send_in_place(client, messages);
+  co_await std::move(exchange);
+  co_return response{};
+}
+
+TEST_P(in_place, what_is_large_is_not_kept_for_the_next_one) {
+  scripted_server server(lead_on);
+  asio::io_context loop(1);
+  const by_version::client client;
+  for (const std::size_t size : {std::size_t{100}, std::size_t{20'000}, std::size_t{100}}) {
+    looking messages(server.url("/" + std::string(size, 'x')));
+    run_on(loop, looked(client, messages));
+    EXPECT_GE(messages.of_response, size) << "the server sends back what it was asked";
+    looking next(server.url("/to"));
+    run_on(loop, looked(client, next));
+    EXPECT_EQ(next.of_request >= size, size == 100) << "the memory of the request before";
+    EXPECT_EQ(next.of_response >= size, size == 100) << "and of its response";
+  }
+}
+
 // As its caller asked for: it is his own failure.
 TEST_P(in_place, what_fill_throws_is_thrown_and_nothing_is_sent) {
   scripted_server server(lead_on);
