@@ -190,15 +190,24 @@ TEST_F(grouping, a_child_may_cancel_its_group_and_end_without_having_suspended) 
   EXPECT_EQ(seen.cancelled, 1);
 }
 
+task<int> once_set(event& may_end, int x) {
+  auto waiting = may_end.wait();
+  co_await std::move(waiting);
+  co_return x;
+}
+
 TEST_F(grouping, waiting_for_a_result_can_be_cancelled_and_repeated) {
-  const int value = run_to_end(with_task_group([](task_group& group) -> task<int> {
-    const auto child = group.spawn(test::after_a_while(5));
+  event may_end;
+  const int value = run_to_end(with_task_group([&](task_group& group) -> task<int> {
+    const auto child = group.spawn(once_set(may_end, 5));
     auto impatient = timeout(1ms, child.result());
     try {
       co_await std::move(impatient);
+      ADD_FAILURE() << "the child cannot have ended";
     } catch (const error& thrown) {
       EXPECT_EQ(thrown.kind(), failure_kind::timeout);
     }
+    may_end.set();
     auto patient = child.result();
     co_return co_await std::move(patient);
   }));
