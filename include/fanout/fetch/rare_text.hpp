@@ -54,7 +54,8 @@ class rare {
   std::unique_ptr<T> value_;
 };
 
-/// Text that is nearly always empty; it reads as a `std::string`.
+/// Text that is nearly always empty; it reads as a `std::string`. To format it, give `str()`: newer {fmt} takes no type
+/// for what it is convertible to.
 class rare_text {
  public:
   rare_text() = default;

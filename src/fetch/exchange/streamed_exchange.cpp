@@ -185,7 +185,7 @@ task<void> saved_body::fetch_rest(http::request message, kept_part there) {
   }
   if (answer == no_answer) {
     result_.file = name_of(part_file::part_name(path_));
-    result_.remark = fmt::format("{} stays as it was", result_.file);
+    result_.remark = fmt::format("{} stays as it was", result_.file.str());
     co_return;
   }
   if (answer == unusable) {
