@@ -68,7 +68,7 @@ class rare_text {
   const std::string& str() const noexcept { return text_ ? *text_ : none; }
   operator const std::string&() const noexcept { return str(); }
   operator std::string_view() const noexcept { return str(); }
-  bool empty() const noexcept { return !text_; }
+  bool empty() const noexcept { return str().empty(); }
   std::size_t size() const noexcept { return str().size(); }
   bool ends_with(std::string_view end) const noexcept { return str().ends_with(end); }
   rare_text& operator+=(std::string_view more) {

@@ -100,4 +100,15 @@ TEST(rare_text, travels) {
   }
 }
 
+// As a peer might send it: a text that is there, and has no bytes.
+TEST(rare_text, is_empty_whatever_way_it_came_to_be) {
+  recording archive;
+  archive.bits = "1";
+  archive.reads = true;
+  rare_text got = "of the one before";
+  got.serialize(archive);
+  EXPECT_TRUE(got.empty());
+  EXPECT_EQ(got, rare_text());
+}
+
 }  // namespace
