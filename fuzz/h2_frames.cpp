@@ -35,7 +35,7 @@ const http::client_options& limits() {
 }
 
 struct exchange final : http::h2_events {
-  exchange(bool head, bool keep) : response(limits(), head, keep) {}
+  exchange(bool head, bool keep) : response(limits(), head, keep, result) {}
 
   void on_fields() override {
     check(!over, "nothing is called once a stream has ended");
@@ -72,6 +72,7 @@ struct exchange final : http::h2_events {
   void on_sent() override {}
   void on_moved(std::size_t, std::size_t) override {}
 
+  http::response result;
   http::h2_response response;
   std::size_t untaken = 0;
   std::size_t body_left = 1000;
@@ -138,7 +139,8 @@ std::array<std::optional<http::response>, streams> read(unsigned how, Next next)
     check(each.over || each.response.failed() || given_up, "no stream is forgotten");
     check(!each.response.how_far().empty(), "how far it came can be said");
     if (each.lost || given_up || !each.response.complete()) continue;
-    result[i] = each.response.take();
+    each.response.conclude();
+    result[i] = std::move(each.result);
     check(result[i]->status >= 200 && result[i]->status <= 999, "the status is final");
     check(result[i]->headers.bytes() <= limits().max_header_bytes, "the header is within its limit");
     check(result[i]->headers.size() <= limits().max_header_count, "the fields are within their limit");
