@@ -3,6 +3,13 @@
 #include "http/coded.hpp"
 #include "http/owning_parser.hpp"
 #include "http/support.hpp"
+#include "support/sanitized.hpp"
+
+#include <sys/resource.h>
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace {
 
@@ -42,6 +49,31 @@ TEST(response_body, has_a_limit_announced_or_not) {
   EXPECT_FALSE(announced.announce(6));
   EXPECT_TRUE(announced.is_too_large(6));
   EXPECT_EQ(fault_of(announced).kind, failure_kind::too_large);
+}
+
+// What is freed is used again: a fault of each page for each body costs more than the body.
+TEST(response_body, large_ones_do_not_clear_their_memory_anew) {
+  if (fanout::test::sanitized) GTEST_SKIP() << "a sanitizer has an allocator of its own";
+  constexpr int at_once = 10, times = 20;
+  const client_options options;
+  const std::string content(1024 * 1024, 'x');
+  const auto faults = [] {
+    rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    return used.ru_minflt;
+  };
+  const auto receive_all = [&] {
+    std::vector<std::unique_ptr<response_body>> bodies;
+    for (int i = 0; i < at_once; ++i) {
+      bodies.push_back(std::make_unique<response_body>(options, true));
+      EXPECT_TRUE(bodies.back()->announce(content.size()) && bodies.back()->store(content) && bodies.back()->end());
+    }
+  };
+  receive_all();
+  receive_all();
+  const auto before = faults();
+  for (int i = 0; i < times; ++i) receive_all();
+  EXPECT_LT(faults() - before, times * at_once) << "at most a page of each body; each has 256";
 }
 
 TEST(response_body, what_is_announced_is_a_claim) {
