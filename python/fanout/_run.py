@@ -227,7 +227,7 @@ def _open(
         raise TypeError(f"the function cannot be called: {function!r}")
     coroutine = _is_coroutine_function(function)
     if isinstance(shape, str) and (shape == "ray" or shape.startswith("ray:")):
-        from .ray import RayRun
+        from ._ray_nodes import RayRun
 
         return RayRun(function, inputs, shape, coroutine, timeout, dict(how))
     read = _read_shape(shape, coroutine)

@@ -260,7 +260,7 @@ NOT_ABOUT_HTTP = {
     # inputs, shapes and outputs of the command itself; a program has them as arguments or as Python
     "help", "config", "url", "input", "output", "shape", "jobs", "fail", "fail-with-body", "include", "remote-name",
     "remote-header-name", "rotate", "on-close", "restart", "retry-failed", "drain-time", "usr1", "dedupe", "glob", "url-column", "output-dir", "create-dirs", "dump-header", "write-out", "har", "verbose", "stderr", "no-clobber", "remove-on-error", "summary", "quiet",
-    "name", "since", "shard", "progress", "metrics",
+    "name", "since", "shard", "progress", "metrics", "on",
 }  # fmt: skip
 
 

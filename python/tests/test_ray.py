@@ -5,11 +5,13 @@ Ray listens on all addresses and looks for others, so it is started only where l
 from __future__ import annotations
 
 import collections
+import gzip
 import json
 import os
 import pathlib
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -17,7 +19,8 @@ import functions
 import pytest
 
 import fanout
-from fanout.ray import _host, _split, local_shape, shard_of, tool
+from fanout._ray_nodes import local_shape
+from fanout.ray import _begin, tool
 
 
 def alone() -> bool:
@@ -52,25 +55,32 @@ def test_shapes_are_read() -> None:
             local_shape(wrong, False)
 
 
-def test_hosts_are_hashed_as_the_engine_does() -> None:  # tests/fetch/sources/test_shard.cpp has the same numbers
-    assert shard_of("example.org", 1_000_000_000) == 347216407
-    assert shard_of("127.0.0.1", 1_000_000_000) == 193321807
-    assert shard_of("EXAMPLE.org", 8) == shard_of("example.org", 8)
-
-
-def test_a_list_is_cut_by_hosts(tmp_path: pathlib.Path) -> None:
+def test_a_list_is_cut_once(tmp_path: pathlib.Path) -> None:
     lines = [f"http://user@Host{n % 7}.example:80{n % 3}/{n}?q#f" for n in range(100)]
     lines += ['{"url": "http://host3.example/json"}', "", "http://[::1]:80/x"]
-    _split(lines, str(tmp_path), 4)
-    of_host = collections.defaultdict(set)
-    found = []
-    for shard in range(4):
-        for line in (tmp_path / f"list-{shard}.txt").read_text().splitlines():
-            found.append(line)
-            of_host[_host(line).lower()].add(shard)
+    out = str(tmp_path)
+    assert _begin(iter(lines), out, 4, 1, [], ".jsonl") == 4
+    found = [line for shard in range(4) for line in (tmp_path / f"list-{shard}.txt").read_text().splitlines()]
     assert sorted(found) == sorted(line for line in lines if line)
-    assert set(of_host) == {f"host{n}.example" for n in range(7)} | {"[::1]"}
-    assert all(len(shards) == 1 for shards in of_host.values())
+    assert _begin(iter(()), out, None, 9, [], ".jsonl") == 4, "the lists that are there go on"
+    with pytest.raises(ValueError, match="another options"):
+        _begin(iter(lines), out, 4, 1, ["-L"], ".jsonl")
+    with pytest.raises(ValueError, match="another list"):
+        _begin(lines, out, 4, 1, [], ".jsonl")
+    with pytest.raises(ValueError, match="4 shards, not 5"):
+        _begin(iter(lines), out, 5, 1, [], ".jsonl")
+
+
+def test_a_list_that_has_changed_is_refused(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "urls").write_text("http://a.example/\n")
+    (tmp_path / "out").mkdir()
+    assert _begin(tmp_path / "urls", str(tmp_path / "out"), None, 2, [], ".jsonl") == 40
+    assert _begin(str(tmp_path / "urls"), str(tmp_path / "out"), None, 2, [], ".jsonl") == 40
+    (tmp_path / "urls").write_text("http://b.example/x\n")
+    with pytest.raises(ValueError, match="another list"):
+        _begin(tmp_path / "urls", str(tmp_path / "out"), None, 2, [], ".jsonl")
+    with pytest.raises(fanout.Error, match="nowhere"):  # a directory that is not there
+        _begin(tmp_path / "urls", str(tmp_path / "nowhere"), 2, 1, [], ".jsonl")
 
 
 # With Ray.
@@ -249,6 +259,53 @@ def test_a_fetch_on_all_nodes_has_each_record_once(cluster, origin: str, tmp_pat
 def test_wrong_options_end_a_fetch(cluster, tmp_path: pathlib.Path) -> None:
     with pytest.raises(fanout.Error, match="no-such-option"):
         fanout.ray.fetch(["http://localhost/"], str(tmp_path), shards=1, options=["--no-such-option"])
+
+
+def on_ray(cluster, *arguments: str, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "FANOUT_PYTHON": sys.executable, "RAY_ADDRESS": cluster.address}
+    return subprocess.run([tool(), "fetch", "--on", "ray", *arguments], env=env, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+@needs_ray
+def test_the_command_line_fetches_on_all_nodes(cluster, origin: str, tmp_path: pathlib.Path) -> None:
+    urls = [f"http://h{n % 9}.example/bytes/{n}" for n in range(60)]
+    there = ["--connect-to", "::" + origin.split("//")[1]]
+    (tmp_path / "urls").write_text("\n".join(urls))
+    plain = subprocess.run([tool(), "fetch", "-q", "-i", "urls", "-o", "one.jsonl", *there], cwd=tmp_path, capture_output=True)
+    assert plain.returncode == 0
+    done = on_ray(cluster, "-i", "urls", "-o", "pages.jsonl", *there, "--progress", "plain", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "60 of 60 shards" in done.stderr and "records in pages.jsonl" in done.stderr
+    assert fetched(str(tmp_path / "pages.jsonl")) == fetched(str(tmp_path / "one.jsonl")) == sorted(urls)
+    assert [each.name for each in (tmp_path / "pages.jsonl.shards").iterdir()] == ["job.json"]
+    again = on_ray(cluster, "-i", "urls", "-o", "pages.jsonl", *there, cwd=tmp_path)
+    assert again.returncode == 0 and "all records are in pages.jsonl" in again.stderr
+    failed = on_ray(cluster, f"{origin}/bytes/1", "http://127.0.0.1:1/", "-o", "some.jsonl.gz", "-q", cwd=tmp_path)
+    assert failed.returncode == 1 and "fanout" not in failed.stderr, failed.stderr
+    with gzip.open(tmp_path / "some.jsonl.gz") as file:
+        assert sorted(json.loads(line)["url"] for line in file) == ["http://127.0.0.1:1/", f"{origin}/bytes/1"]
+
+
+@needs_ray
+def test_the_command_line_goes_on(cluster, origin: str, tmp_path: pathlib.Path) -> None:
+    urls = [f"http://h{n % 90}.example/bytes/{n}" for n in range(900)]
+    (tmp_path / "urls").write_text("\n".join(urls))
+    env = {**os.environ, "FANOUT_PYTHON": sys.executable, "RAY_ADDRESS": cluster.address}
+    arguments = ["-i", "urls", "-o", "pages.jsonl", "-s", "async:1", "--connect-to", "::" + origin.split("//")[1]]
+    for number, status in ((signal.SIGTERM, 75), (signal.SIGINT, 130), (signal.SIGKILL, -9)):
+        begun = subprocess.Popen([tool(), "fetch", "--on", "ray", *arguments], env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        for line in begun.stderr:
+            if " of 60 shards" in line:
+                begun.send_signal(number)
+                break
+        said = begun.stderr.read()
+        assert begun.wait(60) == status, said
+        assert number == signal.SIGKILL or "run the same command again to go on" in said
+    refused = on_ray(cluster, *arguments, "-L", cwd=tmp_path)
+    assert refused.returncode == 2 and "another options" in refused.stderr
+    done = on_ray(cluster, *arguments, "-q", cwd=tmp_path)
+    assert done.returncode == 0 and "fanout" not in done.stderr, done.stderr
+    assert fetched(str(tmp_path / "pages.jsonl")) == sorted(urls)
 
 
 def victims() -> list[int]:

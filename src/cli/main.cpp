@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <exception>
 #include <string_view>
 
@@ -40,7 +41,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("-V,--version", "fanout " FANOUT_VERSION, "Print the version and exit");
   app.set_help_flag("-h,--help", "Print this help and exit");
   std::function<int()> chosen;
-  cli::add_fetch(app, chosen);
+  cli::add_fetch(app, chosen, {argv + std::min(argc, 2), argv + argc});
   cli::list_curl(app);
   cli::add_compare(app, chosen);
   cli::add_serve(app, chosen);

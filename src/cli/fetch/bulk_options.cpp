@@ -84,6 +84,12 @@ void set_shard(fetch_options& into, std::string_view text) {
   into.bulk.part = fetch::shard{index, count};
 }
 
+void set_on(fetch_options& into, std::string_view text) {
+  if (text != "ray" && (!text.starts_with("ray://") || text.size() == std::string_view("ray://").size()))
+    throw std::invalid_argument("'" + std::string(text) + "' is unknown; give ray or ray://HOST:PORT");
+  into.bulk.on = text == "ray" ? std::string() : std::string(text);
+}
+
 void set_progress(fetch_options& into, std::string_view text) {
   bulk_options& bulk = into.bulk;
   const std::string_view style = text.substr(0, text.find(':'));
@@ -166,6 +172,10 @@ constexpr std::array bulk_rows{
         "Fetch only the URLs whose hosts are in part I of N, counted from 0, so that N machines share a list. "
         "All parts are given the same -o, and write NAME.shard-I; fanout job join makes one of them",
         set_shard, input_group},
+    output_option{"--on", "ray[://HOST:PORT]",
+                  "Fetch on all nodes of the Ray cluster of this machine, or of this address. -i and -o are in a "
+                  "directory that all nodes see. Needs the Python module and Ray",
+                  set_on, long_runs_group},
     output_option{"--restart", "",
                   "Start again from the first URL instead of continuing a run that was stopped or killed",
                   set_bulk_flag<&bulk_options::restart>, long_runs_group},

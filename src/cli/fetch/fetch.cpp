@@ -17,6 +17,7 @@
 #include <fanout/http/cookie.hpp>
 
 #include "cli/fetch/fetch_checks.hpp"
+#include "cli/fetch/fetch_on_ray.hpp"
 #include "cli/fetch/fetch_options.hpp"
 #include "cli/fetch/fetch_run.hpp"
 #include "cli/fetch/fetch_sinks.hpp"
@@ -403,7 +404,7 @@ int run_fetch(const fetch_options& given, const shared_outputs& with) {
   }
 }
 
-void add_fetch(CLI::App& app, std::function<int()>& chosen) {
+void add_fetch(CLI::App& app, std::function<int()>& chosen, std::vector<std::string> arguments) {
   auto given = std::make_shared<fetch_options>();
   CLI::App* const command = app.add_subcommand("fetch", "Fetch URLs: one record for each, in the order they complete");
   command->footer(
@@ -418,7 +419,11 @@ void add_fetch(CLI::App& app, std::function<int()>& chosen) {
       "  fanout fetch -i urls.txt -o records.jsonl --retry 3\n"
       "  zcat urls.gz | fanout fetch -i - -s hybrid:1000 -o pages/");
   add_fetch_options(*command, *given);
-  command->callback([given, &chosen] { chosen = [given] { return run_fetch(*given); }; });
+  command->callback([given, command, &chosen, arguments = std::move(arguments)] {
+    chosen = [given, command, arguments] {
+      return given->bulk.on ? run_on_ray(*given, *command, arguments) : run_fetch(*given);
+    };
+  });
 }
 
 }  // namespace fanout::cli

@@ -53,6 +53,7 @@ struct bulk_options {
   std::string metrics;                                  ///< address for Prometheus
   std::optional<fetch::shard> part;                     ///< what of the lists is fetched; all
   std::string on_close;                                 ///< command for each file of records that is whole
+  std::optional<std::string> on;  ///< address of the Ray cluster that runs it; empty: that at hand
 };
 
 /// As given, before anything is made of it.

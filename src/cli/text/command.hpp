@@ -20,8 +20,8 @@ enum exit_status : int {
   interrupted = 130,
 };
 
-/// `fanout fetch`: the main job.
-void add_fetch(CLI::App& app, std::function<int()>& chosen);
+/// `fanout fetch`: the main job. `arguments`: what stands after it on the command line, where it is that command.
+void add_fetch(CLI::App& app, std::function<int()>& chosen, std::vector<std::string> arguments);
 /// `fanout curl`: the same by curl's command line, which is read as curl reads it. Returns the exit status.
 int run_curl(const std::vector<std::string>& arguments);
 /// Names it among the commands.
