@@ -12,6 +12,9 @@ import time
 import typing
 
 from . import _core
+from ._compare_machines import Machines, on_ray
+from ._compare_ways import Timed, on_a_thread, text_of
+from ._compare_ways import ways as python_ways
 from ._run import _how, _is_coroutine_function, _open, _read_shape
 
 if typing.TYPE_CHECKING:
@@ -38,133 +41,6 @@ class Row(typing.NamedTuple):
     cpu: float | None
     """CPU seconds of all processes."""
     error: str | None
-
-
-# Python's own four ways. Each has a function of (tasks, places, limit) that returns what its tasks were, in the manner of
-# `_facts`; `task` measures the caller's function.
-
-
-class _Timed:
-    """The caller's function, measured. It goes to the processes of multiprocessing where the function can."""
-
-    def __init__(self, function: Callable[[typing.Any], typing.Any], coroutine: bool) -> None:
-        self.function, self.coroutine = function, coroutine
-        self.stopped = False
-
-    def __call__(self, given: tuple[int, object]) -> tuple[typing.Any, ...]:
-        index, item = given
-        if self.stopped:
-            raise KeyboardInterrupt
-        wrong = None
-        started, cpu = time.perf_counter(), time.thread_time()
-        try:
-            if self.coroutine:
-                import asyncio
-
-                asyncio.run(self.function(item))
-            else:
-                self.function(item)
-        except Exception as raised:
-            wrong = _text(raised)
-        elapsed = time.perf_counter() - started
-        return index, threading.get_native_id(), started, elapsed, time.thread_time() - cpu, wrong
-
-
-def _text(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def _on_a_thread(work: Callable[[], typing.Any]) -> typing.Any:
-    """Python's ways run on a thread of their own: the caller may be in an event loop, as in a notebook, and how long the
-    caller's thread waits for a core belongs to what the engine measures there."""
-    found: list[typing.Any] = []
-
-    def run() -> None:
-        try:
-            found.append((work(), None))
-        except BaseException as raised:
-            found.append((None, raised))
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join()
-    value, error = found[0]
-    if error is not None:
-        raise error
-    return value
-
-
-async def _await_each(task: _Timed, given: list[typing.Any], places: int) -> list[typing.Any]:
-    import asyncio
-
-    limit = asyncio.Semaphore(places)
-
-    async def one(index: int, item: object) -> tuple[typing.Any, ...]:
-        async with limit:
-            wrong = None
-            started = time.perf_counter()
-            try:
-                await task.function(item)
-            except Exception as raised:
-                wrong = _text(raised)
-            return index, 0, started, time.perf_counter() - started, -1.0, wrong
-
-    return await asyncio.gather(*(one(*each) for each in given))
-
-
-async def _to_threads(task: _Timed, given: list[typing.Any], places: int) -> list[typing.Any]:
-    import asyncio
-    import concurrent.futures
-
-    loop = asyncio.get_running_loop()
-    with concurrent.futures.ThreadPoolExecutor(places) as pool:
-        return await asyncio.gather(*(loop.run_in_executor(pool, task, each) for each in given))
-
-
-def _by_loop(task: _Timed, given: list[typing.Any], places: int, limit: float) -> list[typing.Any]:
-    if task.coroutine:
-        import asyncio
-
-        return asyncio.run(_await_each(task, given, 1))
-    return [task(each) for each in given]
-
-
-def _by_threads(task: _Timed, given: list[typing.Any], places: int, limit: float) -> list[typing.Any]:
-    import concurrent.futures
-
-    with concurrent.futures.ThreadPoolExecutor(places) as pool:
-        return list(pool.map(task, given))
-
-
-def _by_asyncio(task: _Timed, given: list[typing.Any], places: int, limit: float) -> list[typing.Any]:
-    import asyncio
-
-    how = _await_each if task.coroutine else _to_threads
-    return asyncio.run(how(task, given, places))
-
-
-def _by_processes(task: _Timed, given: list[typing.Any], places: int, limit: float) -> list[typing.Any]:
-    import multiprocessing
-
-    pool = multiprocessing.Pool(places)
-    try:
-        # A worker that is killed leaves Pool.map waiting for ever.
-        found: list[typing.Any] = pool.map_async(task, given).get(limit)
-        pool.close()
-        return found
-    except multiprocessing.TimeoutError:
-        raise TimeoutError(f"multiprocessing.Pool had not ended after {limit:.0f} s") from None
-    finally:
-        pool.terminate()
-        pool.join()
-
-
-_ways: dict[str, tuple[typing.Any, str, str]] = {
-    "sync": (_by_loop, "for x in xs: f(x)", "for x in xs: await f(x)"),
-    "threads": (_by_threads, "ThreadPoolExecutor({n})", "ThreadPoolExecutor({n}), asyncio.run in each"),
-    "async": (_by_asyncio, "asyncio, run_in_executor, {n} threads", "asyncio.gather, {n} at a time"),
-    "processes": (_by_processes, "multiprocessing.Pool({n})", "multiprocessing.Pool({n}), asyncio.run in each"),
-}
 
 
 def has_gil() -> bool:
@@ -209,7 +85,7 @@ class _Measuring:
     ) -> None:
         self.function, self.inputs, self.timeout, self.how, self.told = function, inputs, timeout, how, told
         self.peers = peers
-        self.task = _Timed(function, _is_coroutine_function(function))
+        self.task = Timed(function, _is_coroutine_function(function))
         self.runs: dict[str, list[dict[str, typing.Any]]] = {shape: [] for each in peers.values() for shape, _ in each}
         self.failed: dict[str, str] = {}
 
@@ -229,11 +105,11 @@ class _Measuring:
         try:
             run = _open(self.function, self.inputs[:count], shape, self.timeout, self._options(shape))
         except Exception as refused:  # the function cannot leave this process, say
-            tasks = [(index, 0, began, 0.0, -1.0, _text(refused)) for index in range(count)]
+            tasks = [(index, 0, began, 0.0, -1.0, text_of(refused)) for index in range(count)]
             return self._figures(tasks, began, before, {}, 1, 1)
         try:
             for out in run:
-                wrong = None if out.error is None else _text(out.error)
+                wrong = None if out.error is None else text_of(out.error)
                 tasks.append((out.index, out.lane, out.started, out.elapsed, -1.0 if out.cpu is None else out.cpu, wrong))
         finally:
             run.close()
@@ -271,16 +147,16 @@ class _Measuring:
             return
         if self.told:
             self.told(f"measuring Python's {shape}")
-        way = _ways[shape.partition(":")[0]][0]
+        way = python_ways[shape.partition(":")[0]][0]
         alone = min((each["wall"] for each in self.runs.get("sync", ())), default=30.0)
         before, began = _usage(), time.perf_counter()
         try:
-            tasks = _on_a_thread(lambda: way(self.task, list(enumerate(self.inputs)), places, 30 + 10 * alone))
+            tasks = on_a_thread(lambda: way(self.task, list(enumerate(self.inputs)), places, 30 + 10 * alone))
         except KeyboardInterrupt:
             self.task.stopped = True  # what is under way ends with the call it is at
             raise
         except Exception as refused:  # it cannot be pickled, say
-            self.failed[shape] = _text(refused)
+            self.failed[shape] = text_of(refused)
             return
         processes = places if shape.startswith("processes") else 1
         threads = 1 if shape == "sync" or (shape.startswith("async") and self.task.coroutine) else places
@@ -400,11 +276,15 @@ class Comparison:
     why      kind, bound and choice in a few sentences, with the figures of this run
     claims   what the run shows about the interpreter's lock (GIL), a sentence each
     rows     a Row for each way
+    machines with on="ray": what the nodes took, what crossing to them costs, and from how many tasks on they pay
     report   all figures, as `fanout compare --json` has them
     """
 
-    def __init__(self, report: dict[str, typing.Any], table: Callable[[int], str], ways: dict[tuple[str, str], str]) -> None:
+    def __init__(
+        self, report: dict[str, typing.Any], table: Callable[[int], str], ways: dict[tuple[str, str], str], machines: Machines | None = None
+    ) -> None:
         self.report = report
+        self.machines = machines
         self._table = table
         self._ways = ways
         self._work: dict[str, typing.Any] = report["workloads"][0]
@@ -443,6 +323,18 @@ class Comparison:
             for each in self._work["rows"]
         ]  # fmt: skip
 
+    def _fastest(self) -> tuple[str, float] | None:
+        """The shape to choose here, or the one with the least time where none is; and the seconds of its tasks."""
+        took = {each.shape: each.wall for each in self.rows if each.engine == "fanout" and each.wall is not None}
+        if not took:
+            return None
+        shape = self.best if self.best in took else min(took, key=lambda each: took[each])
+        return shape, took[shape]
+
+    def _said(self) -> list[str]:
+        fastest = self._fastest()
+        return self.claims + ([self.machines.said(fastest[0])] if self.machines and fastest else [])
+
     def to_json(self) -> str:
         """The report as text; `fanout compare` shows and compares such reports."""
         return json.dumps(self.report)
@@ -468,11 +360,11 @@ class Comparison:
             name = max(len(each.way) for each in theirs)
             lines.append("\nPython's own ways:")
             lines += [f"  {each.way:<{name}}  {_figures(each)}" for each in theirs]
-        if self.claims:
+        if said := self._said():
             import textwrap
 
             lines.append("")
-            lines += [textwrap.fill(each, width, initial_indent="- ", subsequent_indent="  ") for each in self.claims]
+            lines += [textwrap.fill(each, width, initial_indent="- ", subsequent_indent="  ") for each in said]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -496,7 +388,7 @@ class Comparison:
                 f'<td style="text-align:left"><code>{html.escape(each.way)}</code></td>{figures}</tr>'
             )
         verdict = f"<p><b>{html.escape(self.best)}</b>. " if self.best else "<p>"
-        claims = "".join(f"<li>{html.escape(each)}</li>" for each in self.claims)
+        claims = "".join(f"<li>{html.escape(each)}</li>" for each in self._said())
         return (
             f"<div><p>{html.escape(self._work['description'])}</p>"
             '<table><thead><tr><th style="text-align:left">engine</th><th style="text-align:left">way</th><th>time</th>'
@@ -545,6 +437,7 @@ def compare(
     timeline: bool = False,
     timeout: float | None = None,
     progress: bool | Callable[[str], object] = False,
+    on: str | None = None,
     **how: typing.Any,
 ) -> Comparison:
     """Runs `function` on `inputs` under each of `shapes`, and under Python's own four ways; says which to choose, and why.
@@ -562,6 +455,7 @@ def compare(
     timeline       measure each way once more and keep when each task ran, for `to_html`
     timeout        seconds for each task
     progress       True to say on standard error what is being measured, or a function that is told
+    on             "ray": run it on all nodes of a Ray cluster too, and say from how many tasks on machines pay
     **how          options of worker processes, as of `map`
 
     Raises ValueError without inputs. An exception of the function does not end the comparison; Ctrl-C does. Two
@@ -572,6 +466,8 @@ def compare(
     given = list(inputs)
     if not given:
         raise ValueError("compare needs at least one input")
+    if on not in (None, "ray"):
+        raise ValueError(f"on is 'ray', not {on!r}")
     coroutine = _is_coroutine_function(function)
     under = [*dict.fromkeys(shapes)] if shapes is not None else _usual_shapes(coroutine, len(given))
     for each in under:
@@ -589,7 +485,7 @@ def compare(
     ways = {("fanout", shape): f"fanout.map(f, xs, shape={shape!r})" for shape in under}
     for row in measuring.rows_of_python():
         kind, _, places = row["shape"].partition(":")
-        ways["python", row["shape"]] = _ways[kind][2 if coroutine else 1].format(n=places)
+        ways["python", row["shape"]] = python_ways[kind][2 if coroutine else 1].format(n=places)
         bound = work["lower_bound_s"]
         if row["wall_s"] and bound:
             row["of_bound"] = min(1.0, bound / row["wall_s"])
@@ -597,4 +493,11 @@ def compare(
     claims = _claims(work)
     if claims:
         report["claims"] = claims
-    return Comparison(report, made.table, ways)
+    found = Comparison(report, made.table, ways)
+    fastest = found._fastest()
+    if on is not None and fastest is not None:
+        if told:
+            told("measuring ray")
+        found.machines = on_ray(function, given, fastest[1] / len(given), timeout, how)
+        report["machines"] = found.machines._asdict()
+    return found

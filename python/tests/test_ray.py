@@ -19,6 +19,7 @@ import functions
 import pytest
 
 import fanout
+from fanout._compare_machines import Machines, break_even
 from fanout._ray_nodes import local_shape
 from fanout.ray import _begin, tool
 
@@ -222,6 +223,43 @@ def test_a_node_that_joins_half_way_is_used(cluster) -> None:
         assert number < 100_000, "it was never used"
     outcomes.close()
     cluster.remove_node(joined)
+
+
+# compare.
+
+
+def test_from_how_many_tasks_machines_pay() -> None:
+    assert break_even(start=2.0, there=0.001, here=0.003) == 1000
+    assert break_even(start=2.0, there=0.00299, here=0.003) is None, "within what a machine varies by"
+    assert break_even(start=2.0, there=0.1, here=0.003) is None
+    pays = Machines("ray", 3, 1.5, 2.0, 0.001, 120.4, 0.001, 0.003, 1234, None).said("threads:4")
+    assert pays == (
+        "On 3 nodes of Ray: 1.500 s. Machines cost 2.00 s to start, 1.00 ms for a call there and back, and 120 bytes a task. "
+        "A task takes 3.00 ms here (threads:4) and 1.00 ms there, so machines pay from about 1,200 such tasks on."
+    )
+    never = Machines("ray", 1, 1.5, 2.0, 0.0005, 120.4, 1.5, 0.003, None, None).said("sync")
+    assert never.startswith("On 1 node of Ray:") and never.endswith("3.00 ms here (sync) and 1.50 s there, so machines never pay for such tasks.")
+    assert "500 us for a call" in never
+    assert Machines("ray", 2, None, 2.0, 0.0, 0.0, 0.0, 0.0, None, "OSError: gone").said("sync") == "On 2 nodes of Ray: OSError: gone"
+    with pytest.raises(ValueError, match="on is 'ray', not 'slurm'"):
+        fanout.compare(functions.double, [1], on="slurm")
+
+
+@needs_ray
+def test_compare_says_when_machines_pay(cluster) -> None:
+    shapes = {"shapes": ["sync"], "rounds": 1, "settle_within": 0.0, "python": False, "on": "ray"}
+    waits = fanout.compare(functions.wait_for, [0.2] * 12, **shapes)
+    found = waits.machines
+    assert found.nodes == 3 and found.error is None
+    assert 0.2 <= found.here < 0.4 and found.per_task < 0.2 and found.pays_from > 1
+    assert 10 < found.bytes_per_task < 1000 and 0 < found.round_trip < found.start
+    assert "machines pay from about" in str(waits) and "machines pay from about" in waits._repr_html_()
+    assert json.loads(waits.to_json())["machines"]["nodes"] == 3 and "<html" in waits.to_html()
+    tiny = fanout.compare(functions.double, range(3000), **shapes)
+    assert tiny.machines.pays_from is None and "machines never pay" in str(tiny)
+    failing = fanout.compare(functions.fail_at_three, range(2), **shapes)
+    assert failing.machines.error is None
+    assert fanout.compare(functions.fail_with_markup, range(2), **shapes).machines is None
 
 
 # Bulk fetches.
