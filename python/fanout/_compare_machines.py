@@ -128,7 +128,7 @@ def on_ray(
     nodes = len([each for each in ray.nodes() if each["Alive"] and each["Resources"].get("CPU")])
     begun, _, wrong = _run(_nothing, [0], timeout, {})
     round_trip = _round_trip(ray)
-    wall, results = 0.0, []
+    wall, results = 0.0, list[typing.Any]()
     if wrong is None:
         wall, results, wrong = _run(function, inputs, timeout, how)
     if wrong is not None:

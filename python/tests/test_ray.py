@@ -294,6 +294,18 @@ def test_a_fetch_on_all_nodes_has_each_record_once(cluster, origin: str, tmp_pat
 
 
 @needs_ray
+def test_ray_data_is_a_source_and_a_sink(cluster, origin: str, tmp_path: pathlib.Path) -> None:
+    pytest.importorskip("pyarrow")
+    data = pytest.importorskip("ray.data")
+    data.DataContext.get_current().enable_progress_bars = False
+    urls = [f"{origin}/bytes/{n}" for n in range(20)]
+    dataset = data.from_items([{"url": url, "n": n} for n, url in enumerate(urls)])
+    report = fanout.ray.fetch((row["url"] for row in dataset.iter_rows()), str(tmp_path), shards=3)
+    records = data.read_json(report.output, file_extensions=None)
+    assert sorted(row["url"] for row in records.iter_rows()) == sorted(urls)
+
+
+@needs_ray
 def test_wrong_options_end_a_fetch(cluster, tmp_path: pathlib.Path) -> None:
     with pytest.raises(fanout.Error, match="no-such-option"):
         fanout.ray.fetch(["http://localhost/"], str(tmp_path), shards=1, options=["--no-such-option"])
