@@ -305,7 +305,9 @@ def _values(run: _core.MapRun, deadline: float | None) -> Iterator[typing.Any]:
                 if run.dropped:
                     raise concurrent.futures.CancelledError
                 return
-            yield from values
+            # Each is let go of as it is handed over: the last ones of a batch may be large.
+            values.reverse()
+            yield from itertools.starmap(values.pop, itertools.repeat((), len(values)))
     finally:
         run.drop()  # what has begun ends by itself
 

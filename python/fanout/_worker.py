@@ -17,8 +17,14 @@ _loops = _local()
 def main() -> None:
     """Runs tasks until the parent is done."""
     import faulthandler
+    import os
 
     from . import _core
+
+    if key := os.environ.pop("FANOUT_WORKER_AUTHKEY", ""):
+        from multiprocessing.process import current_process
+
+        current_process().authkey = bytes.fromhex(key)
 
     if sys.stderr is not None:
         try:

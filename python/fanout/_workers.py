@@ -43,7 +43,13 @@ def settings(
     how: dict[str, object] = {name: value for name, value in rest.items() if value is not None}
     how["command"] = command()
     path = [os.getcwd() if each == "" else each for each in sys.path]
-    how["environment"] = {**(environment or {}), "FANOUT_WORKER_PATH": os.pathsep.join(path)}
+    variables = {**(environment or {}), "FANOUT_WORKER_PATH": os.pathsep.join(path)}
+    how["environment"] = variables
+    if "multiprocessing.managers" in sys.modules:
+        # Proxies of a Manager, as a queue, then work in tasks, as they do in processes of multiprocessing.
+        from multiprocessing.process import current_process
+
+        variables["FANOUT_WORKER_AUTHKEY"] = bytes(current_process().authkey).hex()
     if initializer is not None:
         if not callable(initializer):
             raise TypeError("initializer must be a callable")

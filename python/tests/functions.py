@@ -156,3 +156,12 @@ async def meet_another(_: object) -> bool:
             return False
     met[0].set()  # type: ignore[attr-defined]
     return True
+
+
+def new_set(x: int) -> set[int]:
+    return {x}
+
+
+def put_into(given: tuple[object, int]) -> None:
+    queue, value = given
+    queue.put(value)  # type: ignore[attr-defined]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+import multiprocessing
 import os
 import pickle
 import signal
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +41,20 @@ def test_map(pool: fanout.ProcessPool) -> None:
     assert list(pool.map(pow, range(10), range(10), chunksize=3)) == list(map(pow, range(10), range(10)))
     with pytest.raises(ValueError):
         pool.map(functions.double, [1], chunksize=0)
+
+
+def test_map_lets_go_of_values(pool: fanout.ProcessPool) -> None:
+    for value in pool.map(functions.new_set, range(200)):
+        seen = weakref.ref(value)
+        del value
+        assert seen() is None
+
+
+def test_proxies_of_a_manager_work_in_tasks() -> None:
+    with multiprocessing.Manager() as manager, fanout.ProcessPool(2) as pool:
+        queue = manager.Queue()
+        list(pool.map(functions.put_into, [(queue, n) for n in range(4)]))
+        assert sorted(queue.get(timeout=5) for _ in range(4)) == [0, 1, 2, 3]
 
 
 def test_map_raises_in_its_place(pool: fanout.ProcessPool) -> None:
