@@ -165,3 +165,15 @@ def new_set(x: int) -> set[int]:
 def put_into(given: tuple[object, int]) -> None:
     queue, value = given
     queue.put(value)  # type: ignore[attr-defined]
+
+
+hoards = 300
+
+
+def work_or_hoard(x: int) -> tuple[int, int]:
+    """One of so many takes memory until there is none."""
+    if x % hoards == hoards // 2:
+        held = []
+        while True:
+            held.append(bytearray(16 << 20))
+    return work_a_moment(x)
