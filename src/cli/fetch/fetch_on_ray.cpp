@@ -122,6 +122,7 @@ constexpr const char* program =
 
 int become(std::vector<std::string> command) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (std::string& each : command) arguments.push_back(each.data());
   arguments.push_back(nullptr);
   ::execvp(arguments[0], arguments.data());
