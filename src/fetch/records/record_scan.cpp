@@ -58,7 +58,7 @@ class mapped_file {
   std::size_t size_ = 0;
 };
 
-struct decompressor_freed {
+struct inflater_freed {
   void operator()(libdeflate_decompressor* each) const noexcept { libdeflate_free_decompressor(each); }
 };
 
@@ -91,8 +91,7 @@ std::size_t take_large_member(std::string_view packed, std::string& text, std::s
 
 /// The same, much faster where what it holds is not large.
 std::size_t take_member(std::string_view packed, std::string& text, std::size_t most = whole_member) {
-  thread_local const std::unique_ptr<libdeflate_decompressor, decompressor_freed> unpacks(
-      libdeflate_alloc_decompressor());
+  thread_local const std::unique_ptr<libdeflate_decompressor, inflater_freed> unpacks(libdeflate_alloc_decompressor());
   thread_local std::vector<char> room(1U << 20);
   if (!unpacks) throw std::bad_alloc();
   std::size_t taken = 0;
