@@ -114,8 +114,14 @@ def where(_: int) -> str:
 
 @needs_ray
 def test_all_nodes_take_part(cluster) -> None:
-    nodes = collections.Counter(fanout.map(where, range(300), shape="ray:threads:2"))
-    assert len(nodes) == 3
+    seen: set[str] = set()
+    outcomes = fanout.as_completed(where, range(1_000_000), shape="ray:threads:2")
+    for number, out in enumerate(outcomes):  # on a busy machine one may begin late
+        seen.add(out.value)
+        if len(seen) == 3:
+            break
+        assert number < 100_000, "one was never used"
+    outcomes.close()
 
 
 @needs_ray
