@@ -15,6 +15,7 @@ from . import _core
 from ._compare_machines import Machines, on_ray
 from ._compare_ways import Timed, on_a_thread, text_of
 from ._compare_ways import ways as python_ways
+from ._ray_nodes import connected
 from ._run import _how, _is_coroutine_function, _open, _read_shape
 
 if typing.TYPE_CHECKING:
@@ -280,11 +281,10 @@ class Comparison:
     report   all figures, as `fanout compare --json` has them
     """
 
-    def __init__(
-        self, report: dict[str, typing.Any], table: Callable[[int], str], ways: dict[tuple[str, str], str], machines: Machines | None = None
-    ) -> None:
+    machines: Machines | None = None
+
+    def __init__(self, report: dict[str, typing.Any], table: Callable[[int], str], ways: dict[tuple[str, str], str]) -> None:
         self.report = report
-        self.machines = machines
         self._table = table
         self._ways = ways
         self._work: dict[str, typing.Any] = report["workloads"][0]
@@ -475,6 +475,11 @@ def compare(
     for option in how:
         if option not in _how:
             raise TypeError(f"there is no option {option!r} here; there are {', '.join(sorted(_how))}")
+    if on is not None:  # now, and not after minutes
+        for option in how:
+            if option != "retries":
+                raise TypeError(f"{option} is not an option of on='ray'; retries and timeout are")
+        connected()
     told = progress if callable(progress) else (lambda what: print(what, file=sys.stderr)) if progress else None
     measuring = _Measuring(function, given, _peers_of(under, coroutine) if python else {}, timeout, how, told)
     name = getattr(function, "__qualname__", None) or type(function).__qualname__

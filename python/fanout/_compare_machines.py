@@ -134,7 +134,14 @@ def on_ray(
     if wrong is not None:
         return Machines("ray", nodes, None, begun, round_trip, 0.0, 0.0, here, None, wrong)
     # What a task costs is seen from how much longer twice as many take: the start has the imports of the function, too.
-    twice = _run(function, inputs * 2, timeout, how)[0]
+    twice, _, wrong = _run(function, inputs * 2, timeout, how)
+    if wrong is None and twice <= wall:
+        wrong = (
+            f"{wall:.3f} s, and {twice:.3f} s for twice as many tasks: what a task costs there is less than this run can show. "
+            "Give more inputs, or ones that take longer"
+        )
+    if wrong is not None:
+        return Machines("ray", nodes, wall, begun, round_trip, 0.0, 0.0, here, None, wrong)
     crossing = max(0.0, _run(_nothing, range(_many), timeout, {})[0] - begun) / _many
     there = max(crossing, (twice - wall) / len(inputs))
     start = max(begun, wall - there * len(inputs))

@@ -46,7 +46,8 @@ def settings(
     variables = {**(environment or {}), "FANOUT_WORKER_PATH": os.pathsep.join(path)}
     how["environment"] = variables
     if "multiprocessing.managers" in sys.modules:
-        # Proxies of a Manager, as a queue, then work in tasks, as they do in processes of multiprocessing.
+        # Proxies of a Manager, as a queue, then work in tasks, as they do in processes of multiprocessing. Who can read the
+        # environment of a worker could read the key from this process as well.
         from multiprocessing.process import current_process
 
         variables["FANOUT_WORKER_AUTHKEY"] = bytes(current_process().authkey).hex()

@@ -44,6 +44,10 @@ class FetchReport(typing.NamedTuple):
     nodes: int  # that took part
 
 
+class _OutputError(Error):
+    """Something could not be written."""
+
+
 class _Fetcher:
     """The actor: one on each node. It runs the engine as a program of its own, which commits the shard."""
 
@@ -76,7 +80,7 @@ def _run_tool(arguments: list[str], lines: Iterable[str] | None = None) -> None:
                     pipe.write(line.strip() + "\n")
         said = running.stdout.read().strip() if running.stdout else ""
     if running.returncode != 0:
-        raise Error(said)
+        raise (_OutputError if running.returncode == 3 else Error)(said)
 
 
 def _begin(urls: typing.Any, out: str, shards: int | None, nodes: int, options: list[str], suffix: str) -> int:
@@ -194,7 +198,7 @@ def _run_shards(
                     raise Error(said.strip())
                 tried[shard] += 1
                 if tried[shard] >= attempts:
-                    raise Error(f"shard {shard} failed {attempts} times: {said.strip()}", "task_failed", 0.0, attempts)
+                    raise (_OutputError if status == 3 else Error)(f"shard {shard} failed {attempts} times: {said.strip()}", "task_failed", 0.0, attempts)
                 todo.append(shard)
     finally:
         for actor in actors.values():
@@ -222,9 +226,7 @@ def _mark_joined(out: str, status: int) -> None:
     with open(mark + ".new", "w") as file:
         json.dump({**job, "joined": status}, file)
     os.replace(mark + ".new", mark)
-    for name in os.listdir(out):
-        if name.startswith(("list-", "shard-")):
-            os.unlink(os.path.join(out, name))
+    _remove_shards(out)
 
 
 def _joined(out: str, output: str) -> int | None:
@@ -234,10 +236,17 @@ def _joined(out: str, output: str) -> int | None:
         return None
     with open(mark) as file:
         status: int | None = json.load(file).get("joined")
-    if status is not None and not os.path.exists(output):
-        os.unlink(mark)  # to be fetched again
+    if status is not None and not os.path.exists(output):  # to be fetched again
+        _remove_shards(out)
+        os.unlink(mark)
         return None
     return status
+
+
+def _remove_shards(out: str) -> None:
+    for name in os.listdir(out):
+        if name.startswith(("list-", "shard-")):
+            os.unlink(os.path.join(out, name))
 
 
 def _stop(*_: object) -> None:
@@ -256,18 +265,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("options", nargs="*")
     given = parser.parse_args(arguments)
     out = given.output + ".shards"
-    done = 0
+    done, told = 0, -1.0
 
     def tell(text: str) -> None:
         print("fanout fetch: " + text, file=sys.stderr, flush=True)
 
     def progress(now: int, shards: int) -> None:
-        nonlocal done
+        nonlocal done, told
         done = now
-        if not given.quiet:
+        if not given.quiet and (now == shards or time.monotonic() - told >= 1):
+            told = time.monotonic()
             tell(f"{now} of {shards} shards")
 
     signal.signal(signal.SIGTERM, _stop)
+    try:
+        if given.list:
+            open(given.list, "rb").close()
+    except OSError as why:
+        tell(f"-i {given.list}: {why.strerror}")
+        return 2
     try:
         before = _joined(out, given.output)
         if before is not None:
@@ -280,8 +296,11 @@ def main(arguments: list[str] | None = None) -> int:
         except ImportError:
             tell(f"--on ray: {sys.executable} has no Ray: pip install 'ray>=2'")
             return 2
-        if given.address:
-            ray.init(address=given.address, logging_level="error", log_to_driver=False)
+        try:  # "auto" is RAY_ADDRESS, or the cluster of this machine; none is started
+            ray.init(address=given.address or "auto", logging_level="error", log_to_driver=False)
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as why:
+            tell(f"--on ray: there is no Ray cluster to connect to: {str(why).strip().splitlines()[0]}")
+            return 2
         report = fetch(
             given.list or given.url, out, options=given.options, suffix=given.suffix, progress=progress, output=given.output
         )
@@ -290,7 +309,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, SystemExit) as why:
         tell(f"{done} shards more are whole; run the same command again to go on")
         return 130 if isinstance(why, KeyboardInterrupt) else 75
-    except (Error, ValueError, OSError, RuntimeError) as why:
+    except (_OutputError, OSError) as why:
+        tell(f"--on ray: {why}; run the same command again to go on")
+        return 3
+    except (Error, ValueError, RuntimeError) as why:
         tell(f"--on ray: {why}")
         return 2
     if not given.quiet:

@@ -84,6 +84,24 @@ def test_a_list_that_has_changed_is_refused(tmp_path: pathlib.Path) -> None:
         _begin(tmp_path / "urls", str(tmp_path / "nowhere"), 2, 1, [], ".jsonl")
 
 
+def refused(tmp_path: pathlib.Path, name: str) -> str:
+    env = {**os.environ, "FANOUT_PYTHON": sys.executable, "RAY_ADDRESS": ""}
+    command = [tool(), "fetch", "--on", "ray", "-i", name, "-o", "p.jsonl"]
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and not (tmp_path / "p.jsonl.shards").exists(), done.stderr
+    return done.stderr
+
+
+def test_a_list_that_is_not_there(tmp_path: pathlib.Path) -> None:
+    assert "-i none: No such file" in refused(tmp_path, "none")
+
+
+@needs_ray
+def test_no_list_is_begun_without_a_cluster(tmp_path: pathlib.Path) -> None:  # before there is one here
+    (tmp_path / "urls").write_text("http://127.0.0.1:1/\n")
+    assert "there is no Ray cluster to connect to" in refused(tmp_path, "urls")
+
+
 # With Ray.
 
 
@@ -249,6 +267,8 @@ def test_from_how_many_tasks_machines_pay() -> None:
     assert Machines("ray", 2, None, 2.0, 0.0, 0.0, 0.0, 0.0, None, "OSError: gone").said("sync") == "On 2 nodes of Ray: OSError: gone"
     with pytest.raises(ValueError, match="on is 'ray', not 'slurm'"):
         fanout.compare(functions.double, [1], on="slurm")
+    with pytest.raises(TypeError, match="initializer is not an option of on='ray'"):
+        fanout.compare(functions.double, [1], on="ray", initializer=print)
 
 
 @needs_ray
@@ -336,6 +356,10 @@ def test_the_command_line_fetches_on_all_nodes(cluster, origin: str, tmp_path: p
     assert [each.name for each in (tmp_path / "pages.jsonl.shards").iterdir()] == ["job.json"]
     again = on_ray(cluster, "-i", "urls", "-o", "pages.jsonl", *there, cwd=tmp_path)
     assert again.returncode == 0 and "all records are in pages.jsonl" in again.stderr
+    (tmp_path / "pages.jsonl").unlink()
+    (tmp_path / "pages.jsonl.shards" / "shard-0.json").write_text("{}")  # of a kill while they were removed
+    again = on_ray(cluster, "-i", "urls", "-o", "pages.jsonl", *there, cwd=tmp_path)
+    assert again.returncode == 0 and fetched(str(tmp_path / "pages.jsonl")) == sorted(urls), again.stderr
     failed = on_ray(cluster, f"{origin}/bytes/1", "http://127.0.0.1:1/", "-o", "some.jsonl.gz", "-q", cwd=tmp_path)
     assert failed.returncode == 1 and "fanout" not in failed.stderr, failed.stderr
     with gzip.open(tmp_path / "some.jsonl.gz") as file:

@@ -20,10 +20,10 @@ namespace {
 
 // These say what the job reads and writes as a whole, and how it is shown.
 constexpr std::array<std::string_view, 6> of_the_job{"--url", "--input", "--output", "--on", "--quiet", "--progress"};
-constexpr std::array<std::string_view, 18> of_one_machine{
-    "--config",    "--summary",      "--metrics", "--shard",   "--rotate",     "--on-close",
-    "--restart",   "--retry-failed", "--glob",    "--trace",   "--cookie-jar", "--stderr",
-    "--write-out", "--dump-header",  "--har",     "--verbose", "--usr1",       "--since"};
+constexpr std::array<std::string_view, 19> of_one_machine{
+    "--config",       "--summary", "--metrics",    "--shard",      "--rotate", "--on-close",  "--restart",
+    "--retry-failed", "--glob",    "--trace",      "--cookie-jar", "--stderr", "--write-out", "--dump-header",
+    "--har",          "--verbose", "--url-column", "--usr1",       "--since"};
 // What can be joined by writing one file after the other.
 constexpr std::array<std::string_view, 5> suffixes{".jsonl", ".jsonl.gz", ".jsonl.zst", ".warc", ".warc.gz"};
 

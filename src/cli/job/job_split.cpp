@@ -10,6 +10,7 @@
 #include <istream>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace fanout::cli {
@@ -32,6 +33,17 @@ void write_shard(const std::string& name, const std::string& text, std::ios::ope
   file << text;
   file.close();
   if (!file) throw std::system_error(errno != 0 ? errno : EIO, std::generic_category(), name);
+}
+
+/// Lines of anything else than text would be cut apart without a word.
+void require_text(std::string_view beginning) {
+  using namespace std::string_view_literals;
+  for (const auto& [mark, advice] :
+       {std::pair{"\x1f\x8b"sv, "is packed by gzip: zcat LIST | fanout job split ... -"sv},
+        {"\x28\xb5\x2f\xfd"sv, "is packed by zstd: zstdcat LIST | fanout job split ... -"sv},
+        {"SQLite format 3"sv, "is a database; give lines of URLs or JSON objects"sv},
+        {"<"sv, "is a sitemap or a page; give lines of URLs or JSON objects"sv}})
+    if (beginning.starts_with(mark)) throw std::invalid_argument("the list " + std::string(advice));
 }
 
 }  // namespace
@@ -65,7 +77,9 @@ split_counts split_list(std::istream& list, const std::string& pattern, std::uin
     held = 0;
   };
   split_counts counts;
+  bool first = true;
   for (std::string line; std::getline(list, line);) {
+    if (std::exchange(first, false)) require_text(line);
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.pop_back();
     line.erase(0, line.find_first_not_of(" \t"));
     if (line.empty() || line.front() == '#') continue;

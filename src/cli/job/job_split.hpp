@@ -22,8 +22,8 @@ struct split_counts {
 /// fanout::fetch::shard_of shares out hosts. Empty lines, and those that begin with '#', are left out. Holds some 64
 /// MiB, and one file open.
 ///
-/// Throws `std::invalid_argument` for a pattern without "{index}", and `std::system_error` for a file that cannot be
-/// written.
+/// Throws `std::invalid_argument` for a pattern without "{index}" and for a list that is packed or no text, and
+/// `std::system_error` for a file that cannot be written.
 split_counts split_list(std::istream& list, const std::string& pattern, std::uint32_t shards);
 
 }  // namespace fanout::cli

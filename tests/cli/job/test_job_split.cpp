@@ -76,6 +76,14 @@ TEST_F(job_split_of_files, a_pattern_or_a_place_that_cannot_be_is_refused) {
   EXPECT_THROW(split_list(list, file("nowhere/{index}"), 2), std::system_error);
 }
 
+TEST_F(job_split_of_files, a_list_that_is_no_text_is_refused) {
+  for (const char* beginning :
+       {"\x1f\x8b\x08", "\x28\xb5\x2f\xfd$", "SQLite format 3", "<?xml version='1.0'?>\n<urlset/>"}) {
+    std::istringstream list(beginning);
+    EXPECT_THROW(split_list(list, file("{index}"), 2), std::invalid_argument) << beginning;
+  }
+}
+
 TEST_F(job_split_of_files, the_command_reads_files_and_standard_input) {
   std::ofstream(file("urls")) << "http://a/1\nhttp://b/1\n";
   fanout::cli::testing::child from_file(FANOUT_CLI,
