@@ -35,7 +35,8 @@ void keep_memory_of_large_bodies() {
 
 bool response_body::announce(std::uint64_t coded_bytes) {
   if (is_too_large(coded_bytes)) return fail(fault::too_many_bytes);
-  if (keep_ && coded_bytes >= large) keep_memory_of_large_bodies();
+  const bool read_bit_by_bit = room_ != std::numeric_limits<std::size_t>::max();
+  if (keep_ && !read_bit_by_bit && coded_bytes >= large) keep_memory_of_large_bodies();
   if (keep_) text_.reserve(static_cast<std::size_t>(std::min(coded_bytes, most_reserved)));
   return true;
 }
